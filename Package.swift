@@ -1,0 +1,42 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+/// Warnings are errors where the project's own scripts build it, and nowhere else: a newer
+/// compiler's new warning must not break somebody's build.
+let strict: [SwiftSetting] =
+  Context.environment["VGPU_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let swiftSettings: [SwiftSetting] =
+  strict + [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
+
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+  name: "swift-vgpu",
+  products: [
+    .library(name: "VFIO", targets: ["VFIO"]),
+    .library(name: "DMABuf", targets: ["DMABuf"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    // The kernel, in C and then in Swift.
+    .target(name: "CLinux"),
+    .target(
+      name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: swiftSettings),
+    .target(
+      name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
+    .target(
+      name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
+  ]
+)

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "CLinux.h"
+
+#include <string.h>
+
+#define EXPORT(name) const unsigned long vgpu_##name = name
+
+EXPORT(VFIO_GET_API_VERSION);
+EXPORT(VFIO_CHECK_EXTENSION);
+EXPORT(VFIO_SET_IOMMU);
+EXPORT(VFIO_GROUP_GET_STATUS);
+EXPORT(VFIO_GROUP_SET_CONTAINER);
+EXPORT(VFIO_GROUP_UNSET_CONTAINER);
+EXPORT(VFIO_GROUP_GET_DEVICE_FD);
+EXPORT(VFIO_DEVICE_GET_INFO);
+EXPORT(VFIO_DEVICE_GET_REGION_INFO);
+EXPORT(VFIO_DEVICE_GET_IRQ_INFO);
+EXPORT(VFIO_DEVICE_SET_IRQS);
+EXPORT(VFIO_DEVICE_RESET);
+EXPORT(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO);
+EXPORT(VFIO_DEVICE_PCI_HOT_RESET);
+EXPORT(VFIO_DEVICE_QUERY_GFX_PLANE);
+EXPORT(VFIO_DEVICE_GET_GFX_DMABUF);
+EXPORT(VFIO_DEVICE_IOEVENTFD);
+EXPORT(VFIO_DEVICE_FEATURE);
+EXPORT(VFIO_IOMMU_GET_INFO);
+EXPORT(VFIO_IOMMU_MAP_DMA);
+EXPORT(VFIO_IOMMU_UNMAP_DMA);
+
+// Linux 6.6; Debian 12's headers are of 6.1.
+const unsigned long vgpu_VFIO_DEVICE_BIND_IOMMUFD = _IO(VFIO_TYPE, VFIO_BASE + 18);
+const unsigned long vgpu_VFIO_DEVICE_ATTACH_IOMMUFD_PT = _IO(VFIO_TYPE, VFIO_BASE + 19);
+const unsigned long vgpu_VFIO_DEVICE_DETACH_IOMMUFD_PT = _IO(VFIO_TYPE, VFIO_BASE + 20);
+
+// Linux 6.2. iommufd counts its commands from 0x80 within the VFIO type character.
+enum { iommufd_type = ';', iommufd_base = 0x80 };
+const unsigned long vgpu_IOMMU_DESTROY = _IO(iommufd_type, iommufd_base + 0);
+const unsigned long vgpu_IOMMU_IOAS_ALLOC = _IO(iommufd_type, iommufd_base + 1);
+const unsigned long vgpu_IOMMU_IOAS_IOVA_RANGES = _IO(iommufd_type, iommufd_base + 4);
+const unsigned long vgpu_IOMMU_IOAS_MAP = _IO(iommufd_type, iommufd_base + 5);
+const unsigned long vgpu_IOMMU_IOAS_UNMAP = _IO(iommufd_type, iommufd_base + 6);
+
+EXPORT(DMA_BUF_IOCTL_SYNC);
+EXPORT(UDMABUF_CREATE);
+
+long vgpu_send_fd(int socket, const void *bytes, size_t length, int fd) {
+  struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (fd >= 0) {
+    memset(&control, 0, sizeof control);
+    message.msg_control = &control;
+    message.msg_controllen = sizeof control;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  }
+  return vgpu_result(sendmsg(socket, &message, MSG_NOSIGNAL));
+}
+
+long vgpu_receive_fd(int socket, void *bytes, size_t length, int *fd) {
+  // Room for more than one: a peer that sends several must not leave any open in this process.
+  enum { most = 253 };
+  struct iovec part = {.iov_base = bytes, .iov_len = length};
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int) * most)];
+  } control;
+  struct msghdr message = {
+      .msg_iov = &part,
+      .msg_iovlen = 1,
+      .msg_control = &control,
+      .msg_controllen = sizeof control,
+  };
+  *fd = -1;
+  long count = vgpu_result(recvmsg(socket, &message, MSG_CMSG_CLOEXEC));
+  if (count < 0) return count;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    size_t descriptors = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < descriptors; i++) {
+      int received;
+      memcpy(&received, CMSG_DATA(header) + i * sizeof(int), sizeof received);
+      if (*fd < 0) {
+        *fd = received;
+      } else {
+        close(received);
+      }
+    }
+  }
+  return count;
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernel ABI as C sees it: what Swift cannot import from the kernel's headers by itself
+// (ioctl numbers built by function-like macros, variadic calls) and what the headers of a
+// supported distribution are too old to declare.
+#ifndef C_LINUX_H
+#define C_LINUX_H
+
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/types.h>
+#include <linux/udmabuf.h>
+#include <linux/vfio.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// ---- ioctl numbers -------------------------------------------------------------------------
+// Exported as constants by the C compiler: Swift does not import macros that call other macros,
+// and rebuilding _IOC() in Swift has gone wrong elsewhere (its direction bits are easy to swap).
+
+extern const unsigned long vgpu_VFIO_GET_API_VERSION;
+extern const unsigned long vgpu_VFIO_CHECK_EXTENSION;
+extern const unsigned long vgpu_VFIO_SET_IOMMU;
+extern const unsigned long vgpu_VFIO_GROUP_GET_STATUS;
+extern const unsigned long vgpu_VFIO_GROUP_SET_CONTAINER;
+extern const unsigned long vgpu_VFIO_GROUP_UNSET_CONTAINER;
+extern const unsigned long vgpu_VFIO_GROUP_GET_DEVICE_FD;
+extern const unsigned long vgpu_VFIO_DEVICE_GET_INFO;
+extern const unsigned long vgpu_VFIO_DEVICE_GET_REGION_INFO;
+extern const unsigned long vgpu_VFIO_DEVICE_GET_IRQ_INFO;
+extern const unsigned long vgpu_VFIO_DEVICE_SET_IRQS;
+extern const unsigned long vgpu_VFIO_DEVICE_RESET;
+extern const unsigned long vgpu_VFIO_DEVICE_GET_PCI_HOT_RESET_INFO;
+extern const unsigned long vgpu_VFIO_DEVICE_PCI_HOT_RESET;
+extern const unsigned long vgpu_VFIO_DEVICE_QUERY_GFX_PLANE;
+extern const unsigned long vgpu_VFIO_DEVICE_GET_GFX_DMABUF;
+extern const unsigned long vgpu_VFIO_DEVICE_IOEVENTFD;
+extern const unsigned long vgpu_VFIO_DEVICE_FEATURE;
+extern const unsigned long vgpu_VFIO_DEVICE_BIND_IOMMUFD;
+extern const unsigned long vgpu_VFIO_DEVICE_ATTACH_IOMMUFD_PT;
+extern const unsigned long vgpu_VFIO_DEVICE_DETACH_IOMMUFD_PT;
+extern const unsigned long vgpu_VFIO_IOMMU_GET_INFO;
+extern const unsigned long vgpu_VFIO_IOMMU_MAP_DMA;
+extern const unsigned long vgpu_VFIO_IOMMU_UNMAP_DMA;
+
+extern const unsigned long vgpu_IOMMU_DESTROY;
+extern const unsigned long vgpu_IOMMU_IOAS_ALLOC;
+extern const unsigned long vgpu_IOMMU_IOAS_IOVA_RANGES;
+extern const unsigned long vgpu_IOMMU_IOAS_MAP;
+extern const unsigned long vgpu_IOMMU_IOAS_UNMAP;
+
+extern const unsigned long vgpu_DMA_BUF_IOCTL_SYNC;
+extern const unsigned long vgpu_UDMABUF_CREATE;
+
+// ---- structures that Debian 12's headers (Linux 6.1) do not have ------------------------------
+// Layouts are part of the kernel's user ABI and never change; new fields are only appended, with
+// `argsz`/`size` telling how many bytes the caller knows.
+
+/// Argument of VFIO_DEVICE_BIND_IOMMUFD (Linux 6.6).
+struct vgpu_vfio_bind_iommufd {
+  uint32_t argsz;
+  uint32_t flags;
+  int32_t iommufd;
+  uint32_t out_devid;
+};
+
+/// Argument of VFIO_DEVICE_ATTACH_IOMMUFD_PT (Linux 6.6).
+struct vgpu_vfio_attach_iommufd_pt {
+  uint32_t argsz;
+  uint32_t flags;
+  uint32_t pt_id;
+};
+
+/// Argument of VFIO_DEVICE_DETACH_IOMMUFD_PT (Linux 6.6).
+struct vgpu_vfio_detach_iommufd_pt {
+  uint32_t argsz;
+  uint32_t flags;
+};
+
+/// Argument of IOMMU_DESTROY (Linux 6.2).
+struct vgpu_iommu_destroy {
+  uint32_t size;
+  uint32_t id;
+};
+
+/// Argument of IOMMU_IOAS_ALLOC (Linux 6.2).
+struct vgpu_iommu_ioas_alloc {
+  uint32_t size;
+  uint32_t flags;
+  uint32_t out_ioas_id;
+};
+
+/// One usable range of IO virtual addresses, both ends included.
+struct vgpu_iommu_iova_range {
+  uint64_t start;
+  uint64_t last;
+};
+
+/// Argument of IOMMU_IOAS_IOVA_RANGES (Linux 6.2).
+struct vgpu_iommu_ioas_iova_ranges {
+  uint32_t size;
+  uint32_t ioas_id;
+  uint32_t num_iovas;
+  uint32_t reserved;
+  uint64_t allowed_iovas;
+  uint64_t out_iova_alignment;
+};
+
+/// Argument of IOMMU_IOAS_MAP (Linux 6.2).
+struct vgpu_iommu_ioas_map {
+  uint32_t size;
+  uint32_t flags;
+  uint32_t ioas_id;
+  uint32_t reserved;
+  uint64_t user_va;
+  uint64_t length;
+  uint64_t iova;
+};
+
+/// Argument of IOMMU_IOAS_UNMAP (Linux 6.2).
+struct vgpu_iommu_ioas_unmap {
+  uint32_t size;
+  uint32_t ioas_id;
+  uint64_t iova;
+  uint64_t length;
+};
+
+enum {
+  vgpu_IOMMU_IOAS_MAP_FIXED_IOVA = 1 << 0,
+  vgpu_IOMMU_IOAS_MAP_WRITEABLE = 1 << 1,
+  vgpu_IOMMU_IOAS_MAP_READABLE = 1 << 2,
+};
+
+/// VFIO_DEVICE_FLAGS_CDX (Linux 6.4), the newest device flag.
+enum { vgpu_VFIO_DEVICE_FLAGS_CDX = 1 << 8 };
+
+// ---- calls that Swift cannot make ---------------------------------------------------------------
+// ioctl() and open() are variadic in C, which Swift does not import; pidfd_open() and
+// pidfd_getfd() have no wrapper in Debian 12's glibc. Each returns the kernel's answer, or the
+// negated errno, so that no second call has to fetch it.
+
+static inline long vgpu_result(long answer) { return answer < 0 ? -(long)errno : answer; }
+
+static inline long vgpu_open(const char *path, int flags) {
+  return vgpu_result(open(path, flags));
+}
+
+static inline long vgpu_ioctl(int fd, unsigned long request, void *argument) {
+  return vgpu_result(ioctl(fd, request, argument));
+}
+
+/// opendir(3), with errno beside it: Swift cannot read errno before its own runtime may change it.
+struct vgpu_directory {
+  DIR *directory;
+  int error;
+};
+
+static inline struct vgpu_directory vgpu_opendir(const char *path) {
+  DIR *directory = opendir(path);
+  return (struct vgpu_directory){directory, directory == NULL ? errno : 0};
+}
+
+static inline long vgpu_fcntl(int fd, int command, long argument) {
+  return vgpu_result(fcntl(fd, command, argument));
+}
+
+static inline long vgpu_pidfd_open(int pid) {
+#ifdef SYS_pidfd_open
+  return vgpu_result(syscall(SYS_pidfd_open, pid, 0));
+#else
+  return -ENOSYS;
+#endif
+}
+
+static inline long vgpu_pidfd_getfd(int pidfd, int fd) {
+#ifdef SYS_pidfd_getfd
+  return vgpu_result(syscall(SYS_pidfd_getfd, pidfd, fd, 0));
+#else
+  return -ENOSYS;
+#endif
+}
+
+static inline long vgpu_memfd_create(const char *name, unsigned int flags) {
+  return vgpu_result(syscall(SYS_memfd_create, name, flags));
+}
+
+/// Sends `length` bytes and, when `fd` is not negative, that descriptor (SCM_RIGHTS).
+long vgpu_send_fd(int socket, const void *bytes, size_t length, int fd);
+
+/// Receives up to `length` bytes and at most one descriptor, close-on-exec from birth. `*fd` is -1
+/// when none came. Any further descriptor that the peer sent is closed. Returns the byte count.
+long vgpu_receive_fd(int socket, void *bytes, size_t length, int *fd);
+
+#endif

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+
+/// A file descriptor with exactly one owner: it is closed when this value ends.
+public struct OwnedFileDescriptor: ~Copyable, Sendable {
+  /// The descriptor's number in this process. Borrow it for a call; never close it.
+  public let rawValue: Int32
+  /// The kernel that the descriptor belongs to.
+  public let kernel: any Kernel
+  private var isOwned = true
+
+  /// Takes over a descriptor that nobody else will close.
+  public init(owning rawValue: Int32, kernel: any Kernel = RunningKernel()) {
+    self.rawValue = rawValue
+    self.kernel = kernel
+  }
+
+  deinit {
+    // close(2) on Linux frees the number even when it reports EINTR: never made twice.
+    if isOwned { _ = kernel.close(rawValue) }
+  }
+
+  /// open(2), close-on-exec from birth.
+  ///
+  /// - Parameter flags: `O_RDWR` and the like; `O_CLOEXEC` is added.
+  /// - Throws: `SystemCallError` on `path`.
+  public static func open(
+    _ path: String, flags: Int32, kernel: any Kernel = RunningKernel()
+  ) throws(SystemCallError) -> OwnedFileDescriptor {
+    let fd = try SystemCall.make("open", on: path) { kernel.open(path, flags: flags | O_CLOEXEC) }
+    return OwnedFileDescriptor(owning: Int32(fd), kernel: kernel)
+  }
+
+  /// fcntl(F_DUPFD_CLOEXEC): a second descriptor of the same open file.
+  ///
+  /// - Parameter object: what the descriptor is of, for the error.
+  public func duplicate(of object: String) throws(SystemCallError) -> OwnedFileDescriptor {
+    let fd = try SystemCall.make("fcntl(F_DUPFD_CLOEXEC)", on: object) {
+      kernel.fcntl(rawValue, command: F_DUPFD_CLOEXEC, argument: 0)
+    }
+    return OwnedFileDescriptor(owning: Int32(fd), kernel: kernel)
+  }
+
+  /// fcntl(F_SETFD, FD_CLOEXEC), for a descriptor that a driver handed out without it.
+  public func setCloseOnExec(of object: String) throws(SystemCallError) {
+    try SystemCall.make("fcntl(F_SETFD)", on: object) {
+      kernel.fcntl(rawValue, command: F_SETFD, argument: Int(FD_CLOEXEC))
+    }
+  }
+
+  /// Gives the descriptor up: the caller closes it from now on.
+  public consuming func release() -> Int32 {
+    isOwned = false
+    return rawValue
+  }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+public import LinuxSystem
+
+/// A VFIO device with every right that its file descriptor gives: registers, DMA, interrupts,
+/// reset.
+///
+/// For a VM manager. Whoever only wants to look takes a `DisplayDevice`, which can do none of
+/// that. The descriptor is closed when this value ends.
+public struct Device: ~Copyable {
+  let fd: OwnedFileDescriptor
+  /// What the device is called in errors: a PCI address, an mdev's UUID, a path.
+  public let name: String
+  /// What the device says of itself (VFIO_DEVICE_GET_INFO).
+  public let info: DeviceInfo
+
+  /// Takes over an open device descriptor: received over a socket, inherited, or made elsewhere.
+  ///
+  /// - Throws: `VFIOError.system` with ENOTTY when it is no VFIO device.
+  public init(owning fd: consuming OwnedFileDescriptor, name: String) throws(VFIOError) {
+    let answer = try fd.growingQuery(
+      "VFIO_DEVICE_GET_INFO", vgpu_VFIO_DEVICE_GET_INFO, on: name, vfio_device_info())
+    info = DeviceInfo(answer.structure(vfio_device_info.self))
+    self.name = name
+    self.fd = fd
+  }
+
+  /// Opens a device by its own node, `/dev/vfio/devices/vfioN`, and binds it to an iommufd
+  /// (VFIO_DEVICE_BIND_IOMMUFD, Linux 6.6). Until `attach` it has no DMA.
+  public init(
+    cdev path: String, iommufd: borrowing IOMMUFD, kernel: any Kernel = RunningKernel()
+  ) throws(VFIOError) {
+    let fd = try vfio { () throws(SystemCallError) in
+      try OwnedFileDescriptor.open(path, flags: O_RDWR, kernel: kernel)
+    }
+    var binding = vgpu_vfio_bind_iommufd()
+    binding.argsz = UInt32(MemoryLayout<vgpu_vfio_bind_iommufd>.size)
+    binding.iommufd = iommufd.rawValue
+    try fd.ioctl("VFIO_DEVICE_BIND_IOMMUFD", vgpu_VFIO_DEVICE_BIND_IOMMUFD, on: path, &binding)
+    try self.init(owning: fd, name: path)
+  }
+
+  /// Duplicates a device descriptor out of a running process (pidfd_getfd(2), Linux 5.6).
+  ///
+  /// Needs the right to trace the process: the same user with yama's ptrace_scope at 0, or
+  /// CAP_SYS_PTRACE. The process keeps its own descriptor and notices nothing.
+  ///
+  /// - Parameters:
+  ///   - pid: the process.
+  ///   - number: the descriptor's number in it; `ProcessDevices` finds it.
+  public init(
+    duplicating number: Int32, fromProcess pid: Int32, name: String,
+    kernel: any Kernel = RunningKernel()
+  ) throws(VFIOError) {
+    let duplicate = try vfio { () throws(SystemCallError) in
+      let pidfd = OwnedFileDescriptor(
+        owning: Int32(
+          try SystemCall.make("pidfd_open", on: "process \(pid)") { kernel.openProcess(pid) }),
+        kernel: kernel)
+      let target = pidfd.rawValue
+      let fd = try SystemCall.make("pidfd_getfd", on: "process \(pid), descriptor \(number)") {
+        kernel.duplicate(number, fromProcess: target)
+      }
+      return OwnedFileDescriptor(owning: Int32(fd), kernel: kernel)
+    }
+    try self.init(owning: duplicate, name: name)
+  }
+
+  /// Receives a device descriptor over a Unix socket (SCM_RIGHTS). The bytes that come with it are
+  /// dropped: whoever has a protocol receives the descriptor by it and uses `init(owning:name:)`.
+  ///
+  /// - Parameter socket: a connected socket of any type; borrowed.
+  public init(
+    receivingFrom socket: Int32, name: String, kernel: any Kernel = RunningKernel()
+  ) throws(VFIOError) {
+    var fd: Int32 = -1
+    try vfio { () throws(SystemCallError) in
+      try SystemCall.make("recvmsg", on: name) {
+        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) {
+          kernel.receive(socket, $0, fd: &fd)
+        }
+      }
+    }
+    guard fd >= 0 else {
+      throw .malformed(object: name, reason: "a message without a file descriptor")
+    }
+    try self.init(owning: OwnedFileDescriptor(owning: fd, kernel: kernel), name: name)
+  }
+
+  /// Sends a duplicate of the descriptor over a Unix socket, with one byte (SCM_RIGHTS). The
+  /// receiver gets every right that this value has.
+  public func send(to socket: Int32) throws(VFIOError) {
+    let byte: [UInt8] = [0]
+    try vfio { () throws(SystemCallError) in
+      try SystemCall.make("sendmsg", on: name) {
+        byte.withUnsafeBytes { fd.kernel.send(socket, $0, fd: fd.rawValue) }
+      }
+    }
+  }
+
+  /// The descriptor, for a process that is to inherit it. Borrowed: never close it.
+  public var rawValue: Int32 { fd.rawValue }
+
+  /// A second handle that can look and nothing else, with a descriptor of its own.
+  public func displayDevice() throws(VFIOError) -> DisplayDevice {
+    let duplicate = try vfio { () throws(SystemCallError) in try fd.duplicate(of: name) }
+    return DisplayDevice(owning: duplicate, name: name)
+  }
+
+  /// A second handle for the monitor that the guest sees plugged in, with a descriptor of its own;
+  /// `nil` when the device has no EDID region.
+  public func monitorPort() throws(VFIOError) -> MonitorPort? {
+    let kind = RegionInfo.Kind.edid
+    for index in 0..<info.regionCount {
+      let region = try regionInfo(index)
+      guard region.kind == kind else { continue }
+      let duplicate = try vfio { () throws(SystemCallError) in try fd.duplicate(of: name) }
+      return try MonitorPort(owning: duplicate, region: region, name: name)
+    }
+    return nil
+  }
+
+  // MARK: IO address spaces
+
+  /// VFIO_DEVICE_ATTACH_IOMMUFD_PT: gives a device that was opened by its own node an IO address
+  /// space. Attaching again replaces the one before.
+  public func attach(to space: IOMMUFD.AddressSpace) throws(VFIOError) {
+    var attachment = vgpu_vfio_attach_iommufd_pt()
+    attachment.argsz = UInt32(MemoryLayout<vgpu_vfio_attach_iommufd_pt>.size)
+    attachment.pt_id = space.id
+    try fd.ioctl(
+      "VFIO_DEVICE_ATTACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_ATTACH_IOMMUFD_PT, on: name, &attachment)
+  }
+
+  /// VFIO_DEVICE_DETACH_IOMMUFD_PT: takes the IO address space away again.
+  public func detach() throws(VFIOError) {
+    var detachment = vgpu_vfio_detach_iommufd_pt()
+    detachment.argsz = UInt32(MemoryLayout<vgpu_vfio_detach_iommufd_pt>.size)
+    try fd.ioctl(
+      "VFIO_DEVICE_DETACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_DETACH_IOMMUFD_PT, on: name, &detachment)
+  }
+}

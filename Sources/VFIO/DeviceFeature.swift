@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import SystemPackage
+
+/// An optional feature of a device (VFIO_DEVICE_FEATURE), by its number in `<linux/vfio.h>`.
+public struct DeviceFeature: RawRepresentable, Hashable, Sendable {
+  /// The number, 0 to 65535.
+  public let rawValue: UInt16
+
+  /// Makes a feature of its number.
+  public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  /// The token that guards an SR-IOV virtual function.
+  public static let vfToken = DeviceFeature(rawValue: 0)
+  /// Migration and what it supports.
+  public static let migration = DeviceFeature(rawValue: 1)
+  /// The state of a migration.
+  public static let migrationState = DeviceFeature(rawValue: 2)
+  /// Runtime power saving: sleep.
+  public static let lowPowerEntry = DeviceFeature(rawValue: 3)
+  /// Runtime power saving: sleep until the device wakes.
+  public static let lowPowerEntryWithWakeup = DeviceFeature(rawValue: 4)
+  /// Runtime power saving: wake.
+  public static let lowPowerExit = DeviceFeature(rawValue: 5)
+  /// Logging of what DMA wrote: begin.
+  public static let dmaLoggingStart = DeviceFeature(rawValue: 6)
+  /// Logging of what DMA wrote: end.
+  public static let dmaLoggingStop = DeviceFeature(rawValue: 7)
+  /// Logging of what DMA wrote: read and clear.
+  public static let dmaLoggingReport = DeviceFeature(rawValue: 8)
+  /// How much a migration will transfer.
+  public static let migrationDataSize = DeviceFeature(rawValue: 9)
+  /// PCI bus mastering on and off.
+  public static let busMaster = DeviceFeature(rawValue: 10)
+}
+
+extension Device {
+  /// What can be done with a feature.
+  public struct FeatureAccess: OptionSet, Sendable {
+    /// The bits of `vfio_device_feature.flags`.
+    public let rawValue: UInt32
+
+    /// Makes a set of its bits.
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// It can be read.
+    public static let get = FeatureAccess(rawValue: UInt32(VFIO_DEVICE_FEATURE_GET))
+    /// It can be set.
+    public static let set = FeatureAccess(rawValue: UInt32(VFIO_DEVICE_FEATURE_SET))
+  }
+
+  /// VFIO_DEVICE_FEATURE with PROBE: which of GET and SET the device offers for a feature.
+  ///
+  /// - Returns: an empty set when the device, or a kernel before 5.7, does not have it.
+  public func probe(_ feature: DeviceFeature) throws(VFIOError) -> FeatureAccess {
+    var access: FeatureAccess = []
+    for candidate in [FeatureAccess.get, .set] {
+      do {
+        var none: [UInt8] = []
+        try self.feature(
+          feature, flags: UInt32(VFIO_DEVICE_FEATURE_PROBE) | candidate.rawValue, data: &none)
+        access.insert(candidate)
+      } catch where error.errno == .inappropriateIOCTLForDevice
+        || error.errno == .invalidArgument
+      {
+        continue
+      }
+    }
+    return access
+  }
+
+  /// VFIO_DEVICE_FEATURE with GET.
+  ///
+  /// - Parameter count: the size of the feature's structure in bytes.
+  /// - Returns: the structure's bytes.
+  public func get(_ feature: DeviceFeature, count: Int) throws(VFIOError) -> [UInt8] {
+    var data = [UInt8](repeating: 0, count: count)
+    try self.feature(feature, flags: UInt32(VFIO_DEVICE_FEATURE_GET), data: &data)
+    return data
+  }
+
+  /// VFIO_DEVICE_FEATURE with SET.
+  ///
+  /// - Parameter data: the feature's structure; empty where it has none.
+  public func set(_ feature: DeviceFeature, _ data: [UInt8] = []) throws(VFIOError) {
+    var data = data
+    try self.feature(feature, flags: UInt32(VFIO_DEVICE_FEATURE_SET), data: &data)
+  }
+
+  private func feature(
+    _ feature: DeviceFeature, flags: UInt32, data: inout [UInt8]
+  ) throws(VFIOError) {
+    let size = MemoryLayout<vfio_device_feature>.size
+    var header = vfio_device_feature()
+    header.argsz = UInt32(size + data.count)
+    header.flags = flags | UInt32(feature.rawValue)
+    var bytes = withUnsafeBytes(of: header) { [UInt8]($0) } + data
+    try fd.ioctl("VFIO_DEVICE_FEATURE", vgpu_VFIO_DEVICE_FEATURE, on: name, bytes: &bytes)
+    data.replaceSubrange(0..., with: bytes[size...])
+  }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+
+/// What a device says of itself (VFIO_DEVICE_GET_INFO).
+public struct DeviceInfo: Hashable, Sendable {
+  /// The bus that the device pretends to be on, and what it can do.
+  public struct Flags: OptionSet, Hashable, Sendable {
+    /// The bits of `vfio_device_info.flags`.
+    public let rawValue: UInt32
+
+    /// Makes a set of its bits.
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// The device can be reset on its own (VFIO_DEVICE_RESET).
+    public static let reset = Flags(rawValue: UInt32(VFIO_DEVICE_FLAGS_RESET))
+    /// A PCI device: its regions and interrupts have the numbers of `PCIRegion`, `PCIInterrupt`.
+    public static let pci = Flags(rawValue: UInt32(VFIO_DEVICE_FLAGS_PCI))
+    /// A platform device (Arm).
+    public static let platform = Flags(rawValue: UInt32(VFIO_DEVICE_FLAGS_PLATFORM))
+    /// An AMBA device (Arm).
+    public static let amba = Flags(rawValue: UInt32(VFIO_DEVICE_FLAGS_AMBA))
+    /// A channel I/O device (s390).
+    public static let ccw = Flags(rawValue: UInt32(VFIO_DEVICE_FLAGS_CCW))
+    /// A crypto adapter (s390).
+    public static let ap = Flags(rawValue: UInt32(VFIO_DEVICE_FLAGS_AP))
+    /// A device on the Freescale management complex.
+    public static let fslMC = Flags(rawValue: UInt32(VFIO_DEVICE_FLAGS_FSL_MC))
+    /// A device on AMD's CDX bus.
+    public static let cdx = Flags(rawValue: UInt32(vgpu_VFIO_DEVICE_FLAGS_CDX))
+  }
+
+  /// The bus that the device pretends to be on, and what it can do.
+  public let flags: Flags
+  /// How many regions it has, numbered from 0.
+  public let regionCount: UInt32
+  /// How many interrupt indexes it has, numbered from 0.
+  public let interruptCount: UInt32
+
+  init(_ info: vfio_device_info) {
+    flags = Flags(rawValue: info.flags)
+    // A driver with more regions than this has none: a bound for whoever asks about each.
+    regionCount = min(info.num_regions, 1024)
+    interruptCount = min(info.num_irqs, 1024)
+  }
+}
+
+/// The fixed region numbers of a PCI device.
+public enum PCIRegion {
+  /// A base address register, 0 to 5.
+  public static func bar(_ index: UInt32) -> UInt32 { UInt32(VFIO_PCI_BAR0_REGION_INDEX) + index }
+  /// The expansion ROM.
+  public static let rom = UInt32(VFIO_PCI_ROM_REGION_INDEX)
+  /// The configuration space.
+  public static let config = UInt32(VFIO_PCI_CONFIG_REGION_INDEX)
+  /// The legacy VGA ranges.
+  public static let vga = UInt32(VFIO_PCI_VGA_REGION_INDEX)
+}
+
+/// The fixed interrupt numbers of a PCI device.
+public enum PCIInterrupt {
+  /// The INTx line.
+  public static let intx = UInt32(VFIO_PCI_INTX_IRQ_INDEX)
+  /// Message-signalled interrupts.
+  public static let msi = UInt32(VFIO_PCI_MSI_IRQ_INDEX)
+  /// Message-signalled interrupts, extended.
+  public static let msix = UInt32(VFIO_PCI_MSIX_IRQ_INDEX)
+  /// PCI Express errors.
+  public static let error = UInt32(VFIO_PCI_ERR_IRQ_INDEX)
+  /// The host asks for the device back.
+  public static let request = UInt32(VFIO_PCI_REQ_IRQ_INDEX)
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+public import LinuxSystem
+
+/// A VFIO group (`/dev/vfio/N`): the devices that one IOMMU group holds. Only one process at a time
+/// can have it open.
+///
+/// The descriptor is closed when this value ends; devices that were opened meanwhile keep the
+/// group in use.
+public struct Group: ~Copyable {
+  let fd: OwnedFileDescriptor
+  /// The device node, such as `/dev/vfio/12`.
+  public let path: String
+
+  /// Opens a group and checks that it is viable (VFIO_GROUP_GET_STATUS): that no device of it is
+  /// bound to a host driver.
+  ///
+  /// - Parameter number: the IOMMU group's number in sysfs.
+  /// - Throws: `VFIOError.system` when the node cannot be opened, `VFIOError.groupNotViable`.
+  public init(
+    number: Int, directory: String = "/dev/vfio", kernel: any Kernel = RunningKernel()
+  ) throws(VFIOError) {
+    try self.init(path: "\(directory)/\(number)", kernel: kernel)
+  }
+
+  /// The same for a node elsewhere, such as `/dev/vfio/noiommu-0`.
+  public init(path: String, kernel: any Kernel = RunningKernel()) throws(VFIOError) {
+    let fd = try vfio { () throws(SystemCallError) in
+      try OwnedFileDescriptor.open(path, flags: O_RDWR, kernel: kernel)
+    }
+    let status = try Self.status(of: fd, path: path)
+    guard status.contains(.viable) else { throw .groupNotViable(group: path) }
+    self.fd = fd
+    self.path = path
+  }
+
+  /// What VFIO_GROUP_GET_STATUS tells.
+  public struct Status: OptionSet, Sendable {
+    /// The bits of `vfio_group_status.flags`.
+    public let rawValue: UInt32
+
+    /// Makes a set of its bits.
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// No device of the group is bound to a host driver.
+    public static let viable = Status(rawValue: UInt32(VFIO_GROUP_FLAGS_VIABLE))
+    /// The group is in a container.
+    public static let hasContainer = Status(rawValue: UInt32(VFIO_GROUP_FLAGS_CONTAINER_SET))
+  }
+
+  /// VFIO_GROUP_GET_STATUS.
+  public func status() throws(VFIOError) -> Status {
+    try Self.status(of: fd, path: path)
+  }
+
+  private static func status(
+    of fd: borrowing OwnedFileDescriptor, path: String
+  ) throws(VFIOError) -> Status {
+    var status = vfio_group_status()
+    status.argsz = UInt32(MemoryLayout<vfio_group_status>.size)
+    try fd.ioctl("VFIO_GROUP_GET_STATUS", vgpu_VFIO_GROUP_GET_STATUS, on: path, &status)
+    return Status(rawValue: status.flags)
+  }
+
+  /// VFIO_GROUP_SET_CONTAINER: puts the group into a container. The first group of a container
+  /// comes before its `setIOMMU`.
+  public func setContainer(_ container: borrowing Container) throws(VFIOError) {
+    var number = container.fd.rawValue
+    try fd.ioctl("VFIO_GROUP_SET_CONTAINER", vgpu_VFIO_GROUP_SET_CONTAINER, on: path, &number)
+  }
+
+  /// VFIO_GROUP_UNSET_CONTAINER: takes the group out again; all its devices must be closed.
+  public func unsetContainer() throws(VFIOError) {
+    try fd.ioctl("VFIO_GROUP_UNSET_CONTAINER", vgpu_VFIO_GROUP_UNSET_CONTAINER, on: path)
+  }
+
+  /// VFIO_GROUP_GET_DEVICE_FD: opens a device of the group. The group must be in a container whose
+  /// IOMMU model is set.
+  ///
+  /// - Parameter name: its name on the bus: a PCI address (`0000:00:02.0`) or an mdev's UUID.
+  public func device(named name: String) throws(VFIOError) -> Device {
+    let kernel = fd.kernel
+    let number = fd.rawValue
+    var copy = name
+    let answer = copy.withUTF8 { utf8 in
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: utf8.count + 1) { cString in
+        _ = cString.update(fromContentsOf: utf8)
+        cString[utf8.count] = 0
+        return SystemCall.uninterrupted {
+          kernel.ioctl(number, vgpu_VFIO_GROUP_GET_DEVICE_FD, cString.baseAddress)
+        }
+      }
+    }
+    let device = try vfio { () throws(SystemCallError) in
+      let fd = try SystemCall.make("VFIO_GROUP_GET_DEVICE_FD", on: "\(name) in \(path)") { answer }
+      return OwnedFileDescriptor(owning: Int32(fd), kernel: kernel)
+    }
+    return try Device(owning: device, name: name)
+  }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LinuxSystem
+
+/// Turns a refused system call into this library's error, with the remedy that VFIO's code suggests.
+@discardableResult
+func vfio<Value: ~Copyable>(
+  _ body: () throws(SystemCallError) -> Value
+) throws(VFIOError) -> Value {
+  do {
+    return try body()
+  } catch {
+    throw VFIOError.system(error.advisedForVFIO)
+  }
+}
+
+extension OwnedFileDescriptor {
+  /// ioctl(2) with an integer argument, or none.
+  @discardableResult
+  func ioctl(
+    _ call: StaticString, _ request: UInt, on object: String, argument: UInt = 0
+  ) throws(VFIOError) -> Int {
+    try vfio { () throws(SystemCallError) in
+      try SystemCall.make("\(call)", on: object) {
+        kernel.ioctl(rawValue, request, UnsafeMutableRawPointer(bitPattern: argument))
+      }
+    }
+  }
+
+  /// ioctl(2) on a structure, which the kernel may change.
+  @discardableResult
+  func ioctl<Argument>(
+    _ call: StaticString, _ request: UInt, on object: String, _ argument: inout Argument
+  ) throws(VFIOError) -> Int {
+    let answer = withUnsafeMutablePointer(to: &argument) { pointer in
+      SystemCall.uninterrupted { kernel.ioctl(rawValue, request, pointer) }
+    }
+    guard answer >= 0 else {
+      let errno = SystemCall.errno(answer)
+      throw VFIOError.system(
+        SystemCallError(call: "\(call)", object: object, errno: errno).advisedForVFIO)
+    }
+    return answer
+  }
+
+  /// ioctl(2) on bytes that begin with a structure and go on with an array or a capability chain.
+  @discardableResult
+  func ioctl(
+    _ call: StaticString, _ request: UInt, on object: String, bytes: inout [UInt8]
+  ) throws(VFIOError) -> Int {
+    let answer = bytes.withUnsafeMutableBytes { buffer in
+      SystemCall.uninterrupted { kernel.ioctl(rawValue, request, buffer.baseAddress) }
+    }
+    guard answer >= 0 else {
+      let errno = SystemCall.errno(answer)
+      throw VFIOError.system(
+        SystemCallError(call: "\(call)", object: object, errno: errno).advisedForVFIO)
+    }
+    return answer
+  }
+
+  /// The common form of VFIO's queries: a structure that begins with `argsz`, which the kernel
+  /// raises when it has more to say (a capability chain) than there was room for.
+  ///
+  /// - Returns: the structure, followed by all that the kernel had to say.
+  func growingQuery<Argument>(
+    _ call: StaticString, _ request: UInt, on object: String, _ argument: Argument
+  ) throws(VFIOError) -> [UInt8] {
+    let minimum = MemoryLayout<Argument>.size
+    var room = minimum
+    // Twice is enough unless the device changes meanwhile; four times is surely not the kernel's way.
+    for _ in 0..<4 {
+      var bytes = [UInt8](repeating: 0, count: room)
+      bytes.withUnsafeMutableBytes { buffer in
+        withUnsafeBytes(of: argument) { buffer.copyMemory(from: $0) }
+        buffer.storeBytes(of: UInt32(room), as: UInt32.self)
+      }
+      try ioctl(call, request, on: object, bytes: &bytes)
+      let wanted = Int(bytes.withUnsafeBytes { $0.load(as: UInt32.self) })
+      if wanted <= room { return bytes }
+      guard wanted <= Self.largestAnswer else {
+        throw .malformed(object: object, reason: "\(call) wants \(wanted) bytes of room")
+      }
+      room = wanted
+    }
+    throw .malformed(object: object, reason: "\(call) wants more room each time it is asked")
+  }
+
+  /// Far more than any capability chain that the kernel builds; bounds what a driver can make us allocate.
+  private static var largestAnswer: Int { 1 << 20 }
+}
+
+extension [UInt8] {
+  /// The structure at the beginning of a kernel's answer.
+  func structure<Structure>(_: Structure.Type) -> Structure {
+    withUnsafeBytes { $0.loadUnaligned(as: Structure.self) }
+  }
+}
