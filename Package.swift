@@ -23,6 +23,7 @@ let package = Package(
   products: [
     .library(name: "VFIO", targets: ["VFIO"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
+    .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -37,6 +38,11 @@ let package = Package(
       name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
     .target(
       name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
+
+    // The display, without a toolkit.
+    .target(
+      name: "VGPUDisplay", dependencies: ["DMABuf", "LinuxSystem", "VFIO", system],
       swiftSettings: swiftSettings),
   ]
 )

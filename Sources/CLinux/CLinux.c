@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
 #include "CLinux.h"
 
 #include <string.h>
@@ -42,6 +43,9 @@ const unsigned long vgpu_IOMMU_IOAS_UNMAP = _IO(iommufd_type, iommufd_base + 6);
 
 EXPORT(DMA_BUF_IOCTL_SYNC);
 EXPORT(UDMABUF_CREATE);
+
+const int vgpu_F_ADD_SEALS = F_ADD_SEALS;
+const int vgpu_F_SEAL_SHRINK = F_SEAL_SHRINK;
 
 long vgpu_send_fd(int socket, const void *bytes, size_t length, int fd) {
   struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};

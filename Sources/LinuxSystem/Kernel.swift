@@ -58,11 +58,13 @@ public struct RunningKernel: Kernel {
   }
 
   public func pread(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer, offset: UInt64) -> Int {
-    vgpu_result(CLinux.pread(fd, buffer.baseAddress, buffer.count, off_t(truncatingIfNeeded: offset)))
+    vgpu_result(
+      CLinux.pread(fd, buffer.baseAddress, buffer.count, off_t(truncatingIfNeeded: offset)))
   }
 
   public func pwrite(_ fd: Int32, _ buffer: UnsafeRawBufferPointer, offset: UInt64) -> Int {
-    vgpu_result(CLinux.pwrite(fd, buffer.baseAddress, buffer.count, off_t(truncatingIfNeeded: offset)))
+    vgpu_result(
+      CLinux.pwrite(fd, buffer.baseAddress, buffer.count, off_t(truncatingIfNeeded: offset)))
   }
 
   public func seekToEnd(_ fd: Int32) -> Int { vgpu_result(CLinux.lseek(fd, 0, SEEK_END)) }
@@ -74,7 +76,9 @@ public struct RunningKernel: Kernel {
   public func map(_ fd: Int32, length: Int, protection: Int32, offset: UInt64) -> Int {
     // MAP_FAILED is address -1, and so a negative answer like every other failure.
     vgpu_result(
-      Int(bitPattern: mmap(nil, length, protection, MAP_SHARED, fd, off_t(truncatingIfNeeded: offset))))
+      Int(
+        bitPattern: mmap(nil, length, protection, MAP_SHARED, fd, off_t(truncatingIfNeeded: offset))
+      ))
   }
 
   public func unmap(_ address: UnsafeMutableRawPointer, length: Int) -> Int {

@@ -42,7 +42,8 @@ enum CapabilityChain {
       let end = next > offset ? min(next, answer.count) : answer.count
       previousEnd = offset + header
       capabilities.append(
-        Capability(id: link.id, version: link.version, payload: answer[previousEnd..<max(previousEnd, end)]))
+        Capability(
+          id: link.id, version: link.version, payload: answer[previousEnd..<max(previousEnd, end)]))
       offset = next
     }
     return capabilities

@@ -61,7 +61,8 @@ extension Device {
         try self.feature(
           feature, flags: UInt32(VFIO_DEVICE_FEATURE_PROBE) | candidate.rawValue, data: &none)
         access.insert(candidate)
-      } catch where error.errno == .inappropriateIOCTLForDevice
+      } catch
+        where error.errno == .inappropriateIOCTLForDevice
         || error.errno == .invalidArgument
       {
         continue

@@ -32,7 +32,8 @@ public struct DisplayDevice: ~Copyable, OwnedFileDescriptorHolder {
         try fd.ioctl(
           "VFIO_DEVICE_QUERY_GFX_PLANE", vgpu_VFIO_DEVICE_QUERY_GFX_PLANE, on: name, &query)
         return transport
-      } catch where error.errno == .invalidArgument
+      } catch
+        where error.errno == .invalidArgument
         || error.errno == .inappropriateIOCTLForDevice
       {
         // EINVAL is a driver without this transport, ENOTTY one without a display. A descriptor

@@ -96,7 +96,7 @@ public struct IOMMUFD: ~Copyable {
           query.allowed_iovas = UInt64(UInt(bitPattern: buffer.baseAddress))
           _ = try fd.ioctl("IOMMU_IOAS_IOVA_RANGES", vgpu_IOMMU_IOAS_IOVA_RANGES, on: path, &query)
         }
-      } catch where error.errno == .messageTooLong && query.num_iovas > UInt32(room) {
+      } catch  where error.errno == .messageTooLong && query.num_iovas > UInt32(room) {
         room = min(Int(query.num_iovas), 1 << 16)
         continue
       }

@@ -46,7 +46,8 @@ public struct MonitorPort: ~Copyable {
     var blob = [UInt8](repeating: 0, count: Int(size))
     let position = region.offset + edidOffset
     try blob.withUnsafeMutableBufferPointer { (bytes) throws(VFIOError) in
-      try fd.readFully(UnsafeMutableRawBufferPointer(bytes), at: position, step: accessWidth, name: name)
+      try fd.readFully(
+        UnsafeMutableRawBufferPointer(bytes), at: position, step: accessWidth, name: name)
     }
     return blob
   }

@@ -41,7 +41,8 @@ extension OwnedFileDescriptor {
         }
       }
       guard count > 0, count <= rest.count else {
-        throw .malformed(object: name, reason: "a read ended after \(done) of \(buffer.count) bytes")
+        throw .malformed(
+          object: name, reason: "a read ended after \(done) of \(buffer.count) bytes")
       }
       done += count
     }

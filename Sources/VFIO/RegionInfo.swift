@@ -104,11 +104,12 @@ public struct RegionInfo: Hashable, Sendable {
     for index in 0..<count {
       guard let start = capability.load(UInt64.self, at: 8 + index * 16),
         let size = capability.load(UInt64.self, at: 16 + index * 16),
-        case let (end, overflow) = start.addingReportingOverflow(size), !overflow,
+        case (let end, let overflow) = start.addingReportingOverflow(size), !overflow,
         end <= info.size
       else {
         throw .malformed(
-          object: object, reason: "mappable area \(index) of region \(info.index) leaves the region")
+          object: object, reason: "mappable area \(index) of region \(info.index) leaves the region"
+        )
       }
       areas.append(start..<end)
     }

@@ -41,7 +41,7 @@ extension Device {
         try fd.ioctl(
           "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", vgpu_VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, on: name,
           bytes: &bytes)
-      } catch where error.errno == .noSpace {
+      } catch  where error.errno == .noSpace {
         // ENOSPC is the kernel's way to say how many there are.
         let count = Int(bytes.structure(vfio_pci_hot_reset_info.self).count)
         guard count > room, count <= 1 << 16 else { throw error }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <linux/memfd.h>
 #include <linux/types.h>
 #include <linux/udmabuf.h>
 #include <linux/vfio.h>
@@ -21,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 // ---- ioctl numbers -------------------------------------------------------------------------
@@ -60,6 +62,10 @@ extern const unsigned long vgpu_IOMMU_IOAS_UNMAP;
 
 extern const unsigned long vgpu_DMA_BUF_IOCTL_SYNC;
 extern const unsigned long vgpu_UDMABUF_CREATE;
+
+// glibc hides these behind _GNU_SOURCE, which a header cannot ask for on Swift's behalf.
+extern const int vgpu_F_ADD_SEALS;
+extern const int vgpu_F_SEAL_SHRINK;
 
 // ---- structures that Debian 12's headers (Linux 6.1) do not have ------------------------------
 // Layouts are part of the kernel's user ABI and never change; new fields are only appended, with

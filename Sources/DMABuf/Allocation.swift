@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+public import LinuxSystem
+import SystemPackage
+
+extension DMABuf {
+  /// Makes a buffer of this process's own memory: a dma-buf where the machine has `/dev/udmabuf`
+  /// (UDMABUF_CREATE) and lets this user open it, else a memory file (memfd_create(2)).
+  ///
+  /// - Parameters:
+  ///   - size: bytes, more than zero; rounded up to whole pages.
+  ///   - name: what the buffer is called in errors and in `/proc`.
+  public static func allocate(
+    size: Int, name: String, udmabuf path: String = "/dev/udmabuf",
+    kernel: any Kernel = RunningKernel()
+  ) throws(SystemCallError) -> DMABuf {
+    let page = Int(getpagesize())
+    let (padded, overflow) = size.addingReportingOverflow(page - 1)
+    guard size > 0, !overflow else {
+      throw SystemCallError(call: "memfd_create", object: name, errno: .invalidArgument)
+    }
+    let count = padded / page * page
+    let memory = try memoryFile(size: count, name: name, kernel: kernel)
+    guard let udmabuf = try? OwnedFileDescriptor.open(path, flags: O_RDWR, kernel: kernel) else {
+      return try DMABuf(owning: memory, name: name)
+    }
+    var request = udmabuf_create()
+    request.memfd = UInt32(memory.rawValue)
+    request.flags = UInt32(UDMABUF_FLAGS_CLOEXEC)
+    request.size = UInt64(count)
+    let number = udmabuf.rawValue
+    let fd = try SystemCall.make("UDMABUF_CREATE", on: name) {
+      withUnsafeMutablePointer(to: &request) { kernel.ioctl(number, vgpu_UDMABUF_CREATE, $0) }
+    }
+    return try DMABuf(owning: OwnedFileDescriptor(owning: Int32(fd), kernel: kernel), name: name)
+  }
+
+  /// A memory file of a fixed size, sealed against shrinking, which udmabuf insists on.
+  private static func memoryFile(
+    size: Int, name: String, kernel: any Kernel
+  ) throws(SystemCallError) -> OwnedFileDescriptor {
+    let number = try SystemCall.make("memfd_create", on: name) {
+      kernel.createMemoryFile(name, flags: UInt32(MFD_CLOEXEC) | UInt32(MFD_ALLOW_SEALING))
+    }
+    let memory = OwnedFileDescriptor(owning: Int32(number), kernel: kernel)
+    let fd = memory.rawValue
+    try SystemCall.make("ftruncate", on: name) { kernel.truncate(fd, length: UInt64(size)) }
+    try SystemCall.make("fcntl(F_ADD_SEALS)", on: name) {
+      kernel.fcntl(fd, command: vgpu_F_ADD_SEALS, argument: Int(vgpu_F_SEAL_SHRINK))
+    }
+    return memory
+  }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+public import LinuxSystem
+import SystemPackage
+
+/// A buffer that drivers and processes share by file descriptor, with one owner: the descriptor is
+/// closed when the last reference to this object goes.
+///
+/// A memory file (memfd) can stand in for a dma-buf where the machine has no way to make one; it
+/// can be mapped and read alike, and software renderers import it.
+public final class DMABuf: Sendable {
+  /// What the descriptor is of.
+  public enum Backing: Hashable, Sendable {
+    /// A dma-buf.
+    case dmaBuf
+    /// A memory file that stands in for one.
+    case memoryFile
+  }
+
+  private let fd: OwnedFileDescriptor
+  /// What the descriptor is of.
+  public let backing: Backing
+  /// The buffer's true size in bytes, as the kernel knows it; no guest has a say in it.
+  public let size: Int
+  /// What the buffer is called in errors.
+  public let name: String
+
+  /// Takes over the descriptor of a dma-buf or a memory file and asks for its size (lseek(2)).
+  ///
+  /// - Throws: `SystemCallError` when the descriptor has no size: it is of something else.
+  public init(owning fd: consuming OwnedFileDescriptor, name: String) throws(SystemCallError) {
+    let kernel = fd.kernel
+    let number = fd.rawValue
+    let size = try SystemCall.make("lseek", on: name) { kernel.seekToEnd(number) }
+    backing = kernel.isDMABuf(number) ? .dmaBuf : .memoryFile
+    self.size = size
+    self.name = name
+    self.fd = fd
+  }
+
+  /// The descriptor, to be borrowed for an import or a message. Never close it, and hold this
+  /// object as long as it is used.
+  public var rawValue: Int32 { fd.rawValue }
+
+  /// A second descriptor of the same buffer, close-on-exec, which the caller owns.
+  public func duplicate() throws(SystemCallError) -> OwnedFileDescriptor {
+    try fd.duplicate(of: name)
+  }
+
+  /// mmap(2) of the buffer.
+  ///
+  /// Not every buffer can be mapped: a driver may refuse it altogether, for writing, or beyond its
+  /// last whole page.
+  ///
+  /// - Parameter count: bytes from the start; all of the buffer when left out.
+  public func map(
+    _ access: MappedMemory.Access, count: Int? = nil
+  ) throws(SystemCallError) -> Mapping {
+    let memory = try MappedMemory(fd, count: count ?? size, access: access, of: name)
+    return Mapping(buffer: self, memory: memory)
+  }
+
+  /// A mapped buffer. It keeps the buffer alive.
+  public struct Mapping: ~Copyable, Sendable {
+    private let buffer: DMABuf
+    private let memory: MappedMemory
+
+    fileprivate init(buffer: DMABuf, memory: consuming MappedMemory) {
+      self.buffer = buffer
+      self.memory = memory
+    }
+
+    /// The mapped length in bytes.
+    public var count: Int { memory.count }
+
+    /// Lets the CPU read, between DMA_BUF_IOCTL_SYNC's start and end, which make caches coherent
+    /// with the device. The bytes are valid only within `body`.
+    public func read<Result: ~Copyable>(
+      _ body: (UnsafeRawBufferPointer) throws(SystemCallError) -> Result
+    ) throws(SystemCallError) -> Result {
+      try buffer.sync(start: true, UInt64(DMA_BUF_SYNC_READ))
+      let result = try finishing(UInt64(DMA_BUF_SYNC_READ)) { () throws(SystemCallError) in
+        try body(memory.bytes)
+      }
+      return result
+    }
+
+    /// Lets the CPU write, between DMA_BUF_IOCTL_SYNC's start and end. The bytes are valid only
+    /// within `body`.
+    ///
+    /// - Throws: `SystemCallError` with EACCES when mapped for reading only.
+    public func write<Result: ~Copyable>(
+      _ body: (UnsafeMutableRawBufferPointer) throws(SystemCallError) -> Result
+    ) throws(SystemCallError) -> Result {
+      guard let bytes = memory.mutableBytes else {
+        throw SystemCallError(
+          call: "write", object: buffer.name, errno: .permissionDenied,
+          remedy: "map it for writing")
+      }
+      let direction = UInt64(DMA_BUF_SYNC_READ) | UInt64(DMA_BUF_SYNC_WRITE)
+      try buffer.sync(start: true, direction)
+      let result = try finishing(direction) { () throws(SystemCallError) in try body(bytes) }
+      return result
+    }
+
+    private func finishing<Result: ~Copyable>(
+      _ direction: UInt64, _ body: () throws(SystemCallError) -> Result
+    ) throws(SystemCallError) -> Result {
+      let result: Result
+      do {
+        result = try body()
+      } catch {
+        // The body's own error says more than a failed end of access.
+        try? buffer.sync(start: false, direction)
+        throw error
+      }
+      try buffer.sync(start: false, direction)
+      return result
+    }
+  }
+
+  private func sync(start: Bool, _ direction: UInt64) throws(SystemCallError) {
+    guard backing == .dmaBuf else { return }
+    var sync = dma_buf_sync()
+    sync.flags = direction | UInt64(start ? DMA_BUF_SYNC_START : DMA_BUF_SYNC_END)
+    let kernel = fd.kernel
+    let number = fd.rawValue
+    // EAGAIN asks to be called again, like EINTR.
+    while true {
+      let answer = SystemCall.uninterrupted {
+        withUnsafeMutablePointer(to: &sync) { kernel.ioctl(number, vgpu_DMA_BUF_IOCTL_SYNC, $0) }
+      }
+      if answer >= 0 { return }
+      let errno = SystemCall.errno(answer)
+      if errno == .resourceTemporarilyUnavailable { continue }
+      throw SystemCallError(call: "DMA_BUF_IOCTL_SYNC", object: name, errno: errno)
+    }
+  }
+}
+
+extension Kernel {
+  /// Only a dma-buf knows DMA_BUF_IOCTL_SYNC. A call with flags of zero changes nothing: a dma-buf
+  /// refuses it with EINVAL, everything else with ENOTTY.
+  fileprivate func isDMABuf(_ fd: Int32) -> Bool {
+    var none = dma_buf_sync()
+    let answer = SystemCall.uninterrupted {
+      withUnsafeMutablePointer(to: &none) { ioctl(fd, vgpu_DMA_BUF_IOCTL_SYNC, $0) }
+    }
+    return answer >= 0 || SystemCall.errno(answer) != .inappropriateIOCTLForDevice
+  }
+}

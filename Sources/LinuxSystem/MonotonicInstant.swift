@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+
+/// A point in time on CLOCK_MONOTONIC, the clock of the kernel's and the compositors' timestamps.
+public struct MonotonicInstant: Hashable, Comparable, Sendable {
+  /// Nanoseconds since an unspecified point before the program started.
+  public let nanoseconds: UInt64
+
+  /// Makes an instant of a timestamp that someone else took on the same clock.
+  public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+  /// clock_gettime(2) with CLOCK_MONOTONIC.
+  public static var now: MonotonicInstant {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return MonotonicInstant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+  }
+
+  /// The seconds from `earlier` to this instant; negative when it comes before.
+  public func seconds(since earlier: MonotonicInstant) -> Double {
+    (Double(nanoseconds) - Double(earlier.nanoseconds)) / 1e9
+  }
+
+  /// Whether one instant comes before another.
+  public static func < (left: MonotonicInstant, right: MonotonicInstant) -> Bool {
+    left.nanoseconds < right.nanoseconds
+  }
+}

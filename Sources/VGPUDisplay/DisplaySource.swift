@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DMABuf
+public import LinuxSystem
+import SystemPackage
+import VFIO
+
+/// The frames of one vGPU: asks its driver, checks what it says, and keeps the buffers that the
+/// guest flips among.
+public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSource {
+  private let provider: Provider
+  private let now: () -> MonotonicInstant
+  private var transport: PlaneTransport?
+  // A cursor is small and of its own ids; a cache of its own keeps a region's primary and cursor
+  // planes, which share a handle, from throwing each other out.
+  private var primaryBuffers = PlaneCache()
+  private var cursorBuffers = PlaneCache()
+  private var lastFrame: Frame?
+  private var troubleSince: MonotonicInstant?
+
+  /// What the source has done so far.
+  public private(set) var counters = SourceCounters()
+
+  /// How long a driver may answer with a transient error before the last frame is taken away: a
+  /// mode set takes a few frames.
+  public static var patience: Double { 1.0 }
+
+  /// Makes a source of a device.
+  ///
+  /// - Parameter now: the clock, for tests that cannot wait.
+  public init(
+    _ provider: consuming Provider, now: @escaping () -> MonotonicInstant = { .now }
+  ) {
+    self.provider = provider
+    self.now = now
+  }
+
+  /// What is looked at.
+  public var name: String { provider.name }
+
+  /// Looks at the guest's screen now; see `FrameSource`.
+  public func poll() -> DisplayState {
+    do {
+      guard let transport = try findTransport() else {
+        return .noPicture(.noDisplay(device: name))
+      }
+      let frame = try look(transport)
+      troubleSince = nil
+      lastFrame = frame
+      return .frame(frame)
+    } catch {
+      return state(after: error)
+    }
+  }
+
+  private func findTransport() throws(NoPicture) -> PlaneTransport? {
+    if let transport { return transport }
+    do {
+      transport = try provider.transport()
+    } catch {
+      throw .failed(error)
+    }
+    return transport
+  }
+
+  private func look(_ transport: PlaneTransport) throws(NoPicture) -> Frame {
+    let plane = try query(.primary, transport)
+    guard !plane.isOff else { throw .planeOff }
+    let buffer = try primaryBuffers.buffer(for: plane) { () throws(NoPicture) in
+      try fetch(plane, transport)
+    }
+    let cursor = cursor(transport)
+    if let lastFrame, lastFrame.primary === buffer {
+      return Frame(
+        primary: buffer, cursor: cursor, flip: lastFrame.flip, detectedAt: lastFrame.detectedAt)
+    }
+    counters.flips += 1
+    return Frame(
+      primary: buffer, cursor: cursor, flip: UInt64(counters.flips), detectedAt: now())
+  }
+
+  private func query(
+    _ type: PlaneType, _ transport: PlaneTransport
+  ) throws(NoPicture) -> GraphicsPlane {
+    counters.queries += 1
+    do {
+      return try provider.query(type, transport)
+    } catch {
+      throw error.isModeSet ? .settingMode(error) : .failed(error)
+    }
+  }
+
+  private func fetch(
+    _ plane: GraphicsPlane, _ transport: PlaneTransport
+  ) throws(NoPicture) -> PlaneBuffer {
+    let info: PlaneInfo
+    do {
+      info = try PlaneInfo(checking: plane)
+    } catch {
+      throw .defective(error)
+    }
+    counters.gets += 1
+    switch transport {
+    case .dmaBuf:
+      let fd: OwnedFileDescriptor
+      do {
+        fd = try provider.dmaBuf(plane.handle)
+      } catch {
+        // Between the query and this call the guest may have flipped on and the buffer be gone.
+        throw error.isModeSet || error.errno == .noSuchFileOrDirectory
+          ? .settingMode(error) : .failed(error)
+      }
+      let buffer: DMABuf
+      do {
+        buffer = try DMABuf(owning: fd, name: "\(name), dma-buf \(plane.handle)")
+      } catch {
+        throw .unavailable(error)
+      }
+      return try checked { () throws(PlaneDefect) in try PlaneBuffer(info, buffer: buffer) }
+    case .region:
+      let memory: MappedMemory
+      do {
+        memory = try provider.mapPixels(inRegion: plane.handle, count: UInt64(info.end))
+      } catch {
+        throw error.isModeSet ? .settingMode(error) : .failed(error)
+      }
+      return try PlaneBuffer.checked(info, memory)
+    }
+  }
+
+  private func checked(
+    _ body: () throws(PlaneDefect) -> PlaneBuffer
+  ) throws(NoPicture) -> PlaneBuffer {
+    do {
+      return try body()
+    } catch {
+      throw .defective(error)
+    }
+  }
+
+  /// The cursor plane, or `nil`: without a pointer the picture is still worth showing, so nothing
+  /// that is wrong with it is an error.
+  private func cursor(_ transport: PlaneTransport) -> Cursor? {
+    guard let plane = try? query(.cursor, transport), !plane.isOff,
+      let x = Self.position(plane.x), let y = Self.position(plane.y),
+      let buffer = try? cursorBuffers.buffer(
+        for: plane, fetch: { () throws(NoPicture) in try fetch(plane, transport) })
+    else { return nil }
+    let isInside = plane.hotspotX < plane.width && plane.hotspotY < plane.height
+    return Cursor(
+      buffer: buffer, x: x, y: y,
+      hotspot: isInside ? (Int(plane.hotspotX), Int(plane.hotspotY)) : nil)
+  }
+
+  /// A position that a driver gives as a signed number in an unsigned field.
+  private static func position(_ value: UInt32) -> Int? {
+    let position = Int(Int32(bitPattern: value))
+    let most = Int(PlaneInfo.largestSide)
+    return (-most...most).contains(position) ? position : nil
+  }
+
+  private func state(after problem: NoPicture) -> DisplayState {
+    switch problem {
+    case .settingMode, .defective, .unavailable:
+      counters.transients += 1
+      let now = now()
+      let since = troubleSince ?? now
+      troubleSince = since
+      if let lastFrame, now.seconds(since: since) < Self.patience { return .frame(lastFrame) }
+    case .planeOff, .noDisplay, .waiting, .failed:
+      troubleSince = nil
+    }
+    lastFrame = nil
+    if case .failed = problem {
+      // Only now: a guest that blanks its screen comes back to the same buffers, and mbochs must
+      // not be asked for one twice.
+      primaryBuffers.removeAll()
+      cursorBuffers.removeAll()
+    }
+    return .noPicture(problem)
+  }
+}
+
+extension PlaneBuffer {
+  fileprivate static func checked(
+    _ info: PlaneInfo, _ region: consuming MappedMemory
+  ) throws(NoPicture) -> PlaneBuffer {
+    do {
+      return try PlaneBuffer(info, region: region)
+    } catch {
+      throw .defective(error)
+    }
+  }
+}
+
+extension VFIOError {
+  /// The errors that come and go while a guest sets a mode: i915 answers EINVAL or EFAULT, mbochs
+  /// ENOMEM.
+  var isModeSet: Bool {
+    errno == .invalidArgument || errno == .badAddress || errno == .noMemory
+  }
+}

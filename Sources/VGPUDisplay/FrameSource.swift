@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where frames come from: a device that this process holds, one duplicated out of another process,
+/// a synthetic guest. Whoever has a guest elsewhere writes one more.
+///
+/// A source is used by one thread at a time. It has no thread and no timer of its own: the kernel
+/// signals neither flips nor vertical blanks, so whoever shows frames asks, once before each
+/// refresh.
+public protocol FrameSource: AnyObject {
+  /// What is looked at, for titles and messages.
+  var name: String { get }
+
+  /// Looks at the guest's screen now. It does not block, and in steady state it neither allocates
+  /// nor asks for a buffer.
+  func poll() -> DisplayState
+
+  /// What the source has done so far.
+  var counters: SourceCounters { get }
+}
+
+/// What there is to show.
+public enum DisplayState {
+  /// A picture.
+  case frame(Frame)
+  /// None, and why.
+  case noPicture(NoPicture)
+}
+
+/// What a source has done since it was made.
+public struct SourceCounters: Hashable, Sendable {
+  /// Planes asked about (VFIO_DEVICE_QUERY_GFX_PLANE).
+  public var queries = 0
+  /// Buffers fetched (VFIO_DEVICE_GET_GFX_DMABUF) or regions mapped.
+  public var gets = 0
+  /// Polls at which the guest was setting a mode.
+  public var transients = 0
+  /// Times that the guest showed another buffer than before.
+  public var flips = 0
+
+  /// All zero.
+  public init() {}
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LinuxSystem
+public import VFIO
+
+/// Why there is nothing to show. Its description is what a person should read in the window.
+public enum NoPicture: Error {
+  /// The guest shows no plane: its driver has not started, or it has switched the screen off.
+  case planeOff
+  /// The driver has answered with this transient error for longer than a mode set takes.
+  case settingMode(VFIOError)
+  /// The guest's plane makes no sense.
+  case defective(PlaneDefect)
+  /// The guest's buffer cannot be had.
+  case unavailable(SystemCallError)
+  /// The device has no display that VFIO can hand out.
+  case noDisplay(device: String)
+  /// There is no guest yet: what is being waited for.
+  case waiting(String)
+  /// The device is gone, or refuses to be asked.
+  case failed(VFIOError)
+}
+
+extension NoPicture {
+  /// Whether the picture can come back by itself, so that asking again makes sense.
+  public var isTransient: Bool {
+    switch self {
+    case .planeOff, .settingMode, .defective, .unavailable, .waiting: true
+    case .noDisplay, .failed: false
+    }
+  }
+}
+
+extension NoPicture: CustomStringConvertible {
+  /// One line: what is the matter, and what to do about it.
+  public var description: String {
+    switch self {
+    case .planeOff:
+      "The guest has not initialised the display yet: its graphics driver has not started, or the screen is off."
+    case .settingMode(let error):
+      "The guest has been setting a mode for a while (\(error))."
+    case .defective(let defect):
+      "The guest's picture makes no sense: \(defect)."
+    case .unavailable(let error):
+      "The guest's picture cannot be had: \(error)."
+    case .noDisplay(let device):
+      "\(device): the device has no display: give the vGPU a type with one, and load its driver with display support."
+    case .waiting(let what):
+      what
+    case .failed(let error):
+      "\(error)"
+    }
+  }
+}

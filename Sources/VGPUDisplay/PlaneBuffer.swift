@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import DMABuf
+public import LinuxSystem
+import Synchronization
+import SystemPackage
+
+/// The pixels of a plane and how they lie: a dma-buf, or a region of the device. Checked: the
+/// picture lies inside the memory.
+///
+/// It is the same object as long as the driver shows the same buffer, so that whoever imports it
+/// can keep what was made of it. Not to be shared between threads.
+public final class PlaneBuffer {
+  /// Where the pixels are.
+  public enum Storage {
+    /// In a dma-buf, to be imported or mapped.
+    case dmaBuf(DMABuf)
+    /// In a region of the device, mapped for reading.
+    case region
+  }
+
+  /// Differs from the id of every other buffer that this process has seen.
+  public let id: UInt64
+  /// How the picture lies in the memory.
+  public let layout: ImageLayout
+  /// Where the pixels are.
+  public let storage: Storage
+
+  /// Set once: `Pixels` cannot be in an enum case beside a class reference and be borrowed from it.
+  private var pixels: Pixels?
+
+  private enum Pixels: ~Copyable {
+    case buffer(DMABuf.Mapping)
+    case region(MappedMemory)
+  }
+
+  private static let lastID = Atomic<UInt64>(0)
+
+  private static func nextID() -> UInt64 {
+    lastID.wrappingAdd(1, ordering: .relaxed).newValue
+  }
+
+  /// Takes a dma-buf whose size was compared with `info`.
+  public init(_ info: PlaneInfo, buffer: DMABuf) throws(PlaneDefect) {
+    try info.check(bufferSize: buffer.size)
+    id = Self.nextID()
+    layout = info.layout
+    storage = .dmaBuf(buffer)
+  }
+
+  /// Takes a mapped region whose size was compared with `info`.
+  public init(_ info: PlaneInfo, region: consuming MappedMemory) throws(PlaneDefect) {
+    try info.check(bufferSize: region.count)
+    id = Self.nextID()
+    layout = info.layout
+    storage = .region
+    pixels = .region(region)
+  }
+
+  /// Whether the CPU can read the pixels. Asked of a software renderer's buffer before it gets it:
+  /// one that cannot be mapped makes it crash as it draws.
+  public var isMappable: Bool { (try? mapIfNeeded()) != nil }
+
+  /// Lets the CPU read the memory, which begins with the picture's first plane. A buffer is mapped
+  /// at the first call and stays mapped. The guest may change the bytes at any time.
+  ///
+  /// - Throws: `SystemCallError` when the buffer cannot be mapped or synchronised.
+  public func withPixels<Result>(
+    _ body: (UnsafeRawBufferPointer) throws(SystemCallError) -> Result
+  ) throws(SystemCallError) -> Result {
+    try mapIfNeeded()
+    switch pixels {
+    case .buffer(let mapping):
+      return try mapping.read(body)
+    case .region(let memory):
+      return try body(memory.bytes)
+    case nil:
+      throw SystemCallError(call: "mmap", object: "plane", errno: .badAddress)
+    }
+  }
+
+  private func mapIfNeeded() throws(SystemCallError) {
+    guard case .dmaBuf(let buffer) = storage, pixels == nil else { return }
+    pixels = .buffer(try buffer.map(.read))
+  }
+}

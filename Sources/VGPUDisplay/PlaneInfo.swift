@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import DMABuf
+public import VFIO
+
+/// A plane that is on and whose description holds together: format known, sizes sane, lines inside
+/// the promised size. What remains to be checked is the buffer's true size, which is only known
+/// once the buffer is there (`check(bufferSize:)`).
+public struct PlaneInfo: Hashable, Sendable {
+  /// How the picture lies in its buffer.
+  public let layout: ImageLayout
+  /// The end of the last pixel in bytes from the buffer's start: lines times stride for a tiled
+  /// layout, where no line ends early.
+  public let end: Int
+
+  /// The longest side of a picture in pixels: what the display engines and GL renderers of today
+  /// can do.
+  public static let largestSide: UInt32 = 16384
+
+  /// Checks what a driver says of a plane that is on.
+  ///
+  /// - Throws: `PlaneDefect`, except for `shortBuffer`.
+  public init(checking plane: GraphicsPlane) throws(PlaneDefect) {
+    let sides = 1...Self.largestSide
+    guard sides.contains(plane.width), sides.contains(plane.height) else {
+      throw .absurdSize(width: plane.width, height: plane.height)
+    }
+    guard let format = PixelFormat(FourCC(rawValue: plane.format)) else {
+      throw .unknownFormat(FourCC(rawValue: plane.format))
+    }
+    let layout = ImageLayout(
+      width: Int(plane.width), height: Int(plane.height), format: format,
+      modifier: FormatModifier(rawValue: plane.modifier), stride: Int(plane.stride))
+    // Neither overflows: sides are at most 2^14 and a stride is below 2^32.
+    guard let line = format.lineBytes(width: layout.width), let linearEnd = layout.linearEnd else {
+      throw .absurdSize(width: plane.width, height: plane.height)
+    }
+    guard line <= layout.stride else {
+      throw .shortStride(stride: plane.stride, needed: line)
+    }
+    end = layout.modifier == .linear ? linearEnd : layout.stride * layout.height
+    guard end <= Int(plane.size) else {
+      throw .shortPromise(promised: plane.size, needed: end)
+    }
+    self.layout = layout
+  }
+
+  /// Checks that the picture lies inside a buffer of `bufferSize` bytes.
+  public func check(bufferSize: Int) throws(PlaneDefect) {
+    guard end <= bufferSize else { throw .shortBuffer(size: bufferSize, needed: end) }
+  }
+}
