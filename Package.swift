@@ -44,5 +44,19 @@ let package = Package(
     .target(
       name: "VGPUDisplay", dependencies: ["DMABuf", "LinuxSystem", "VFIO", system],
       swiftSettings: swiftSettings),
+
+    // Proof.
+    .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
+    .target(
+      name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "VFIOTests",
+      dependencies: ["CABIFacts", "CLinux", "LinuxSystem", "TestSupport", "VFIO", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "DMABufTests",
+      dependencies: ["CABIFacts", "CLinux", "DMABuf", "LinuxSystem", "TestSupport", system],
+      swiftSettings: swiftSettings),
   ]
 )
