@@ -41,8 +41,9 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     // The display, without a toolkit.
+    .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
-      name: "VGPUDisplay", dependencies: ["DMABuf", "LinuxSystem", "VFIO", system],
+      name: "VGPUDisplay", dependencies: ["DMABuf", "LinuxSystem", "TestPattern", "VFIO", system],
       swiftSettings: swiftSettings),
 
     // Proof.
@@ -57,6 +58,12 @@ let package = Package(
     .testTarget(
       name: "DMABufTests",
       dependencies: ["CABIFacts", "CLinux", "DMABuf", "LinuxSystem", "TestSupport", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "VGPUDisplayTests",
+      dependencies: [
+        "DMABuf", "LinuxSystem", "TestPattern", "TestSupport", "VFIO", "VGPUDisplay", system,
+      ],
       swiftSettings: swiftSettings),
   ]
 )

@@ -25,7 +25,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (FourCC.xrgb8888.rawValue, "XR24"), (FourCC.c8.rawValue, "C8"), (0, "0x0"), (.max, "0xffffffff"),
+    (FourCC.xrgb8888.rawValue, "XR24"), (FourCC.c8.rawValue, "C8"), (0, "0x0"),
+    (.max, "0xffffffff"),
     (0x0A32_5258, "0xa325258"),
   ]) func fourCCsPrint(value: UInt32, text: String) {
     #expect(FourCC(rawValue: value).description == text)

@@ -2,8 +2,8 @@
 
 import CLinux
 import LinuxSystem
-import SystemPackage
 import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 import VFIO
@@ -39,8 +39,8 @@ func makeDevice(
   }
 
   @Test func somethingElseIsRefusedAndClosed() {
-    let fd = OwnedFileDescriptor(owning: kernel.makeFD(), kernel: kernel)
-    let error = #expect(throws: VFIOError.self) { [fd = fd.release()] in
+    let fd = kernel.makeFD()
+    let error = #expect(throws: VFIOError.self) {
       _ = try Device(owning: OwnedFileDescriptor(owning: fd, kernel: kernel), name: "a pipe")
     }
     #expect(error?.errno == .inappropriateIOCTLForDevice)
@@ -103,8 +103,9 @@ func makeDevice(
     }
     #expect(kernel.openFDs.isEmpty)
     kernel.setReceived([0], fd: -1)
-    #expect(throws: VFIOError.malformed(
-      object: "from a manager", reason: "a message without a file descriptor")
+    #expect(
+      throws: VFIOError.malformed(
+        object: "from a manager", reason: "a message without a file descriptor")
     ) {
       _ = try Device(receivingFrom: 5, name: "from a manager", kernel: kernel)
     }

@@ -30,7 +30,9 @@ import VFIO
     ([], nil),
   ]
 
-  @Test(arguments: answers) func transportIsProbedBothWays(accepted: Set<UInt32>, expected: PlaneTransport?) throws {
+  @Test(arguments: answers) func transportIsProbedBothWays(
+    accepted: Set<UInt32>, expected: PlaneTransport?
+  ) throws {
     onQuery { accepted.contains($0.flags) ? 0 : -22 }
     #expect(try makeDisplay().transport() == expected)
   }
