@@ -23,6 +23,7 @@ let package = Package(
   products: [
     .library(name: "VFIO", targets: ["VFIO"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
+    .library(name: "HostDevices", targets: ["HostDevices"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
   ],
   dependencies: [
@@ -38,6 +39,14 @@ let package = Package(
       name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
     .target(
       name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
+
+    // The host: its GPUs, and the vGPUs that they are split into.
+    .target(
+      name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HostDevicesTests", dependencies: ["HostDevices", "LinuxSystem", system],
       swiftSettings: swiftSettings),
 
     // The display, without a toolkit.

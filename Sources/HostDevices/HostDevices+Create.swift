@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LinuxSystem
+import SystemPackage
+
+extension HostDevices {
+  /// Creates an mdev: writes its UUID to `mdev_supported_types/<type>/create` of the parent, and
+  /// waits until its nodes are there. An mdev whose nodes do not come is removed again.
+  ///
+  /// - Parameters:
+  ///   - type: the type's id, such as `i915-GVTg_V5_4`.
+  ///   - parent: the parent's name; `nil` for the first one that has an instance left.
+  ///   - uuid: the new mdev's name.
+  ///   - timeout: how long to wait for udev and the driver.
+  /// - Returns: the mdev, with at least one node in `/dev/vfio` that can be opened.
+  /// - Throws: `HostDevicesError`: `noParents`, `unknownParent`, `unknownType`, `ambiguousType`,
+  ///   `noInstancesLeft`, `uuidInUse`, `incomplete`, or `system` with the kernel's reason.
+  public func create(
+    type: String, parent: String? = nil, uuid: MdevUUID = .random(),
+    timeout: Duration = .seconds(2)
+  ) throws(HostDevicesError) -> MdevDevice {
+    let place = try place(type: type, parent: parent)
+    do {
+      try sysfs.write("\(uuid)", to: "\(place.parent.typesFolder)/\(place.type.id)/create")
+    } catch {
+      throw refusal(error, of: place.type, uuid: uuid)
+    }
+    var defect: MdevDefect?
+    let isReady = waitUntil(timeout) {
+      defect = self.defect(of: uuid)
+      return defect == nil
+    }
+    if isReady, let device = device(uuid) { return device }
+    let removal: HostDevicesError?
+    do {
+      try remove(uuid, timeout: timeout)
+      removal = nil
+    } catch {
+      removal = error
+    }
+    throw .incomplete(
+      uuid: uuid, defect: defect ?? .unlisted, remains: removal.map { "\($0)" })
+  }
+
+  private typealias Place = (parent: MdevParent, type: MdevType)
+
+  /// The parent and the type that a caller means.
+  private func place(type id: String, parent name: String?) throws(HostDevicesError) -> Place {
+    let parents = try parents()
+    if parents.isEmpty { throw .noParents }
+    if let name, !parents.contains(where: { $0.name == name }) {
+      throw .unknownParent(name: name, existing: parents.map(\.name))
+    }
+    var all: [Place] = []
+    for parent in parents where name == nil || parent.name == name {
+      all += try types(of: parent).map { (parent, $0) }
+    }
+    let offers = all.filter { $0.type.id == id }
+    guard let first = offers.first else {
+      throw .unknownType(id: id, existing: Set(all.map(\.type.id)).sorted())
+    }
+    // A driver that does not count may have one left: it is asked after those that do.
+    let candidates =
+      offers.filter { ($0.type.availableInstances ?? 0) > 0 }
+      + offers.filter { $0.type.availableInstances == nil }
+    guard let choice = candidates.first else {
+      throw .noInstancesLeft(type: first.type.id, parents: offers.map(\.parent.name))
+    }
+    guard candidates.allSatisfy({ $0.type.isInterchangeable(with: choice.type) }) else {
+      throw .ambiguousType(id: id, parents: candidates.map(\.parent.name))
+    }
+    return choice
+  }
+
+  private func refusal(
+    _ error: SystemCallError, of type: MdevType, uuid: MdevUUID
+  ) -> HostDevicesError {
+    switch error.errno {
+    case .fileExists:
+      .uuidInUse(uuid)
+    case .noSpace, .tooManyUsers:
+      .noInstancesLeft(type: type.id, parents: [type.parent])
+    default:
+      .system(error.advisedForMdev)
+    }
+  }
+
+  /// What an mdev still lacks before somebody can open it.
+  private func defect(of uuid: MdevUUID) -> MdevDefect? {
+    guard let device = device(uuid) else { return .unlisted }
+    let announced = announcedDeviceNode(ofDevice: device.path)
+    if let group = device.iommuGroup, device.groupNode == nil {
+      return .noNode(path: "/dev/vfio/\(group)")
+    }
+    if let announced, device.deviceNode == nil { return .noNode(path: announced) }
+    // A kernel without CONFIG_VFIO_GROUP gives mdevs no group, only a node of their own.
+    if device.groupNode == nil, device.deviceNode == nil { return .noGroup }
+    return nil
+  }
+}
+
+extension MdevType {
+  /// Whether it is the same thing to a guest on which of the two parents it gets its mdev.
+  fileprivate func isInterchangeable(with other: MdevType) -> Bool {
+    name == other.name && description == other.description && deviceAPI == other.deviceAPI
+  }
+}

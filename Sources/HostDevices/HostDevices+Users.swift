@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import LinuxSystem
+import SystemPackage
+
+extension HostDevices {
+  /// The processes that have an mdev's node or its group's node open, by pid, as far as this process
+  /// may look (`/proc/<pid>/fd`); root sees all of its own pid namespace.
+  public func users(of uuid: MdevUUID) -> [Int32] {
+    guard let device = device(uuid) else { return [] }
+    let nodes = Set([device.groupNode, device.deviceNode].compactMap { $0.map(sysfs.location) })
+    let pids = sysfs.readableNames(in: "/proc").compactMap { decimalNumber($0) }.sorted()
+    return pids.filter { pid in
+      sysfs.readableNames(in: "/proc/\(pid)/fd").contains { number in
+        FileTree.linkTarget(of: sysfs.location("/proc/\(pid)/fd/\(number)")).map(nodes.contains)
+          ?? false
+      }
+    }
+    .compactMap { Int32(exactly: $0) }
+  }
+
+  func checkUnused(_ uuid: MdevUUID) throws(HostDevicesError) {
+    let processes = users(of: uuid)
+    if !processes.isEmpty { throw .inUse(uuid, processes: processes) }
+    // Processes of other pid namespaces (containers) are not in /proc, but a group opens only once.
+    guard let node = device(uuid)?.groupNode else { return }
+    do {
+      _ = try OwnedFileDescriptor.open(
+        sysfs.location(node), flags: O_RDWR | O_NONBLOCK, kernel: sysfs.kernel)
+    } catch {
+      if error.errno == .resourceBusy { throw .inUse(uuid, processes: []) }
+    }
+  }
+}

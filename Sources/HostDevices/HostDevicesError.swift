@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LinuxSystem
+public import SystemPackage
+
+/// Why an mdev was not created or removed, or why the host could not be read. Each case's
+/// description is one line that names the object, the cause and the remedy.
+public enum HostDevicesError: Error, Hashable, Sendable {
+  /// The kernel refused a system call.
+  case system(SystemCallError)
+  /// The text is not a UUID.
+  case invalidUUID(String)
+  /// `/sys/class/mdev_bus` is empty or missing: no driver of this host offers mdevs.
+  case noParents
+  /// No parent has this name; these exist.
+  case unknownParent(name: String, existing: [String])
+  /// No parent, or not the one that was named, offers this type; these are offered.
+  case unknownType(id: String, existing: [String])
+  /// Several parents offer types of this id that differ, so that it matters which is taken.
+  case ambiguousType(id: String, parents: [String])
+  /// The parents that offer the type have no instance of it left.
+  case noInstancesLeft(type: String, parents: [String])
+  /// There is an mdev of this UUID already.
+  case uuidInUse(MdevUUID)
+  /// The new mdev could not be used. It is gone again unless `remains` says why it was not removed.
+  case incomplete(uuid: MdevUUID, defect: MdevDefect, remains: String?)
+  /// There is no mdev of this UUID; these exist.
+  case noSuchDevice(MdevUUID, existing: [MdevUUID])
+  /// Somebody has the mdev open: these processes, or ones that cannot be seen from here.
+  case inUse(MdevUUID, processes: [Int32])
+  /// The kernel took the removal but has not carried it out in time.
+  case stillThere(MdevUUID)
+}
+
+extension HostDevicesError: CustomStringConvertible {
+  /// One line: object, cause, remedy.
+  public var description: String {
+    switch self {
+    case .system(let error):
+      error.description
+    case .invalidUUID(let text):
+      """
+      \(text.debugDescription): not a UUID; it must look like \
+      11223344-5566-7788-99aa-bbccddeeff00 (uuidgen makes one)
+      """
+    case .noParents:
+      """
+      no mdev parents in /sys/class/mdev_bus: load the GPU's mdev driver (for Intel GVT-g: boot with \
+      i915.enable_gvt=1 and load kvmgt)
+      """
+    case .unknownParent(let name, let existing):
+      "\(name.debugDescription): no such mdev parent; there are \(Self.list(existing))"
+    case .unknownType(let id, let existing):
+      "\(id.debugDescription): no such mdev type; \(Self.suggestion(for: id, in: existing))"
+    case .ambiguousType(let id, let parents):
+      "mdev type \(id): different things on \(Self.list(parents)); name the parent"
+    case .noInstancesLeft(let type, let parents):
+      """
+      mdev type \(type): no instances left on \(Self.list(parents)); remove an mdev of that parent, \
+      take a smaller type, or give the GPU more memory (GVT-g: the firmware's aperture size)
+      """
+    case .uuidInUse(let uuid):
+      "mdev \(uuid): exists already, or is still being removed; use it, or take another UUID"
+    case .incomplete(let uuid, let defect, nil):
+      "mdev \(uuid): created, but not usable, and removed again: \(defect)"
+    case .incomplete(let uuid, let defect, let remains?):
+      "mdev \(uuid): created, but not usable: \(defect); it could not be removed: \(remains)"
+    case .noSuchDevice(let uuid, let existing):
+      "mdev \(uuid): no such mdev; \(Self.inventory(existing))"
+    case .inUse(let uuid, let processes):
+      "mdev \(uuid): in use\(Self.holders(processes))"
+    case .stillThere(let uuid):
+      "mdev \(uuid): the kernel is still removing it; the kernel log (dmesg) tells what it waits for"
+    }
+  }
+
+  /// The kernel's errno where a system call failed.
+  public var errno: Errno? {
+    if case .system(let error) = self { error.errno } else { nil }
+  }
+
+  private static func list(_ names: [String], limit: Int = 8) -> String {
+    let shown = names.prefix(limit).joined(separator: ", ")
+    return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
+  }
+
+  private static func suggestion(for id: String, in existing: [String]) -> String {
+    if existing.isEmpty { return "none is offered at this moment" }
+    let near = existing.filter { isNear($0, id) }
+    return near.isEmpty ? "there are \(list(existing))" : "did you mean \(list(near))?"
+  }
+
+  /// Whether a name is what was typed but for case, a part at an end, or two letters.
+  private static func isNear(_ name: String, _ typed: String) -> Bool {
+    let name = Array(name.lowercased().utf8)
+    let typed = Array(typed.lowercased().utf8.prefix(name.count + 3))
+    if typed.isEmpty { return false }
+    if name.starts(with: typed) || name.reversed().starts(with: typed.reversed()) { return true }
+    return distance(name, typed) <= 2
+  }
+
+  /// How many letters must be put in, left out or changed (Levenshtein).
+  private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    var row = Array(0...right.count)
+    for (index, letter) in left.enumerated() {
+      var diagonal = row[0]
+      row[0] = index + 1
+      for (column, other) in right.enumerated() {
+        let change = diagonal + (letter == other ? 0 : 1)
+        diagonal = row[column + 1]
+        row[column + 1] = min(change, diagonal + 1, row[column] + 1)
+      }
+    }
+    return row[right.count]
+  }
+
+  private static func inventory(_ existing: [MdevUUID]) -> String {
+    existing.isEmpty ? "there is none at all" : "there are \(list(existing.map(\.description)))"
+  }
+
+  private static func holders(_ processes: [Int32]) -> String {
+    if processes.isEmpty {
+      return """
+         by a process that is not to be seen from here; find it with 'fuser -v /dev/vfio/*', or stop \
+        the container or guest
+        """
+    }
+    let pids = list(processes.map(String.init))
+    return " by process \(pids); stop that guest or viewer first"
+  }
+}
+
+extension SystemCallError {
+  /// What helps against this error, known from what the kernel's mdev code checks.
+  var advisedForMdev: SystemCallError {
+    advising(Self.mdevRemedy(errno))
+  }
+
+  private static func mdevRemedy(_ errno: Errno) -> String? {
+    switch errno {
+    case .permissionDenied, .notPermitted:
+      "creating and removing mdevs needs root"
+    case .readOnlyFileSystem:
+      "sysfs is read-only here; do it on the host, outside of the container"
+    case .noSuchFileOrDirectory, .operationNotSupportedByDevice:
+      "the parent or its driver is gone; list the types again"
+    case .invalidArgument, .ioError, .noMemory:
+      "the driver refused it; the kernel log (dmesg) tells why"
+    default:
+      nil
+    }
+  }
+}

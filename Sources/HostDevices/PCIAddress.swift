@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where a PCI function sits: domain, bus, device and function, written `0000:00:02.0`.
+public struct PCIAddress: Hashable, Sendable {
+  /// The PCI domain (segment); 0 on most machines. Some host bridges have more than 16 bits.
+  public let domain: UInt32
+  /// The bus in its domain.
+  public let bus: UInt8
+  /// The device on its bus, 0 to 31.
+  public let device: UInt8
+  /// The function of its device, 0 to 7.
+  public let function: UInt8
+
+  /// Makes an address of its parts; `nil` when the device is above 31 or the function above 7.
+  public init?(domain: UInt32 = 0, bus: UInt8, device: UInt8, function: UInt8) {
+    guard device < 32, function < 8 else { return nil }
+    self.domain = domain
+    self.bus = bus
+    self.device = device
+    self.function = function
+  }
+}
+
+extension PCIAddress: LosslessStringConvertible {
+  /// Reads `0000:00:02.0`, or `00:02.0` for a function of domain 0; `nil` for anything else.
+  public init?(_ text: String) {
+    var parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    if parts.count == 2 { parts.insert("0000", at: 0) }
+    guard parts.count == 3 else { return nil }
+    let slot = parts[2].split(separator: ".", omittingEmptySubsequences: false)
+    guard slot.count == 2,
+      let domain = hexadecimalNumber(parts[0], digits: 4...8),
+      let bus = hexadecimalNumber(parts[1], digits: 2...2),
+      let device = hexadecimalNumber(slot[0], digits: 2...2),
+      let function = hexadecimalNumber(slot[1], digits: 1...1)
+    else { return nil }
+    self.init(
+      domain: UInt32(domain), bus: UInt8(bus), device: UInt8(device), function: UInt8(function))
+  }
+
+  /// The kernel's spelling, always with the domain.
+  public var description: String {
+    """
+    \(hexadecimal(domain, digits: 4)):\(hexadecimal(bus, digits: 2)):\
+    \(hexadecimal(device, digits: 2)).\(function)
+    """
+  }
+}
+
+extension PCIAddress: Comparable {
+  /// The order of domain, bus, device, function.
+  public static func < (left: PCIAddress, right: PCIAddress) -> Bool {
+    (left.domain, left.bus, left.device, left.function)
+      < (right.domain, right.bus, right.device, right.function)
+  }
+}
+
+extension PCIAddress: TextCodable {}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import SystemPackage
+
+/// What the kernel's file trees (sysfs, procfs) are walked with: names in a folder, where a link
+/// leads, whether a name exists.
+public enum FileTree {
+  /// opendir(3), readdir(3): the names in a folder, without `.` and `..`, in no order. Names that
+  /// are not UTF-8 are left out: nothing that the kernel makes is named so.
+  ///
+  /// - Throws: `SystemCallError` on `path`.
+  public static func names(in path: String) throws(SystemCallError) -> [String] {
+    let answer = vgpu_opendir(path)
+    guard let directory = answer.directory else {
+      throw SystemCallError(call: "opendir", object: path, errno: Errno(rawValue: answer.error))
+    }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if let name, name != ".", name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  /// readlink(2): what a symbolic link says, uninterpreted; `nil` when it is none or cannot be read.
+  public static func linkTarget(of path: String) -> String? {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+      guard let start = buffer.baseAddress else { return nil }
+      let count = readlink(path, start, buffer.count)
+      guard count > 0 else { return nil }
+      return String(
+        validating: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]),
+        as: UTF8.self)
+    }
+  }
+
+  /// realpath(3): the path without links, `.` and `..`; `nil` when nothing is there, when the links
+  /// go in a circle, or when they may not be followed.
+  public static func realPath(of path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(validatingCString: resolved)
+  }
+
+  /// access(2): whether something is there, at the end of all links.
+  public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}
