@@ -129,7 +129,7 @@ static volatile uint16_t *dispi;
 static volatile uint32_t *memory;
 static uint32_t memory_size;
 
-static uint32_t width, height, pitch, buffers, block, box, live_full;
+static uint32_t width, height, pitch, lines, buffers, block, box, live_full;
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
@@ -140,7 +140,13 @@ static void set_mode(uint32_t w, uint32_t h) {
     if (pitch < w) pitch = w;
     buffers = number_option("buffers", 2);
     if (!buffers) buffers = 1;
-    uint32_t fits = w && h && w <= 8192 && h <= 8192 && pitch <= 16384 ? memory_size / (pitch * 4 * h) : 0;
+    if (!w || !h || w > 8192 || h > 8192 || pitch > 16384) halt("error: the mode is out of range");
+    // mbochs hands out only buffers that start on a page.
+    lines = h;
+    if (buffers > 1)
+        while (lines * pitch * 4 % 4096) lines++;
+    uint32_t fits = memory_size / (pitch * 4 * lines);
+    if (!fits) fits = pitch * 4 * h <= memory_size;
     if (!fits) halt("error: the mode does not fit the video memory");
     if (buffers > fits) {
         put_number("warning: video memory holds only ", fits);
@@ -156,7 +162,7 @@ static void set_mode(uint32_t w, uint32_t h) {
     dispi[dispi_yres] = (uint16_t)h;
     dispi[dispi_bpp] = 32;
     dispi[dispi_virtual_width] = (uint16_t)pitch;
-    dispi[dispi_virtual_height] = (uint16_t)(h * buffers);
+    dispi[dispi_virtual_height] = (uint16_t)(lines * buffers);
     dispi[dispi_x] = 0;
     dispi[dispi_y] = 0;
     dispi[dispi_enable] = 0x41;
@@ -182,7 +188,7 @@ static void draw_code(volatile uint32_t *buffer, uint32_t frame) {
     }
 }
 
-static volatile uint32_t *buffer_of(uint32_t frame) { return memory + frame % buffers * height * pitch; }
+static volatile uint32_t *buffer_of(uint32_t frame) { return memory + frame % buffers * lines * pitch; }
 
 static void draw(uint32_t frame) {
     volatile uint32_t *buffer = buffer_of(frame);
@@ -260,7 +266,7 @@ void guest_main(const struct multiboot *info) {
             if (*mode == 'x') mode++;
             uint32_t h = number(&mode);
             set_mode(w, h);
-            for (uint32_t i = 0; i < buffers; i++) draw_picture(memory + i * height * pitch, 0, 0, 0);
+            for (uint32_t i = 0; i < buffers; i++) draw_picture(memory + i * lines * pitch, 0, 0, 0);
             if (*mode == ',') mode++;
             else mode = modes ? modes : "1024x768";
             until_mode = hold ? hold : 0xFFFFFFFFu;
@@ -277,7 +283,7 @@ void guest_main(const struct multiboot *info) {
             }
             sleep_until(next);
         }
-        dispi[dispi_y] = (uint16_t)(frame % buffers * height);
+        dispi[dispi_y] = (uint16_t)(frame % buffers * lines);
 
         if (!frame) {
             put("frame 0\n");
