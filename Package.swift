@@ -105,5 +105,12 @@ let package = Package(
         "DMABuf", "LinuxSystem", "TestPattern", "TestSupport", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
+    .testTarget(
+      name: "RigTests",
+      dependencies: [
+        "Attachment", "CLinux", "DMABuf", "HostDevices", "LinuxSystem", "PNGFile", "TestPattern",
+        "VFIO", "VGPUDisplay", system,
+      ],
+      swiftSettings: swiftSettings),
   ]
 )

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HostDevices
+import Testing
+
+/// What the tests of the rig share. They run inside it (`Rig/run`), on real kernel drivers, and are
+/// left out elsewhere.
+enum Rig {
+  static let isHere = ProcessInfo.processInfo.environment["VGPU_RIG"] != nil
+
+  /// Where the programs that were built with this test bundle are.
+  static let products = URL(fileURLWithPath: CommandLine.arguments[0])
+    .resolvingSymlinksInPath().deletingLastPathComponent()
+
+  static func program(_ name: String) -> URL { products.appendingPathComponent(name) }
+
+  /// Makes a vGPU, and takes it away again after `body`.
+  static func withVGPU<Result>(
+    _ type: String, _ body: (MdevDevice) throws -> Result
+  ) throws -> Result {
+    let host = HostDevices()
+    let device = try host.create(type: type)
+    defer {
+      do {
+        try host.remove(device.uuid)
+      } catch {
+        Issue.record("\(error)")
+      }
+    }
+    return try body(device)
+  }
+
+  /// Makes a vGPU with the rig's guest on it.
+  static func withGuest<Result>(
+    _ type: String, _ arguments: [String], _ body: (MdevDevice, Child) throws -> Result
+  ) throws -> Result {
+    try withVGPU(type) { device in
+      let guest = try Child("rig-guest", ["\(device.uuid)"] + arguments)
+      defer { guest.kill() }
+      #expect(try guest.line()?.hasPrefix("ready") == true)
+      return try body(device, guest)
+    }
+  }
+
+  /// The descriptors that this process has open.
+  static func openDescriptors() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").sorted()
+  }
+}
+
+/// A program that a test started, ended at the latest when the test lets go of it.
+final class Child {
+  private let process = Process()
+  private let output = Pipe()
+  private let errors = Pipe()
+  private var buffered = Data()
+
+  /// - Parameter program: one of this package's, by its name, or another's path.
+  init(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws {
+    process.executableURL =
+      program.hasPrefix("/") ? URL(fileURLWithPath: program) : Rig.program(program)
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+  }
+
+  deinit { kill() }
+
+  var pid: Int32 { process.processIdentifier }
+  var isRunning: Bool { process.isRunning }
+
+  /// The next line of its standard output; `nil` at the end.
+  func line() throws -> String? {
+    while true {
+      if let end = buffered.firstIndex(of: UInt8(ascii: "\n")) {
+        let line = String(decoding: buffered[..<end], as: UTF8.self)
+        buffered = Data(buffered[(end + 1)...])
+        return line
+      }
+      let more = output.fileHandleForReading.availableData
+      if more.isEmpty { return nil }
+      buffered.append(more)
+    }
+  }
+
+  /// Waits for its end.
+  func end() -> (code: Int32, output: Data, errors: String) {
+    let out = buffered + output.fileHandleForReading.readDataToEndOfFile()
+    let err = errors.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, out, String(decoding: err, as: UTF8.self))
+  }
+
+  func kill() {
+    guard process.isRunning else { return }
+    Glibc.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+}
+
+/// Runs one of the package's programs to its end.
+func run(
+  _ program: String, _ arguments: String..., environment: [String: String] = [:]
+) throws -> (code: Int32, output: Data, errors: String) {
+  try Child(program, arguments, environment: environment).end()
+}

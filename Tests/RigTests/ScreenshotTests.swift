@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HostDevices
+import PNGFile
+import TestPattern
+import Testing
+import VGPUDisplay
+
+extension RigTests {
+  /// `vgpu screenshot` of guests that another process draws.
+  @Suite struct ScreenshotTests {
+    private static let modes: [(String, Int, Int)] = [
+      ("mbochs-small", 64, 64), ("mbochs-small", 100, 75), ("mbochs-small", 640, 480),
+      ("mbochs-small", 800, 600), ("mbochs-medium", 1024, 768), ("mbochs-medium", 1366, 768),
+      ("mbochs-medium", 1280, 1024), ("mbochs-medium", 1920, 1080),
+    ]
+
+    static func expect(
+      _ picture: Picture, shows frame: UInt32, of pattern: TestPattern,
+      _ location: SourceLocation = #_sourceLocation
+    ) {
+      #expect(
+        picture.width == pattern.width && picture.height == pattern.height, sourceLocation: location
+      )
+      guard picture.width == pattern.width, picture.height == pattern.height else { return }
+      var wrong = 0
+      for y in 0..<pattern.height {
+        for x in 0..<pattern.width
+        where picture.color(x: x, y: y) != pattern.color(x: x, y: y, frame: frame) {
+          wrong += 1
+        }
+      }
+      #expect(
+        wrong == 0, "wrong pixels of \(pattern.width * pattern.height)", sourceLocation: location)
+    }
+
+    @Test(arguments: modes)
+    func everyPixelOfEveryMode(type: String, width: Int, height: Int) throws {
+      let frame: UInt32 = 0xA5C3_0F1E
+      try Rig.withGuest(
+        type,
+        ["--mode", "\(width)x\(height)", "--fps", "0", "--first", "\(frame)", "--buffers", "1"]
+      ) { vGPU, guest in
+        for target in ["mdev:\(vGPU.uuid)", "\(guest.pid)"] {
+          let shot = try run("vgpu", "screenshot", target, "-")
+          #expect(shot.code == 0, "\(shot.errors)")
+          let picture = try PNG.decode([UInt8](shot.output))
+          Self.expect(picture, shows: frame, of: TestPattern(width: width, height: height))
+        }
+      }
+    }
+
+    @Test(arguments: [("mdpy-vga", 640, 480), ("mdpy-xga", 1024, 768), ("mdpy-hd", 1920, 1080)])
+    func everyPixelOfARegion(type: String, width: Int, height: Int) throws {
+      try Rig.withGuest(type, ["--fps", "0", "--first", "42"]) { vGPU, _ in
+        let shot = try run("vgpu", "screenshot", "\(vGPU.uuid)", "-")
+        #expect(shot.code == 0, "\(shot.errors)")
+        Self.expect(
+          try PNG.decode([UInt8](shot.output)), shows: 42,
+          of: TestPattern(width: width, height: height))
+      }
+    }
+
+    @Test func whatCannotBeShownIsSaid() throws {
+      let host = HostDevices()
+      let missing = try run("vgpu", "screenshot", "\(MdevUUID.random())", "-")
+      #expect(missing.code == 1)
+      #expect(missing.errors.contains("no such vGPU"))
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let unused = try run("vgpu", "screenshot", "\(vGPU.uuid)", "-")
+        #expect(unused.code == 1)
+        #expect(unused.errors.contains("start its guest"))
+        #expect(host.users(of: vGPU.uuid).isEmpty)
+      }
+      // mtty is a serial port.
+      try Rig.withVGPU("mtty-1") { vGPU in
+        let guest = try Child("rig-guest", ["\(vGPU.uuid)"])
+        _ = guest.end()
+      }
+    }
+  }
+}
