@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# QEMU 10 for Debian 12, unpacked aside. Result: FOLDER/usr/bin/qemu-system-x86_64, which finds its files beside itself.
+# Debian 12's own QEMU 7.2 knows no iommufd, so it cannot be handed an open VFIO device.
+
+qemu_suite=bookworm-backports
+qemu_packages="qemu-system-x86 qemu-system-common qemu-system-data seabios"
+
+part_inputs() { :; }
+
+part_build() {
+    local result=$1 deb lost
+    # shellcheck source=/dev/null
+    [ "$(. /etc/os-release && echo "$VERSION_CODENAME")" = bookworm ] ||
+        { echo "these packages are made for Debian 12: use the system's QEMU"; return 1; }
+    say "downloading from $qemu_suite" 2>&3
+    with_private_apt "$PWD/apt" "$qemu_suite" apt-get update
+    # shellcheck disable=SC2086 # a word list
+    with_private_apt "$PWD/apt" "$qemu_suite" apt-get download $qemu_packages
+    for deb in ./*.deb; do
+        dpkg-deb -x "$deb" "$result"
+    done
+    basename -a ./*.deb >"$result/packages"
+    lost=$(ldd "$result/usr/bin/qemu-system-x86_64" | grep 'not found' || true)
+    [ -z "$lost" ] || { echo "libraries missing on this system (Scripts/setup test):"; echo "$lost"; return 1; }
+}
