@@ -17,10 +17,13 @@ let swiftSettings: [SwiftSetting] =
   ]
 
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
   name: "swift-vgpu",
   products: [
+    .executable(name: "vgpu", targets: ["vgpu"]),
     .library(name: "VFIO", targets: ["VFIO"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
@@ -50,8 +53,57 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     // The display, without a toolkit.
+    .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
-      name: "VGPUDisplay", dependencies: ["DMABuf", "LinuxSystem", "VFIO", system],
+      name: "VGPUDisplay", dependencies: ["DMABuf", "LinuxSystem", "TestPattern", "VFIO", system],
+      swiftSettings: swiftSettings),
+
+    // From a target to its frames.
+    .target(
+      name: "Attachment",
+      dependencies: ["CLinux", "HostDevices", "LinuxSystem", "VFIO", "VGPUDisplay", system],
+      swiftSettings: swiftSettings),
+
+    // Pictures as files.
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"], swiftSettings: swiftSettings),
+
+    // The command line.
+    .executableTarget(
+      name: "vgpu",
+      dependencies: [
+        "Attachment", "CLinux", "HostDevices", "LinuxSystem", "PNGFile", "VGPUDisplay",
+        argumentParser, system,
+      ],
+      swiftSettings: swiftSettings),
+
+    // The rig's guest that needs no CPU.
+    .executableTarget(
+      name: "rig-guest",
+      dependencies: [
+        "CLinux", "HostDevices", "LinuxSystem", "TestPattern", "VFIO",
+        argumentParser,
+      ],
+      path: "Rig/Guest", swiftSettings: swiftSettings),
+
+    // Proof.
+    .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
+    .target(
+      name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "VFIOTests",
+      dependencies: ["CABIFacts", "CLinux", "LinuxSystem", "TestSupport", "VFIO", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "DMABufTests",
+      dependencies: ["CABIFacts", "CLinux", "DMABuf", "LinuxSystem", "TestSupport", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "VGPUDisplayTests",
+      dependencies: [
+        "DMABuf", "LinuxSystem", "TestPattern", "TestSupport", "VFIO", "VGPUDisplay", system,
+      ],
       swiftSettings: swiftSettings),
   ]
 )

@@ -34,7 +34,7 @@ extension OwnedFileDescriptor {
     var done = 0
     while done < buffer.count {
       let rest = UnsafeMutableRawBufferPointer(
-        rebasing: buffer[done..<min(buffer.count, done + step)])
+        rebasing: buffer[done..<done + min(step, buffer.count - done)])
       let count = try vfio { () throws(SystemCallError) in
         try SystemCall.make("pread", on: name) {
           kernel.pread(rawValue, rest, offset: position + UInt64(done))
@@ -54,7 +54,8 @@ extension OwnedFileDescriptor {
   ) throws(VFIOError) {
     var done = 0
     while done < buffer.count {
-      let rest = UnsafeRawBufferPointer(rebasing: buffer[done..<min(buffer.count, done + step)])
+      let rest = UnsafeRawBufferPointer(
+        rebasing: buffer[done..<done + min(step, buffer.count - done)])
       let count = try vfio { () throws(SystemCallError) in
         try SystemCall.make("pwrite", on: name) {
           kernel.pwrite(rawValue, rest, offset: position + UInt64(done))

@@ -16,6 +16,8 @@
 #include <linux/types.h>
 #include <linux/udmabuf.h>
 #include <linux/vfio.h>
+#include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

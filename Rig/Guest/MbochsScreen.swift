@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import LinuxSystem
+import TestPattern
+import VFIO
+
+/// Drives an mbochs device: the Bochs display interface, whose registers are 16 bits each from
+/// 0x500 on in BAR 2, with the video memory in BAR 0.
+final class MbochsScreen: Screen {
+  let pattern: TestPattern
+  private let owned: OwnedDevice
+  private let registers: RegionInfo
+  private let memory: MappedMemory
+  private let buffers: Int
+  private var drawn: Set<Int> = []
+
+  private enum Register: UInt64 {
+    case width = 1
+    case height = 2
+    case bitsPerPixel = 3
+    case enable = 4
+    case virtualWidth = 6
+    case virtualHeight = 7
+    case x = 8
+    case y = 9
+  }
+
+  init(
+    _ owned: consuming OwnedDevice, mode: (width: Int, height: Int), buffers: Int,
+    live: TestPattern.Live
+  ) throws {
+    let videoMemory = try owned.device.regionInfo(PCIRegion.bar(0))
+    let registers = try owned.device.regionInfo(PCIRegion.bar(2))
+    let fits = Int(videoMemory.size) / (mode.width * mode.height * 4)
+    guard buffers > 0, fits >= buffers else {
+      throw ValidationError("--buffers \(buffers): the video memory holds \(fits)")
+    }
+    pattern = TestPattern(width: mode.width, height: mode.height, live: live)
+    memory = try owned.device.map(videoMemory, access: .readWrite)
+    self.buffers = buffers
+    self.registers = registers
+    self.owned = owned
+    try set(.enable, 0)
+    try set(.width, mode.width)
+    try set(.height, mode.height)
+    try set(.bitsPerPixel, 32)
+    try set(.virtualWidth, mode.width)
+    try set(.virtualHeight, mode.height * buffers)
+    try set(.x, 0)
+    try set(.y, 0)
+  }
+
+  func show(_ frame: UInt32) throws {
+    guard let bytes = memory.mutableBytes else { return }
+    let index = Int(frame) % buffers
+    let size = pattern.width * pattern.height * 4
+    let isFirst = drawn.isEmpty
+    pattern.draw(
+      frame: frame,
+      into: UnsafeMutableRawBufferPointer(rebasing: bytes[index * size..<(index + 1) * size]),
+      stride: pattern.width * 4, everything: drawn.insert(index).inserted)
+    try set(.y, index * pattern.height)
+    // Only now, so that nobody sees a screen with nothing on it.
+    if isFirst { try set(.enable, 0x41) }
+  }
+
+  private func set(_ register: Register, _ value: Int) throws {
+    try owned.device.write(registers, at: 0x500 + register.rawValue * 2, UInt16(value))
+  }
+}

@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Where the rig's prepared parts lie. Source it, do not run it.
+#
+# A part is a file parts/NAME.sh that defines:
+#   part_inputs         prints everything its result depends on; the hash of that text is the part's key
+#   part_build FOLDER   fills FOLDER; runs in a subshell, with the folder "work" to make a mess in
+
+rig=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=Scripts/lib/common.sh
+. "$rig/../Scripts/lib/common.sh"
+
+rig_cache=${VGPU_RIG_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/swift-vgpu/rig}
+# shellcheck disable=SC2034 # for prepare
+rig_parts="uml mesa guests tcg"
+
+# part_folder NAME: prints where that part lies, prepared or not.
+part_folder() (
+    # shellcheck source=/dev/null
+    . "$rig/parts/$1.sh"
+    key=$({ cat "$rig/parts/$1.sh"; part_inputs; } | sha256sum)
+    printf '%s/%s-%s\n' "$rig_cache" "$1" "${key:0:16}"
+)
+
+# part NAME: prints the folder of a prepared part, or says how to prepare it.
+part() {
+    local folder
+    folder=$(part_folder "$1")
+    [ -d "$folder" ] || die "the rig's part '$1'" "not prepared, or its inputs changed since" "run Rig/prepare $1" 125
+    printf '%s\n' "$folder"
+}
+
+# package_version NAME: the installed version of a Debian package, or nothing.
+package_version() { dpkg-query -W -f '${Version}\n' "$1" 2>/dev/null || true; }
+
+# with_private_apt FOLDER SUITE COMMAND [ARG...]: an apt command on SUITE alone; this machine's own sources stay as they are.
+# shellcheck disable=SC2016
+with_private_apt() {
+    local root=$1 suite=$2 tool=$3 archive=debian
+    shift 3
+    [[ $suite != *-security ]] || archive=debian-security
+    mkdir -p "$root/lists/partial" "$root/archives/partial"
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+        "${VGPU_RIG_MIRROR:-http://deb.debian.org}/$archive" "$suite" >"$root/sources.list"
+    "$tool" -q -o "Dir::State::lists=$root/lists" -o "Dir::Cache=$root" -o "Dir::Etc::sourcelist=$root/sources.list" \
+        -o Dir::Etc::sourceparts=/dev/null -o APT::Sandbox::User= "$@"
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import HostDevices
+import LinuxSystem
+import SystemPackage
+import VFIO
+public import VGPUDisplay
+
+/// The frames of a target: finds the process that holds it, takes a duplicate of the device's
+/// descriptor that can only look, and lets go as soon as that process ends, for the kernel keeps a
+/// device busy as long as anyone holds it.
+///
+/// A vGPU that has a UUID is waited for and found again when its guest comes back, in another
+/// process too.
+public final class AttachedSource: FrameSource {
+  private let target: Target
+  private let descriptor: Int32?
+  private let finder: GuestFinder
+  private var current: Current?
+  private var lastLook = MonotonicInstant(nanoseconds: 0)
+  private var comesBackAs: MdevUUID?
+  private var reason: NoPicture
+  private var past = SourceCounters()
+
+  /// The render node of the GPU that the vGPU is a part of, such as `/dev/dri/renderD128`; `nil`
+  /// for a software one.
+  public private(set) var renderNode: String?
+
+  /// What is looked at, for titles and messages.
+  public private(set) var name: String
+
+  private struct Current {
+    let source: any FrameSource
+    let watch: WatchBox?
+  }
+
+  /// Holds the watch, which cannot be copied.
+  private final class WatchBox {
+    let watch: ProcessWatch
+    init(_ watch: consuming ProcessWatch) { self.watch = watch }
+  }
+
+  /// How often it is checked whether the process has ended or, when there is none, whether one has
+  /// come: often enough that a guest can be restarted at once.
+  private static let lookInterval = 0.1
+
+  /// Attaches to a target.
+  ///
+  /// - Parameters:
+  ///   - descriptor: the number of the device's descriptor, where the process holds several.
+  ///   - waiting: whether a vGPU that nobody holds yet is waited for instead of being an error.
+  /// - Throws: `AttachmentError` when the target cannot be looked at now.
+  public init(
+    _ target: Target, descriptor: Int32? = nil, waiting: Bool = false,
+    host: HostDevices = HostDevices()
+  ) throws(AttachmentError) {
+    self.target = target
+    self.descriptor = descriptor
+    finder = GuestFinder(host: host)
+    name = target.description
+    reason = .waiting("Looking for \(target).")
+    do {
+      try attach(to: target, descriptor: descriptor)
+    } catch {
+      guard waiting, case .notHeld(let uuid) = error else { throw error }
+      comesBackAs = uuid
+      reason = .waiting("Waiting for a guest to use the vGPU \(uuid).")
+    }
+  }
+
+  /// What has been done so far, at all processes together.
+  public var counters: SourceCounters {
+    guard let now = current?.source.counters else { return past }
+    return past + now
+  }
+
+  /// Looks at the guest's screen now; see `FrameSource`.
+  public func poll() -> DisplayState {
+    let now = MonotonicInstant.now
+    if now.seconds(since: lastLook) >= Self.lookInterval {
+      lastLook = now
+      look()
+    }
+    guard let current else { return .noPicture(reason) }
+    return current.source.poll()
+  }
+
+  private func look() {
+    if let watch = current?.watch, watch.watch.hasEnded {
+      if let current { past = past + current.source.counters }
+      current = nil
+      if let uuid = comesBackAs {
+        reason = .waiting("The guest has ended. Waiting for the vGPU \(uuid) to be used again.")
+      } else {
+        reason = .failed(
+          .system(
+            SystemCallError(
+              call: "pidfd_open", object: "\(target)", errno: .noSuchProcess,
+              remedy: "the process has ended")))
+      }
+    }
+    guard current == nil, let uuid = comesBackAs else { return }
+    do {
+      try attach(to: .mdev(uuid), descriptor: nil)
+    } catch {
+      switch error {
+      case .notHeld: break
+      case .noSuchVGPU: reason = .waiting("The vGPU \(uuid) is gone. Waiting for it to come back.")
+      default: reason = .waiting("\(error)")
+      }
+    }
+  }
+
+  private func attach(to target: Target, descriptor: Int32?) throws(AttachmentError) {
+    guard let found = try finder.find(target, descriptor: descriptor) else {
+      do {
+        current = Current(source: DisplaySource(try SyntheticGuest()), watch: nil)
+      } catch {
+        throw .demo(error)
+      }
+      return
+    }
+    let title = found.vGPU.map { "\($0.type) \($0.uuid)" } ?? "\(target)"
+    let display: DisplayDevice
+    let watch: ProcessWatch
+    do {
+      // Before the descriptor is taken: a process that ends in between is noticed.
+      watch = try ProcessWatch(found.pid)
+    } catch {
+      throw .vfio(.system(error.advising("no such process")))
+    }
+    do {
+      let device = try Device(
+        duplicating: found.descriptor, fromProcess: found.pid, name: "pid:\(found.pid)")
+      display = try device.displayDevice()
+    } catch {
+      throw .vfio(error)
+    }
+    name = title
+    renderNode = found.vGPU?.renderNode
+    comesBackAs = found.vGPU?.uuid ?? comesBackAs
+    current = Current(source: DisplaySource(display), watch: WatchBox(watch))
+  }
+}
+
+extension SourceCounters {
+  fileprivate static func + (left: SourceCounters, right: SourceCounters) -> SourceCounters {
+    var sum = SourceCounters()
+    sum.queries = left.queries + right.queries
+    sum.gets = left.gets + right.gets
+    sum.transients = left.transients + right.transients
+    sum.flips = left.flips + right.flips
+    return sum
+  }
+}

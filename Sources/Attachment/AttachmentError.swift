@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import HostDevices
+public import LinuxSystem
+public import VFIO
+
+/// Why a target cannot be looked at. Each case's description is one line that names the object, the
+/// cause and the remedy.
+public enum AttachmentError: Error, Sendable {
+  /// No mdev has this UUID.
+  case noSuchVGPU(MdevUUID, existing: [MdevUUID])
+  /// The vGPU exists, but no process that can be seen holds it.
+  case notHeld(MdevUUID)
+  /// The process holds no VFIO device.
+  case noDevice(pid: Int32)
+  /// The process holds VFIO devices, but none has a display.
+  case noDisplay(pid: Int32, descriptors: [Int32])
+  /// The process holds several displays, and none was chosen.
+  case severalDisplays(pid: Int32, descriptors: [Int32])
+  /// The chosen descriptor is no VFIO device of the process.
+  case noSuchDescriptor(Int32, pid: Int32, descriptors: [Int32])
+  /// The kernel refused.
+  case vfio(VFIOError)
+  /// The host's vGPUs cannot be read.
+  case host(HostDevicesError)
+  /// The synthetic guest could not be made.
+  case demo(SystemCallError)
+}
+
+extension AttachmentError: CustomStringConvertible {
+  /// One line: object, cause, remedy.
+  public var description: String {
+    switch self {
+    case .noSuchVGPU(let uuid, let existing) where existing.isEmpty:
+      "mdev:\(uuid): no such vGPU; there is none on this host: make one with `vgpu create`"
+    case .noSuchVGPU(let uuid, let existing):
+      """
+      mdev:\(uuid): no such vGPU; there \(existing.count == 1 ? "is" : "are") \
+      \(existing.prefix(4).map(\.description).joined(separator: ", "))\
+      \(existing.count > 4 ? ", …" : "") (see `vgpu list`)
+      """
+    case .notHeld(let uuid):
+      """
+      mdev:\(uuid): no process that you may look into uses the vGPU; start its guest, or run as \
+      root or the guest's user
+      """
+    case .noDevice(let pid):
+      "pid:\(pid): the process holds no VFIO device; give its guest a vGPU (QEMU: -device vfio-pci)"
+    case .noDisplay(let pid, let descriptors):
+      "pid:\(pid): none of the process's VFIO devices (\(Self.list(descriptors))) has a display"
+    case .severalDisplays(let pid, let descriptors):
+      """
+      pid:\(pid): the process shows \(descriptors.count) displays: choose one with --device \
+      \(descriptors.map(String.init).joined(separator: "|"))
+      """
+    case .noSuchDescriptor(let number, let pid, let descriptors):
+      """
+      pid:\(pid): descriptor \(number) is no VFIO device of the process, which has \
+      \(Self.list(descriptors))
+      """
+    case .vfio(let error):
+      error.description
+    case .host(let error):
+      "\(error)"
+    case .demo(let error):
+      error.description
+    }
+  }
+
+  private static func list(_ descriptors: [Int32]) -> String {
+    descriptors.isEmpty
+      ? "none" : "descriptor " + descriptors.map(String.init).joined(separator: ", ")
+  }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DMABuf
+public import LinuxSystem
+import SystemPackage
+public import TestPattern
+public import VFIO
+
+/// A guest that exists only in this process: it flips among three buffers of its own at a set rate
+/// and moves a pointer about, and answers a display source's questions as a driver does.
+///
+/// Its frames go the same way as a real guest's from there on, so that a viewer can be tried and
+/// tested on any machine. It draws as it is asked.
+public struct SyntheticGuest: PlaneProvider {
+  /// What the guest shows, for titles and messages.
+  public let name: String
+  private let pattern: TestPattern
+  private let framesPerSecond: Double
+  private let clock: () -> MonotonicInstant
+  private let screen: Screen
+
+  /// Makes a guest and its buffers: dma-bufs where the machine has `/dev/udmabuf`, else memory
+  /// files.
+  ///
+  /// - Parameters:
+  ///   - framesPerSecond: flips a second; 0 stays at the first frame.
+  ///   - hasCursor: whether it has a cursor plane.
+  ///   - clock: what decides when a frame is due.
+  /// - Throws: `SystemCallError` when the machine has no memory for the buffers.
+  public init(
+    name: String = "demo",
+    pattern: TestPattern = TestPattern(width: 1024, height: 768, live: .full),
+    framesPerSecond: Double = 60, hasCursor: Bool = true,
+    clock: @escaping () -> MonotonicInstant = { .now }
+  ) throws(SystemCallError) {
+    self.name = name
+    self.pattern = pattern
+    self.framesPerSecond = framesPerSecond
+    self.clock = clock
+    screen = try Screen(pattern: pattern, hasCursor: hasCursor, start: clock())
+  }
+
+  /// The buffers and what is in them.
+  private final class Screen {
+    let buffers: [DMABuf]
+    let mappings: Mappings
+    let cursor: DMABuf?
+    let start: MonotonicInstant
+    var shown: UInt32 = 0
+
+    init(pattern: TestPattern, hasCursor: Bool, start: MonotonicInstant) throws(SystemCallError) {
+      let stride = pattern.width * 4
+      var buffers: [DMABuf] = []
+      for index in 0..<SyntheticGuest.bufferCount {
+        let buffer = try DMABuf.allocate(size: stride * pattern.height, name: "demo \(index)")
+        try buffer.map(.readWrite).write { bytes throws(SystemCallError) in
+          pattern.draw(frame: 0, into: bytes, stride: stride, everything: true)
+        }
+        buffers.append(buffer)
+      }
+      self.buffers = buffers
+      mappings = try Mappings(
+        first: buffers[0].map(.readWrite), second: buffers[1].map(.readWrite),
+        third: buffers[2].map(.readWrite))
+      cursor = hasCursor ? try Self.makeCursor() : nil
+      self.start = start
+    }
+
+    /// Non-copyable values have no array yet that can be borrowed from without copying.
+    struct Mappings: ~Copyable {
+      let first: DMABuf.Mapping
+      let second: DMABuf.Mapping
+      let third: DMABuf.Mapping
+
+      func write(
+        _ index: Int, _ body: (UnsafeMutableRawBufferPointer) throws(SystemCallError) -> Void
+      ) throws(SystemCallError) {
+        switch index {
+        case 0: try first.write(body)
+        case 1: try second.write(body)
+        default: try third.write(body)
+        }
+      }
+    }
+
+    /// An arrow: white with a black edge, 64x64 ARGB8888 as i915 has it.
+    private static func makeCursor() throws(SystemCallError) -> DMABuf {
+      let side = SyntheticGuest.cursorSide
+      let buffer = try DMABuf.allocate(size: side * side * 4, name: "demo cursor")
+      try buffer.map(.readWrite).write { bytes throws(SystemCallError) in
+        for y in 0..<24 {
+          for x in 0...y * 2 / 3 {
+            let isEdge = x == 0 || x == y * 2 / 3 || y == 23
+            bytes.storeBytes(
+              of: isEdge ? 0xFF00_0000 : 0xFFFF_FFFF, toByteOffset: (y * side + x) * 4,
+              as: UInt32.self)
+          }
+        }
+      }
+      return buffer
+    }
+  }
+
+  private static let bufferCount = 3
+  private static let cursorSide = 64
+  private static let cursorHandle: UInt32 = 100
+
+  /// Hands out dma-bufs.
+  public func transport() -> PlaneTransport? { .dmaBuf }
+
+  /// Draws the frame that is due, if it is another than the last, and tells its buffer.
+  public func query(
+    _ type: PlaneType, _ transport: PlaneTransport
+  ) throws(VFIOError) -> GraphicsPlane {
+    switch type {
+    case .primary: try primary()
+    case .cursor: cursor()
+    }
+  }
+
+  private func primary() throws(VFIOError) -> GraphicsPlane {
+    let due = UInt32(
+      truncatingIfNeeded: Int(clock().seconds(since: screen.start) * framesPerSecond))
+    let index = Int(due) % Self.bufferCount
+    let stride = pattern.width * 4
+    if due != screen.shown {
+      let pattern = pattern
+      do {
+        try screen.mappings.write(index) { bytes throws(SystemCallError) in
+          pattern.draw(frame: due, into: bytes, stride: stride, everything: false)
+        }
+      } catch {
+        throw .system(error)
+      }
+      screen.shown = due
+    }
+    return GraphicsPlane(
+      format: FourCC.xrgb8888.rawValue, modifier: 0, width: UInt32(pattern.width),
+      height: UInt32(pattern.height), stride: UInt32(stride),
+      size: UInt32(stride * pattern.height), handle: UInt32(index + 1))
+  }
+
+  private func cursor() -> GraphicsPlane {
+    guard screen.cursor != nil else {
+      return GraphicsPlane(
+        format: 0, modifier: 0, width: 0, height: 0, stride: 0, size: 0, handle: 0)
+    }
+    // There and back along the diagonal, once in four seconds of a guest at 60 frames a second.
+    let phase = Int(screen.shown % 240)
+    let way = phase < 120 ? phase : 240 - phase
+    let side = UInt32(Self.cursorSide)
+    return GraphicsPlane(
+      format: FourCC.argb8888.rawValue, modifier: 0, width: side, height: side, stride: side * 4,
+      size: side * side * 4, x: UInt32(pattern.width * way / 120),
+      y: UInt32(pattern.height * way / 120), hotspotX: 0, hotspotY: 0, handle: Self.cursorHandle)
+  }
+
+  /// A descriptor of one of its buffers.
+  public func dmaBuf(_ id: UInt32) throws(VFIOError) -> OwnedFileDescriptor {
+    let index = Int(id) - 1
+    let buffer =
+      id == Self.cursorHandle
+      ? screen.cursor
+      : screen.buffers.indices.contains(index) ? screen.buffers[index] : nil
+    guard let buffer else {
+      throw .system(
+        SystemCallError(
+          call: "VFIO_DEVICE_GET_GFX_DMABUF", object: name, errno: .noSuchFileOrDirectory))
+    }
+    do {
+      return try buffer.duplicate()
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// It has no regions.
+  public func mapPixels(
+    inRegion index: UInt32, count: UInt64
+  ) throws(VFIOError) -> MappedMemory {
+    throw .unsupported(object: name, feature: "region \(index)")
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Attachment
+import LinuxSystem
+import PNGFile
+import SystemPackage
+import VGPUDisplay
+
+struct ScreenshotCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "screenshot",
+    abstract: "Save what a guest shows as a PNG file, pixel for pixel.",
+    discussion: """
+      Needs no display server. The mouse pointer is left out where the guest has it on a plane of \
+      its own.
+      """)
+
+  @OptionGroup var target: TargetArgument
+
+  @Argument(help: "The file; - for standard output.")
+  var file: String
+
+  @Option(help: ArgumentHelp("How long to wait for a picture.", valueName: "seconds"))
+  var timeout = 3.0
+
+  func validate() throws {
+    guard timeout >= 0, timeout <= 86400 else {
+      throw ValidationError("--timeout \(timeout): from 0 to 86400 seconds")
+    }
+  }
+
+  func run() throws {
+    let source = try AttachedSource(target.target, descriptor: target.device)
+    let plane = try firstFrame(source).primary
+    let bytes = try PNG.encode(try Picture(copying: plane))
+    try write(bytes)
+  }
+
+  private func firstFrame(_ source: AttachedSource) throws -> Frame {
+    let start = MonotonicInstant.now
+    while true {
+      switch source.poll() {
+      case .frame(let frame):
+        return frame
+      case .noPicture(let reason):
+        guard reason.isTransient, MonotonicInstant.now.seconds(since: start) < timeout else {
+          throw Failure("\(source.name): \(reason)")
+        }
+      }
+      pause(seconds: 0.01)
+    }
+  }
+
+  private func write(_ bytes: [UInt8]) throws {
+    do {
+      if file == "-" {
+        _ = try FileDescriptor.standardOutput.writeAll(bytes)
+        return
+      }
+      let output = try FileDescriptor.open(
+        FilePath(file), .writeOnly, options: [.create, .truncate, .closeOnExec],
+        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+      _ = try output.closeAfter { try output.writeAll(bytes) }
+    } catch let error as Errno {
+      throw Failure("\(file): \(error)")
+    }
+  }
+}

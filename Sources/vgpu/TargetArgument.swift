@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ArgumentParser
+public import Attachment
+
+/// What every command that looks at a guest takes.
+struct TargetArgument: ParsableArguments {
+  @Argument(help: "mdev:UUID, pid:N or demo.")
+  var target: Target
+
+  @Option(
+    help: ArgumentHelp(
+      "Which of a process's VFIO devices, by its file descriptor's number there.",
+      valueName: "fd"))
+  var device: Int32?
+}
+
+extension Target: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+@main
+struct VGPU: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "vgpu",
+    abstract: "Make virtual GPUs and look straight into them.",
+    discussion: """
+      A vGPU (mediated device, mdev) is a slice of a real GPU that a virtual machine has to itself. \
+      vgpu shows what a guest draws on it in a window at the monitor's own rate, without SPICE, \
+      VNC or a patched QEMU.
+
+      TARGET is one of
+        mdev:UUID   the vGPU with that UUID, whichever process uses it
+        pid:N       what a process shows, QEMU or any other that holds a VFIO device
+        demo        a synthetic guest, to try the viewer on any machine
+      A bare UUID or number is taken for one of the first two.
+
+      Exit codes: 0 done, 1 failed, 64 wrong usage.
+      """,
+    version: "0.1.0",
+    subcommands: [
+      TypesCommand.self, ListCommand.self, CreateCommand.self, RemoveCommand.self,
+      ScreenshotCommand.self,
+    ])
+}

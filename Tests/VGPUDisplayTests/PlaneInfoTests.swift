@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DMABuf
+import LinuxSystem
+import TestSupport
+import Testing
+import VFIO
+import VGPUDisplay
+
+func plane(
+  _ format: FourCC = .xrgb8888, modifier: FormatModifier = .linear, width: UInt32 = 64,
+  height: UInt32 = 48, stride: UInt32 = 256, size: UInt32? = nil, x: UInt32 = 0, y: UInt32 = 0,
+  hotspotX: UInt32 = .max, hotspotY: UInt32 = .max, handle: UInt32 = 1
+) -> GraphicsPlane {
+  GraphicsPlane(
+    format: format.rawValue, modifier: modifier.rawValue, width: width, height: height,
+    stride: stride, size: size ?? stride &* height, x: x, y: y, hotspotX: hotspotX,
+    hotspotY: hotspotY, handle: handle)
+}
+
+@Suite struct PlaneInfoTests {
+  @Test func soundPlanesPass() throws {
+    let info = try PlaneInfo(checking: plane())
+    #expect(info.layout.width == 64)
+    #expect(info.layout.height == 48)
+    #expect(info.layout.stride == 256)
+    #expect(info.end == 47 * 256 + 256)
+    #expect(try PlaneInfo(checking: plane(stride: 300)).end == 47 * 300 + 256)
+    #expect(try PlaneInfo(checking: plane(modifier: .i915XTiled, stride: 512)).end == 48 * 512)
+  }
+
+  private static let malformed: [(GraphicsPlane, PlaneDefect)] = [
+    (plane(width: 0), .absurdSize(width: 0, height: 48)),
+    (plane(height: 0), .absurdSize(width: 64, height: 0)),
+    (plane(width: .max), .absurdSize(width: .max, height: 48)),
+    (plane(height: .max), .absurdSize(width: 64, height: .max)),
+    (plane(width: 16385, stride: 1 << 17), .absurdSize(width: 16385, height: 48)),
+    (plane(FourCC(rawValue: 0)), .unknownFormat(FourCC(rawValue: 0))),
+    (plane(FourCC(rawValue: .max)), .unknownFormat(FourCC(rawValue: .max))),
+    (plane(stride: 0), .shortStride(stride: 0, needed: 256)),
+    (plane(stride: 255), .shortStride(stride: 255, needed: 256)),
+    (plane(.rgb565, stride: 127), .shortStride(stride: 127, needed: 128)),
+    (plane(size: 0), .shortPromise(promised: 0, needed: 48 * 256)),
+    (plane(size: 48 * 256 - 1), .shortPromise(promised: 48 * 256 - 1, needed: 48 * 256)),
+    (
+      plane(stride: .max, size: .max),
+      .shortPromise(promised: .max, needed: 47 * Int(UInt32.max) + 256)
+    ),
+  ]
+
+  @Test(arguments: malformed)
+  func malformedPlanesAreRefused(plane: GraphicsPlane, defect: PlaneDefect) {
+    #expect(throws: defect) { try PlaneInfo(checking: plane) }
+    #expect(!defect.description.isEmpty && !defect.description.contains("\n"))
+  }
+
+  @Test func randomPlanesNeverTrapAndNeverLieOutside() {
+    var random = SeededGenerator(seed: 7)
+    let formats = PixelFormat.all.map(\.fourCC.rawValue)
+    let edges: [UInt32] = [0, 1, 63, 64, 255, 256, 16384, 16385, 1 << 31, .max - 1, .max]
+    func number() -> UInt32 {
+      switch Int.random(in: 0...3, using: &random) {
+      case 0: edges.randomElement(using: &random) ?? 0
+      case 1: .random(in: 0...4096, using: &random)
+      case 2: UInt32(1) << UInt32.random(in: 0...31, using: &random)
+      default: .random(in: 0...(.max), using: &random)
+      }
+    }
+    var sound = 0
+    for _ in 0..<200_000 {
+      let isKnown = Bool.random(using: &random)
+      let candidate = GraphicsPlane(
+        format: isKnown ? formats.randomElement(using: &random) ?? 0 : number(),
+        modifier: Bool.random(using: &random) ? 0 : UInt64(number()) << 32 | UInt64(number()),
+        width: number(), height: number(), stride: number(), size: number(), x: number(),
+        y: number(), hotspotX: number(), hotspotY: number(), handle: number())
+      guard let info = try? PlaneInfo(checking: candidate) else { continue }
+      sound += 1
+      // Held against the definition, in arithmetic that cannot overflow.
+      let line = (Int(candidate.width) * info.layout.format.bitsPerPixel + 7) / 8
+      #expect(line <= Int(candidate.stride))
+      #expect(info.end <= Int(candidate.size))
+      #expect((Int(candidate.height) - 1) * Int(candidate.stride) + line <= info.end)
+      #expect(throws: PlaneDefect.self) { try info.check(bufferSize: info.end - 1) }
+    }
+    #expect(sound > 100, "the generator makes sound planes too")
+  }
+}
