@@ -31,15 +31,20 @@ extension HostDevices {
       return defect == nil
     }
     if isReady, let device = device(uuid) { return device }
-    let removal: HostDevicesError?
+    throw .incomplete(
+      uuid: uuid, defect: defect ?? .unlisted, remains: removeAgain(uuid, timeout: timeout))
+  }
+
+  /// Why an mdev that was created in vain could not be removed; `nil` when it is gone.
+  private func removeAgain(_ uuid: MdevUUID, timeout: Duration) -> String? {
     do {
       try remove(uuid, timeout: timeout)
-      removal = nil
+      return nil
+    } catch .noSuchDevice {
+      return nil
     } catch {
-      removal = error
+      return error.description
     }
-    throw .incomplete(
-      uuid: uuid, defect: defect ?? .unlisted, remains: removal.map { "\($0)" })
   }
 
   private typealias Place = (parent: MdevParent, type: MdevType)

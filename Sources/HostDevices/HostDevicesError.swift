@@ -86,32 +86,8 @@ extension HostDevicesError: CustomStringConvertible {
 
   private static func suggestion(for id: String, in existing: [String]) -> String {
     if existing.isEmpty { return "none is offered at this moment" }
-    let near = existing.filter { isNear($0, id) }
+    let near = SpellingMatch.nearest(to: id, in: existing)
     return near.isEmpty ? "there are \(list(existing))" : "did you mean \(list(near))?"
-  }
-
-  /// Whether a name is what was typed but for case, a part at an end, or two letters.
-  private static func isNear(_ name: String, _ typed: String) -> Bool {
-    let name = Array(name.lowercased().utf8)
-    let typed = Array(typed.lowercased().utf8.prefix(name.count + 3))
-    if typed.isEmpty { return false }
-    if name.starts(with: typed) || name.reversed().starts(with: typed.reversed()) { return true }
-    return distance(name, typed) <= 2
-  }
-
-  /// How many letters must be put in, left out or changed (Levenshtein).
-  private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-    var row = Array(0...right.count)
-    for (index, letter) in left.enumerated() {
-      var diagonal = row[0]
-      row[0] = index + 1
-      for (column, other) in right.enumerated() {
-        let change = diagonal + (letter == other ? 0 : 1)
-        diagonal = row[column + 1]
-        row[column + 1] = min(change, diagonal + 1, row[column] + 1)
-      }
-    }
-    return row[right.count]
   }
 
   private static func inventory(_ existing: [MdevUUID]) -> String {

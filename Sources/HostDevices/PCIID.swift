@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A PCI vendor or device number, written `0x8086` as in sysfs; so it stands in JSON.
-public struct PCIID: RawRepresentable, Hashable, Sendable {
+public struct PCIID: Hashable, Sendable {
   /// The 16 bits of the configuration space.
   public let rawValue: UInt16
 

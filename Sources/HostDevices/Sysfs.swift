@@ -40,7 +40,7 @@ struct Sysfs: Sendable {
   func readableNames(in path: String) -> [String] { (try? names(in: path)) ?? [] }
 
   /// An attribute's text without blanks at its ends; `nil` when there is no such file, when it
-  /// cannot be read or is no text, and when it is empty.
+  /// cannot be read or is no plain text, and when it is empty.
   func text(_ path: String) -> String? {
     // An attribute is at most a page long; 64 KiB is the largest page of Linux.
     let limit = 65_536
@@ -54,9 +54,9 @@ struct Sysfs: Sendable {
       let count = SystemCall.uninterrupted { kernel.pread(fd, buffer, offset: 0) }
       guard count > 0, count <= limit else { return nil }
       let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
-      guard !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) else {
-        return nil
-      }
+      guard !bytes.contains(where: Self.isControl),
+        let text = String(validating: bytes, as: UTF8.self)
+      else { return nil }
       let trimmed = text.trimmed
       return trimmed.isEmpty ? nil : String(trimmed)
     }
@@ -97,6 +97,11 @@ struct Sysfs: Sendable {
     guard written == bytes.count else {
       throw SystemCallError(call: "write", object: location(path), errno: .ioError)
     }
+  }
+
+  /// What a driver's text has no use for and a terminal may act on.
+  private static func isControl(_ byte: UInt8) -> Bool {
+    byte < 0x20 && byte != UInt8(ascii: "\n") && byte != UInt8(ascii: "\t") || byte == 0x7f
   }
 
   /// Whether something can be a device's, a type's or a driver's name: printable ASCII, so that it

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A value that stands in JSON as its text.
+/// A value that stands in JSON as its text. No `RawRepresentable`: of that the compiler would make
+/// its own coding, with the raw value.
 public protocol TextCodable: Codable, LosslessStringConvertible {}
 
 extension TextCodable {
