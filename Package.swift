@@ -24,6 +24,7 @@ let package = Package(
     .library(name: "VFIO", targets: ["VFIO"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
+    .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -43,6 +44,17 @@ let package = Package(
     // The display, without a toolkit.
     .target(
       name: "VGPUDisplay", dependencies: ["DMABuf", "LinuxSystem", "VFIO", system],
+      swiftSettings: swiftSettings),
+
+    // The display, drawn. Neither knows a toolkit.
+    .systemLibrary(name: "CEGL", pkgConfig: "epoxy", providers: [.apt(["libepoxy-dev"])]),
+    .target(
+      name: "EGLPresenter", dependencies: ["CEGL", "DMABuf", "LinuxSystem", "VGPUDisplay"],
+      swiftSettings: swiftSettings),
+
+    .testTarget(
+      name: "EGLPresenterTests",
+      dependencies: ["DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay"],
       swiftSettings: swiftSettings),
   ]
 )
