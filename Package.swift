@@ -28,6 +28,7 @@ let package = Package(
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
+    .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -111,6 +112,17 @@ let package = Package(
         "Attachment", "CLinux", "DMABuf", "HostDevices", "LinuxSystem", "PNGFile", "TestPattern",
         "VFIO", "VGPUDisplay", system,
       ],
+      swiftSettings: swiftSettings),
+
+    // The display, drawn. Neither knows a toolkit.
+    .systemLibrary(name: "CEGL", pkgConfig: "epoxy", providers: [.apt(["libepoxy-dev"])]),
+    .target(
+      name: "EGLPresenter", dependencies: ["CEGL", "DMABuf", "LinuxSystem", "VGPUDisplay"],
+      swiftSettings: swiftSettings),
+
+    .testTarget(
+      name: "EGLPresenterTests",
+      dependencies: ["DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay"],
       swiftSettings: swiftSettings),
   ]
 )

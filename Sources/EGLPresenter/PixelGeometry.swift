@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A size in whole pixels.
+public struct PixelSize: Hashable, Sendable {
+  /// Pixels from left to right.
+  public var width: Int
+  /// Pixels from top to bottom.
+  public var height: Int
+
+  /// Makes a size of its two numbers.
+  public init(width: Int, height: Int) {
+    self.width = width
+    self.height = height
+  }
+
+  /// Whether there is not a single pixel.
+  public var isEmpty: Bool { width <= 0 || height <= 0 }
+}
+
+/// A rectangle in whole pixels; y grows downwards.
+public struct PixelRectangle: Hashable, Sendable {
+  /// The left edge.
+  public var x: Int
+  /// The upper edge.
+  public var y: Int
+  /// Pixels from left to right.
+  public var width: Int
+  /// Pixels from top to bottom.
+  public var height: Int
+
+  /// Makes a rectangle of its four numbers.
+  public init(x: Int, y: Int, width: Int, height: Int) {
+    self.x = x
+    self.y = y
+    self.width = width
+    self.height = height
+  }
+
+  /// What this rectangle and `other` have in common; with a width or height of zero when that is
+  /// nothing.
+  public func intersection(_ other: PixelRectangle) -> PixelRectangle {
+    let left = max(x, other.x)
+    let top = max(y, other.y)
+    return PixelRectangle(
+      x: left, y: top, width: max(0, min(x + width, other.x + other.width) - left),
+      height: max(0, min(y + height, other.y + other.height) - top))
+  }
+}

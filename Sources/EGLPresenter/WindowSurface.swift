@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CEGL
+
+/// A native window as a render context draws on it (`EGLSurface`).
+///
+/// It must be released before its window. It keeps the context alive.
+public final class WindowSurface {
+  /// What draws on it.
+  public let context: RenderContext
+  /// The size in device pixels. Whoever resizes the window sets it.
+  public var size: PixelSize
+
+  let surface: EGLSurface
+
+  /// eglCreatePlatformWindowSurface and, so that swapping never waits for the display,
+  /// eglSwapInterval of zero: whoever draws knows when.
+  ///
+  /// - Parameters:
+  ///   - window: a `struct wl_egl_window *` on Wayland, a pointer to a `Window` on X11, whichever
+  ///     the context was made for.
+  ///   - size: the window's, in device pixels.
+  public init(
+    _ context: RenderContext, window: UnsafeMutableRawPointer, size: PixelSize
+  ) throws(GraphicsError) {
+    guard
+      let surface = vgpu_eglCreatePlatformWindowSurfaceEXT(
+        context.display, context.config, window, nil)
+    else {
+      throw GraphicsError(
+        .unavailable, context.name, "eglCreatePlatformWindowSurface: \(ErrorNames.lastEGL())")
+    }
+    self.context = context
+    self.surface = surface
+    self.size = size
+    try context.makeCurrent(surface)
+    _ = vgpu_eglSwapInterval(context.display, 0)
+  }
+
+  deinit {
+    // A current surface would live on until another one is, and its window with it.
+    if vgpu_eglGetCurrentSurface(EGL_DRAW) == surface {
+      _ = vgpu_eglMakeCurrent(context.display, nil, nil, nil)
+    }
+    _ = vgpu_eglDestroySurface(context.display, surface)
+  }
+
+  /// Shows what was drawn (eglSwapBuffers). On Wayland this commits the window's surface.
+  ///
+  /// - Throws: `GraphicsError.Kind.lost` when the context or the window is gone.
+  public func swap() throws(GraphicsError) {
+    try context.makeCurrent(surface)
+    guard vgpu_eglSwapBuffers(context.display, surface) == EGL_TRUE else {
+      throw context.error(afterEGL: "eglSwapBuffers")
+    }
+  }
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DMABuf
+import Glibc
+import LinuxSystem
+import Testing
+import VGPUDisplay
+
+@testable import EGLPresenter
+
+/// Serialised: descriptors are counted, and the counts are the process's.
+@Suite(.serialized, .enabled(if: Machine.hasEGL, Machine.noEGL))
+struct RendererTests {
+  static let rgb = PixelFormat.all.filter { $0.model == .rgb }.map(\.fourCC)
+  static let sizes = [
+    PixelSize(width: 1, height: 1), PixelSize(width: 63, height: 65),
+    PixelSize(width: 1023, height: 767),
+  ]
+
+  let renderer: FrameRenderer
+
+  init() throws {
+    renderer = try FrameRenderer(RenderContext(.surfaceless))
+  }
+
+  private func expectExact(
+    _ picture: Picture, path: PresentationPath?, location: SourceLocation = #_sourceLocation
+  ) throws {
+    let seen = try renderer.pixels(of: picture.frame())
+    let difference = difference(seen.rgba, picture.expected, width: seen.width)
+    #expect(difference == nil, "\(picture.layout)", sourceLocation: location)
+    if let path { #expect(renderer.path == path, sourceLocation: location) }
+  }
+
+  @Test(arguments: rgb, sizes)
+  func copiesExactly(format: FourCC, size: PixelSize) throws {
+    for padding in [0, 4, 61, 192] {
+      try expectExact(
+        Picture(format, size.width, size.height, padding: padding, asRegion: true),
+        path: .upload)
+    }
+  }
+
+  @Test(
+    .enabled(if: Machine.importsMemory, Machine.noImport), arguments: rgb, sizes)
+  func importsExactly(format: FourCC, size: PixelSize) throws {
+    let layouts = renderer.context.capabilities.layouts
+    let isKnown = layouts[format] != nil
+    for padding in [0, 4, 64, 192] {
+      try expectExact(
+        Picture(format, size.width, size.height, padding: padding),
+        path: isKnown ? .import : .upload)
+    }
+    // Of the formats here, llvmpipe lacks only that of 24 bits.
+    #expect(isKnown || format == .rgb888)
+  }
+
+  @Test(.enabled(if: Machine.importsMemory, Machine.noImport))
+  func importsOnce() throws {
+    let pictures = try (1...3).map { try Picture(.xrgb8888, 64, 48, seed: $0) }
+    for round in 0..<30 { try expectExact(pictures[round % 3], path: .import) }
+    #expect(renderer.counters.imports == 3)
+    #expect(renderer.counters.uploads == 0)
+    #expect(renderer.counters.draws == 30)
+  }
+
+  @Test(.enabled(if: Machine.importsMemory, Machine.noImport))
+  func importsImplicitly() throws {
+    let picture = try Picture(.xrgb8888, 64, 48, modifier: .invalid)
+    try expectExact(picture, path: .import)
+  }
+
+  @Test(.enabled(if: Machine.importsMemory, Machine.noImport))
+  func showsYUVByImport() throws {
+    // Grey: luma 16 to 235 is black to white, and without colour there is no matrix to differ in.
+    let picture = try Picture(.yuyv, 64, 2)
+    try picture.fill((0..<128).map { 0x8000 | UInt32(16 + $0 % 64 * 3) })
+    let seen = try renderer.pixels(of: picture.frame())
+    #expect(renderer.path == .import)
+    for x in 0..<64 {
+      let grey = Int((Double(x * 3) * 255 / 219).rounded())
+      for channel in 0..<3 { #expect(abs(Int(seen.rgba[x * 4 + channel]) - grey) <= 2) }
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func seesChangedContents(asRegion: Bool) throws {
+    let picture = try Picture(.xrgb8888, 320, 200, asRegion: asRegion)
+    for seed in 1...5 {
+      try picture.fill(seed: UInt32(seed))
+      try expectExact(picture, path: asRegion ? .upload : nil)
+    }
+    #expect(renderer.counters.imports <= 1)
+  }
+
+  @Test func forgetsBuffersThatAreGone() throws {
+    let before = openDescriptors()
+    for seed in 1...200 {
+      // A new buffer each time, as of a driver that reuses its ids.
+      try expectExact(Picture(.xrgb8888, 33, 17, seed: UInt32(seed)), path: nil)
+    }
+    let last = try Picture(.xrgb8888, 33, 17)
+    try expectExact(last, path: nil)
+    #expect(renderer.imagesHeld == 1)
+    // One of the last picture's own, and one that an import may hold of it.
+    #expect(openDescriptors() <= before + 2)
+  }
+
+  @Test func drawsInSteadyStateWithoutImporting() throws {
+    let pictures = try (1...3).map { try Picture(.xrgb8888, 64, 48, seed: $0) }
+    let frames = pictures.map { $0.frame() }
+    for frame in frames { _ = try renderer.pixels(of: frame) }
+    let before = renderer.counters
+    let descriptors = openDescriptors()
+    for round in 0..<10_000 { _ = try renderer.pixels(of: frames[round % 3]) }
+    #expect(openDescriptors() == descriptors)
+    #expect(renderer.counters.imports == before.imports)
+    #expect(renderer.counters.refusals == before.refusals)
+    #expect(renderer.counters.draws == before.draws + 10_000)
+    #expect(
+      renderer.counters.uploads - before.uploads
+        == (renderer.path == .upload ? 10_000 : 0))
+  }
+
+  @Test func releasesEverything() throws {
+    // The first context of a process opens what the driver keeps for good.
+    _ = try FrameRenderer(RenderContext(.surfaceless)).pixels(of: Picture(.xrgb8888, 9, 9).frame())
+    let before = openDescriptors()
+    for _ in 0..<5 {
+      let renderer = try FrameRenderer(RenderContext(.surfaceless))
+      _ = try renderer.pixels(of: Picture(.xrgb8888, 65, 33).frame())
+    }
+    #expect(openDescriptors() == before)
+  }
+
+  @Test(arguments: [
+    (0, 0), (10, 20), (-3, -5), (60, 44), (63, 47), (64, 0), (-16, 0), (0, -100),
+  ])
+  func blendsCursors(x: Int, y: Int) throws {
+    for asRegion in [false, true] {
+      let picture = try Picture(.xrgb8888, 64, 48, asRegion: asRegion)
+      let pointer = try Picture(.argb8888, 16, 16, asRegion: asRegion, seed: 9)
+      // Premultiplied: no colour is above its alpha. Every fourth pixel opaque, and transparent.
+      try pointer.fill(
+        pointer.words.enumerated().map { index, word in
+          let alpha = [0, 255, word >> 24, 128][index % 4]
+          let colours = (0..<3).map { (word >> ($0 * 8) & 255) * alpha / 255 }
+          return alpha << 24 | colours[2] << 16 | colours[1] << 8 | colours[0]
+        })
+      let seen = try renderer.pixels(
+        of: picture.frame(
+          cursor: Cursor(buffer: pointer.buffer, x: x, y: y, hotspot: (x: 0, y: 0))))
+      var expected = picture.expected
+      var exact: Set<Int> = []
+      for row in 0..<16 {
+        for column in 0..<16 {
+          let (left, top) = (x + column, y + row)
+          guard (0..<64).contains(left), (0..<48).contains(top) else { continue }
+          let source = pointer.expected(column, row)
+          let alpha = Int(source[3])
+          for channel in 0..<3 {
+            let index = (top * 64 + left) * 4 + channel
+            let behind = Int(expected[index]) * (255 - alpha)
+            expected[index] = UInt8(min(255, Int(source[channel]) + (behind + 127) / 255))
+            if alpha != 0, alpha != 255 { exact.insert(index) }
+          }
+        }
+      }
+      // GL may round a blend either way; where nothing is blended there is nothing to round.
+      for index in expected.indices {
+        let error = abs(Int(seen.rgba[index]) - Int(expected[index]))
+        #expect(error <= (exact.contains(index) ? 1 : 0), "byte \(index)")
+      }
+    }
+  }
+
+  @Test func drawsCursorsWithoutAlphaOpaquely() throws {
+    let picture = try Picture(.xrgb8888, 32, 32)
+    let pointer = try Picture(.xrgb8888, 8, 8, seed: 5)
+    let seen = try renderer.pixels(
+      of: picture.frame(cursor: Cursor(buffer: pointer.buffer, x: 4, y: 4, hotspot: nil)))
+    #expect(Array(seen.rgba[(5 * 32 + 5) * 4..<(5 * 32 + 6) * 4]) == pointer.expected(1, 1).prefix(3) + [255])
+  }
+
+  @Test(arguments: [1, 2, 3])
+  func scalesByWholeMultiplesExactly(scale: Int) throws {
+    let picture = try Picture(.xrgb8888, 41, 23)
+    let pointer = try Picture(.argb8888, 5, 5, seed: 3)
+    try pointer.fill(pointer.words.map { $0 | 0xFF00_0000 })
+    let area = PixelSize(width: 41 * scale + 7, height: 23 * scale + 4)
+    let seen = try renderer.pixels(
+      of: picture.frame(cursor: Cursor(buffer: pointer.buffer, x: 39, y: -2, hotspot: nil)),
+      area: area, mode: .integer)
+    for y in 0..<area.height {
+      for x in 0..<area.width {
+        // Centred: 3 and 2 device pixels of black to the left and above.
+        let (inX, inY) = (x - 3, y - 2)
+        let expected: [UInt8]
+        if inX < 0 || inY < 0 || inX >= 41 * scale || inY >= 23 * scale {
+          expected = [0, 0, 0, 255]
+        } else if inX / scale >= 39, inY / scale < 3 {
+          expected = pointer.expected(inX / scale - 39, inY / scale + 2)
+        } else {
+          expected = picture.expected(inX / scale, inY / scale)
+        }
+        let index = (y * area.width + x) * 4
+        #expect(Array(seen.rgba[index..<index + 4]) == expected, "x \(x), y \(y)")
+      }
+    }
+  }
+
+  @Test func mixesNeighboursBetweenPixels() throws {
+    let picture = try Picture(.xrgb8888, 2, 1)
+    try picture.fill([0, 0x00FF_FFFF])
+    let seen = try renderer.pixels(
+      of: picture.frame(), area: PixelSize(width: 3, height: 1), mode: .fill)
+    #expect(seen.rgba[0] == 0 && seen.rgba[8] == 255)
+    #expect((120...135).contains(seen.rgba[4]))
+  }
+
+  @Test func cutsOffAtOneToOne() throws {
+    let picture = try Picture(.xrgb8888, 40, 30)
+    let seen = try renderer.pixels(
+      of: picture.frame(), area: PixelSize(width: 20, height: 10), mode: .oneToOne)
+    for y in 0..<10 {
+      for x in 0..<20 {
+        let index = (y * 20 + x) * 4
+        #expect(Array(seen.rgba[index..<index + 4]) == picture.expected(x + 10, y + 10))
+      }
+    }
+  }
+
+  @Test func saysWhatItCannotShow() throws {
+    for format in [FourCC.c8, .uyvy] {
+      let picture = try Picture(format, 16, 16, asRegion: true)
+      for _ in 0..<2 {
+        let error = #expect(throws: GraphicsError.self) {
+          _ = try renderer.pixels(of: picture.frame())
+        }
+        #expect(error?.kind == .cannotShow)
+        #expect(error?.description.contains("\(format)") == true)
+      }
+    }
+    // Told once, not tried at every frame.
+    #expect(renderer.counters.refusals == 2)
+    let tiled = try Picture(.xrgb8888, 128, 8, modifier: .i915XTiled)
+    let error = #expect(throws: GraphicsError.self) {
+      _ = try renderer.pixels(of: tiled.frame())
+    }
+    #expect(error?.description.contains("I915_X_TILED") == true)
+    #expect(error?.description.contains(renderer.context.capabilities.renderer) == true)
+  }
+
+  @Test func alwaysUploads() throws {
+    let copier = try FrameRenderer(RenderContext(.surfaceless), alwaysUploads: true)
+    let picture = try Picture(.xbgr2101010, 63, 65)
+    let seen = try copier.pixels(of: picture.frame())
+    #expect(seen.rgba == picture.expected)
+    #expect(copier.path == .upload)
+    #expect(copier.counters.uploads == 1)
+  }
+
+  @Test func namesDevicesThatAreNotThere() {
+    let error = #expect(throws: GraphicsError.self) {
+      _ = try RenderContext(.headless(renderNode: "/dev/dri/renderD999"))
+    }
+    #expect(error?.kind == .unavailable)
+    #expect(error?.object == "/dev/dri/renderD999")
+  }
+}
+
+@Suite struct CapabilitiesTests {
+  @Test func knowsSoftware() {
+    #expect(Capabilities.isSoftware(renderer: "llvmpipe (LLVM 15.0.6, 256 bits)"))
+    #expect(Capabilities.isSoftware(renderer: "softpipe"))
+    #expect(!Capabilities.isSoftware(renderer: "Mesa Intel(R) UHD Graphics 620 (KBL GT2)"))
+  }
+
+  @Test func knowsWhatCrashes() {
+    #expect(Capabilities.crashesOnImport(version: "OpenGL ES 3.2 Mesa 22.3.6"))
+    #expect(!Capabilities.crashesOnImport(version: "OpenGL ES 3.2 Mesa 25.0.7-2~bpo12+1"))
+    #expect(!Capabilities.crashesOnImport(version: "OpenGL ES 3.0"))
+  }
+}
