@@ -13,6 +13,8 @@ final class MbochsScreen: Screen {
   private let registers: RegionInfo
   private let memory: MappedMemory
   private let buffers: Int
+  /// From the beginning of one buffer to the next.
+  private let lines: Int
   private var drawn: Set<Int> = []
 
   private enum Register: UInt64 {
@@ -32,13 +34,15 @@ final class MbochsScreen: Screen {
   ) throws {
     let videoMemory = try owned.device.regionInfo(PCIRegion.bar(0))
     let registers = try owned.device.regionInfo(PCIRegion.bar(2))
-    let fits = Int(videoMemory.size) / (mode.width * mode.height * 4)
+    let lines = Self.lines(of: mode)
+    let fits = Int(videoMemory.size) / (mode.width * lines * 4)
     guard buffers > 0, fits >= buffers else {
       throw ValidationError("--buffers \(buffers): the video memory holds \(fits)")
     }
     pattern = TestPattern(width: mode.width, height: mode.height, live: live)
     memory = try owned.device.map(videoMemory, access: .readWrite)
     self.buffers = buffers
+    self.lines = lines
     self.registers = registers
     self.owned = owned
     try set(.enable, 0)
@@ -46,21 +50,27 @@ final class MbochsScreen: Screen {
     try set(.height, mode.height)
     try set(.bitsPerPixel, 32)
     try set(.virtualWidth, mode.width)
-    try set(.virtualHeight, mode.height * buffers)
+    try set(.virtualHeight, lines * buffers)
     try set(.x, 0)
     try set(.y, 0)
+  }
+
+  /// At least the mode's lines, and so many more that each buffer begins with a page: mbochs makes
+  /// no dma-buf of another.
+  private static func lines(of mode: (width: Int, height: Int)) -> Int {
+    (mode.height...).first { $0 * mode.width * 4 % 4096 == 0 } ?? mode.height
   }
 
   func show(_ frame: UInt32) throws {
     guard let bytes = memory.mutableBytes else { return }
     let index = Int(frame) % buffers
-    let size = pattern.width * pattern.height * 4
+    let size = pattern.width * lines * 4
     let isFirst = drawn.isEmpty
     pattern.draw(
       frame: frame,
       into: UnsafeMutableRawBufferPointer(rebasing: bytes[index * size..<(index + 1) * size]),
       stride: pattern.width * 4, everything: drawn.insert(index).inserted)
-    try set(.y, index * pattern.height)
+    try set(.y, index * lines)
     // Only now, so that nobody sees a screen with nothing on it.
     if isFirst { try set(.enable, 0x41) }
   }

@@ -59,10 +59,12 @@ extension HostDevices {
       driver: sysfs.linkedName("\(path)/driver"), renderNode: drmNodes(ofDevice: parent).render)
   }
 
-  /// The node that folder `vfio-dev` speaks of, whether `/dev` has it or not.
+  /// The node that folder `vfio-dev` speaks of, whether `/dev` has it or not. A kernel without
+  /// CONFIG_VFIO_DEVICE_CDEV has the folder too, but no device number in it.
   func announcedDeviceNode(ofDevice path: String) -> String? {
     sysfs.readableNames(in: "\(path)/vfio-dev")
       .filter { $0.hasPrefix("vfio") }.compactMap { decimalNumber($0.dropFirst("vfio".count)) }
+      .filter { sysfs.exists("\(path)/vfio-dev/vfio\($0)/dev") }
       .min().map { "/dev/vfio/devices/vfio\($0)" }
   }
 

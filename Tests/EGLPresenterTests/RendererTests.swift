@@ -179,7 +179,10 @@ struct RendererTests {
     let pointer = try Picture(.xrgb8888, 8, 8, seed: 5)
     let seen = try renderer.pixels(
       of: picture.frame(cursor: Cursor(buffer: pointer.buffer, x: 4, y: 4, hotspot: nil)))
-    #expect(Array(seen.rgba[(5 * 32 + 5) * 4..<(5 * 32 + 6) * 4]) == pointer.expected(1, 1).prefix(3) + [255])
+    #expect(
+      Array(seen.rgba[(5 * 32 + 5) * 4..<(5 * 32 + 6) * 4]) == pointer.expected(1, 1).prefix(3) + [
+        255
+      ])
   }
 
   @Test(arguments: [1, 2, 3])

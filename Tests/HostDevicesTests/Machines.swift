@@ -94,7 +94,7 @@ extension SysfsTree {
       if hasGroupNode { try file("/dev/vfio/\(group)") }
     }
     if let vfio {
-      try folder("\(path)/vfio-dev/vfio\(vfio)")
+      try file("\(path)/vfio-dev/vfio\(vfio)/dev", "511:\(vfio)\n")
       if hasDeviceNode { try file("/dev/vfio/devices/vfio\(vfio)") }
     }
     try link("\(path)/mdev_type", to: "\(parent)/mdev_supported_types/\(type)")
