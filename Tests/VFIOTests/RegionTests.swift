@@ -26,7 +26,7 @@ import VFIO
       info.cap_offset = room >= 32 + chain.count ? first : 0
       info.size = size
       info.offset = offset
-      withUnsafeBytes(of: info) { argument.copyMemory(from: $0.baseAddress!, byteCount: 32) }
+      argument.storeBytes(of: info, as: vfio_region_info.self)
       if room >= 32 + chain.count {
         chain.withUnsafeBytes { bytes in
           if let start = bytes.baseAddress {

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Attachment
+import DMABuf
+import Foundation
+import HostDevices
+import LinuxSystem
+import TestPattern
+import Testing
+import VGPUDisplay
+
+extension RigTests {
+  /// Looking at guests in other processes, and their coming and going.
+  @Suite struct AttachmentTests {
+    /// Polls until the source says what is hoped for; a guest needs a moment.
+    private func wait(
+      for what: String, _ source: AttachedSource, seconds: Double = 10,
+      _ location: SourceLocation = #_sourceLocation, until isThere: (DisplayState) -> Bool
+    ) throws {
+      let start = MonotonicInstant.now
+      while MonotonicInstant.now.seconds(since: start) < seconds {
+        if isThere(source.poll()) { return }
+        usleep(5000)
+      }
+      Issue.record("waited \(seconds) s for \(what)", sourceLocation: location)
+    }
+
+    private func isFrame(_ state: DisplayState) -> Bool {
+      if case .frame = state { true } else { false }
+    }
+
+    private func isWaiting(_ state: DisplayState) -> Bool {
+      if case .noPicture(.waiting) = state { true } else { false }
+    }
+
+    @Test(arguments: ["group", "cdev"])
+    func guestThatEndsIsLetGoAndFoundAgain(interface: String) throws {
+      let before = try Rig.openDescriptors()
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let arguments = ["\(vGPU.uuid)", "--mode", "320x200", "--interface", interface]
+        let first = try Child("rig-guest", arguments)
+        #expect(try first.line() == "ready 320x200")
+        // By its process, which ends; the vGPU is known from it.
+        let source = try AttachedSource(.process(first.pid))
+        #expect(source.name.contains("\(vGPU.uuid)"))
+        try wait(for: "a frame", source, until: isFrame)
+        first.kill()
+        try wait(for: "the end", source, until: isWaiting)
+        // The kernel would answer EBUSY if the viewer still held the device.
+        let second = try Child("rig-guest", arguments + ["--first", "1000"])
+        #expect(try second.line() == "ready 320x200")
+        try wait(for: "a frame", source, until: isFrame)
+        #expect(source.counters.gets >= 2)
+        second.kill()
+        try wait(for: "the end", source, until: isWaiting)
+      }
+      #expect(try Rig.openDescriptors().count == before.count)
+    }
+
+    @Test func vGPUWithoutAGuestIsWaitedFor() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        #expect(throws: AttachmentError.self) { try AttachedSource(.mdev(vGPU.uuid)) }
+        let source = try AttachedSource(.mdev(vGPU.uuid), waiting: true)
+        #expect(isWaiting(source.poll()))
+        let guest = try Child("rig-guest", ["\(vGPU.uuid)", "--mode", "320x200"])
+        try wait(for: "a frame", source, until: isFrame)
+        guest.kill()
+        try wait(for: "the end", source, until: isWaiting)
+      }
+    }
+
+    @Test func vGPUThatGoesMeanwhileIsWaitedFor() throws {
+      let host = HostDevices()
+      let device = try host.create(type: "mbochs-small")
+      let guest = try Child("rig-guest", ["\(device.uuid)", "--mode", "320x200"])
+      #expect(try guest.line() != nil)
+      let source = try AttachedSource(.mdev(device.uuid))
+      try wait(for: "a frame", source, until: isFrame)
+      guest.kill()
+      try wait(for: "the end", source, until: isWaiting)
+      try host.remove(device.uuid)
+      try wait(for: "a message that it is gone", source) { state in
+        if case .noPicture(let reason) = state { reason.description.contains("is gone") } else { false }
+      }
+      _ = try host.create(type: "mbochs-small", uuid: device.uuid)
+      let again = try Child("rig-guest", ["\(device.uuid)", "--mode", "320x200"])
+      try wait(for: "a frame", source, until: isFrame)
+      again.kill()
+      try wait(for: "the end", source, until: isWaiting)
+      try host.remove(device.uuid)
+    }
+
+    @Test func modeSetsAndBlankScreensAreFollowed() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        // Three guests in turn on one vGPU are three modes for whoever waits for it.
+        let source = try AttachedSource(.mdev(vGPU.uuid), waiting: true)
+        for mode in [(320, 200), (640, 480), (64, 64)] {
+          let guest = try Child(
+            "rig-guest", ["\(vGPU.uuid)", "--mode", "\(mode.0)x\(mode.1)", "--fps", "0"])
+          try wait(for: "mode \(mode)", source) { state in
+            guard case .frame(let frame) = state else { return false }
+            return frame.primary.layout.width == mode.0 && frame.primary.layout.height == mode.1
+          }
+          guest.kill()
+          try wait(for: "the end", source, until: isWaiting)
+        }
+      }
+    }
+
+    @Test func manyFlipsLeaveNothingBehind() throws {
+      try Rig.withGuest("mbochs-small", ["--mode", "64x64", "--buffers", "3", "--flood"]) { vGPU, _ in
+        let source = try AttachedSource(.mdev(vGPU.uuid))
+        try wait(for: "a frame", source, until: isFrame)
+        while source.counters.flips < 1000 { _ = source.poll() }
+        let descriptors = try Rig.openDescriptors().count
+        let memory = try residentKilobytes()
+        let gets = source.counters.gets
+        let frames = source.counters.flips + 100_000
+        while source.counters.flips < frames {
+          guard case .frame = source.poll() else {
+            Issue.record("the picture went away")
+            return
+          }
+        }
+        #expect(try Rig.openDescriptors().count == descriptors)
+        #expect(source.counters.gets == gets, "no buffer is asked for again")
+        // The allocator may keep a page or two; 100,000 of anything would be megabytes.
+        #expect(try residentKilobytes() - memory < 512)
+      }
+    }
+
+    private func residentKilobytes() throws -> Int {
+      let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+      let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
+      return try #require(line.split(separator: " ").compactMap { Int($0) }.first)
+    }
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HostDevices
+import PNGFile
+import TestPattern
+import Testing
+import VGPUDisplay
+
+extension RigTests {
+  /// A running QEMU without any display of its own: `-display none`, `display=off`.
+  @Suite struct QEMUTests {
+    /// The path of one of the rig's helpers.
+    private static let helpers = URL(fileURLWithPath: #filePath)
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Rig/inside").path
+
+    private func qemu(_ vGPU: MdevDevice, _ arguments: [String]) throws -> Child {
+      try Child(
+        "/usr/bin/qemu-system-x86_64",
+        [
+          "-M", "pc", "-m", "64", "-nodefaults", "-vga", "none", "-display", "none", "-device",
+        ] + arguments)
+    }
+
+    private func device(_ vGPU: MdevDevice) -> String {
+      "vfio-pci,sysfsdev=/sys/bus/mdev/devices/\(vGPU.uuid),display=off"
+    }
+
+    private func screenshot(_ target: String, until isThere: (Picture) -> Bool) throws -> Picture? {
+      let deadline = Date(timeIntervalSinceNow: 30)
+      while Date() < deadline {
+        let shot = try run("vgpu", "screenshot", target, "-", "--timeout", "10")
+        if shot.code == 0 {
+          let picture = try PNG.decode([UInt8](shot.output))
+          if isThere(picture) { return picture }
+        }
+        usleep(200_000)
+      }
+      return nil
+    }
+
+    @Test func bootGuestsPixels() throws {
+      try Rig.withVGPU("mbochs-medium") { vGPU in
+        let guest = try Child(
+          "\(Self.helpers)/bootguest", ["\(vGPU.uuid)", "mode=1024x768 fps=60 frames=30"])
+        defer { guest.kill() }
+        let pattern = TestPattern(width: 1024, height: 768)
+        for target in ["pid:\(guest.pid)", "mdev:\(vGPU.uuid)"] {
+          let picture = try #require(
+            try screenshot(target) {
+              $0.width == 1024 && pattern.frameNumber(color: $0.color) == 29
+            })
+          ScreenshotTests.expect(picture, shows: 29, of: pattern)
+        }
+      }
+    }
+
+    @Test func seaBIOSText() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let guest = try qemu(vGPU, [device(vGPU) + ",romfile=vgabios-bochs-display.bin"])
+        defer { guest.kill() }
+        // Light text on black, in a mode that the BIOS chose.
+        let picture = try #require(
+          try screenshot("pid:\(guest.pid)") { picture in
+            let bright = stride(from: 0, to: picture.rgb.count, by: 3).count {
+              picture.rgb[$0] > 100 && picture.rgb[$0 + 1] > 100
+            }
+            return bright > 500
+          })
+        let dark = stride(from: 0, to: picture.rgb.count, by: 3).count { picture.rgb[$0] == 0 }
+        #expect(dark > picture.width * picture.height / 2)
+      }
+    }
+  }
+}
