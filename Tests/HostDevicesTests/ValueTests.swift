@@ -24,6 +24,7 @@ import Testing
     "a297db4a-f4c2-11e6-90f6-d3b88d6c9525\n", " a297db4a-f4c2-11e6-90f6-d3b88d6c9525",
     "{a297db4a-f4c2-11e6-90f6-d3b88d6c9525}", "a297db4a-f4c2-11e6-90f6-d3b88d6c952g",
     "a297db4af-4c2-11e6-90f6-d3b88d6c9525", "a297db4a-f4c2-11e6-90f6--3b88d6c9525",
+    "a297db4a0f4c2-11e6-90f6-d3b88d6c9525", "a297db4a-f4c2-11e6-90f60d3b88d6c9525",
     "a297db4a-f4c2-11e6-90f6-d3b88d6c95é", "../../../../../../../../../etc/passwd",
   ])
   func whatIsNoUUID(text: String) {
