@@ -50,7 +50,8 @@ let package = Package(
       name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", system],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "HostDevicesTests", dependencies: ["HostDevices", "LinuxSystem", system],
+      name: "HostDevicesTests",
+      dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system],
       swiftSettings: swiftSettings),
 
     // The display, without a toolkit.

@@ -23,7 +23,9 @@ extension HostDevices {
   func checkUnused(_ uuid: MdevUUID) throws(HostDevicesError) {
     let processes = users(of: uuid)
     if !processes.isEmpty { throw .inUse(uuid, processes: processes) }
-    // Processes of other pid namespaces (containers) are not in /proc, but a group opens only once.
+    // Two kinds of users are not found that way: processes of other pid namespaces (containers), and
+    // holders of a mere device descriptor (a viewer), whose link in /proc does not name the device.
+    // Both keep the group in use, and a group that is in use cannot be opened.
     guard let node = device(uuid)?.groupNode else { return }
     do {
       _ = try OwnedFileDescriptor.open(

@@ -26,7 +26,8 @@ public enum HostDevicesError: Error, Hashable, Sendable {
   case incomplete(uuid: MdevUUID, defect: MdevDefect, remains: String?)
   /// There is no mdev of this UUID; these exist.
   case noSuchDevice(MdevUUID, existing: [MdevUUID])
-  /// Somebody has the mdev open: these processes, or ones that cannot be seen from here.
+  /// Somebody has the mdev open: these processes, or, when there are none, others that do not show
+  /// it in `/proc`.
   case inUse(MdevUUID, processes: [Int32])
   /// The kernel took the removal but has not carried it out in time.
   case stillThere(MdevUUID)
@@ -97,8 +98,8 @@ extension HostDevicesError: CustomStringConvertible {
   private static func holders(_ processes: [Int32]) -> String {
     if processes.isEmpty {
       return """
-         by a process that is not to be seen from here; find it with 'fuser -v /dev/vfio/*', or stop \
-        the container or guest
+         by a process that does not show it (a viewer that holds a duplicate, a container's); look \
+        for it with 'ls -l /proc/[0-9]*/fd | grep vfio' and stop it first
         """
     }
     let pids = list(processes.map(String.init))

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import LinuxSystem
 import SystemPackage
 
@@ -37,17 +36,16 @@ public enum ProcessDevices {
     let directory = "\(proc)/\(pid)/fd"
     let names: [String]
     do {
-      names = try directoryEntries(directory)
+      names = try FileTree.names(in: directory)
     } catch {
-      let remedy =
-        error == .noSuchFileOrDirectory
-        ? "no such process"
-        : "seeing another user's descriptors needs root or CAP_SYS_PTRACE"
       throw .system(
-        SystemCallError(call: "opendir", object: directory, errno: error, remedy: remedy))
+        error.advising(
+          error.errno == .noSuchFileOrDirectory
+            ? "no such process"
+            : "seeing another user's descriptors needs root or CAP_SYS_PTRACE"))
     }
     return names.compactMap { name -> ProcessDescriptor? in
-      guard let number = Int32(name), let link = linkTarget("\(directory)/\(name)"),
+      guard let number = Int32(name), let link = FileTree.linkTarget(of: "\(directory)/\(name)"),
         let target = target(link)
       else { return nil }
       return ProcessDescriptor(pid: pid, number: number, target: target)
@@ -60,9 +58,9 @@ public enum ProcessDevices {
   public static func all(proc: String = "/proc") throws(VFIOError) -> [ProcessDescriptor] {
     let names: [String]
     do {
-      names = try directoryEntries(proc)
+      names = try FileTree.names(in: proc)
     } catch {
-      throw .system(SystemCallError(call: "opendir", object: proc, errno: error))
+      throw .system(error)
     }
     var found: [ProcessDescriptor] = []
     for pid in names.compactMap({ Int32($0) }).sorted() {
@@ -79,30 +77,5 @@ public enum ProcessDevices {
       return .group(number: number)
     }
     return nil
-  }
-
-  private static func directoryEntries(_ path: String) throws(Errno) -> [String] {
-    let answer = vgpu_opendir(path)
-    guard let directory = answer.directory else { throw Errno(rawValue: answer.error) }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      names.append(name)
-    }
-    return names
-  }
-
-  private static func linkTarget(_ path: String) -> String? {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
-      guard let start = buffer.baseAddress else { return nil }
-      let count = readlink(path, start, buffer.count)
-      guard count > 0 else { return nil }
-      return String(
-        decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]),
-        as: UTF8.self)
-    }
   }
 }

@@ -113,6 +113,9 @@ import Testing
       atPath: tree.root + "-sibling/device_api", withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: tree.root + "-sibling") }
     try tree.rawLink("/sys/class/mdev_bus/sibling", to: tree.root + "-sibling")
+    try tree.remove("\(gpu)/driver")
+    try tree.rawLink("\(gpu)/driver", to: tree.root + "-sibling/device_api")
+    #expect(try tree.host.pciFunctions().last?.driver == nil)
     #expect(try tree.host.parents().map(\.name) == ["0000:00:02.0"])
     #expect(try tree.host.devices().map(\.uuid.description) == [SysfsTree.uuid2])
     #expect(try tree.host.types().first?.name == nil)

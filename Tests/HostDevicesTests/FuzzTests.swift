@@ -2,6 +2,7 @@
 
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import HostDevices
@@ -11,7 +12,7 @@ import Testing
 @Suite struct FuzzTests {
   @Test(arguments: 0..<150)
   func damagedTrees(seed: Int) throws {
-    var random = SplitMix(state: UInt64(seed))
+    var random = SeededGenerator(seed: UInt64(seed))
     let tree = try seed.isMultiple(of: 2) ? SysfsTree.gvtLaptop() : SysfsTree.sampleDrivers()
     for _ in 0..<Int.random(in: 1...12, using: &random) { try damage(tree, &random) }
 
@@ -47,7 +48,7 @@ import Testing
     #expect(kernel.paths.allSatisfy { $0.hasPrefix(tree.root + "/") })
   }
 
-  private func damage(_ tree: SysfsTree, _ random: inout SplitMix) throws {
+  private func damage(_ tree: SysfsTree, _ random: inout SeededGenerator) throws {
     let all = tree.everything()
     guard let path = all.randomElement(using: &random),
       let other = all.randomElement(using: &random)

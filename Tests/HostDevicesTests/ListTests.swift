@@ -153,6 +153,32 @@ import Testing
     #expect(try tree.host.parents().first?.renderNode == "/dev/dri/renderD128")
   }
 
+  @Test func severalDevicesByUUID() throws {
+    let tree = try SysfsTree.gvtLaptop()
+    let gpu = "/sys/devices/pci0000:00/0000:00:02.0"
+    let uuids = ["ffffffff-0000-4000-8000-000000000000", SysfsTree.uuid1]
+    for (index, uuid) in uuids.enumerated() {
+      try tree.mdev(
+        uuid, type: "i915-GVTg_V5_8", of: gpu, driver: "intel_vgpu_mdev", group: 20 + index,
+        vfio: 1 + index)
+    }
+    #expect(
+      try tree.host.devices().map(\.uuid.description)
+        == [SysfsTree.uuid1, SysfsTree.uuid2, uuids[0]])
+    #expect(try tree.host.devices().map(\.iommuGroup) == [21, 12, 20])
+  }
+
+  /// A device of another bus may have a name that looks like a PCI address.
+  @Test func parentOfAnotherBus() throws {
+    let tree = try SysfsTree.gvtLaptop()
+    let gpu = "/sys/devices/pci0000:00/0000:00:02.0"
+    try tree.remove("\(gpu)/subsystem")
+    try tree.folder("/sys/bus/vmbus")
+    try tree.link("\(gpu)/subsystem", to: "/sys/bus/vmbus")
+    #expect(try tree.host.parents().map(\.pciAddress) == [nil])
+    #expect(try tree.host.devices().map(\.parentPCIAddress) == [nil])
+  }
+
   @Test func nothingAtAll() throws {
     let tree = try SysfsTree()
     for host in [tree.host, HostDevices(root: "/nonexistent/root")] {

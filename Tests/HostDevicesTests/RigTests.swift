@@ -3,6 +3,7 @@
 import Foundation
 import LinuxSystem
 import Testing
+import VFIO
 
 @testable import HostDevices
 
@@ -120,6 +121,27 @@ struct RigTests {
         _ = consume holder
       }
       #expect(host.device(device.uuid) == device)
+      try host.remove(device.uuid)
+    }
+  }
+
+  /// What a viewer holds after the guest has ended: a device, whose group is closed.
+  @Test func removingOneOfWhichOnlyTheDeviceIsOpen() throws {
+    try leavingNothing {
+      let device = try host.create(type: "mbochs-small")
+      do {
+        let container = try Container()
+        let open = try {
+          let group = try Group(number: try #require(device.iommuGroup))
+          try group.setContainer(container)
+          try container.setIOMMU(.type1v2)
+          return try group.device(named: device.uuid.description)
+        }()
+        #expect(throws: HostDevicesError.inUse(device.uuid, processes: [])) {
+          try host.remove(device.uuid)
+        }
+        _ = consume open
+      }
       try host.remove(device.uuid)
     }
   }
