@@ -7,6 +7,7 @@ import HostDevices
 import LinuxSystem
 import TestPattern
 import Testing
+import VFIO
 import VGPUDisplay
 
 extension RigTests {
@@ -35,6 +36,8 @@ extension RigTests {
 
     @Test(arguments: ["group", "cdev"])
     func guestThatEndsIsLetGoAndFoundAgain(interface: String) throws {
+      // What the runtime opens for its first child stays open.
+      _ = try Child("rig-guest", ["--help"]).end()
       let before = try Rig.openDescriptors()
       try Rig.withVGPU("mbochs-small") { vGPU in
         let arguments = ["\(vGPU.uuid)", "--mode", "320x200", "--interface", interface]
@@ -54,7 +57,7 @@ extension RigTests {
         second.kill()
         try wait(for: "the end", source, until: isWaiting)
       }
-      #expect(try Rig.openDescriptors().count == before.count)
+      #expect(try Rig.openDescriptors() == before)
     }
 
     @Test func vGPUWithoutAGuestIsWaitedFor() throws {
@@ -107,25 +110,38 @@ extension RigTests {
       }
     }
 
+    /// One process is guest and viewer here: with the rig's one CPU, two would take turns at the
+    /// clock's tick, a flip each.
     @Test func manyFlipsLeaveNothingBehind() throws {
-      try Rig.withGuest("mbochs-small", ["--mode", "64x64", "--buffers", "3", "--flood"]) { vGPU, _ in
-        let source = try AttachedSource(.mdev(vGPU.uuid))
-        try wait(for: "a frame", source, until: isFrame)
-        while source.counters.flips < 1000 { _ = source.poll() }
-        let descriptors = try Rig.openDescriptors().count
-        let memory = try residentKilobytes()
-        let gets = source.counters.gets
-        let frames = source.counters.flips + 100_000
-        while source.counters.flips < frames {
-          guard case .frame = source.poll() else {
-            Issue.record("the picture went away")
-            return
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let container = try Container()
+        let group = try Group(number: try #require(vGPU.iommuGroup))
+        try group.setContainer(container)
+        try container.setIOMMU(.type1v2)
+        let device = try group.device(named: "\(vGPU.uuid)")
+        let registers = try device.regionInfo(PCIRegion.bar(2))
+        let mode: [(UInt64, UInt16)] = [(1, 64), (2, 64), (3, 32), (6, 64), (7, 192), (4, 0x41)]
+        for (register, value) in mode {
+          try device.write(registers, at: 0x500 + register * 2, value)
+        }
+        let source = DisplaySource(try device.displayDevice())
+        func flip(_ count: Int) throws {
+          for step in 0..<count {
+            try device.write(registers, at: 0x512, UInt16(step % 3 * 64))
+            // A mode's first query answers ENOMEM; the last frame is shown meanwhile.
+            if case .noPicture = source.poll() { _ = source.poll() }
           }
         }
-        #expect(try Rig.openDescriptors().count == descriptors)
-        #expect(source.counters.gets == gets, "no buffer is asked for again")
+        try flip(1000)
+        let descriptors = try Rig.openDescriptors()
+        let memory = try residentKilobytes()
+        let counters = source.counters
+        try flip(100_000)
+        #expect(source.counters.flips - counters.flips >= 99_999)
+        #expect(source.counters.gets == counters.gets, "no buffer is asked for again")
+        #expect(try Rig.openDescriptors() == descriptors)
         // The allocator may keep a page or two; 100,000 of anything would be megabytes.
-        #expect(try residentKilobytes() - memory < 512)
+        #expect(try residentKilobytes() - memory < 256)
       }
     }
 

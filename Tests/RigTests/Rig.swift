@@ -43,9 +43,12 @@ enum Rig {
     }
   }
 
-  /// The descriptors that this process has open.
+  /// What this process has open, without the look itself.
   static func openDescriptors() throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").sorted()
+    try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap {
+      try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+    }
+    .filter { !$0.hasPrefix("/proc/") }.map { $0.hasPrefix("pipe:") ? "pipe" : $0 }.sorted()
   }
 }
 
