@@ -30,6 +30,6 @@ part_build() {
     done
 
     say "compiling the kernel" 2>&3
-    make -j"$(nproc)" linux 2>&1 | awk '{ print } NR % 250 == 0 { print "  " NR " files" | "cat >&3"; fflush() }'
+    make -j"$(nproc)" linux 2>&1 | awk '{ print } NR % 250 == 0 { print "  " NR " files" | "cat >&3"; fflush("cat >&3"); fflush("") }'
     strip -o "$result/linux" linux
 }
