@@ -11,7 +11,7 @@ part_inputs() {
 }
 
 part_build() {
-    local result=$1 archive=/usr/src/$kernel_source.tar.xz line
+    local result=$1 archive=/usr/src/$kernel_source.tar.xz line files=0
     [ -e "$archive" ] || { echo "$archive is missing: run Scripts/setup test"; return 1; }
     say "unpacking $archive" 2>&3
     tar -xf "$archive" --strip-components=1
@@ -30,6 +30,10 @@ part_build() {
     done
 
     say "compiling the kernel" 2>&3
-    make -j"$(nproc)" linux 2>&1 | awk '{ print } NR % 250 == 0 { print "  " NR " files" | "cat >&3"; fflush() }'
+    make -j"$(nproc)" linux 2>&1 | while read -r line; do
+        printf '%s\n' "$line"
+        files=$((files + 1))
+        [ $((files % 250)) != 0 ] || say "  $files files" 2>&3
+    done
     strip -o "$result/linux" linux
 }
