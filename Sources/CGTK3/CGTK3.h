@@ -23,9 +23,11 @@ static inline gboolean vgpu_gdk_is_wayland(GdkDisplay *display) {
 }
 static inline gboolean vgpu_gdk_is_x11(GdkDisplay *display) { return GDK_IS_X11_DISPLAY(display); }
 
-// The id of the visual that windows of this screen have by default.
-static inline VisualID vgpu_gdk_x11_visual_id(GdkVisual *visual) {
-  return XVisualIDFromVisual(gdk_x11_visual_get_xvisual(visual));
+// The id of the X screen's default visual, which every EGL driver can draw on. GDK's own choice is
+// made with GLX in mind, and EGL may not have it.
+static inline VisualID vgpu_x11_default_visual(GdkScreen *screen) {
+  return XVisualIDFromVisual(
+      XDefaultVisualOfScreen(gdk_x11_screen_get_xscreen(screen)));
 }
 
 // A signal whose handler gets the emitter and the data: map, unmap, destroy.

@@ -26,7 +26,8 @@ final class X11Surface: GuestSurface {
     let gdkDisplay = gtk_widget_get_display(widget)
     guard let parent = gtk_widget_get_window(widget),
       let display = gdk_x11_display_get_xdisplay(gdkDisplay),
-      let visual = gdk_screen_get_system_visual(gtk_widget_get_screen(widget))
+      let screen = gtk_widget_get_screen(widget),
+      let visual = gdk_x11_screen_lookup_visual(screen, vgpu_x11_default_visual(screen))
     else {
       throw GraphicsError(.unavailable, "X11", "the widget has no window")
     }
@@ -49,7 +50,7 @@ final class X11Surface: GuestSurface {
     do throws(GraphicsError) {
       painter = try EGLPainter(
         .x11(
-          display: UnsafeMutableRawPointer(display), visual: UInt(vgpu_gdk_x11_visual_id(visual))),
+          display: UnsafeMutableRawPointer(display), visual: UInt(vgpu_x11_default_visual(screen))),
         window: &xid, size: geometry.pixels, alwaysUploads: alwaysUploads)
     } catch {
       dispose()
