@@ -29,6 +29,7 @@ let package = Package(
     .library(name: "HostDevices", targets: ["HostDevices"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
+    .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -115,15 +116,30 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
-    // The display, drawn. Neither knows a toolkit.
+    // The display, drawn.
     .systemLibrary(name: "CEGL", pkgConfig: "epoxy", providers: [.apt(["libepoxy-dev"])]),
     .target(
       name: "EGLPresenter", dependencies: ["CEGL", "DMABuf", "LinuxSystem", "VGPUDisplay"],
+      swiftSettings: swiftSettings),
+
+    // The window.
+    .systemLibrary(
+      name: "CWayland", pkgConfig: "wayland-client", providers: [.apt(["libwayland-dev"])]),
+    .systemLibrary(name: "CGTK3", pkgConfig: "gtk+-3.0", providers: [.apt(["libgtk-3-dev"])]),
+    .target(
+      name: "ViewerGTK",
+      dependencies: [
+        "CGTK3", "CWayland", "DMABuf", "EGLPresenter", "LinuxSystem", "VGPUDisplay",
+      ],
       swiftSettings: swiftSettings),
 
     .testTarget(
       name: "EGLPresenterTests",
       dependencies: ["DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay"],
       swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "ViewerFixture",
+      dependencies: ["DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay", "ViewerGTK"],
+      path: "Tests/ViewerFixture", swiftSettings: swiftSettings),
   ]
 )

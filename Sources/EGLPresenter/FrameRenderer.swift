@@ -238,8 +238,3 @@ public final class FrameRenderer {
     return program
   }
 }
-
-extension PlaneBuffer {
-  /// The picture's size.
-  var size: PixelSize { PixelSize(width: layout.width, height: layout.height) }
-}

@@ -61,47 +61,61 @@ final class Picture {
     let bytesPerPixel = layout.format.bitsPerPixel / 8
     let layout = layout
     try memory.map(.readWrite).write { bytes in
-      for index in 0..<layout.stride * layout.height { bytes[index] = 0xA5 }
+      guard let start = bytes.baseAddress else { return }
+      memset(start, 0xA5, layout.stride * layout.height)
       for y in 0..<layout.height {
         for x in 0..<layout.width {
-          let word = words[y * layout.width + x]
-          for byte in 0..<bytesPerPixel {
-            bytes[y * layout.stride + x * bytesPerPixel + byte] =
-              UInt8(truncatingIfNeeded: word >> (8 * UInt32(byte)))
+          // Little-endian, as DRM's formats are.
+          withUnsafeBytes(of: words[y * layout.width + x].littleEndian) {
+            guard let word = $0.baseAddress else { return }
+            memcpy(start + y * layout.stride + x * bytesPerPixel, word, bytesPerPixel)
           }
         }
       }
     }
   }
 
-  /// What must be seen of a pixel, straight from its bits: red, green, blue, alpha.
-  func expected(_ x: Int, _ y: Int) -> [UInt8] {
-    let word = words[y * layout.width + x]
-    func bits(_ from: UInt32, _ count: UInt32) -> UInt8 {
+  /// What must be seen of a pixel, straight from its bits: red in the lowest byte, then green,
+  /// blue and alpha.
+  private func packed(_ word: UInt32) -> UInt32 {
+    func bits(_ from: UInt32, _ count: UInt32) -> UInt32 {
       let most = UInt32(1) << count - 1
       let value = word >> from & most
-      return UInt8((value * 255 * 2 + most) / (most * 2))
+      return count == 8 ? value : (value * 255 * 2 + most) / (most * 2)
+    }
+    func pack(_ red: UInt32, _ green: UInt32, _ blue: UInt32, _ alpha: UInt32 = 255) -> UInt32 {
+      red | green << 8 | blue << 16 | alpha << 24
     }
     switch layout.format.fourCC {
-    case .xrgb8888, .rgb888: return [bits(16, 8), bits(8, 8), bits(0, 8), 255]
-    case .argb8888: return [bits(16, 8), bits(8, 8), bits(0, 8), bits(24, 8)]
-    case .xbgr8888: return [bits(0, 8), bits(8, 8), bits(16, 8), 255]
-    case .abgr8888: return [bits(0, 8), bits(8, 8), bits(16, 8), bits(24, 8)]
-    case .rgb565: return [bits(11, 5), bits(5, 6), bits(0, 5), 255]
-    case .xrgb2101010: return [bits(20, 10), bits(10, 10), bits(0, 10), 255]
-    case .xbgr2101010: return [bits(0, 10), bits(10, 10), bits(20, 10), 255]
-    default: return []
+    case .xrgb8888, .rgb888: return pack(bits(16, 8), bits(8, 8), bits(0, 8))
+    case .argb8888: return pack(bits(16, 8), bits(8, 8), bits(0, 8), bits(24, 8))
+    case .xbgr8888: return pack(bits(0, 8), bits(8, 8), bits(16, 8))
+    case .abgr8888: return pack(bits(0, 8), bits(8, 8), bits(16, 8), bits(24, 8))
+    case .rgb565: return pack(bits(11, 5), bits(5, 6), bits(0, 5))
+    case .xrgb2101010: return pack(bits(20, 10), bits(10, 10), bits(0, 10))
+    case .xbgr2101010: return pack(bits(0, 10), bits(10, 10), bits(20, 10))
+    default: return 0
     }
+  }
+
+  /// What must be seen of a pixel: red, green, blue, alpha.
+  func expected(_ x: Int, _ y: Int) -> [UInt8] {
+    let pixel = packed(words[y * layout.width + x])
+    return (0..<4).map { UInt8(truncatingIfNeeded: pixel >> ($0 * 8)) }
   }
 
   /// The whole picture as it must be seen, opaque.
   var expected: [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(layout.width * layout.height * 4)
-    for y in 0..<layout.height {
-      for x in 0..<layout.width { bytes += expected(x, y).prefix(3) + [255] }
+    let pixels = words.map { (packed($0) | 0xFF00_0000).littleEndian }
+    return pixels.withUnsafeBytes { [UInt8]($0) }
+  }
+
+  /// How far off a byte may be: GL leaves it to the renderer how 5, 6 or 10 bits are rounded to 8.
+  var tolerance: Int {
+    switch layout.format.fourCC {
+    case .rgb565, .xrgb2101010, .xbgr2101010: 1
+    default: 0
     }
-    return bytes
   }
 
   func frame(cursor: Cursor? = nil, flip: UInt64 = 1) -> Frame {

@@ -27,14 +27,15 @@ struct RendererTests {
     _ picture: Picture, path: PresentationPath?, location: SourceLocation = #_sourceLocation
   ) throws {
     let seen = try renderer.pixels(of: picture.frame())
-    let difference = difference(seen.rgba, picture.expected, width: seen.width)
+    let difference = difference(
+      seen.rgba, picture.expected, width: seen.width, tolerance: picture.tolerance)
     #expect(difference == nil, "\(picture.layout)", sourceLocation: location)
     if let path { #expect(renderer.path == path, sourceLocation: location) }
   }
 
   @Test(arguments: rgb, sizes)
   func copiesExactly(format: FourCC, size: PixelSize) throws {
-    for padding in [0, 4, 61, 192] {
+    for padding in size.width > 1000 ? [61] : [0, 4, 61, 192] {
       try expectExact(
         Picture(format, size.width, size.height, padding: padding, asRegion: true),
         path: .upload)
@@ -46,7 +47,7 @@ struct RendererTests {
   func importsExactly(format: FourCC, size: PixelSize) throws {
     let layouts = renderer.context.capabilities.layouts
     let isKnown = layouts[format] != nil
-    for padding in [0, 4, 64, 192] {
+    for padding in size.width > 1000 ? [64] : [0, 4, 61, 192] {
       try expectExact(
         Picture(format, size.width, size.height, padding: padding),
         path: isKnown ? .import : .upload)
@@ -256,7 +257,7 @@ struct RendererTests {
 
   @Test func alwaysUploads() throws {
     let copier = try FrameRenderer(RenderContext(.surfaceless), alwaysUploads: true)
-    let picture = try Picture(.xbgr2101010, 63, 65)
+    let picture = try Picture(.xbgr8888, 63, 65)
     let seen = try copier.pixels(of: picture.frame())
     #expect(seen.rgba == picture.expected)
     #expect(copier.path == .upload)

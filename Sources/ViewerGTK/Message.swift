@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+
+/// A text in the middle of a dark area, wrapped: what is seen instead of a picture.
+@MainActor
+enum Message {
+  /// Draws it into a widget (pango_cairo_show_layout).
+  static func paint(
+    _ text: String, _ widget: UnsafeMutablePointer<GtkWidget>, _ context: CairoContext
+  ) {
+    let width = Double(gtk_widget_get_allocated_width(widget))
+    let height = Double(gtk_widget_get_allocated_height(widget))
+    cairo_set_source_rgb(context, 0.13, 0.13, 0.14)
+    cairo_paint(context)
+    guard let layout = gtk_widget_create_pango_layout(widget, text) else { return }
+    defer { g_object_unref(UnsafeMutableRawPointer(layout)) }
+    let column = max(40, min(width - 48, 560))
+    pango_layout_set_width(layout, Int32(column * Double(PANGO_SCALE)))
+    pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR)
+    pango_layout_set_alignment(layout, PANGO_ALIGN_CENTER)
+    if let font = pango_font_description_from_string("Sans 13") {
+      pango_layout_set_font_description(layout, font)
+      pango_font_description_free(font)
+    }
+    var textHeight: Int32 = 0
+    pango_layout_get_pixel_size(layout, nil, &textHeight)
+    cairo_set_source_rgb(context, 0.87, 0.87, 0.87)
+    cairo_move_to(
+      context, ((width - column) / 2).rounded(),
+      max(0, ((height - Double(textHeight)) / 2).rounded()))
+    pango_cairo_show_layout(context, layout)
+  }
+}

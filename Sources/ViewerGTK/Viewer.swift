@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+import Glibc
+public import VGPUDisplay
+
+/// The whole of a viewer: a window, GTK's main loop, an orderly end.
+@MainActor
+public enum Viewer {
+  /// Shows a guest in a window of its own until the user closes it, `options.frames` or
+  /// `options.seconds` are over, or SIGINT or SIGTERM comes. It runs GTK's main loop, on the main
+  /// thread, and returns after everything it made is released.
+  ///
+  /// When the display server goes away, GDK ends the process.
+  ///
+  /// - Throws: `ViewerError` when there is nothing to open a window on.
+  public static func run(
+    source: any FrameSource, options: ViewerOptions = ViewerOptions()
+  ) throws(ViewerError) -> ViewerStatistics {
+    guard gtk_init_check(nil, nil) != 0 else { throw .noDisplayServer }
+    let run = ViewerRun(source: source, options: options)
+    return run.wait()
+  }
+}
+
+/// One run of the main loop.
+@MainActor
+private final class ViewerRun {
+  private let window: ViewerWindow
+  private let loop: OpaquePointer?
+  private var statistics = ViewerStatistics()
+  private var signals: [guint] = []
+  private var deadline: Timer?
+  private var isOver = false
+
+  init(source: any FrameSource, options: ViewerOptions) {
+    loop = g_main_loop_new(nil, 0)
+    window = ViewerWindow(source: source, options: options)
+    window.onClose = { [unowned self] in end() }
+    if let frames = options.frames {
+      window.view.onPresent = { [unowned self] in
+        if window.view.statistics.framesPresented >= frames { end() }
+      }
+    }
+    if let seconds = options.seconds {
+      let milliseconds = Int(min(max(0, seconds), 1e9) * 1000)
+      deadline = Timer(milliseconds: min(milliseconds, Int(Int32.max))) { [unowned self] in end() }
+    }
+    for number in [SIGINT, SIGTERM] {
+      signals.append(g_unix_signal_add(number, onSignal, Unmanaged.borrowed(self)))
+    }
+  }
+
+  isolated deinit {
+    for id in signals { g_source_remove(id) }
+    g_main_loop_unref(loop)
+  }
+
+  func wait() -> ViewerStatistics {
+    if !isOver { g_main_loop_run(loop) }
+    statistics = window.view.statistics
+    window.close()
+    // What closing has put off: unmapping and the last events.
+    while g_main_context_iteration(nil, 0) != 0 {}
+    return statistics
+  }
+
+  func end() {
+    isOver = true
+    g_main_loop_quit(loop)
+  }
+}
+
+private func onSignal(_ data: UnsafeMutableRawPointer?) -> gboolean {
+  onMain(data, as: ViewerRun.self) { $0.end() }
+  return 1
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EGLPresenter
+
+/// How a viewer shows a guest, and when it ends by itself.
+public struct ViewerOptions: Sendable {
+  /// The guest's name in the window's title; the source's own when `nil`.
+  public var name: String?
+  /// How the picture is sized to the window.
+  public var scaling: ScalingMode
+  /// Begins on the whole screen.
+  public var isFullscreen: Bool
+  /// Ends after this many presented frames.
+  public var frames: Int?
+  /// Ends after this many seconds, whatever was presented.
+  public var seconds: Double?
+  /// Copies every frame even where it could be imported: for comparisons.
+  public var alwaysUploads: Bool
+
+  /// A window of the guest's size that stays until it is closed.
+  public init(
+    name: String? = nil, scaling: ScalingMode = .fit, isFullscreen: Bool = false,
+    frames: Int? = nil, seconds: Double? = nil, alwaysUploads: Bool = false
+  ) {
+    self.name = name
+    self.scaling = scaling
+    self.isFullscreen = isFullscreen
+    self.frames = frames
+    self.seconds = seconds
+    self.alwaysUploads = alwaysUploads
+  }
+}
