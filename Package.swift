@@ -75,8 +75,8 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "CLinux", "HostDevices", "LinuxSystem", "PNGFile", "VGPUDisplay",
-        argumentParser, system,
+        "Attachment", "CLinux", "EGLPresenter", "HostDevices", "LinuxSystem", "PNGFile",
+        "VGPUDisplay", "ViewerGTK", argumentParser, system,
       ],
       swiftSettings: swiftSettings),
 

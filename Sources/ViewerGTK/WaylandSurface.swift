@@ -157,6 +157,7 @@ final class WaylandSurface: GuestSurface {
   }()
 }
 
-private func frameDone(_ data: UnsafeMutableRawPointer?, _ callback: OpaquePointer?, _ time: UInt32) {
+private func frameDone(_ data: UnsafeMutableRawPointer?, _ callback: OpaquePointer?, _ time: UInt32)
+{
   onMain(data, as: WaylandSurface.self) { $0.isDue() }
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ArgumentParser
+import Attachment
+public import EGLPresenter
+import Foundation
+import VGPUDisplay
+import ViewerGTK
+
+struct ViewCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "view",
+    abstract: "Show what a guest draws in a window.",
+    discussion: """
+      A vGPU that no guest uses yet is waited for, and found again when its guest comes back. \
+      F11 or Ctrl+Alt+F is fullscreen; closing the window ends the viewer, not the guest.
+      """)
+
+  @OptionGroup var target: TargetArgument
+
+  @Flag(help: "Begin on the whole screen.")
+  var fullscreen = false
+
+  @Option(
+    help: """
+      How the picture is sized: fit (as large as the window allows), integer (a whole multiple), \
+      1:1, or fill (cut off at the edges).
+      """)
+  var scale = ScalingMode.fit
+
+  @Flag(help: "Copy every frame instead of importing its buffer: for comparisons.")
+  var upload = false
+
+  @Option(help: ArgumentHelp("End after so many presented frames.", valueName: "n"))
+  var frames: Int?
+
+  @Option(help: ArgumentHelp("End after so many seconds.", valueName: "s"))
+  var seconds: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write what was shown to this file as JSON (docs/statistics.md).", valueName: "file"))
+  var stats: String?
+
+  func validate() throws {
+    if let frames, frames < 1 { throw ValidationError("--frames \(frames): 1 or more") }
+    if let seconds, !(seconds > 0 && seconds <= 1e6) {
+      throw ValidationError("--seconds \(seconds): more than 0, at most 1000000")
+    }
+  }
+
+  func run() throws {
+    // Commands run on the main thread, which ArgumentParser's signature does not say.
+    let file = try MainActor.assumeIsolated { try show() }
+    guard let stats else { return }
+    do {
+      let text = try JSONOutput.text(file)
+      try Data((text + "\n").utf8).write(to: URL(fileURLWithPath: stats), options: .atomic)
+    } catch {
+      throw Failure("\(stats): cannot be written: \(error.localizedDescription)")
+    }
+  }
+
+  @MainActor
+  private func show() throws -> StatisticsFile {
+    let source = try AttachedSource(target.target, descriptor: target.device, waiting: true)
+    let view = try Viewer.run(
+      source: source,
+      options: ViewerOptions(
+        scaling: scale, isFullscreen: fullscreen, frames: frames, seconds: seconds,
+        alwaysUploads: upload))
+    if view.framesPresented == 0, case .noPicture(let reason) = source.poll() {
+      throw Failure("\(source.name): nothing was shown: \(reason)")
+    }
+    return StatisticsFile(view, source: source.counters)
+  }
+}
+
+extension ScalingMode: ExpressibleByArgument {}
