@@ -194,17 +194,12 @@ public final class GuestView: SurfaceTicks {
     }
   }
 
-  /// Looks at a guest that has no picture, and at one whose surface asks for nothing because it is
-  /// hidden: its end should not go unnoticed.
+  /// Looks at a guest that has no picture, and once a second at one whose surface asks for nothing:
+  /// it may be hidden, and the guest's end should not go unnoticed; or the compositor had not shown
+  /// the surface yet when it got the first frame, and has to be given another.
   private func slowTick() {
     guard surface != nil else { return }
-    if message != nil {
-      tick()
-    } else if MonotonicInstant.now.seconds(since: lastTick) > 1,
-      case .noPicture(let reason) = source.poll()
-    {
-      show(message: "\(reason)")
-    }
+    if message != nil || MonotonicInstant.now.seconds(since: lastTick) > 1 { tick() }
   }
 
   private func show(_ frame: Frame, on surface: any GuestSurface) {
