@@ -141,5 +141,8 @@ let package = Package(
       name: "ViewerFixture",
       dependencies: ["DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay", "ViewerGTK"],
       path: "Tests/ViewerFixture", swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ViewerGTKTests",
+      dependencies: ["EGLPresenter", "ViewerFixture", "ViewerGTK"], swiftSettings: swiftSettings),
   ]
 )
