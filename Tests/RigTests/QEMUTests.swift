@@ -15,19 +15,31 @@ extension RigTests {
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Rig/inside").path
 
-    private func qemu(_ vGPU: MdevDevice, _ arguments: [String]) throws -> Child {
-      try Child(
+    /// The boot guest of Rig/README.md, with its options.
+    static func bootGuest(_ vGPU: MdevDevice, _ options: String) throws -> Child {
+      try Child("\(helpers)/bootguest", ["\(vGPU.uuid)", options])
+    }
+
+    /// A guest that has only its BIOS.
+    static func seaBIOS(_ vGPU: MdevDevice) throws -> Child {
+      let device = "vfio-pci,sysfsdev=/sys/bus/mdev/devices/\(vGPU.uuid),display=off"
+      return try Child(
         "/usr/bin/qemu-system-x86_64",
         [
           "-M", "pc", "-m", "64", "-nodefaults", "-vga", "none", "-display", "none", "-device",
-        ] + arguments)
+          "\(device),romfile=vgabios-bochs-display.bin",
+        ])
     }
 
-    private func device(_ vGPU: MdevDevice) -> String {
-      "vfio-pci,sysfsdev=/sys/bus/mdev/devices/\(vGPU.uuid),display=off"
+    /// Light text on black, in a mode that the BIOS chose.
+    static func isText(_ picture: Picture) -> Bool {
+      let pixels = stride(from: 0, to: picture.rgb.count, by: 3)
+      let bright = pixels.count { picture.rgb[$0] > 100 && picture.rgb[$0 + 1] > 100 }
+      let dark = pixels.count { picture.rgb[$0] == 0 }
+      return bright > 500 && dark > picture.width * picture.height / 2
     }
 
-    private func screenshot(_ target: String, until isThere: (Picture) -> Bool) throws -> Picture? {
+    static func screenshot(_ target: String, until isThere: (Picture) -> Bool) throws -> Picture? {
       let deadline = Date(timeIntervalSinceNow: 30)
       while Date() < deadline {
         let shot = try run("vgpu", "screenshot", target, "-", "--timeout", "10")
@@ -42,13 +54,12 @@ extension RigTests {
 
     @Test func bootGuestsPixels() throws {
       try Rig.withVGPU("mbochs-medium") { vGPU in
-        let guest = try Child(
-          "\(Self.helpers)/bootguest", ["\(vGPU.uuid)", "mode=1024x768 fps=60 frames=30"])
+        let guest = try Self.bootGuest(vGPU, "mode=1024x768 fps=60 frames=30")
         defer { guest.kill() }
         let pattern = TestPattern(width: 1024, height: 768)
         for target in ["pid:\(guest.pid)", "mdev:\(vGPU.uuid)"] {
           let picture = try #require(
-            try screenshot(target) {
+            try Self.screenshot(target) {
               $0.width == 1024 && pattern.frameNumber(color: $0.color) == 29
             })
           ScreenshotTests.expect(picture, shows: 29, of: pattern)
@@ -58,18 +69,9 @@ extension RigTests {
 
     @Test func seaBIOSText() throws {
       try Rig.withVGPU("mbochs-small") { vGPU in
-        let guest = try qemu(vGPU, [device(vGPU) + ",romfile=vgabios-bochs-display.bin"])
+        let guest = try Self.seaBIOS(vGPU)
         defer { guest.kill() }
-        // Light text on black, in a mode that the BIOS chose.
-        let picture = try #require(
-          try screenshot("pid:\(guest.pid)") { picture in
-            let bright = stride(from: 0, to: picture.rgb.count, by: 3).count {
-              picture.rgb[$0] > 100 && picture.rgb[$0 + 1] > 100
-            }
-            return bright > 500
-          })
-        let dark = stride(from: 0, to: picture.rgb.count, by: 3).count { picture.rgb[$0] == 0 }
-        #expect(dark > picture.width * picture.height / 2)
+        #expect(try Self.screenshot("pid:\(guest.pid)", until: Self.isText) != nil)
       }
     }
   }

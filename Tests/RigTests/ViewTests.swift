@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HostDevices
+import PNGFile
+import TestPattern
+import Testing
+import VGPUDisplay
+
+/// A headless weston inside the rig, ended with it.
+struct Compositor {
+  private static let helpers = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Rig/inside").path
+
+  let environment: [String: String]
+
+  /// Starts one; it says where as `export WAYLAND_DISPLAY=NAME`.
+  init(width: Int, height: Int) throws {
+    let start = try Child("\(Self.helpers)/weston-start", ["\(width)x\(height)"]).end()
+    let text = String(decoding: start.output, as: UTF8.self)
+    let name = try #require(
+      text.split(separator: "=").last.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) },
+      "\(start.errors)")
+    environment = ["WAYLAND_DISPLAY": name, "GDK_BACKEND": "wayland"]
+  }
+
+  /// What the output shows.
+  func picture() throws -> Picture {
+    let file = "/dev/shm/picture-\(UUID().uuidString).png"
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let shot = try Child("\(Self.helpers)/shot", [file], environment: environment).end()
+    try #require(shot.code == 0, "\(shot.errors)")
+    return try PNG.decode([UInt8](try Data(contentsOf: URL(fileURLWithPath: file))))
+  }
+}
+
+/// A guest's picture inside a larger one.
+private struct Found {
+  let frame: UInt32
+  let wrong: Int
+}
+
+extension Picture {
+  /// Looks for a frame of the pattern, pixel for pixel, and counts its wrong pixels.
+  fileprivate func find(_ pattern: TestPattern) -> Found? {
+    guard width >= pattern.width, height >= pattern.height else { return nil }
+    for top in 0...height - pattern.height {
+      for left in 0...width - pattern.width {
+        let frame = pattern.frameNumber { color(x: left + $0, y: top + $1) }
+        // The first block's edges: the code reads the same a few pixels further.
+        guard let frame,
+          color(x: left + 40, y: top + 2 * pattern.block)
+            == pattern.color(x: 40, y: 2 * pattern.block, frame: frame)
+        else { continue }
+        var wrong = 0
+        for y in 0..<pattern.height {
+          for x in 0..<pattern.width
+          where color(x: left + x, y: top + y) != pattern.color(x: x, y: y, frame: frame) {
+            wrong += 1
+          }
+        }
+        if wrong < pattern.width * pattern.height / 10 { return Found(frame: frame, wrong: wrong) }
+      }
+    }
+    return nil
+  }
+}
+
+extension RigTests {
+  /// `vgpu view` in a compositor, whose picture is compared with what the guest drew.
+  @Suite struct ViewTests {
+    private struct Statistics: Decodable {
+      let framesPresented: Int
+      let seconds: Double
+      let framesPerSecond: Double
+      let path: String
+      let imports: Int
+      let gets: Int
+      let copies: Int
+      let backend: String
+    }
+
+    private struct View {
+      let picture: Found?
+      let statistics: Statistics
+    }
+
+    /// Shows a target until its pixels were seen, then lets the viewer end by itself.
+    private func view(
+      _ target: String, _ pattern: TestPattern, _ options: [String] = [], seconds: Int = 4
+    ) throws -> View {
+      let compositor = try Compositor(width: pattern.width + 80, height: pattern.height + 100)
+      let file = "/dev/shm/statistics-\(UUID().uuidString).json"
+      defer { try? FileManager.default.removeItem(atPath: file) }
+      let viewer = try Child(
+        "vgpu", ["view", target, "--seconds", "\(seconds)", "--stats", file] + options,
+        environment: compositor.environment)
+      defer { viewer.kill() }
+      var found: Found?
+      while found == nil, viewer.isRunning {
+        usleep(300_000)
+        found = try compositor.picture().find(pattern)
+      }
+      let end = viewer.end()
+      #expect(end.code == 0, "\(end.errors)")
+      let statistics = try JSONDecoder().decode(
+        Statistics.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+      return View(picture: found, statistics: statistics)
+    }
+
+    @Test func mbochsThatAnotherProcessDraws() throws {
+      let pattern = TestPattern(width: 640, height: 480)
+      try Rig.withGuest(
+        "mbochs-small", ["--mode", "640x480", "--fps", "0", "--first", "77", "--buffers", "1"]
+      ) { vGPU, _ in
+        let view = try view("mdev:\(vGPU.uuid)", pattern)
+        #expect(view.picture?.frame == 77)
+        #expect(view.picture?.wrong == 0)
+        #expect(view.statistics.path == "import")
+        #expect(view.statistics.backend == "wayland")
+        #expect(view.statistics.framesPresented > 30)
+        // However many frames: one buffer, fetched once, imported once, never copied.
+        #expect(view.statistics.gets == 1)
+        #expect(view.statistics.imports == 1)
+        #expect(view.statistics.copies == 0)
+      }
+    }
+
+    @Test func steadyStateOfAFlippingGuest() throws {
+      try Rig.withGuest("mbochs-small", ["--mode", "320x240", "--fps", "60", "--buffers", "3"]) {
+        vGPU, guest in
+        let view = try view("pid:\(guest.pid)", TestPattern(width: 320, height: 240))
+        #expect(view.picture != nil)
+        #expect(view.statistics.framesPresented > 60)
+        #expect(view.statistics.gets == 3)
+        #expect(view.statistics.imports == 3)
+        #expect(view.statistics.copies == 0)
+        _ = vGPU
+      }
+    }
+
+    @Test func mdpyRegion() throws {
+      try Rig.withGuest("mdpy-vga", ["--fps", "0", "--first", "5"]) { vGPU, _ in
+        let view = try view("\(vGPU.uuid)", TestPattern(width: 640, height: 480))
+        #expect(view.picture?.frame == 5)
+        #expect(view.picture?.wrong == 0)
+        #expect(view.statistics.path == "upload")
+        #expect(view.statistics.copies == view.statistics.framesPresented)
+        #expect(view.statistics.imports == 0)
+      }
+    }
+
+    @Test func uploadOnRequest() throws {
+      try Rig.withGuest(
+        "mbochs-small", ["--mode", "640x480", "--fps", "0", "--first", "9", "--buffers", "1"]
+      ) { vGPU, _ in
+        let view = try view("\(vGPU.uuid)", TestPattern(width: 640, height: 480), ["--upload"])
+        #expect(view.picture?.frame == 9)
+        #expect(view.picture?.wrong == 0)
+        #expect(view.statistics.path == "upload")
+      }
+    }
+
+    @Test func guestInQEMUWithoutADisplay() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let guest = try QEMUTests.bootGuest(vGPU, "mode=640x480 fps=60 frames=30")
+        defer { guest.kill() }
+        let view = try view(
+          "pid:\(guest.pid)", TestPattern(width: 640, height: 480), seconds: 8)
+        #expect(view.picture?.wrong == 0)
+        #expect(view.statistics.path == "import")
+      }
+    }
+
+    /// The BIOS draws text by changing pixels in the buffer that it shows.
+    @Test func seaBIOSInQEMUWithoutADisplay() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let guest = try QEMUTests.seaBIOS(vGPU)
+        defer { guest.kill() }
+        let drawn = try #require(
+          try QEMUTests.screenshot("pid:\(guest.pid)", until: QEMUTests.isText))
+        let compositor = try Compositor(width: drawn.width + 80, height: drawn.height + 100)
+        let viewer = try Child(
+          "vgpu", ["view", "pid:\(guest.pid)", "--seconds", "5"],
+          environment: compositor.environment)
+        defer { viewer.kill() }
+        var isShown = false
+        while !isShown, viewer.isRunning {
+          usleep(300_000)
+          // The BIOS goes on; what is compared is taken as late as the compositor's picture.
+          let guestPicture = try QEMUTests.screenshot("pid:\(guest.pid)") { _ in true }
+          isShown = try guestPicture.map { try compositor.picture().contains($0) } ?? false
+        }
+        #expect(isShown, "the BIOS's picture in the window, pixel for pixel")
+        #expect(viewer.end().code == 0)
+      }
+    }
+
+    @Test func messageInsteadOfABlackWindow() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let compositor = try Compositor(width: 800, height: 700)
+        let viewer = try Child(
+          "vgpu", ["view", "mdev:\(vGPU.uuid)", "--seconds", "3"],
+          environment: compositor.environment)
+        defer { viewer.kill() }
+        sleep(2)
+        let picture = try compositor.picture()
+        let bright = stride(from: 0, to: picture.rgb.count, by: 3).count { picture.rgb[$0] > 150 }
+        #expect(bright > 300, "text in the window")
+        let end = viewer.end()
+        #expect(end.code == 1)
+        #expect(end.errors.contains("Waiting for a guest"))
+      }
+    }
+
+    @Test func withoutADisplayServer() throws {
+      let viewer = try Child(
+        "vgpu", ["view", "demo"], environment: ["WAYLAND_DISPLAY": "", "DISPLAY": ""])
+      let end = viewer.end()
+      #expect(end.code == 1)
+      #expect(end.errors.contains("no display server"))
+    }
+
+    @Test func guestThatEndsAndComesBackWhileViewed() throws {
+      let pattern = TestPattern(width: 320, height: 240)
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let compositor = try Compositor(width: 500, height: 400)
+        let viewer = try Child(
+          "vgpu", ["view", "mdev:\(vGPU.uuid)", "--seconds", "12"],
+          environment: compositor.environment)
+        defer { viewer.kill() }
+        for first in ["500", "600"] {
+          let guest = try Child(
+            "rig-guest",
+            ["\(vGPU.uuid)", "--mode", "320x240", "--fps", "0", "--first", first, "--buffers", "1"])
+          #expect(try guest.line() == "ready 320x240")
+          var found: Found?
+          while found.map({ "\($0.frame)" }) != first, viewer.isRunning {
+            usleep(200_000)
+            found = try compositor.picture().find(pattern)
+          }
+          #expect(found.map { "\($0.frame)" } == first)
+          #expect(found?.wrong == 0)
+          guest.kill()
+          usleep(300_000)
+        }
+      }
+    }
+  }
+}
+
+extension Picture {
+  /// Whether another picture lies somewhere in this one, pixel for pixel.
+  fileprivate func contains(_ other: Picture) -> Bool {
+    guard width >= other.width, height >= other.height else { return false }
+    // Rows are compared from where the guest drew something, so that black on black costs little.
+    guard
+      let row = (0..<other.height).first(where: { y in
+        (0..<other.width).contains { other.color(x: $0, y: y) != 0 }
+      })
+    else { return false }
+    return (0...height - other.height).contains { top in
+      (0...width - other.width).contains { left in
+        isSame(other, row, left, top)
+          && (0..<other.height).allSatisfy { isSame(other, $0, left, top) }
+      }
+    }
+  }
+
+  private func isSame(_ other: Picture, _ y: Int, _ left: Int, _ top: Int) -> Bool {
+    let mine = ((top + y) * width + left) * 3
+    let theirs = y * other.width * 3
+    return rgb[mine..<mine + other.width * 3].elementsEqual(
+      other.rgb[theirs..<theirs + other.width * 3])
+  }
+}
