@@ -91,6 +91,7 @@ let package = Package(
 
     // Proof.
     .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .target(
       name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",
       swiftSettings: swiftSettings),
@@ -105,14 +106,15 @@ let package = Package(
     .testTarget(
       name: "VGPUDisplayTests",
       dependencies: [
-        "DMABuf", "LinuxSystem", "TestPattern", "TestSupport", "VFIO", "VGPUDisplay", system,
+        "CAllocationCount", "DMABuf", "LinuxSystem", "TestPattern", "TestSupport", "VFIO",
+        "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CLinux", "DMABuf", "HostDevices", "LinuxSystem", "PNGFile", "TestPattern",
-        "VFIO", "VGPUDisplay", system,
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "HostDevices", "LinuxSystem", "PNGFile",
+        "TestPattern", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 

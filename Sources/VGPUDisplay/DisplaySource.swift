@@ -11,8 +11,8 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
   private let provider: Provider
   private let now: () -> MonotonicInstant
   private var transport: PlaneTransport?
-  // A cursor is small and of its own ids; a cache of its own keeps a region's primary and cursor
-  // planes, which share a handle, from throwing each other out.
+  // A cache of its own keeps the cursor and the picture from throwing each other out, whatever a
+  // driver numbers them.
   private var primaryBuffers = PlaneCache()
   private var cursorBuffers = PlaneCache()
   private var lastFrame: Frame?
@@ -141,7 +141,8 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
   /// The cursor plane, or `nil`: without a pointer the picture is still worth showing, so nothing
   /// that is wrong with it is an error.
   private func cursor(_ transport: PlaneTransport) -> Cursor? {
-    guard let plane = try? query(.cursor, transport), !plane.isOff,
+    // mdpy answers for its cursor as for its picture, and no driver has a cursor in a region.
+    guard transport == .dmaBuf, let plane = try? query(.cursor, transport), !plane.isOff,
       let x = Self.position(plane.x), let y = Self.position(plane.y),
       let buffer = try? cursorBuffers.buffer(
         for: plane, fetch: { () throws(NoPicture) in try fetch(plane, transport) })

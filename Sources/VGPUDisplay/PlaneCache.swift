@@ -54,7 +54,8 @@ struct PlaneCache {
   ) throws(Failure) -> PlaneBuffer {
     let key = Key(plane)
     uses += 1
-    if let index = entries.firstIndex(where: { $0.key == key }) {
+    // A loop, for firstIndex(where:) allocates where it is not specialised.
+    for index in entries.indices where entries[index].key == key {
       entries[index].lastUse = uses
       return entries[index].buffer
     }

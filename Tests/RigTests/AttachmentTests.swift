@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Attachment
+import CAllocationCount
 import DMABuf
 import Foundation
 import HostDevices
@@ -139,7 +140,9 @@ extension RigTests {
         let descriptors = try Rig.openDescriptors()
         let memory = try residentKilobytes()
         let counters = source.counters
+        let allocations = allocation_count()
         try flip(100_000)
+        #expect(allocation_count() - allocations == 0, "with the register writes that flip")
         #expect(source.counters.flips - counters.flips >= 99_999)
         #expect(source.counters.gets == counters.gets, "no buffer is asked for again")
         #expect(try Rig.openDescriptors() == descriptors)

@@ -166,6 +166,8 @@ extension RigTests {
       try Rig.withVGPU("mbochs-small") { vGPU in
         let guest = try QEMUTests.bootGuest(vGPU, "mode=640x480 fps=60 frames=30")
         defer { guest.kill() }
+        // QEMU has the device some time after its start.
+        try #require(try QEMUTests.screenshot("pid:\(guest.pid)") { $0.width == 640 } != nil)
         let view = try view(
           "pid:\(guest.pid)", TestPattern(width: 640, height: 480), seconds: 8)
         #expect(view.picture?.wrong == 0)

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Counts the heap allocations of the calling thread, by standing in for the allocator's entry points
+// in the program that it is linked into.
+#ifndef C_ALLOCATION_COUNT_H
+#define C_ALLOCATION_COUNT_H
+
+/// Heap allocations that the calling thread has made since it began.
+unsigned long allocation_count(void);
+
+#endif
