@@ -41,7 +41,8 @@ let package = Package(
     .target(
       name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: swiftSettings),
     .target(
-      name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
+      name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system], exclude: ["README.md"],
+      swiftSettings: swiftSettings),
     .target(
       name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system],
       swiftSettings: swiftSettings),

@@ -84,7 +84,7 @@ public final class RenderContext {
   }
 
   /// glGetError after `call`: throws what has gone wrong since the last check.
-  func checkGL(_ call: String) throws(GraphicsError) {
+  func checkGL(_ call: @autoclosure () -> String) throws(GraphicsError) {
     let code = vgpu_glGetError()
     guard code != GLenum(GL_NO_ERROR) else { return }
     // Errors are flags, each told once: a later call must not be blamed for this one.
@@ -92,7 +92,7 @@ public final class RenderContext {
       if vgpu_glGetError() == GLenum(GL_NO_ERROR) { break }
     }
     throw GraphicsError(
-      code == GLenum(GL_CONTEXT_LOST) ? .lost : .failed, name, "\(call): \(ErrorNames.gl(code))")
+      code == GLenum(GL_CONTEXT_LOST) ? .lost : .failed, name, "\(call()): \(ErrorNames.gl(code))")
   }
 
   private static func makeContext(

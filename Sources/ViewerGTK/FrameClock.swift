@@ -16,7 +16,14 @@ final class FrameClock {
 
   func start() {
     guard id == 0 else { return }
-    id = gtk_widget_add_tick_callback(widget, onTick, Unmanaged.borrowed(self), nil)
+    id = gtk_widget_add_tick_callback(
+      widget,
+      { _, _, data in
+        // Isolated like its surroundings, and without the allocation of `onMain`: once per frame.
+        guard let data else { return 1 }
+        Unmanaged<FrameClock>.fromOpaque(data).takeUnretainedValue().ticks.tick()
+        return 1
+      }, Unmanaged.borrowed(self), nil)
   }
 
   func stop() {
@@ -24,14 +31,4 @@ final class FrameClock {
     gtk_widget_remove_tick_callback(widget, id)
     id = 0
   }
-
-  fileprivate func tick() { ticks.tick() }
-}
-
-private func onTick(
-  _ widget: UnsafeMutablePointer<GtkWidget>?, _ clock: OpaquePointer?,
-  _ data: UnsafeMutableRawPointer?
-) -> gboolean {
-  onMain(data, as: FrameClock.self) { $0.tick() }
-  return 1
 }

@@ -20,7 +20,7 @@ final class WaylandSurface: GuestSurface {
   private let subsurface: OpaquePointer
   private let window: OpaquePointer
   private var painter: EGLPainter?
-  fileprivate var callback: OpaquePointer?
+  private var callback: OpaquePointer?
   private var geometry: SurfaceGeometry
 
   /// Makes the surface above the toplevel's. It is shown with the first frame.
@@ -144,7 +144,7 @@ final class WaylandSurface: GuestSurface {
     callback = nil
   }
 
-  fileprivate func isDue() {
+  private func isDue() {
     forgetCallback()
     ticks.tick()
   }
@@ -152,12 +152,12 @@ final class WaylandSurface: GuestSurface {
   /// libwayland keeps the address: never moved, never freed.
   private static let listener: UnsafeMutablePointer<wl_callback_listener> = {
     let listener = UnsafeMutablePointer<wl_callback_listener>.allocate(capacity: 1)
-    listener.initialize(to: wl_callback_listener(done: frameDone))
+    listener.initialize(
+      to: wl_callback_listener { data, _, _ in
+        // Isolated like its surroundings, and without the allocation of `onMain`: once per frame.
+        guard let data else { return }
+        Unmanaged<WaylandSurface>.fromOpaque(data).takeUnretainedValue().isDue()
+      })
     return listener
   }()
-}
-
-private func frameDone(_ data: UnsafeMutableRawPointer?, _ callback: OpaquePointer?, _ time: UInt32)
-{
-  onMain(data, as: WaylandSurface.self) { $0.isDue() }
 }

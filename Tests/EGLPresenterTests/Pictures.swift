@@ -129,15 +129,24 @@ func difference(_ left: [UInt8], _ right: [UInt8], width: Int, tolerance: Int = 
   if tolerance == 0, left == right { return nil }
   for index in left.indices where abs(Int(left[index]) - Int(right[index])) > tolerance {
     let pixel = index / 4
-    return
-      "x \(pixel % width), y \(pixel / width), channel \(index % 4): \(left[index]), not \(right[index])"
+    let place = "x \(pixel % width), y \(pixel / width), channel \(index % 4)"
+    return "\(place): \(left[index]), not \(right[index])"
   }
   return nil
 }
 
-/// Descriptors that this process holds.
+/// Descriptors of buffers and of GPUs that this process holds; suites that run meanwhile hold
+/// others.
 func openDescriptors() -> Int {
-  (0..<4096).count { fcntl(Int32($0), F_GETFD) >= 0 }
+  (0..<4096).count { number in
+    var path = [CChar](repeating: 0, count: 256)
+    let length = readlink("/proc/self/fd/\(number)", &path, 255)
+    guard length > 0 else { return false }
+    let target = String(decoding: path.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
+    return ["/memfd:", "/dmabuf:", "/dev/dri/", "anon_inode:dmabuf"].contains {
+      target.hasPrefix($0)
+    }
+  }
 }
 
 /// What this machine's EGL can do; the reason why a test cannot run is told with it.

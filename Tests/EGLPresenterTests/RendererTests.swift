@@ -8,7 +8,7 @@ import VGPUDisplay
 
 @testable import EGLPresenter
 
-/// Serialised: descriptors are counted, and the counts are the process's.
+/// Serialised: buffers' descriptors are counted, and the counts are the process's.
 @Suite(.serialized, .enabled(if: Machine.hasEGL, Machine.noEGL))
 struct RendererTests {
   static let rgb = PixelFormat.all.filter { $0.model == .rgb }.map(\.fourCC)
@@ -180,10 +180,8 @@ struct RendererTests {
     let pointer = try Picture(.xrgb8888, 8, 8, seed: 5)
     let seen = try renderer.pixels(
       of: picture.frame(cursor: Cursor(buffer: pointer.buffer, x: 4, y: 4, hotspot: nil)))
-    #expect(
-      Array(seen.rgba[(5 * 32 + 5) * 4..<(5 * 32 + 6) * 4]) == pointer.expected(1, 1).prefix(3) + [
-        255
-      ])
+    let index = (5 * 32 + 5) * 4
+    #expect(Array(seen.rgba[index..<index + 4]) == pointer.expected(1, 1).prefix(3) + [255])
   }
 
   @Test(arguments: [1, 2, 3])
