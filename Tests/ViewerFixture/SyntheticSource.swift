@@ -34,7 +34,7 @@ final class SyntheticSource: FrameSource {
 
   /// The known picture: every pixel of a screen another one. The tests compute it likewise.
   static func pixel(_ x: Int, _ y: Int) -> UInt32 {
-    UInt32(x & 255) << 16 | UInt32(y & 255) << 8 | UInt32((x >> 8) * 16 + (y >> 8) * 64 & 255)
+    UInt32(x & 255) << 16 | UInt32(y & 255) << 8 | UInt32(((x >> 8) * 16 + (y >> 8) * 64) & 255)
   }
 
   private static func buffer(
