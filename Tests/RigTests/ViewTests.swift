@@ -184,7 +184,7 @@ extension RigTests {
           try QEMUTests.screenshot("pid:\(guest.pid)", until: QEMUTests.isText))
         let compositor = try Compositor(width: drawn.width + 80, height: drawn.height + 100)
         let viewer = try Child(
-          "vgpu", ["view", "pid:\(guest.pid)", "--seconds", "5"],
+          "vgpu", ["view", "pid:\(guest.pid)", "--seconds", "30"],
           environment: compositor.environment)
         defer { viewer.kill() }
         var isShown = false
@@ -195,7 +195,6 @@ extension RigTests {
           isShown = try guestPicture.map { try compositor.picture().contains($0) } ?? false
         }
         #expect(isShown, "the BIOS's picture in the window, pixel for pixel")
-        #expect(viewer.end().code == 0)
       }
     }
 
