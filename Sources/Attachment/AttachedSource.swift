@@ -127,7 +127,7 @@ public final class AttachedSource: FrameSource {
       // Before the descriptor is taken: a process that ends in between is noticed.
       watch = try ProcessWatch(found.pid)
     } catch {
-      throw .vfio(.system(error.advising("no such process")))
+      throw error.errno == .noSuchProcess ? .noSuchProcess(found.pid) : .vfio(.system(error))
     }
     do {
       let device = try Device(

@@ -11,6 +11,10 @@ public enum AttachmentError: Error, Sendable {
   case noSuchVGPU(MdevUUID, existing: [MdevUUID])
   /// The vGPU exists, but no process that can be seen holds it.
   case notHeld(MdevUUID)
+  /// There is no such process.
+  case noSuchProcess(Int32)
+  /// The process belongs to somebody else.
+  case noRights(pid: Int32)
   /// The process holds no VFIO device.
   case noDevice(pid: Int32)
   /// The process holds VFIO devices, but none has a display.
@@ -43,6 +47,13 @@ extension AttachmentError: CustomStringConvertible {
       """
       mdev:\(uuid): no process that you may look into uses the vGPU; start its guest, or run as \
       root or the guest's user
+      """
+    case .noSuchProcess(let pid):
+      "pid:\(pid): no such process"
+    case .noRights(let pid):
+      """
+      pid:\(pid): you may not look into the process: attaching needs ptrace rights, so run as its \
+      user with /proc/sys/kernel/yama/ptrace_scope at 0, or as root (CAP_SYS_PTRACE)
       """
     case .noDevice(let pid):
       "pid:\(pid): the process holds no VFIO device; give its guest a vGPU (QEMU: -device vfio-pci)"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import SystemPackage
 import VFIO
 
 /// A display that a process holds: where its descriptor is, and which vGPU it is where that is
@@ -96,7 +97,8 @@ struct GuestFinder {
     do {
       return try ProcessDevices.descriptors(ofProcess: pid)
     } catch {
-      throw .vfio(error)
+      if error.errno == .noSuchFileOrDirectory { throw .noSuchProcess(pid) }
+      throw error.errno == .permissionDenied ? .noRights(pid: pid) : .vfio(error)
     }
   }
 

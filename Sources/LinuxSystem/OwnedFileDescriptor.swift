@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+public import CLinux
 
 /// A file descriptor with exactly one owner: it is closed when this value ends.
 public struct OwnedFileDescriptor: ~Copyable, Sendable {
@@ -8,12 +8,23 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
   public let rawValue: Int32
   /// The kernel that the descriptor belongs to.
   public let kernel: any Kernel
+  /// Whether that is the kernel that this process runs on: the call of every frame is then a direct
+  /// one.
+  @usableFromInline let isRunningKernel: Bool
   private var isOwned = true
 
   /// Takes over a descriptor that nobody else will close.
   public init(owning rawValue: Int32, kernel: any Kernel = RunningKernel()) {
     self.rawValue = rawValue
     self.kernel = kernel
+    isRunningKernel = kernel is RunningKernel
+  }
+
+  /// ioctl(2) as `Kernel` has it: the answer, or the negated errno.
+  @inlinable
+  public func ioctl(_ request: UInt, _ argument: UnsafeMutableRawPointer?) -> Int {
+    isRunningKernel
+      ? vgpu_ioctl(rawValue, request, argument) : kernel.ioctl(rawValue, request, argument)
   }
 
   deinit {

@@ -22,7 +22,7 @@ extension OwnedFileDescriptor {
   ) throws(VFIOError) -> Int {
     try vfio { () throws(SystemCallError) in
       try SystemCall.make("\(call)", on: object) {
-        kernel.ioctl(rawValue, request, UnsafeMutableRawPointer(bitPattern: argument))
+        ioctl(request, UnsafeMutableRawPointer(bitPattern: argument))
       }
     }
   }
@@ -33,7 +33,7 @@ extension OwnedFileDescriptor {
     _ call: StaticString, _ request: UInt, on object: String, _ argument: inout Argument
   ) throws(VFIOError) -> Int {
     let answer = withUnsafeMutablePointer(to: &argument) { pointer in
-      SystemCall.uninterrupted { kernel.ioctl(rawValue, request, pointer) }
+      SystemCall.uninterrupted { ioctl(request, pointer) }
     }
     guard answer >= 0 else {
       let errno = SystemCall.errno(answer)
@@ -49,7 +49,7 @@ extension OwnedFileDescriptor {
     _ call: StaticString, _ request: UInt, on object: String, bytes: inout [UInt8]
   ) throws(VFIOError) -> Int {
     let answer = bytes.withUnsafeMutableBytes { buffer in
-      SystemCall.uninterrupted { kernel.ioctl(rawValue, request, buffer.baseAddress) }
+      SystemCall.uninterrupted { ioctl(request, buffer.baseAddress) }
     }
     guard answer >= 0 else {
       let errno = SystemCall.errno(answer)

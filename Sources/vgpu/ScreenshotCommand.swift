@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Attachment
+import EGLPresenter
 import LinuxSystem
 import PNGFile
 import SystemPackage
@@ -32,9 +33,39 @@ struct ScreenshotCommand: ParsableCommand {
 
   func run() throws {
     let source = try AttachedSource(target.target, descriptor: target.device)
-    let plane = try firstFrame(source).primary
-    let bytes = try PNG.encode(try Picture(copying: plane))
-    try write(bytes)
+    let frame = try firstFrame(source)
+    try write(try PNG.encode(try picture(of: frame, source)))
+  }
+
+  /// A copy by the CPU where it can read the pixels, which changes none of them; by the vGPU's own
+  /// GPU where only that can.
+  private func picture(of frame: Frame, _ source: AttachedSource) throws -> Picture {
+    do {
+      return try Picture(copying: frame.primary)
+    } catch {
+      do {
+        return try pictureByGPU(of: frame, source.renderNode)
+      } catch let gpuError {
+        throw Failure("\(source.name): \(error); by the GPU: \(gpuError)")
+      }
+    }
+  }
+
+  private func pictureByGPU(of frame: Frame, _ renderNode: String?) throws -> Picture {
+    let renderer = try FrameRenderer(RenderContext(.headless(renderNode: renderNode)))
+    // Without the pointer, as the CPU's copy.
+    let pixels = try renderer.pixels(
+      of: Frame(
+        primary: frame.primary, cursor: nil, flip: frame.flip, detectedAt: frame.detectedAt))
+    var rgb: [UInt8] = []
+    rgb.reserveCapacity(pixels.width * pixels.height * 3)
+    for offset in stride(from: 0, to: pixels.rgba.count, by: 4) {
+      rgb += pixels.rgba[offset..<offset + 3]
+    }
+    guard let picture = Picture(width: pixels.width, height: pixels.height, rgb: rgb) else {
+      throw Failure("a picture without pixels")
+    }
+    return picture
   }
 
   private func firstFrame(_ source: AttachedSource) throws -> Frame {
@@ -63,7 +94,7 @@ struct ScreenshotCommand: ParsableCommand {
         permissions: [.ownerReadWrite, .groupRead, .otherRead])
       _ = try output.closeAfter { try output.writeAll(bytes) }
     } catch let error as Errno {
-      throw Failure("\(file): \(error)")
+      throw Failure("\(file): cannot be written: \(error); choose a folder that exists and is yours")
     }
   }
 }

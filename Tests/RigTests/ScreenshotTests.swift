@@ -5,6 +5,7 @@ import HostDevices
 import PNGFile
 import TestPattern
 import Testing
+import VFIO
 import VGPUDisplay
 
 extension RigTests {
@@ -73,11 +74,66 @@ extension RigTests {
         #expect(unused.errors.contains("start its guest"))
         #expect(host.users(of: vGPU.uuid).isEmpty)
       }
-      // mtty is a serial port.
-      try Rig.withVGPU("mtty-1") { vGPU in
-        let guest = try Child("rig-guest", ["\(vGPU.uuid)"])
-        _ = guest.end()
+      let process = try run("vgpu", "screenshot", "pid:\(1 << 22)", "-")
+      #expect(process.code == 1)
+      #expect(process.errors.contains("no such process"))
+    }
+
+    @Test func rightsThatAreMissingAreNamed() throws {
+      try Rig.withGuest("mbochs-small", ["--mode", "64x64"]) { vGPU, guest in
+        let nobody = ["--reuid", "65534", "--clear-groups", Rig.program("vgpu").path, "screenshot"]
+        let byProcess = try Child("/usr/bin/setpriv", nobody + ["pid:\(guest.pid)", "-"]).end()
+        #expect(byProcess.code == 1)
+        #expect(byProcess.errors.contains("CAP_SYS_PTRACE"), "\(byProcess.errors)")
+        let byUUID = try Child("/usr/bin/setpriv", nobody + ["\(vGPU.uuid)", "-"]).end()
+        #expect(byUUID.code == 1)
+        #expect(byUUID.errors.contains("run as root"), "\(byUUID.errors)")
       }
+    }
+
+    @Test func deviceWithoutADisplay() throws {
+      try Rig.withVGPU("mtty-1") { vGPU in
+        let container = try Container()
+        let group = try Group(number: try #require(vGPU.iommuGroup))
+        try group.setContainer(container)
+        try container.setIOMMU(.type1v2)
+        let device = try group.device(named: "\(vGPU.uuid)")
+        #expect(try device.displayDevice().transport() == nil)
+        let shot = try run("vgpu", "screenshot", "\(vGPU.uuid)", "-")
+        #expect(shot.code == 1)
+        #expect(shot.errors.contains("no display"), "\(shot.errors)")
+        _ = consume device
+      }
+    }
+
+    @Test func listsNameWhoUsesWhat() throws {
+      try Rig.withGuest("mbochs-small", ["--mode", "64x64"]) { vGPU, guest in
+        let text = String(decoding: try run("vgpu", "list").output, as: UTF8.self)
+        #expect(text.contains("\(vGPU.uuid)") && text.contains("pid:\(guest.pid)"))
+        struct Row: Decodable {
+          let uuid: String
+          let type: String
+          let users: [Int32]
+        }
+        let json = try JSONDecoder().decode([Row].self, from: try run("vgpu", "list", "--json").output)
+        #expect(json.map(\.uuid) == ["\(vGPU.uuid)"])
+        #expect(json.first?.users == [guest.pid])
+        let types = String(decoding: try run("vgpu", "types").output, as: UTF8.self)
+        #expect(types.contains("mbochs-small"))
+      }
+    }
+
+    @Test func createAndRemoveByTheTool() throws {
+      let created = try run("vgpu", "create", "mbochs-small")
+      #expect(created.code == 0, "\(created.errors)")
+      let uuid = String(decoding: created.output, as: UTF8.self)
+        .trimmingCharacters(in: .whitespacesAndNewlines)
+      #expect(try run("vgpu", "create", "mbochs-small", "--uuid", uuid).code == 1)
+      #expect(try run("vgpu", "create", "mbochs-none").errors.contains("mbochs-small"))
+      #expect(try run("vgpu", "create", "mbochs-small", "--uuid", "x").code == 64)
+      #expect(try run("vgpu", "remove", uuid).code == 0)
+      #expect(try run("vgpu", "remove", uuid).code == 1)
+      #expect(try HostDevices().devices().isEmpty)
     }
   }
 }

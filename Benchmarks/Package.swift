@@ -1,0 +1,33 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+let package = Package(
+  name: "Benchmarks",
+  dependencies: [
+    .package(name: "swift-vgpu", path: ".."),
+    // Without its traits it needs no jemalloc.
+    .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
+  ],
+  targets: [
+    .target(name: "CRawQuery"),
+    .executableTarget(
+      name: "QueryCost",
+      dependencies: [
+        "CRawQuery",
+        .product(name: "HostDevices", package: "swift-vgpu"),
+        .product(name: "VFIO", package: "swift-vgpu"),
+      ]),
+    .executableTarget(
+      name: "Frames",
+      dependencies: [
+        .product(name: "Benchmark", package: "benchmark"),
+        .product(name: "EGLPresenter", package: "swift-vgpu"),
+        .product(name: "VFIO", package: "swift-vgpu"),
+        .product(name: "VGPUDisplay", package: "swift-vgpu"),
+      ],
+      path: "Benchmarks/Frames",
+      plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
+  ]
+)
