@@ -114,7 +114,8 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "HostDevices", "LinuxSystem", "PNGFile",
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "HostDevices", "LinuxSystem",
+        "PNGFile",
         "TestPattern", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),

@@ -5,7 +5,6 @@ import Attachment
 import EGLPresenter
 import LinuxSystem
 import PNGFile
-import SystemPackage
 import VGPUDisplay
 
 struct ScreenshotCommand: ParsableCommand {
@@ -34,7 +33,7 @@ struct ScreenshotCommand: ParsableCommand {
   func run() throws {
     let source = try AttachedSource(target.target, descriptor: target.device)
     let frame = try firstFrame(source)
-    try write(try PNG.encode(try picture(of: frame, source)))
+    try OutputFile.write(try PNG.encode(try picture(of: frame, source)), to: file)
   }
 
   /// A copy by the CPU where it can read the pixels, which changes none of them; by the vGPU's own
@@ -80,21 +79,6 @@ struct ScreenshotCommand: ParsableCommand {
         }
       }
       pause(seconds: 0.01)
-    }
-  }
-
-  private func write(_ bytes: [UInt8]) throws {
-    do {
-      if file == "-" {
-        _ = try FileDescriptor.standardOutput.writeAll(bytes)
-        return
-      }
-      let output = try FileDescriptor.open(
-        FilePath(file), .writeOnly, options: [.create, .truncate, .closeOnExec],
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
-      _ = try output.closeAfter { try output.writeAll(bytes) }
-    } catch let error as Errno {
-      throw Failure("\(file): cannot be written: \(error); choose a folder that exists and is yours")
     }
   }
 }

@@ -3,7 +3,6 @@
 public import ArgumentParser
 import Attachment
 public import EGLPresenter
-import Foundation
 import VGPUDisplay
 import ViewerGTK
 
@@ -39,7 +38,8 @@ struct ViewCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Write what was shown to this file as JSON (docs/statistics.md).", valueName: "file"))
+      "Write what was shown to this file as JSON (docs/statistics.md); - for standard output.",
+      valueName: "file"))
   var stats: String?
 
   func validate() throws {
@@ -53,12 +53,7 @@ struct ViewCommand: ParsableCommand {
     // Commands run on the main thread, which ArgumentParser's signature does not say.
     let file = try MainActor.assumeIsolated { try show() }
     guard let stats else { return }
-    do {
-      let text = try JSONOutput.text(file)
-      try Data((text + "\n").utf8).write(to: URL(fileURLWithPath: stats), options: .atomic)
-    } catch {
-      throw Failure("\(stats): cannot be written: \(error.localizedDescription)")
-    }
+    try OutputFile.write(Array((try JSONOutput.text(file) + "\n").utf8), to: stats)
   }
 
   @MainActor

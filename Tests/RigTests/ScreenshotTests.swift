@@ -115,7 +115,8 @@ extension RigTests {
           let type: String
           let users: [Int32]
         }
-        let json = try JSONDecoder().decode([Row].self, from: try run("vgpu", "list", "--json").output)
+        let json = try JSONDecoder().decode(
+          [Row].self, from: try run("vgpu", "list", "--json").output)
         #expect(json.map(\.uuid) == ["\(vGPU.uuid)"])
         #expect(json.first?.users == [guest.pid])
         let types = String(decoding: try run("vgpu", "types").output, as: UTF8.self)

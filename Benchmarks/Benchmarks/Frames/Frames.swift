@@ -48,7 +48,7 @@ let benchmarks: @Sendable () -> Void = {
   }
 
   Benchmark("import 1024x768 and draw its first frame", configuration: drawing) { benchmark in
-    let renderer = try FrameRenderer( RenderContext(.headless(renderNode: nil)))
+    let renderer = try FrameRenderer(RenderContext(.headless(renderNode: nil)))
     for _ in benchmark.scaledIterations {
       benchmark.stopMeasurement()
       let source = DisplaySource(try SyntheticGuest(hasCursor: false))
