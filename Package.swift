@@ -139,7 +139,9 @@ let package = Package(
 
     .testTarget(
       name: "EGLPresenterTests",
-      dependencies: ["DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay"],
+      dependencies: [
+        "CAllocationCount", "DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay",
+      ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "ViewerFixture",

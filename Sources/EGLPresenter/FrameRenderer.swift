@@ -128,7 +128,8 @@ public final class FrameRenderer {
     return made
   }
 
-  private func draw(
+  /// Draws on whatever framebuffer is bound; not private only for the tests that count allocations.
+  func draw(
     _ frame: Frame, _ placement: Placement, on target: RenderTarget
   ) throws(GraphicsError) {
     images.sweep()

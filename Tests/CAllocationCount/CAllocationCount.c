@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "CAllocationCount.h"
 
+#include <dlfcn.h>
 #include <stddef.h>
 
 // glibc's own names for what it does behind malloc() and its kin.
@@ -14,6 +15,28 @@ void *__libc_memalign(size_t alignment, size_t size);
 static __thread unsigned long count __attribute__((tls_model("initial-exec")));
 
 unsigned long allocation_count(void) { return count; }
+
+// What Swift's compiled code calls for its objects, in libswiftCore.
+static __thread unsigned long swift_count __attribute__((tls_model("initial-exec")));
+
+unsigned long swift_allocation_count(void) { return swift_count; }
+
+void *swift_allocObject(const void *metadata, size_t size, size_t alignment_mask) {
+  static void *(*next)(const void *, size_t, size_t);
+  if (next == NULL) {
+    // Two threads may both look; they find the same.
+    *(void **)&next = dlsym(RTLD_NEXT, "swift_allocObject");
+  }
+  swift_count++;
+  return next(metadata, size, alignment_mask);
+}
+
+void *swift_slowAlloc(size_t size, size_t alignment_mask) {
+  static void *(*next)(size_t, size_t);
+  if (next == NULL) *(void **)&next = dlsym(RTLD_NEXT, "swift_slowAlloc");
+  swift_count++;
+  return next(size, alignment_mask);
+}
 
 void *malloc(size_t size) {
   count++;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CAllocationCount
 import DMABuf
 import Glibc
 import LinuxSystem
@@ -121,6 +122,23 @@ struct RendererTests {
     #expect(
       renderer.counters.uploads - before.uploads
         == (renderer.path == .upload ? 10_000 : 0))
+  }
+
+  @Test func drawsWithoutAllocating() throws {
+    let pictures = try (1...3).map { try Picture(.xrgb8888, 64, 48, seed: $0) }
+    let frames = pictures.map { $0.frame() }
+    for frame in frames { _ = try renderer.pixels(of: frame) }
+    let size = PixelSize(width: 64, height: 48)
+    let placement = Placement(guest: size, area: size, mode: .oneToOne)
+    let target = RenderTarget(size: size, isTopDown: true)
+    try renderer.context.makeCurrent()
+    let before = swift_allocation_count()
+    for round in 0..<3000 { try renderer.draw(frames[round % 3], placement, on: target) }
+    let allocations = swift_allocation_count() - before
+    #expect(allocations == 0)
+    // Not because nothing is counted.
+    _ = try renderer.pixels(of: frames[0])
+    #expect(swift_allocation_count() > before)
   }
 
   @Test func releasesEverything() throws {
