@@ -68,6 +68,11 @@ let package = Package(
       dependencies: ["CLinux", "HostDevices", "LinuxSystem", "VFIO", "VGPUDisplay", system],
       swiftSettings: swiftSettings),
 
+    // Starting guests.
+    .target(
+      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "VFIO", system],
+      swiftSettings: swiftSettings),
+
     // Pictures as files.
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"], swiftSettings: swiftSettings),
@@ -77,7 +82,7 @@ let package = Package(
       name: "vgpu",
       dependencies: [
         "Attachment", "CLinux", "EGLPresenter", "HostDevices", "LinuxSystem", "PNGFile",
-        "VGPUDisplay", "ViewerGTK", argumentParser, system,
+        "QEMU", "VGPUDisplay", "ViewerGTK", argumentParser, system,
       ],
       swiftSettings: swiftSettings),
 
@@ -111,6 +116,8 @@ let package = Package(
         "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
+    .testTarget(
+      name: "QEMUTests", dependencies: ["HostDevices", "QEMU"], swiftSettings: swiftSettings),
     .testTarget(
       name: "RigTests",
       dependencies: [

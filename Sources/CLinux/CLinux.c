@@ -2,6 +2,9 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <linux/kvm.h>
+#include <signal.h>
+#include <spawn.h>
 #include <string.h>
 
 #define EXPORT(name) const unsigned long vgpu_##name = name
@@ -43,9 +46,47 @@ const unsigned long vgpu_IOMMU_IOAS_UNMAP = _IO(iommufd_type, iommufd_base + 6);
 
 EXPORT(DMA_BUF_IOCTL_SYNC);
 EXPORT(UDMABUF_CREATE);
+EXPORT(KVM_CREATE_VM);
 
 const int vgpu_F_ADD_SEALS = F_ADD_SEALS;
 const int vgpu_F_SEAL_SHRINK = F_SEAL_SHRINK;
+
+int vgpu_spawn(const char *path, char *const *arguments, int output, const int *sources,
+               size_t count, int *pid) {
+  extern char **environ;
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int error = posix_spawn_file_actions_init(&actions);
+  if (error != 0) return error;
+  error = posix_spawnattr_init(&attributes);
+  if (error != 0) {
+    posix_spawn_file_actions_destroy(&actions);
+    return error;
+  }
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  error = posix_spawnattr_setflags(
+      &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  if (error == 0) error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (error == 0) error = posix_spawn_file_actions_adddup2(&actions, output, 1);
+  if (error == 0) error = posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  // To numbers above every source first: none may overwrite one that is still to be copied.
+  int highest = 3 + (int)count;
+  for (size_t i = 0; i < count; i++)
+    if (sources[i] >= highest) highest = sources[i] + 1;
+  for (size_t i = 0; error == 0 && i < count; i++)
+    error = posix_spawn_file_actions_adddup2(&actions, sources[i], highest + (int)i);
+  for (size_t i = 0; error == 0 && i < count; i++)
+    error = posix_spawn_file_actions_adddup2(&actions, highest + (int)i, 3 + (int)i);
+  if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&actions, 3 + (int)count);
+  if (error == 0) error = posix_spawn(pid, path, &actions, &attributes, arguments, environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return error;
+}
 
 long vgpu_send_fd(int socket, const void *bytes, size_t length, int fd) {
   struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};

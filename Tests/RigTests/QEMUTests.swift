@@ -10,10 +10,11 @@ import VGPUDisplay
 extension RigTests {
   /// A running QEMU without any display of its own: `-display none`, `display=off`.
   @Suite struct QEMUTests {
-    /// The path of one of the rig's helpers.
-    private static let helpers = URL(fileURLWithPath: #filePath)
+    /// The rig's folder, and that of its helpers.
+    static let rig = URL(fileURLWithPath: #filePath)
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("Rig/inside").path
+      .appendingPathComponent("Rig").path
+    private static let helpers = "\(rig)/inside"
 
     /// The boot guest of Rig/README.md, with its options.
     static func bootGuest(_ vGPU: MdevDevice, _ options: String) throws -> Child {

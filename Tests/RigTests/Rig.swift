@@ -119,3 +119,10 @@ func run(
 ) throws -> (code: Int32, output: Data, errors: String) {
   try Child(program, arguments, environment: environment).end()
 }
+
+/// The same with arguments in a list.
+func run(
+  _ program: String, _ arguments: [String]
+) throws -> (code: Int32, output: Data, errors: String) {
+  try Child(program, arguments).end()
+}

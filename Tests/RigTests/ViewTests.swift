@@ -9,9 +9,7 @@ import VGPUDisplay
 
 /// A headless weston inside the rig, ended with it.
 struct Compositor {
-  private static let helpers = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Rig/inside").path
+  private static let helpers = "\(RigTests.QEMUTests.rig)/inside"
 
   let environment: [String: String]
 
@@ -36,14 +34,14 @@ struct Compositor {
 }
 
 /// A guest's picture inside a larger one.
-private struct Found {
+struct Found {
   let frame: UInt32
   let wrong: Int
 }
 
 extension Picture {
   /// Looks for a frame of the pattern, pixel for pixel, and counts its wrong pixels.
-  fileprivate func find(_ pattern: TestPattern) -> Found? {
+  func find(_ pattern: TestPattern) -> Found? {
     guard width >= pattern.width, height >= pattern.height else { return nil }
     for top in 0...height - pattern.height {
       for left in 0...width - pattern.width {

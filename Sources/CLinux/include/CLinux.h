@@ -20,12 +20,15 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,6 +69,7 @@ extern const unsigned long vgpu_IOMMU_IOAS_UNMAP;
 
 extern const unsigned long vgpu_DMA_BUF_IOCTL_SYNC;
 extern const unsigned long vgpu_UDMABUF_CREATE;
+extern const unsigned long vgpu_KVM_CREATE_VM;
 
 // glibc hides these behind _GNU_SOURCE, which a header cannot ask for on Swift's behalf.
 extern const int vgpu_F_ADD_SEALS;
@@ -202,6 +206,15 @@ static inline long vgpu_pidfd_getfd(int pidfd, int fd) {
 static inline long vgpu_memfd_create(const char *name, unsigned int flags) {
   return vgpu_result(syscall(SYS_memfd_create, name, flags));
 }
+
+/// errno as the C library left it; for calls whose wrappers Swift imports by themselves.
+static inline int vgpu_last_errno(void) { return errno; }
+
+/// posix_spawn(3) in a session of its own: stdin from /dev/null, stdout and stderr at `output`,
+/// `sources[i]` as descriptor 3 + i, and no other. No signal is blocked or ignored: Swift's threads
+/// block some, which a child would inherit. Returns 0 or an errno.
+int vgpu_spawn(const char *path, char *const *arguments, int output, const int *sources,
+               size_t count, int *pid);
 
 /// Sends `length` bytes and, when `fd` is not negative, that descriptor (SCM_RIGHTS).
 long vgpu_send_fd(int socket, const void *bytes, size_t length, int fd);

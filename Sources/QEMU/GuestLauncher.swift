@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import HostDevices
+import LinuxSystem
+import SystemPackage
+public import VFIO
+
+/// Starts guests.
+public struct GuestLauncher: Sendable {
+  /// The QEMU that is started.
+  public let program: QEMUProgram
+
+  /// Starts guests with this QEMU.
+  public init(program: QEMUProgram) { self.program = program }
+
+  /// A guest that was started.
+  public struct Guest: Sendable {
+    /// Its QEMU.
+    public let process: GuestProcess
+    /// How that came by the vGPU.
+    public let handover: DeviceHandover
+  }
+
+  /// What QEMU is handed, by the numbers that it has there.
+  private static let handedOver = DeviceHandover.descriptors(device: 3, iommufd: 4)
+
+  /// How QEMU will come by a guest's vGPU.
+  public func handover(for configuration: GuestConfiguration) -> DeviceHandover {
+    program.takesDescriptors && configuration.vGPU.deviceNode != nil
+      && access("/dev/iommu", R_OK | W_OK) == 0
+      ? Self.handedOver : .opensGroup
+  }
+
+  private static func open(_ node: String) throws(QEMUError) -> OwnedFileDescriptor {
+    do {
+      return try OwnedFileDescriptor.open(node, flags: O_RDWR)
+    } catch {
+      throw .system(
+        error.advising("run as root, or let a udev rule give your user the device node"))
+    }
+  }
+
+  /// Starts a guest.
+  ///
+  /// - Parameter log: a descriptor for what QEMU and the guest's serial ports say; borrowed.
+  /// - Throws: `QEMUError` when a node cannot be opened or the program not be started. What QEMU
+  ///   itself finds wrong it says in the log, and ends.
+  public func start(
+    _ configuration: GuestConfiguration, log: Int32
+  ) throws(QEMUError) -> Guest {
+    let handover = handover(for: configuration)
+    let arguments = configuration.arguments(handover)
+    guard handover == Self.handedOver, let node = configuration.vGPU.deviceNode else {
+      return Guest(
+        process: try GuestProcess(program.path, arguments, output: log, descriptors: []),
+        handover: handover)
+    }
+    // Not bound here: QEMU binds the device to the iommufd that it is handed.
+    let device = try Self.open(node)
+    let iommufd = try Self.open("/dev/iommu")
+    let process = try GuestProcess(
+      program.path, arguments, output: log, descriptors: [device.rawValue, iommufd.rawValue])
+    return Guest(process: process, handover: handover)
+  }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import HostDevices
+import LinuxSystem
+import SystemPackage
+
+/// Where a guest's QEMU says what it has to say: a file that outlives the viewer, begun anew with
+/// each start, `$XDG_STATE_HOME/vgpu/UUID.log` (`~/.local/state` when unset).
+struct GuestLog: ~Copyable {
+  let path: String
+  let descriptor: OwnedFileDescriptor
+
+  init(_ uuid: MdevUUID) throws {
+    var folder = Self.stateFolder
+    // Its parents exist on every system that has a home folder; two levels are ours.
+    for part in ["", "/vgpu"] {
+      folder += part
+      _ = mkdir(folder, 0o700)
+    }
+    path = "\(folder)/\(uuid).log"
+    descriptor = OwnedFileDescriptor(
+      owning: try FileDescriptor.open(
+        FilePath(path), .readWrite, options: [.create, .truncate, .append, .closeOnExec],
+        permissions: .ownerReadWrite
+      ).rawValue)
+  }
+
+  private static var stateFolder: String {
+    if let state = getenv("XDG_STATE_HOME") { return String(cString: state) }
+    let home = getenv("HOME").map { String(cString: $0) } ?? "/root"
+    for part in ["/.local", "/.local/state"] { _ = mkdir(home + part, 0o700) }
+    return "\(home)/.local/state"
+  }
+
+  /// What was said last, a few lines at most.
+  var tail: String {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let size = lseek(descriptor.rawValue, 0, SEEK_END)
+    let start = max(0, size - buffer.count)
+    let count = buffer.withUnsafeMutableBytes {
+      pread(descriptor.rawValue, $0.baseAddress, $0.count, start)
+    }
+    return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+      .split(separator: "\n").suffix(3).joined(separator: "\n")
+  }
+}

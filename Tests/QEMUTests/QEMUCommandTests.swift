@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HostDevices
+import QEMU
+import Testing
+
+@Suite struct QEMUCommandTests {
+  private func configuration(_ type: String = "mbochs-small") throws -> GuestConfiguration {
+    // A device as `vgpu list --json` prints it.
+    let json = """
+      {"uuid": "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", "type": "\(type)", "parent": "mbochs",
+       "path": "/sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"}
+      """
+    return GuestConfiguration(
+      vGPU: try JSONDecoder().decode(MdevDevice.self, from: Data(json.utf8)))
+  }
+
+  private func option(_ name: String, in arguments: [String]) -> [String] {
+    arguments.indices.dropLast().filter { arguments[$0] == name }.map { arguments[$0 + 1] }
+  }
+
+  @Test func deviceIsNamedBesideItsDescriptor() throws {
+    let arguments = try configuration().arguments(.descriptors(device: 22, iommufd: 23))
+    #expect(option("-object", in: arguments) == ["iommufd,id=iommufd0,fd=23"])
+    let device = try #require(option("-device", in: arguments).last)
+    #expect(
+      device
+        == "vfio-pci,id=vgpu0,sysfsdev=/sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001,"
+        + "display=off,iommufd=iommufd0,fd=22")
+    #expect(option("-display", in: arguments) == ["none"])
+  }
+
+  @Test func groupNeedsNoDescriptor() throws {
+    let arguments = try configuration().arguments(.opensGroup)
+    #expect(option("-object", in: arguments).isEmpty)
+    #expect(!arguments.contains { $0.contains("fd=") })
+  }
+
+  @Test func onlyIntelsGuestsGetAnOpRegion() throws {
+    let intel = try configuration("i915-GVTg_V5_4").arguments(.opensGroup)
+    #expect(option("-device", in: intel).last?.hasSuffix(",x-igd-opregion=on") == true)
+    let other = try configuration().arguments(.opensGroup)
+    #expect(!other.contains { $0.contains("opregion") })
+  }
+
+  @Test func accelerationAndProcessor() throws {
+    var configuration = try configuration()
+    #expect(option("-cpu", in: configuration.arguments(.opensGroup)) == ["host"])
+    configuration.hasKVM = false
+    configuration.isWindows = true
+    let arguments = configuration.arguments(.opensGroup)
+    #expect(option("-accel", in: arguments) == ["tcg"])
+    #expect(option("-cpu", in: arguments).first?.hasPrefix("max,hv-relaxed=on,") == true)
+    #expect(option("-rtc", in: arguments) == ["base=localtime"])
+  }
+
+  @Test func commasInFileNamesEndNothing() throws {
+    var configuration = try configuration()
+    configuration.disks = [
+      DiskImage(path: "/a,b.img", format: .raw), DiskImage(path: "c.qcow2", format: .qcow2),
+    ]
+    configuration.qmpSocket = "/run/a,b"
+    let arguments = configuration.arguments(.opensGroup)
+    #expect(
+      option("-drive", in: arguments) == [
+        "if=none,id=disk0,format=raw,file=/a,,b.img",
+        "if=none,id=disk1,format=qcow2,file=c.qcow2",
+      ])
+    #expect(option("-qmp", in: arguments) == ["unix:/run/a,,b,server=on,wait=off"])
+  }
+
+  @Test(arguments: GuestConfiguration.Machine.allCases)
+  func windowsDisksAreSATA(machine: GuestConfiguration.Machine) throws {
+    var configuration = try configuration()
+    configuration.machine = machine
+    configuration.isWindows = true
+    configuration.disks = [DiskImage(path: "w.img", format: .raw)]
+    configuration.cdrom = "w.iso"
+    let devices = option("-device", in: configuration.arguments(.opensGroup))
+    let bus = machine == .pc ? "ahci" : "ide"
+    #expect(devices.contains("ide-hd,drive=disk0,bus=\(bus).0"))
+    #expect(devices.contains("ide-cd,drive=cd0,bus=\(bus).1"))
+    #expect(devices.contains("ahci,id=ahci") == (machine == .pc))
+  }
+
+  @Test func formatsAreReadOffTheFile() throws {
+    let folder = FileManager.default.temporaryDirectory
+    let file = folder.appendingPathComponent("disk-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    for (bytes, format) in [
+      ([0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3], DiskImage.Format.qcow2), ([0, 1, 2, 3], .raw),
+      ([0x51], .raw), ([], .raw),
+    ] as [([UInt8], DiskImage.Format)] {
+      try Data(bytes).write(to: URL(fileURLWithPath: file))
+      #expect(try DiskImage(reading: file).format == format)
+    }
+    let error = #expect(throws: QEMUError.self) { try DiskImage(reading: "/no/such") }
+    #expect(error?.description.hasPrefix("/no/such: No such file") == true)
+  }
+
+  @Test func programIsAskedNotGuessed() throws {
+    let program = try QEMUProgram.probe()
+    #expect(program.version.contains("QEMU emulator version"))
+    #expect(program.takesDescriptors == !program.version.contains("version 7.2"))
+    #expect(throws: QEMUError.notInstalled("/no/such")) { try QEMUProgram.probe("/no/such") }
+    // Something that is no QEMU.
+    #expect(throws: QEMUError.self) { try QEMUProgram.probe("/bin/true") }
+  }
+
+  @Test func processesGetOnlyWhatIsNamed() throws {
+    let ends = Pipe()
+    let process = try GuestProcess(
+      "/bin/ls", ["/proc/self/fd"], output: ends.fileHandleForWriting.fileDescriptor,
+      descriptors: [
+        ends.fileHandleForReading.fileDescriptor, ends.fileHandleForWriting.fileDescriptor, 0,
+      ])
+    try ends.fileHandleForWriting.close()
+    let text = String(decoding: ends.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    // 6 is ls's own, of the folder.
+    #expect(text.split(separator: "\n").sorted() == ["0", "1", "2", "3", "4", "5", "6"])
+    #expect(process.waitForEnd() == .exited(0))
+  }
+}
