@@ -27,6 +27,7 @@ let package = Package(
     .library(name: "VFIO", targets: ["VFIO"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "EDID", targets: ["EDID"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
@@ -56,6 +57,11 @@ let package = Package(
       dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system],
       swiftSettings: swiftSettings),
 
+    // What a monitor says of itself.
+    .target(name: "EDID", swiftSettings: swiftSettings),
+    .testTarget(
+      name: "EDIDTests", dependencies: ["EDID", "TestSupport"], swiftSettings: swiftSettings),
+
     // The display, without a toolkit.
     .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
@@ -76,7 +82,7 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "CLinux", "EGLPresenter", "HostDevices", "LinuxSystem", "PNGFile",
+        "Attachment", "CLinux", "EDID", "EGLPresenter", "HostDevices", "LinuxSystem", "PNGFile",
         "VGPUDisplay", "ViewerGTK", argumentParser, system,
       ],
       swiftSettings: swiftSettings),
@@ -114,8 +120,8 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "HostDevices", "LinuxSystem", "PNGFile",
-        "TestPattern", "VFIO", "VGPUDisplay", system,
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "LinuxSystem",
+        "PNGFile", "TestPattern", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 

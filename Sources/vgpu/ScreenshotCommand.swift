@@ -4,7 +4,6 @@ import ArgumentParser
 import Attachment
 import LinuxSystem
 import PNGFile
-import SystemPackage
 import VGPUDisplay
 
 struct ScreenshotCommand: ParsableCommand {
@@ -18,8 +17,7 @@ struct ScreenshotCommand: ParsableCommand {
 
   @OptionGroup var target: TargetArgument
 
-  @Argument(help: "The file; - for standard output.")
-  var file: String
+  @OptionGroup var output: OutputFile
 
   @Option(help: ArgumentHelp("How long to wait for a picture.", valueName: "seconds"))
   var timeout = 3.0
@@ -34,7 +32,7 @@ struct ScreenshotCommand: ParsableCommand {
     let source = try AttachedSource(target.target, descriptor: target.device)
     let plane = try firstFrame(source).primary
     let bytes = try PNG.encode(try Picture(copying: plane))
-    try write(bytes)
+    try output.write(bytes)
   }
 
   private func firstFrame(_ source: AttachedSource) throws -> Frame {
@@ -49,21 +47,6 @@ struct ScreenshotCommand: ParsableCommand {
         }
       }
       pause(seconds: 0.01)
-    }
-  }
-
-  private func write(_ bytes: [UInt8]) throws {
-    do {
-      if file == "-" {
-        _ = try FileDescriptor.standardOutput.writeAll(bytes)
-        return
-      }
-      let output = try FileDescriptor.open(
-        FilePath(file), .writeOnly, options: [.create, .truncate, .closeOnExec],
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
-      _ = try output.closeAfter { try output.writeAll(bytes) }
-    } catch let error as Errno {
-      throw Failure("\(file): \(error)")
     }
   }
 }
