@@ -28,6 +28,7 @@ let package = Package(
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
     .library(name: "EDID", targets: ["EDID"]),
+    .library(name: "QMP", targets: ["QMP"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
@@ -61,6 +62,13 @@ let package = Package(
     .target(name: "EDID", swiftSettings: swiftSettings),
     .testTarget(
       name: "EDIDTests", dependencies: ["EDID", "TestSupport"], swiftSettings: swiftSettings),
+
+    // QEMU's machine protocol.
+    .target(
+      name: "QMP", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system],
+      swiftSettings: swiftSettings),
 
     // The display, without a toolkit.
     .target(name: "TestPattern", swiftSettings: swiftSettings),

@@ -42,6 +42,15 @@ import Testing
     #expect("\(refused.nearest)" == nearest)
   }
 
+  /// 3840x2160 has 3920 by 2237 pixels at these rates: clocks just below and above 655.355 MHz.
+  @Test func clockIsRoundedBeforeItIsCompared() throws {
+    let pixels = 3920.0 * 2237
+    let last = DisplayMode(width: 3840, height: 2160, refreshRate: 655_354_000 / pixels)
+    #expect(try Array(EDID(mode: last).bytes[54...55]) == [0xFF, 0xFF])
+    let first = DisplayMode(width: 3840, height: 2160, refreshRate: 655_356_000 / pixels)
+    #expect(refusal(first)?.limit.contains("655.36 MHz") == true)
+  }
+
   @Test func whatIsNoNumberIsNoRefreshRate() {
     for rate in [Double.nan, .infinity, -.infinity, 0, -60, .greatestFiniteMagnitude] {
       let mode = DisplayMode(width: 800, height: 600, refreshRate: rate)

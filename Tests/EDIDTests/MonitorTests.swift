@@ -38,6 +38,16 @@ import Testing
     #expect(bytes[71] == 0x1A)
   }
 
+  /// No continuous frequencies, and so range limits without a formula; the one established timing.
+  @Test func nothingElseIsPromised() throws {
+    let bytes = try EDID(mode: DisplayMode(width: 1920, height: 1080)).bytes
+    #expect(bytes[24] & 1 == 0)
+    #expect(bytes[72 + 10] == 1)
+    #expect(Array(bytes[35...37]) == [0x20, 0, 0])
+    #expect(bytes[38...53].allSatisfy { $0 == 1 })
+    #expect(bytes[126] == 0)
+  }
+
   @Test func frontPorchEndsWhereItsBitsEnd() throws {
     let mode = DisplayMode(width: 2560, height: 1440, refreshRate: 143.9)
     let bytes = try EDID(mode: mode).bytes
