@@ -27,6 +27,8 @@ let package = Package(
     .library(name: "VFIO", targets: ["VFIO"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "EDID", targets: ["EDID"]),
+    .library(name: "QMP", targets: ["QMP"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
@@ -56,6 +58,18 @@ let package = Package(
       dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system],
       swiftSettings: swiftSettings),
 
+    // What a monitor says of itself.
+    .target(name: "EDID", swiftSettings: swiftSettings),
+    .testTarget(
+      name: "EDIDTests", dependencies: ["EDID", "TestSupport"], swiftSettings: swiftSettings),
+
+    // QEMU's machine protocol.
+    .target(
+      name: "QMP", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system],
+      swiftSettings: swiftSettings),
+
     // The display, without a toolkit.
     .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
@@ -81,7 +95,7 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "CLinux", "EGLPresenter", "HostDevices", "LinuxSystem", "PNGFile",
+        "Attachment", "CLinux", "EDID", "EGLPresenter", "HostDevices", "LinuxSystem", "PNGFile",
         "QEMU", "VGPUDisplay", "ViewerGTK", argumentParser, system,
       ],
       swiftSettings: swiftSettings),
@@ -121,9 +135,8 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "HostDevices", "LinuxSystem",
-        "PNGFile",
-        "TestPattern", "VFIO", "VGPUDisplay", system,
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "LinuxSystem",
+        "PNGFile", "TestPattern", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 

@@ -3,9 +3,11 @@
 #include "CLinux.h"
 
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/un.h>
 
 #define EXPORT(name) const unsigned long vgpu_##name = name
 
@@ -140,4 +142,28 @@ long vgpu_receive_fd(int socket, void *bytes, size_t length, int *fd) {
     }
   }
   return count;
+}
+
+long vgpu_unix_connect(int socket, const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length >= sizeof(address.sun_path)) return -ENAMETOOLONG;
+  memcpy(address.sun_path, path, length);
+  return vgpu_result(connect(socket, (const struct sockaddr *)&address, sizeof(address)));
+}
+
+long vgpu_start_thread(void *(*body)(void *), void *argument) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_t thread;
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error != 0) return -error;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  // A thread inherits its creator's mask.
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  error = pthread_create(&thread, &attributes, body, argument);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return -error;
 }

@@ -23,6 +23,6 @@ struct VGPU: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       TypesCommand.self, ListCommand.self, CreateCommand.self, RemoveCommand.self,
-      ViewCommand.self, ScreenshotCommand.self, RunCommand.self,
+      ViewCommand.self, ScreenshotCommand.self, RunCommand.self, EDIDCommand.self,
     ])
 }

@@ -223,4 +223,28 @@ long vgpu_send_fd(int socket, const void *bytes, size_t length, int fd);
 /// when none came. Any further descriptor that the peer sent is closed. Returns the byte count.
 long vgpu_receive_fd(int socket, void *bytes, size_t length, int *fd);
 
+// ---- a connection to a socket, and the thread that owns it ---------------------------------------
+
+static inline long vgpu_unix_socket(void) {
+  return vgpu_result(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+/// connect(2) to a path; one that does not fit into an address is ENAMETOOLONG.
+long vgpu_unix_connect(int socket, const char *path);
+
+/// send(2) that neither waits nor raises SIGPIPE.
+static inline long vgpu_send(int socket, const void *bytes, size_t length) {
+  return vgpu_result(send(socket, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+/// recv(2) that does not wait.
+static inline long vgpu_receive(int socket, void *bytes, size_t length) {
+  return vgpu_result(recv(socket, bytes, length, MSG_DONTWAIT));
+}
+
+static inline long vgpu_eventfd(void) { return vgpu_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+/// pthread_create(3): a detached thread that takes no signals, which belong to the program.
+long vgpu_start_thread(void *(*body)(void *), void *argument);
+
 #endif

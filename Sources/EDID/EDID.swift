@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The base block of an EDID (VESA E-EDID 1.4, section 3): what a monitor says of itself.
+public struct EDID: Hashable, Sendable {
+  /// The length of a block in bytes.
+  public static let blockSize = 128
+
+  /// The base block, 128 bytes.
+  public let bytes: [UInt8]
+
+  /// The mode that the monitor is best at: the first detailed timing, of an interlaced one both
+  /// fields' lines at the rate of the fields. `nil` where the block begins with another descriptor.
+  public let preferredMode: DisplayMode?
+
+  /// The name in the display product name descriptor; `nil` where there is none. Bytes that are no
+  /// printable ASCII characters are shown as `?`.
+  public let name: String?
+
+  /// Reads what someone else made.
+  ///
+  /// - Parameter bytes: a base block, and any number of extension blocks behind it, which are not
+  ///   looked at.
+  /// - Throws: `EDIDError.malformed` where the length is not that of whole blocks, or where the
+  ///   header, the version or the base block's checksum is wrong.
+  public init(parsing bytes: [UInt8]) throws(EDIDError) {
+    guard !bytes.isEmpty, bytes.count % Self.blockSize == 0 else {
+      throw .malformed(reason: "\(bytes.count) bytes, where whole blocks of 128 are needed")
+    }
+    let block = Array(bytes.prefix(Self.blockSize))
+    guard block.starts(with: BaseBlock.header) else {
+      throw .malformed(reason: "it does not begin with 00 FF FF FF FF FF FF 00")
+    }
+    guard block[BaseBlock.version] == 1 else {
+      throw .malformed(reason: "version \(block[BaseBlock.version]), where only 1 is known")
+    }
+    let sum = block.reduce(0) { $0 &+ $1 }
+    guard sum == 0 else {
+      throw .malformed(reason: "the base block's bytes add up to \(sum) (modulo 256), not to 0")
+    }
+    self.init(block: block)
+  }
+
+  /// - Parameter block: 128 bytes with a valid header, version and checksum.
+  init(block: [UInt8]) {
+    bytes = block
+    let descriptors = BaseBlock.descriptors.map { block[$0..<$0 + DetailedTiming.byteCount] }
+    preferredMode = descriptors.first.flatMap(DetailedTiming.init(parsing:)).map { timing in
+      DisplayMode(
+        width: timing.horizontal.active,
+        height: timing.vertical.active * (timing.isInterlaced ? 2 : 1),
+        refreshRate: timing.refreshRate)
+    }
+    name = descriptors.lazy.compactMap(BaseBlock.name).first
+  }
+}

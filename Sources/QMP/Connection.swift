@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import LinuxSystem
+import Synchronization
+
+/// What the callers' tasks and the connection's own thread share: who waits for which answer, and
+/// what is still to be sent.
+final class Connection: Sendable {
+  typealias Outcome = Result<[UInt8], QMPError>
+
+  /// The socket's path, for errors.
+  let name: String
+  let limits: QMPLimits
+  /// An eventfd by which the thread is woken.
+  let wakeup: OwnedFileDescriptor
+  private let state = Mutex(State())
+
+  /// The id of the greeting, which QEMU sends without one.
+  private static let greetingID = 0
+
+  private struct State {
+    var nextID = 1
+    var waiting: [Int: Waiting] = [:]
+    var outgoing: [UInt8] = []
+    var isGreeted = false
+    var end: QMPError?
+    var hasStarted = false
+    var isThreadRunning = false
+    var streams: [Int: AsyncStream<QMPEvent>.Continuation] = [:]
+    var closers: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private struct Waiting {
+    let command: String?
+    let seconds: Double
+    let deadline: MonotonicInstant
+    let continuation: CheckedContinuation<Outcome, Never>
+  }
+
+  init(name: String, limits: QMPLimits) throws(QMPError) {
+    self.name = name
+    self.limits = limits
+    do {
+      let fd = try SystemCall.make("eventfd", on: name) { vgpu_eventfd() }
+      wakeup = OwnedFileDescriptor(owning: Int32(fd))
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  // MARK: For the callers
+
+  func nextID() -> Int {
+    state.withLock { state in
+      defer { state.nextID += 1 }
+      return state.nextID
+    }
+  }
+
+  /// Starts the thread, and waits for the greeting.
+  func greeting(_ endpoint: Endpoint, timeout: Duration) async -> Outcome {
+    let outcome = await wait(for: Self.greetingID, command: nil, timeout: timeout) {
+      [self] state in
+      let error = ConnectionThread.start(self, endpoint)
+      state.hasStarted = error == nil
+      state.isThreadRunning = error == nil
+      return error
+    }
+    if !state.withLock(\.hasStarted) { endpoint.close() }
+    return outcome
+  }
+
+  /// Sends a request, and waits for its answer: the line as it came.
+  func answer(
+    to request: [UInt8], id: Int, command: String, timeout: Duration
+  ) async -> Outcome {
+    await wait(for: id, command: command, timeout: timeout) { [limits, name] state in
+      guard state.outgoing.count + request.count < limits.outgoing else {
+        return .tooLarge(object: name, limit: limits.outgoing)
+      }
+      state.outgoing += request
+      return nil
+    }
+  }
+
+  /// Sends a request whose answer nobody waits for.
+  ///
+  /// - Returns: whether there was room for it, and a connection.
+  func post(_ request: [UInt8]) -> Bool {
+    let isTaken = state.withLock { state in
+      guard state.end == nil, state.outgoing.count + request.count < limits.posted else {
+        return false
+      }
+      state.outgoing += request
+      return true
+    }
+    if isTaken { wake() }
+    return isTaken
+  }
+
+  func events() -> AsyncStream<QMPEvent> {
+    let (stream, continuation) = AsyncStream.makeStream(
+      of: QMPEvent.self, bufferingPolicy: .bufferingNewest(limits.events))
+    let id = nextID()
+    let hasEnded = state.withLock { state in
+      if state.end == nil { state.streams[id] = continuation }
+      return state.end != nil
+    }
+    if hasEnded { continuation.finish() }
+    continuation.onTermination = { [weak self] _ in
+      self?.state.withLock { state in _ = state.streams.removeValue(forKey: id) }
+    }
+    return stream
+  }
+
+  /// Why the connection has ended; `nil` while it has not.
+  var failure: QMPError? { state.withLock(\.end) }
+
+  /// Returns when the thread has ended and the socket is closed.
+  func waitForThread() async {
+    await withCheckedContinuation { continuation in
+      let isRunning = state.withLock { state in
+        if state.isThreadRunning { state.closers.append(continuation) }
+        return state.isThreadRunning
+      }
+      if !isRunning { continuation.resume() }
+    }
+  }
+
+  private func wait(
+    for id: Int, command: String?, timeout: Duration,
+    begin: @Sendable (inout State) -> QMPError?
+  ) async -> Outcome {
+    let seconds = timeout.seconds
+    let deadline = MonotonicInstant.now.advanced(seconds: seconds)
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let error: QMPError? = state.withLock { state in
+          if let end = state.end { return end }
+          // A task that was cancelled before this point has found nothing to take away.
+          if Task.isCancelled { return .cancelled(object: name, command: command) }
+          if let error = begin(&state) { return error }
+          state.waiting[id] = Waiting(
+            command: command, seconds: seconds, deadline: deadline, continuation: continuation)
+          return nil
+        }
+        if let error { continuation.resume(returning: .failure(error)) } else { wake() }
+      }
+    } onCancel: {
+      settle(id, .failure(.cancelled(object: name, command: command)))
+    }
+  }
+
+  private func wake() { _ = eventfd_write(wakeup.rawValue, 1) }
+
+  /// Hands an outcome to the one who waits for it; nobody may any more.
+  private func settle(_ id: Int, _ outcome: Outcome) {
+    let waiting = state.withLock { $0.waiting.removeValue(forKey: id) }
+    waiting?.continuation.resume(returning: outcome)
+  }
+
+  /// Ends the connection, of whose reasons the first counts.
+  func end(_ error: QMPError) {
+    let (waiting, streams) = state.withLock { state in
+      guard state.end == nil else { return ([Waiting](), [AsyncStream<QMPEvent>.Continuation]()) }
+      state.end = error
+      defer {
+        state.waiting = [:]
+        state.streams = [:]
+        state.outgoing = []
+      }
+      return (Array(state.waiting.values), Array(state.streams.values))
+    }
+    // Outside the lock: what is woken may come back at once.
+    for waiting in waiting { waiting.continuation.resume(returning: .failure(error)) }
+    for stream in streams { stream.finish() }
+    wake()
+  }
+
+  // MARK: For the thread
+
+  var hasEnded: Bool { failure != nil }
+
+  var hasOutgoing: Bool { state.withLock { !$0.outgoing.isEmpty } }
+
+  /// Lets `send` take as much as it can of what is to be sent.
+  func sendOutgoing(_ send: (UnsafeRawBufferPointer) -> Int) {
+    state.withLock { state in
+      let count = state.outgoing.withUnsafeBytes(send)
+      state.outgoing.removeFirst(min(max(count, 0), state.outgoing.count))
+    }
+  }
+
+  /// When the next answer is overdue.
+  var nextDeadline: MonotonicInstant? {
+    state.withLock { $0.waiting.values.lazy.map(\.deadline).min() }
+  }
+
+  /// Gives up all answers that are overdue.
+  func expire() {
+    let now = MonotonicInstant.now
+    let overdue = state.withLock { state in
+      let ids = state.waiting.filter { $0.value.deadline <= now }.keys
+      return ids.compactMap { state.waiting.removeValue(forKey: $0) }
+    }
+    for waiting in overdue {
+      waiting.continuation.resume(
+        returning: .failure(
+          .timeout(object: name, command: waiting.command, seconds: waiting.seconds)))
+    }
+  }
+
+  /// Takes a line from QEMU.
+  func receive(_ line: [UInt8]) {
+    if line.isEmpty { return }
+    let message: Message
+    do {
+      message = try JSON.decode(Message.self, from: line)
+    } catch {
+      end(.malformed(object: name, reason: JSON.reason(error)))
+      return
+    }
+    let isGreeted = state.withLock(\.isGreeted)
+    switch message {
+    case .greeting where !isGreeted:
+      state.withLock { $0.isGreeted = true }
+      settle(Self.greetingID, .success(line))
+    case .greeting:
+      end(.malformed(object: name, reason: "a second greeting"))
+    case _ where !isGreeted:
+      end(.malformed(object: name, reason: "something else before the greeting"))
+    case .event(let event):
+      for stream in state.withLock({ Array($0.streams.values) }) { stream.yield(event) }
+    case .success(let id?):
+      settle(id, .success(line))
+    case .failure(let id?, let refusal):
+      let command = state.withLock { $0.waiting[id]?.command }
+      settle(
+        id,
+        .failure(
+          .refused(
+            object: name, command: command ?? "", errorClass: refusal.errorClass,
+            reason: refusal.reason)))
+    case .success(nil), .failure(nil, _):
+      // QEMU answers so what it could not read; nobody knows which command that was.
+      end(.malformed(object: name, reason: "an answer to no command"))
+    }
+  }
+
+  func threadHasEnded() {
+    let closers = state.withLock { state in
+      state.isThreadRunning = false
+      defer { state.closers = [] }
+      return state.closers
+    }
+    for closer in closers { closer.resume() }
+  }
+}
+
+extension Duration {
+  fileprivate var seconds: Double {
+    let (seconds, attoseconds) = components
+    return Double(seconds) + Double(attoseconds) / 1e18
+  }
+}
+
+extension MonotonicInstant {
+  /// Never further away than a century, which nobody waits for.
+  fileprivate func advanced(seconds: Double) -> MonotonicInstant {
+    let bounded = min(max(seconds, 0), 3.2e9)
+    return MonotonicInstant(nanoseconds: nanoseconds + UInt64(bounded * 1e9))
+  }
+}

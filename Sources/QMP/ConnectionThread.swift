@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import LinuxSystem
+import SystemPackage
+
+/// The thread that owns a connection's socket: it alone reads, writes and closes it. A thread and
+/// not a task, because poll(2) would block one of the few that tasks share.
+struct ConnectionThread {
+  private let connection: Connection
+
+  private final class Start {
+    let connection: Connection
+    let endpoint: Endpoint
+
+    init(_ connection: Connection, _ endpoint: Endpoint) {
+      self.connection = connection
+      self.endpoint = endpoint
+    }
+  }
+
+  /// - Returns: why there is no thread; `nil` where there is one, which closes the endpoint.
+  static func start(_ connection: Connection, _ endpoint: Endpoint) -> QMPError? {
+    let start = Unmanaged.passRetained(Start(connection, endpoint))
+    let code = vgpu_start_thread(
+      { argument in
+        guard let argument else { return nil }
+        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        ConnectionThread(connection: start.connection).run(start.endpoint)
+        return nil
+      }, start.toOpaque())
+    guard code != 0 else { return nil }
+    start.release()
+    return .system(
+      SystemCallError(
+        call: "pthread_create", object: connection.name, errno: SystemCall.errno(code)))
+  }
+
+  private func run(_ endpoint: Endpoint) {
+    do {
+      try serve(connected(endpoint))
+    } catch {
+      connection.end(error)
+    }
+    connection.threadHasEnded()
+  }
+
+  private func connected(_ endpoint: Endpoint) throws(QMPError) -> OwnedFileDescriptor {
+    switch endpoint {
+    case .socket(let fd): return OwnedFileDescriptor(owning: fd)
+    case .path(let path):
+      do throws(SystemCallError) {
+        return try connected(path)
+      } catch {
+        throw .system(error)
+      }
+    }
+  }
+
+  private func connected(_ path: String) throws(SystemCallError) -> OwnedFileDescriptor {
+    let socket = try Endpoint.makeSocket(path)
+    while try !Endpoint.connect(socket.rawValue, to: path), !connection.hasEnded {
+      wait(for: nil, milliseconds: 20)
+      connection.expire()
+    }
+    return socket
+  }
+
+  private func serve(_ socket: consuming OwnedFileDescriptor) {
+    var lines = LineReader(limit: connection.limits.line)
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while !connection.hasEnded {
+      let isReadable = wait(for: socket.rawValue, milliseconds: millisecondsToDeadline)
+      connection.expire()
+      connection.sendOutgoing { send($0, to: socket.rawValue) }
+      if isReadable { receive(from: socket.rawValue, into: &buffer, &lines) }
+    }
+  }
+
+  private var millisecondsToDeadline: Int32 {
+    guard let deadline = connection.nextDeadline else { return -1 }
+    // A millisecond more, so that it is over when the wait is.
+    let milliseconds = deadline.seconds(since: .now) * 1000 + 1
+    return Int32(min(max(milliseconds, 0), 3_600_000))
+  }
+
+  /// poll(2) on the socket, where there is one yet, and on the wakeup.
+  ///
+  /// - Returns: whether there is something to read, if only the end.
+  @discardableResult
+  private func wait(for socket: Int32?, milliseconds: Int32) -> Bool {
+    let events = connection.hasOutgoing ? POLLIN | POLLOUT : POLLIN
+    // poll(2) skips what is below zero.
+    var polled = [
+      pollfd(fd: connection.wakeup.rawValue, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: socket ?? -1, events: Int16(events), revents: 0),
+    ]
+    guard poll(&polled, 2, milliseconds) > 0 else { return false }
+    if polled[0].revents != 0 {
+      var count: eventfd_t = 0
+      _ = eventfd_read(connection.wakeup.rawValue, &count)
+    }
+    return Int32(polled[1].revents) & ~POLLOUT != 0
+  }
+
+  /// - Returns: how much need not be sent again.
+  private func send(_ bytes: UnsafeRawBufferPointer, to socket: Int32) -> Int {
+    guard !bytes.isEmpty else { return 0 }
+    let count = SystemCall.uninterrupted { vgpu_send(socket, bytes.baseAddress, bytes.count) }
+    if count >= 0 { return count }
+    // The other end is closed: what it has said before is still read, and then the end is found.
+    return SystemCall.errno(count) == .resourceTemporarilyUnavailable ? 0 : bytes.count
+  }
+
+  private func receive(
+    from socket: Int32, into buffer: inout [UInt8], _ lines: inout LineReader
+  ) {
+    let count = buffer.withUnsafeMutableBytes { bytes in
+      SystemCall.uninterrupted { vgpu_receive(socket, bytes.baseAddress, bytes.count) }
+    }
+    if count < 0, SystemCall.errno(count) == .resourceTemporarilyUnavailable { return }
+    guard count > 0 else {
+      connection.end(.disconnected(object: connection.name))
+      return
+    }
+    lines.append(buffer[..<count])
+    while let line = lines.next() {
+      guard line.count <= connection.limits.line else {
+        connection.end(.tooLarge(object: connection.name, limit: connection.limits.line))
+        return
+      }
+      connection.receive(line)
+      if connection.hasEnded { return }
+    }
+    if lines.isTooLong {
+      connection.end(.tooLarge(object: connection.name, limit: connection.limits.line))
+    }
+  }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LinuxSystem
+
+/// A connection to QEMU's machine protocol (docs/interop/qmp-spec in QEMU's sources), ready for
+/// commands.
+///
+/// Any number of tasks may use it at once; answers find their commands by id. No function blocks
+/// its caller's thread. The connection ends with `close()`, with the last reference to the client,
+/// or when QEMU ends it; every command that still waits then throws the reason.
+public final class QMPClient: Sendable {
+  /// Which QEMU this is, as its greeting says.
+  public let version: QMPVersion
+  private let connection: Connection
+
+  /// Connects to the socket that QEMU was given as `-qmp unix:PATH,server=on,wait=off`.
+  ///
+  /// - Parameters:
+  ///   - path: 107 bytes at most.
+  ///   - timeout: for connecting and for the greeting together, and then again for the negotiation.
+  /// - Throws: `QMPError.system` where nothing listens there; `.timeout` where the greeting does not
+  ///   come, as when another client is connected; `.malformed`, `.disconnected`, `.cancelled`.
+  public convenience init(
+    path: String, timeout: Duration = .seconds(5), limits: QMPLimits = QMPLimits()
+  ) async throws(QMPError) {
+    guard (1...107).contains(path.utf8.count), !path.utf8.contains(0) else {
+      throw .invalid(object: path, reason: "not a socket's path: give 1 to 107 bytes")
+    }
+    let connection = try Connection(name: path, limits: limits)
+    try await self.init(connection, .path(path), timeout: timeout)
+  }
+
+  /// Takes a socket that is connected to QEMU already, such as one end of a socketpair(2).
+  ///
+  /// - Parameters:
+  ///   - name: what errors call it.
+  ///   - timeout: for the greeting, and then again for the negotiation.
+  /// - Throws: as `init(path:)` does.
+  public convenience init(
+    owning socket: consuming OwnedFileDescriptor, name: String, timeout: Duration = .seconds(5),
+    limits: QMPLimits = QMPLimits()
+  ) async throws(QMPError) {
+    let connection = try Connection(name: name, limits: limits)
+    try await self.init(connection, .socket(socket.release()), timeout: timeout)
+  }
+
+  private init(
+    _ connection: Connection, _ endpoint: Endpoint, timeout: Duration
+  ) async throws(QMPError) {
+    self.connection = connection
+    do {
+      let line = try await connection.greeting(endpoint, timeout: timeout).get()
+      version = try Self.decode(Greeting.self, line, connection.name).version
+      let id = connection.nextID()
+      let request = try Self.encode(
+        Request(execute: Capabilities.name, arguments: Capabilities(), id: id), connection.name)
+      _ = try await connection.answer(
+        to: request, id: id, command: Capabilities.name, timeout: timeout
+      ).get()
+    } catch {
+      connection.end(error)
+      await connection.waitForThread()
+      throw error
+    }
+  }
+
+  deinit { connection.end(.closed(object: connection.name)) }
+
+  /// Why the connection has ended; `nil` while it has not.
+  public var failure: QMPError? { connection.failure }
+
+  /// Sends a command and waits for QEMU's answer.
+  ///
+  /// - Parameter timeout: QEMU may still carry the command out after it.
+  /// - Throws: `QMPError.refused` where QEMU says no; the connection goes on. `.timeout` and
+  ///   `.cancelled`, after which it goes on too. `.malformed` where the answer is of another type.
+  ///   What else `failure` has, where the connection has ended.
+  @discardableResult
+  public func execute<Command: QMPCommand>(
+    _ command: Command, timeout: Duration = .seconds(10)
+  ) async throws(QMPError) -> Command.Response {
+    try await execute(
+      Command.name, arguments: command, timeout: timeout, as: Command.Response.self)
+  }
+
+  /// Sends a command that has no type here.
+  ///
+  /// - Parameters:
+  ///   - name: as in QEMU's QMP reference, such as `query-kvm`.
+  ///   - arguments: an object, or `nil` for none.
+  /// - Returns: what stands in QEMU's `return`.
+  /// - Throws: as the other `execute` does.
+  @discardableResult
+  public func execute(
+    _ name: String, arguments: JSONValue? = nil, timeout: Duration = .seconds(10)
+  ) async throws(QMPError) -> JSONValue {
+    try await execute(name, arguments: arguments, timeout: timeout, as: JSONValue.self)
+  }
+
+  /// Sends a command and does not wait: for input, from any thread. What is posted is carried out
+  /// in this order; whether it was is not told.
+  ///
+  /// - Returns: false where it was left out, because QEMU takes nothing at the moment
+  ///   (`QMPLimits.posted`), because the connection has ended, or because JSON cannot express it.
+  @discardableResult
+  public func post(_ command: some QMPCommand) -> Bool {
+    let request = try? Self.encode(
+      Request(execute: type(of: command).name, arguments: command, id: connection.nextID()),
+      connection.name)
+    guard let request else { return false }
+    return connection.post(request)
+  }
+
+  /// The events from now on, until the connection ends. Every call makes a sequence of its own.
+  public func events() -> AsyncStream<QMPEvent> { connection.events() }
+
+  /// Ends the connection, and returns when its socket is closed.
+  public func close() async {
+    connection.end(.closed(object: connection.name))
+    await connection.waitForThread()
+  }
+
+  private func execute<Response: Decodable>(
+    _ name: String, arguments: (some Encodable)?, timeout: Duration, as type: Response.Type
+  ) async throws(QMPError) -> Response {
+    let id = connection.nextID()
+    let request = try Self.encode(
+      Request(execute: name, arguments: arguments, id: id), connection.name)
+    let line = try await connection.answer(
+      to: request, id: id, command: name, timeout: timeout
+    ).get()
+    return try Self.decode(Answer<Response>.self, line, "\(connection.name): \(name)").value
+  }
+
+  private static func encode(
+    _ request: some Encodable, _ object: String
+  ) throws(QMPError) -> [UInt8] {
+    do {
+      return try JSON.encode(request) + [0x0A]
+    } catch {
+      throw .invalid(object: object, reason: "JSON cannot express it: \(JSON.reason(error))")
+    }
+  }
+
+  private static func decode<Value: Decodable>(
+    _ type: Value.Type, _ line: [UInt8], _ object: String
+  ) throws(QMPError) -> Value {
+    do {
+      return try JSON.decode(type, from: line)
+    } catch {
+      throw .malformed(object: object, reason: JSON.reason(error))
+    }
+  }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EDID
+import Testing
+
+/// What edid-decode finds in what we make.
+@Suite(
+  .enabled(if: EDIDDecode.program != nil, "needs edid-decode: Scripts/setup test installs it"))
+struct ConformityTests {
+  private func expect(_ edid: EDID, conforms mode: DisplayMode) throws {
+    let answer = try EDIDDecode.check(edid.bytes)
+    #expect(answer.isClean, "\(mode): \(answer.text)")
+    let found = try #require(answer.preferred, "\(mode)")
+    #expect(found.width == mode.width && found.height == mode.height)
+    let told = try #require(edid.preferredMode)
+    #expect(abs(found.refreshRate - told.refreshRate) < 2e-6)
+    // Half of a step of 10 kHz, and edid-decode's six decimals.
+    let pixels = Double((mode.width + 80) * (mode.height + 15))
+    #expect(abs(found.refreshRate - mode.refreshRate) <= 5000 / pixels + 1e-6, "\(mode)")
+  }
+
+  @Test func commonModes() throws {
+    #expect(Modes.common.count > 250)
+    for mode in Modes.common { try expect(EDID(mode: mode), conforms: mode) }
+  }
+
+  @Test func randomModes() throws {
+    for mode in Modes.random { try expect(EDID(mode: mode), conforms: mode) }
+  }
+
+  @Test func everyOtherChoice() throws {
+    let mode = DisplayMode(width: 1920, height: 1080)
+    for name in ["x", "vgpu", "a b-c.d/e~!#", "thirteen char"] {
+      let edid = try EDID(mode: mode, name: name)
+      let answer = try EDIDDecode.check(edid.bytes)
+      #expect(answer.text.contains("Display Product Name: '\(name)'"))
+      try expect(edid, conforms: mode)
+    }
+    for serial: UInt32 in [0, 1, 4711, .max] {
+      let edid = try EDID(mode: mode, serial: serial)
+      try expect(edid, conforms: mode)
+      let answer = try EDIDDecode.check(edid.bytes)
+      #expect(serial == 0 || answer.text.contains("Serial Number: \(serial)"))
+    }
+    for size in [(178, 100), (527, 296), (2550, 1434)] {
+      let edid = try EDID(mode: mode, size: PhysicalSize(width: size.0, height: size.1))
+      try expect(edid, conforms: mode)
+      let answer = try EDIDDecode.check(edid.bytes)
+      #expect(answer.text.contains("\(size.0) mm x \(size.1) mm"))
+    }
+  }
+}
