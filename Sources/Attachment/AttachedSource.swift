@@ -32,7 +32,14 @@ public final class AttachedSource: FrameSource {
   private struct Current {
     let source: any FrameSource
     let watch: WatchBox?
+    let monitor: MonitorSwap?
   }
+
+  private let controlsMonitor: Bool
+  private var wantedEDID: [UInt8]?
+
+  /// Why the guest did not get the monitor that was asked for; `nil` when it did.
+  public private(set) var monitorProblem: AttachmentError?
 
   /// Holds the watch, which cannot be copied.
   private final class WatchBox {
@@ -49,12 +56,14 @@ public final class AttachedSource: FrameSource {
   /// - Parameters:
   ///   - descriptor: the number of the device's descriptor, where the process holds several.
   ///   - waiting: whether a vGPU that nobody holds yet is waited for instead of being an error.
+  ///   - controlsMonitor: whether `plugIn` will be used; else nothing of the device is ever written.
   /// - Throws: `AttachmentError` when the target cannot be looked at now.
   public init(
     _ target: Target, descriptor: Int32? = nil, waiting: Bool = false,
-    host: HostDevices = HostDevices()
+    controlsMonitor: Bool = false, host: HostDevices = HostDevices()
   ) throws(AttachmentError) {
     self.target = target
+    self.controlsMonitor = controlsMonitor
     self.descriptor = descriptor
     finder = GuestFinder(host: host)
     name = target.description
@@ -82,7 +91,37 @@ public final class AttachedSource: FrameSource {
       look()
     }
     guard let current else { return .noPicture(reason) }
+    if let monitor = current.monitor {
+      do {
+        try monitor.step()
+      } catch {
+        monitorProblem = .vfio(error)
+      }
+    }
     return current.source.poll()
+  }
+
+  /// Gives the guest another monitor: unplugs the one that it sees and, 0.1 s later, at a `poll`,
+  /// plugs in one with this EDID. A guest that comes back later gets it too.
+  ///
+  /// - Parameters:
+  ///   - edid: one block of 128 bytes.
+  ///   - size: the mode that it prefers, in pixels, to be compared with what the driver can make.
+  /// - Throws: `AttachmentError.noMonitor`, `.monitorTooLarge`, `.vfio`.
+  public func plugIn(edid: [UInt8], size: (width: Int, height: Int)) throws(AttachmentError) {
+    wantedEDID = edid
+    guard let current else { return }
+    guard let monitor = current.monitor else { throw .noMonitor(name) }
+    if let most = monitor.maximumSize, size.width > most.width || size.height > most.height {
+      wantedEDID = nil
+      throw .monitorTooLarge(
+        name, width: size.width, height: size.height, most: "\(most.width)x\(most.height)")
+    }
+    do {
+      try monitor.begin(edid)
+    } catch {
+      throw .vfio(error)
+    }
   }
 
   private func look() {
@@ -114,14 +153,14 @@ public final class AttachedSource: FrameSource {
   private func attach(to target: Target, descriptor: Int32?) throws(AttachmentError) {
     guard let found = try finder.find(target, descriptor: descriptor) else {
       do {
-        current = Current(source: DisplaySource(try SyntheticGuest()), watch: nil)
+        current = Current(
+          source: DisplaySource(try SyntheticGuest()), watch: nil, monitor: nil)
       } catch {
         throw .demo(error)
       }
       return
     }
     let title = found.vGPU.map { "\($0.type) \($0.uuid)" } ?? "\(target)"
-    let display: DisplayDevice
     let watch: ProcessWatch
     do {
       // Before the descriptor is taken: a process that ends in between is noticed.
@@ -129,17 +168,27 @@ public final class AttachedSource: FrameSource {
     } catch {
       throw error.errno == .noSuchProcess ? .noSuchProcess(found.pid) : .vfio(.system(error))
     }
+    let source: any FrameSource
+    var monitor: MonitorSwap?
     do {
       let device = try Device(
         duplicating: found.descriptor, fromProcess: found.pid, name: "pid:\(found.pid)")
-      display = try device.displayDevice()
+      source = DisplaySource(try device.displayDevice())
+      if controlsMonitor, let port = try device.monitorPort() { monitor = MonitorSwap(port) }
     } catch {
       throw .vfio(error)
     }
     name = title
     renderNode = found.vGPU?.renderNode
     comesBackAs = found.vGPU?.uuid ?? comesBackAs
-    current = Current(source: DisplaySource(display), watch: WatchBox(watch))
+    current = Current(source: source, watch: WatchBox(watch), monitor: monitor)
+    if let monitor, let wantedEDID {
+      do {
+        try monitor.begin(wantedEDID)
+      } catch {
+        monitorProblem = .vfio(error)
+      }
+    }
   }
 }
 

@@ -23,6 +23,10 @@ public enum AttachmentError: Error, Sendable {
   case severalDisplays(pid: Int32, descriptors: [Int32])
   /// The chosen descriptor is no VFIO device of the process.
   case noSuchDescriptor(Int32, pid: Int32, descriptors: [Int32])
+  /// The guest's monitor cannot be exchanged.
+  case noMonitor(String)
+  /// The driver makes no pictures of that size.
+  case monitorTooLarge(String, width: Int, height: Int, most: String)
   /// The kernel refused.
   case vfio(VFIOError)
   /// The host's vGPUs cannot be read.
@@ -68,6 +72,16 @@ extension AttachmentError: CustomStringConvertible {
       """
       pid:\(pid): descriptor \(number) is no VFIO device of the process, which has \
       \(Self.list(descriptors))
+      """
+    case .noMonitor(let name):
+      """
+      \(name): the driver has no EDID region, so the guest's resolution cannot be asked for; set it \
+      inside the guest
+      """
+    case .monitorTooLarge(let name, let width, let height, let most):
+      """
+      \(name): a picture of \(width)x\(height) pixels, where this type of vGPU makes \(most) at \
+      most; ask for less, or create a larger type
       """
     case .vfio(let error):
       error.description

@@ -2,6 +2,7 @@
 
 public import ArgumentParser
 import Attachment
+import EDID
 public import EGLPresenter
 import VGPUDisplay
 import ViewerGTK
@@ -27,6 +28,12 @@ struct ViewCommand: ParsableCommand {
       """)
   var scale = ScalingMode.fit
 
+  @Option(
+    help: ArgumentHelp(
+      "Give the guest a monitor that prefers this mode, such as 1920x1080@60.",
+      valueName: "mode"))
+  var resolution: String?
+
   @Flag(help: "Copy every frame instead of importing its buffer: for comparisons.")
   var upload = false
 
@@ -42,7 +49,17 @@ struct ViewCommand: ParsableCommand {
       valueName: "file"))
   var stats: String?
 
-  func validate() throws {
+  private var mode: DisplayMode?
+
+  mutating func validate() throws {
+    if let resolution {
+      do {
+        mode = try DisplayMode(parsing: resolution)
+        _ = try mode.map { mode throws(EDIDError) in try EDID(mode: mode, name: "vgpu") }
+      } catch {
+        throw ValidationError("--resolution \(error)")
+      }
+    }
     if let frames, frames < 1 { throw ValidationError("--frames \(frames): 1 or more") }
     if let seconds, !(seconds > 0 && seconds <= 1e6) {
       throw ValidationError("--seconds \(seconds): more than 0, at most 1000000")
@@ -58,16 +75,28 @@ struct ViewCommand: ParsableCommand {
 
   @MainActor
   private func show() throws -> StatisticsFile {
-    let source = try AttachedSource(target.target, descriptor: target.device, waiting: true)
+    let source = try AttachedSource(
+      target.target, descriptor: target.device, waiting: true, controlsMonitor: mode != nil)
+    if let mode {
+      try source.plugIn(
+        edid: EDID(mode: mode, name: "vgpu").bytes, size: (mode.width, mode.height))
+    }
     let view = try Viewer.run(
       source: source,
       options: ViewerOptions(
         scaling: scale, isFullscreen: fullscreen, frames: frames, seconds: seconds,
         alwaysUploads: upload))
+    if let problem = source.monitorProblem { throw problem }
     if view.framesPresented == 0, case .noPicture(let reason) = source.poll() {
       throw Failure("\(source.name): nothing was shown: \(reason)")
     }
     return StatisticsFile(view, source: source.counters)
+  }
+}
+
+extension ViewCommand {
+  private enum CodingKeys: CodingKey {
+    case target, fullscreen, scale, resolution, upload, frames, seconds, stats
   }
 }
 
