@@ -27,7 +27,9 @@ let package = Package(
     .library(name: "VFIO", targets: ["VFIO"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "Attachment", targets: ["Attachment"]),
     .library(name: "EDID", targets: ["EDID"]),
+    .library(name: "QEMU", targets: ["QEMU"]),
     .library(name: "QMP", targets: ["QMP"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
@@ -84,7 +86,7 @@ let package = Package(
 
     // Starting guests.
     .target(
-      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "VFIO", system],
+      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", system],
       swiftSettings: swiftSettings),
 
     // Pictures as files.

@@ -4,7 +4,6 @@ import CLinux
 import HostDevices
 import LinuxSystem
 import SystemPackage
-public import VFIO
 
 /// Starts guests.
 public struct GuestLauncher: Sendable {

@@ -2,7 +2,7 @@
 
 import CLinux
 import LinuxSystem
-public import SystemPackage
+import SystemPackage
 
 /// An installed qemu-system-x86_64, and what it can do, which is asked of it and not guessed from
 /// its version.
