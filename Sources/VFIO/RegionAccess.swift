@@ -31,20 +31,10 @@ extension OwnedFileDescriptor {
   func readFully(
     _ buffer: UnsafeMutableRawBufferPointer, at position: UInt64, step: Int, name: String
   ) throws(VFIOError) {
-    var done = 0
-    while done < buffer.count {
-      let rest = UnsafeMutableRawBufferPointer(
-        rebasing: buffer[done..<done + min(step, buffer.count - done)])
-      let count = try vfio { () throws(SystemCallError) in
-        try SystemCall.make("pread", on: name) {
-          kernel.pread(rawValue, rest, offset: position + UInt64(done))
-        }
-      }
-      guard count > 0, count <= rest.count else {
-        throw .malformed(
-          object: name, reason: "a read ended after \(done) of \(buffer.count) bytes")
-      }
-      done += count
+    try transfer(buffer.count, step: step, "pread", name: name) { part in
+      kernel.pread(
+        rawValue, UnsafeMutableRawBufferPointer(rebasing: buffer[part]),
+        offset: position + UInt64(part.lowerBound))
     }
   }
 
@@ -52,20 +42,28 @@ extension OwnedFileDescriptor {
   func writeFully(
     _ buffer: UnsafeRawBufferPointer, at position: UInt64, step: Int, name: String
   ) throws(VFIOError) {
+    try transfer(buffer.count, step: step, "pwrite", name: name) { part in
+      kernel.pwrite(
+        rawValue, UnsafeRawBufferPointer(rebasing: buffer[part]),
+        offset: position + UInt64(part.lowerBound))
+    }
+  }
+
+  /// Calls `move` for one part after the other until `count` bytes are moved; it returns how many of
+  /// its part were, as the kernel does.
+  private func transfer(
+    _ count: Int, step: Int, _ call: StaticString, name: String, _ move: (Range<Int>) -> Int
+  ) throws(VFIOError) {
     var done = 0
-    while done < buffer.count {
-      let rest = UnsafeRawBufferPointer(
-        rebasing: buffer[done..<done + min(step, buffer.count - done)])
-      let count = try vfio { () throws(SystemCallError) in
-        try SystemCall.make("pwrite", on: name) {
-          kernel.pwrite(rawValue, rest, offset: position + UInt64(done))
-        }
+    while done < count {
+      let part = done..<done + min(step, count - done)
+      let moved = try vfio { () throws(SystemCallError) in
+        try SystemCall.make("\(call)", on: name) { move(part) }
       }
-      guard count > 0, count <= rest.count else {
-        throw .malformed(
-          object: name, reason: "a write ended after \(done) of \(buffer.count) bytes")
+      guard moved > 0, moved <= part.count else {
+        throw .malformed(object: name, reason: "a \(call) ended after \(done) of \(count) bytes")
       }
-      done += count
+      done += moved
     }
   }
 }

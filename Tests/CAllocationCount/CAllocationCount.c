@@ -5,6 +5,23 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
+// The sanitizers bring an allocator of their own.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#ifdef SANITIZED
+
+int allocations_are_counted(void) { return 0; }
+unsigned long allocation_count(void) { return 0; }
+unsigned long swift_allocation_count(void) { return 0; }
+
+#else
+
+int allocations_are_counted(void) { return 1; }
+
 // glibc's own names for what it does behind malloc() and its kin.
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -64,3 +81,5 @@ int posix_memalign(void **memory, size_t alignment, size_t size) {
   *memory = memalign(alignment, size);
   return *memory == NULL ? 12 : 0;
 }
+
+#endif

@@ -5,6 +5,9 @@
 #ifndef C_ALLOCATION_COUNT_H
 #define C_ALLOCATION_COUNT_H
 
+/// Whether the functions below count; they cannot under the sanitizers.
+int allocations_are_counted(void);
+
 /// Heap allocations that the calling thread has made since it began.
 unsigned long allocation_count(void);
 
