@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Commands that nobody waits for.
-@Suite struct PostTests {
+@Suite(.timeLimit(.minutes(1))) struct PostTests {
   @Test func orderIsKept() async throws {
     let seen = Mutex<[String]>([])
     try await ScriptedServer.with { wire in

@@ -6,7 +6,7 @@ import Testing
 
 /// The real one, with a machine that has nothing in it.
 @Suite(
-  .serialized,
+  .serialized, .timeLimit(.minutes(1)),
   .enabled(if: QEMU.program != nil, "needs qemu-system-x86_64: Scripts/setup test installs it"))
 struct QEMUTests {
   @Test func machineIsControlled() async throws {

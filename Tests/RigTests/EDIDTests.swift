@@ -2,6 +2,7 @@
 
 import CLinux
 import EDID
+import Foundation
 import HostDevices
 import Testing
 import VFIO
@@ -36,6 +37,19 @@ extension RigTests {
         #expect(read.preferredMode?.width == mode.width)
         #expect(read.preferredMode?.height == mode.height)
       }
+    }
+
+    @Test func commandWritesTheSame() throws {
+      let made = try run("vgpu", "edid", "2560x1440@143.9", "-", "--name", "a name")
+      #expect(made.code == 0, "\(made.errors)")
+      let mode = DisplayMode(width: 2560, height: 1440, refreshRate: 143.9)
+      #expect([UInt8](made.output) == (try EDID(mode: mode, name: "a name")).bytes)
+      let tooWide = try run("vgpu", "edid", "4096x2160", "-")
+      #expect(tooWide.code == 64 && tooWide.output.isEmpty)
+      #expect(tooWide.errors.contains("4095x2160@60"))
+      let nowhere = try run("vgpu", "edid", "1920x1080", "/nonexistent/edid")
+      #expect(nowhere.code == 1)
+      #expect(nowhere.errors.contains("/nonexistent/edid: No such file"))
     }
   }
 }
