@@ -49,7 +49,7 @@ extension RigTests {
       #expect(tooWide.errors.contains("4095x2160@60"))
       let nowhere = try run("vgpu", "edid", "1920x1080", "/nonexistent/edid")
       #expect(nowhere.code == 1)
-      #expect(nowhere.errors.contains("/nonexistent/edid: No such file"))
+      #expect(nowhere.errors.contains("/nonexistent/edid: cannot be written: No such file"))
     }
   }
 }
