@@ -47,9 +47,11 @@ public final class AttachedSource: FrameSource {
     init(_ watch: consuming ProcessWatch) { self.watch = watch }
   }
 
-  /// How often it is checked whether the process has ended or, when there is none, whether one has
-  /// come: often enough that a guest can be restarted at once.
-  private static let lookInterval = 0.1
+  /// How often it is checked whether the process has ended, in seconds: often enough that a guest
+  /// can be restarted at once.
+  private static let watchInterval = 0.1
+  /// How often a process is looked for while there is none: that reads all of `/proc`.
+  private static let searchInterval = 0.5
 
   /// Attaches to a target.
   ///
@@ -86,7 +88,8 @@ public final class AttachedSource: FrameSource {
   /// Looks at the guest's screen now; see `FrameSource`.
   public func poll() -> DisplayState {
     let now = MonotonicInstant.now
-    if now.seconds(since: lastLook) >= Self.lookInterval {
+    let interval = current == nil ? Self.searchInterval : Self.watchInterval
+    if now.seconds(since: lastLook) >= interval {
       lastLook = now
       look()
     }
