@@ -12,7 +12,7 @@ public struct QEMUProgram: Hashable, Sendable {
   /// The first line of `-version`, such as `QEMU emulator version 7.2.22 (Debian …)`.
   public let version: String
   /// It can be handed an open device and an open iommufd: `vfio-pci` has the properties `fd` and
-  /// `iommufd`, and there is an object `iommufd` (QEMU 9.0 and newer).
+  /// `iommufd`, and there is an object `iommufd` (QEMU 10.0 has them, 7.2 does not).
   public let takesDescriptors: Bool
 
   /// Makes a program of known abilities.

@@ -9,7 +9,7 @@ import VGPUDisplay
 /// that GTK goes on getting it, and is drawn on whenever the compositor asks for a frame of this
 /// very surface (wl_surface.frame).
 @MainActor
-final class WaylandSurface: GuestSurface {
+final class WaylandSurface: EGLSurface {
   let backend: ViewerStatistics.Backend? = .wayland
   private let display: OpaquePointer
   private let widget: UnsafeMutablePointer<GtkWidget>
@@ -19,7 +19,7 @@ final class WaylandSurface: GuestSurface {
   private let surface: OpaquePointer
   private let subsurface: OpaquePointer
   private let window: OpaquePointer
-  private var painter: EGLPainter?
+  private(set) var painter: EGLPainter?
   private var callback: OpaquePointer?
   private var geometry: SurfaceGeometry
 
@@ -83,11 +83,6 @@ final class WaylandSurface: GuestSurface {
       throw error
     }
   }
-
-  var renderer: String { painter?.renderer.context.capabilities.renderer ?? "" }
-  var path: PresentationPath? { painter?.renderer.path }
-  var counters: RendererCounters { painter?.renderer.counters ?? RendererCounters() }
-  var importRefusal: GraphicsError? { painter?.renderer.importRefusal }
 
   func place(_ geometry: SurfaceGeometry) {
     guard geometry != self.geometry else { return }

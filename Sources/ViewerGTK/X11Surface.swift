@@ -8,11 +8,11 @@ import VGPUDisplay
 /// imports no dma-bufs. It selects no events, so that GTK goes on getting them, and is drawn on at
 /// the widget's frame clock.
 @MainActor
-final class X11Surface: GuestSurface {
+final class X11Surface: EGLSurface {
   let backend: ViewerStatistics.Backend? = .x11
   private let window: OpaquePointer
   private let clock: FrameClock
-  private var painter: EGLPainter?
+  private(set) var painter: EGLPainter?
   private var geometry: SurfaceGeometry
   private var isShown = false
 
@@ -57,11 +57,6 @@ final class X11Surface: GuestSurface {
       throw error
     }
   }
-
-  var renderer: String { painter?.renderer.context.capabilities.renderer ?? "" }
-  var path: PresentationPath? { painter?.renderer.path }
-  var counters: RendererCounters { painter?.renderer.counters ?? RendererCounters() }
-  var importRefusal: GraphicsError? { painter?.renderer.importRefusal }
 
   func place(_ geometry: SurfaceGeometry) {
     guard geometry != self.geometry else { return }

@@ -12,25 +12,27 @@ struct GuestLog: ~Copyable {
   let descriptor: OwnedFileDescriptor
 
   init(_ uuid: MdevUUID) throws {
-    var folder = Self.stateFolder
-    // Its parents exist on every system that has a home folder; two levels are ours.
-    for part in ["", "/vgpu"] {
+    path = "\(Self.makeFolder())/\(uuid).log"
+    do {
+      descriptor = OwnedFileDescriptor(
+        owning: try FileDescriptor.open(
+          FilePath(path), .readWrite, options: [.create, .truncate, .append, .closeOnExec],
+          permissions: .ownerReadWrite
+        ).rawValue)
+    } catch {
+      throw Failure("\(path): cannot be written: \(error); set XDG_STATE_HOME to a folder of yours")
+    }
+  }
+
+  /// Makes the folder; one that cannot be made shows when the file is opened.
+  private static func makeFolder() -> String {
+    let state = getenv("XDG_STATE_HOME").map { String(cString: $0) }
+    var folder = state ?? getenv("HOME").map { String(cString: $0) } ?? "/root"
+    for part in state == nil ? ["/.local", "/state", "/vgpu"] : ["", "/vgpu"] {
       folder += part
       _ = mkdir(folder, 0o700)
     }
-    path = "\(folder)/\(uuid).log"
-    descriptor = OwnedFileDescriptor(
-      owning: try FileDescriptor.open(
-        FilePath(path), .readWrite, options: [.create, .truncate, .append, .closeOnExec],
-        permissions: .ownerReadWrite
-      ).rawValue)
-  }
-
-  private static var stateFolder: String {
-    if let state = getenv("XDG_STATE_HOME") { return String(cString: state) }
-    let home = getenv("HOME").map { String(cString: $0) } ?? "/root"
-    for part in ["/.local", "/.local/state"] { _ = mkdir(home + part, 0o700) }
-    return "\(home)/.local/state"
+    return folder
   }
 
   /// What was said last, a few lines at most.

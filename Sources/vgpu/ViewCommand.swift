@@ -49,13 +49,13 @@ struct ViewCommand: ParsableCommand {
       valueName: "file"))
   var stats: String?
 
-  private var mode: DisplayMode?
+  private var monitor: (edid: EDID, size: (width: Int, height: Int))?
 
   mutating func validate() throws {
     if let resolution {
       do {
-        mode = try DisplayMode(parsing: resolution)
-        _ = try mode.map { mode throws(EDIDError) in try EDID(mode: mode, name: "vgpu") }
+        let mode = try DisplayMode(parsing: resolution)
+        monitor = (try EDID(mode: mode, name: "vgpu"), (mode.width, mode.height))
       } catch {
         throw ValidationError("--resolution \(error)")
       }
@@ -76,11 +76,8 @@ struct ViewCommand: ParsableCommand {
   @MainActor
   private func show() throws -> StatisticsFile {
     let source = try AttachedSource(
-      target.target, descriptor: target.device, waiting: true, controlsMonitor: mode != nil)
-    if let mode {
-      try source.plugIn(
-        edid: EDID(mode: mode, name: "vgpu").bytes, size: (mode.width, mode.height))
-    }
+      target.target, descriptor: target.device, waiting: true, controlsMonitor: monitor != nil)
+    if let monitor { try source.plugIn(edid: monitor.edid.bytes, size: monitor.size) }
     let view = try Viewer.run(
       source: source,
       options: ViewerOptions(
