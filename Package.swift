@@ -26,6 +26,8 @@ let package = Package(
     .executable(name: "vgpu", targets: ["vgpu"]),
     .library(name: "VFIO", targets: ["VFIO"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
+    .library(name: "GuestControl", targets: ["GuestControl"]),
+    .library(name: "GuestInput", targets: ["GuestInput"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
     .library(name: "Attachment", targets: ["Attachment"]),
     .library(name: "EDID", targets: ["EDID"]),
@@ -72,6 +74,17 @@ let package = Package(
       name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system],
       swiftSettings: swiftSettings),
 
+    // Keyboard and mouse, and whoever tells the guest of them.
+    .target(name: "GuestInput", swiftSettings: swiftSettings),
+    .target(
+      name: "GuestControl",
+      dependencies: ["CLinux", "GuestInput", "LinuxSystem", "QMP", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "GuestControlTests",
+      dependencies: ["GuestControl", "GuestInput", "LinuxSystem", "QMP", "TestSupport", system],
+      swiftSettings: swiftSettings),
+
     // The display, without a toolkit.
     .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
@@ -97,8 +110,8 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "CLinux", "EDID", "EGLPresenter", "HostDevices", "LinuxSystem", "PNGFile",
-        "QEMU", "VGPUDisplay", "ViewerGTK", argumentParser, system,
+        "Attachment", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput", "HostDevices",
+        "LinuxSystem", "PNGFile", "QEMU", "VGPUDisplay", "ViewerGTK", argumentParser, system,
       ],
       swiftSettings: swiftSettings),
 
@@ -155,7 +168,7 @@ let package = Package(
     .target(
       name: "ViewerGTK",
       dependencies: [
-        "CGTK3", "CWayland", "DMABuf", "EGLPresenter", "LinuxSystem", "VGPUDisplay",
+        "CGTK3", "CWayland", "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "VGPUDisplay",
       ],
       swiftSettings: swiftSettings),
 

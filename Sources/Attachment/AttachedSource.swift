@@ -29,8 +29,12 @@ public final class AttachedSource: FrameSource {
   /// What is looked at, for titles and messages.
   public private(set) var name: String
 
+  /// The process that holds the device, such as the guest's QEMU; `nil` while there is none.
+  public var process: Int32? { current?.process }
+
   private struct Current {
     let source: any FrameSource
+    let process: Int32?
     let watch: WatchBox?
     let monitor: MonitorSwap?
   }
@@ -157,7 +161,7 @@ public final class AttachedSource: FrameSource {
     guard let found = try finder.find(target, descriptor: descriptor) else {
       do {
         current = Current(
-          source: DisplaySource(try SyntheticGuest()), watch: nil, monitor: nil)
+          source: DisplaySource(try SyntheticGuest()), process: nil, watch: nil, monitor: nil)
       } catch {
         throw .demo(error)
       }
@@ -184,7 +188,8 @@ public final class AttachedSource: FrameSource {
     name = title
     renderNode = found.vGPU?.renderNode
     comesBackAs = found.vGPU?.uuid ?? comesBackAs
-    current = Current(source: source, watch: WatchBox(watch), monitor: monitor)
+    current = Current(
+      source: source, process: found.pid, watch: WatchBox(watch), monitor: monitor)
     if let monitor, let wantedEDID {
       do {
         try monitor.begin(wantedEDID)

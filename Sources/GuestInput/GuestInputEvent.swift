@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Something that a person does with keyboard and mouse, for a guest.
+public enum GuestInputEvent: Hashable, Sendable {
+  /// A key goes down or up.
+  case key(Keycode, down: Bool)
+  /// A button of the mouse goes down or up.
+  case button(PointerButton, down: Bool)
+  /// The pointer is at a place of the guest's screen: 0 at the left and upper edge,
+  /// `absoluteMaximum` at the right and lower one, whatever the resolution.
+  case absolute(x: Int, y: Int)
+  /// The mouse was moved by so many of its steps, to the right and down.
+  case relative(dx: Int, dy: Int)
+  /// The wheel was turned by so many notches: up and to the left are negative.
+  case wheel(WheelAxis, notches: Int)
+
+  /// The far edge of the screen for `absolute` (QEMU's `INPUT_EVENT_ABS_MAX`).
+  public static let absoluteMaximum = 0x7FFF
+}
+
+/// A button of a mouse.
+public enum PointerButton: Hashable, Sendable, CaseIterable {
+  case left
+  case middle
+  case right
+  /// The fourth, by the thumb: back (`BTN_SIDE`).
+  case side
+  /// The fifth: forward (`BTN_EXTRA`).
+  case extra
+}
+
+/// Which way a wheel turns.
+public enum WheelAxis: Hashable, Sendable {
+  case vertical
+  case horizontal
+}
