@@ -164,11 +164,13 @@ let package = Package(
     // The window.
     .systemLibrary(
       name: "CWayland", pkgConfig: "wayland-client", providers: [.apt(["libwayland-dev"])]),
+    .target(name: "CWaylandProtocols", dependencies: ["CWayland"]),
     .systemLibrary(name: "CGTK3", pkgConfig: "gtk+-3.0", providers: [.apt(["libgtk-3-dev"])]),
     .target(
       name: "ViewerGTK",
       dependencies: [
-        "CGTK3", "CWayland", "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "VGPUDisplay",
+        "CGTK3", "CWayland", "CWaylandProtocols", "DMABuf", "EGLPresenter", "GuestInput",
+        "LinuxSystem", "VGPUDisplay",
       ],
       swiftSettings: swiftSettings),
 
