@@ -182,10 +182,15 @@ let package = Package(
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "ViewerFixture",
-      dependencies: ["DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay", "ViewerGTK"],
+      dependencies: [
+        "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "VFIO", "VGPUDisplay", "ViewerGTK",
+      ],
       path: "Tests/ViewerFixture", swiftSettings: swiftSettings),
     .testTarget(
       name: "ViewerGTKTests",
-      dependencies: ["EGLPresenter", "ViewerFixture", "ViewerGTK"], swiftSettings: swiftSettings),
+      dependencies: [
+        "EGLPresenter", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture", "ViewerGTK",
+      ],
+      swiftSettings: swiftSettings),
   ]
 )

@@ -44,7 +44,10 @@ final class Tool {
   /// SIGTERM, to this process alone.
   func terminate() { process.terminate() }
 
-  /// The first line of its output.
+  /// SIGINT, to this process alone.
+  func interrupt() { process.interrupt() }
+
+  /// The next line of its output; empty at its end.
   func firstLine() -> String {
     var line: [UInt8] = []
     while let byte = try? output.fileHandleForReading.read(upToCount: 1)?.first, byte != 10 {

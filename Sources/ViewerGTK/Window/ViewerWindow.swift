@@ -174,6 +174,7 @@ public final class ViewerWindow {
     if let placement = view.placement, !placement.isOneToOne {
       parts.append("\(Int((placement.scale * 100).rounded())) %")
     }
+    if case .viewOnly = view.input?.state { parts.append("view only") }
     parts.append("swift-vgpu")
     let title = parts.joined(separator: " — ")
     gtk_window_set_title(vgpu_gtk_window(window), title)
