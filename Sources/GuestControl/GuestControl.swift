@@ -10,7 +10,7 @@ public import QMP
 /// it is connected, `state` says. It may be used from any thread. With its last reference
 /// everything ends: no task, thread or descriptor stays.
 public final class GuestControl: GuestInput {
-  private let core: ControlCore
+  let core: ControlCore
 
   /// Begins to look for a guest's monitor.
   ///

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LinuxSystem
-
 extension OwnedFileDescriptor {
-  /// pread(2) from the start to the end, or to `limit` bytes.
-  func readAll(limit: Int, of object: String) throws(SystemCallError) -> [UInt8] {
+  /// pread(2) from the start to the end of the file, or to `limit` bytes.
+  ///
+  /// - Parameter object: what the descriptor is of, for the error.
+  public func readAll(limit: Int, of object: String) throws(SystemCallError) -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
     while bytes.count < limit {
