@@ -25,6 +25,7 @@ let package = Package(
   products: [
     .executable(name: "vgpu", targets: ["vgpu"]),
     .library(name: "VFIO", targets: ["VFIO"]),
+    .library(name: "BootScreen", targets: ["BootScreen"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
@@ -89,6 +90,21 @@ let package = Package(
     .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
       name: "VGPUDisplay", dependencies: ["DMABuf", "LinuxSystem", "TestPattern", "VFIO", system],
+      swiftSettings: swiftSettings),
+
+    // A guest's screen before its driver has started.
+    .target(
+      name: "BootScreen",
+      dependencies: [
+        "CLinux", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "VFIO", "VGPUDisplay", system,
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "BootScreenTests",
+      dependencies: [
+        "BootScreen", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "TestSupport", "VFIO",
+        "VGPUDisplay", system,
+      ],
       swiftSettings: swiftSettings),
 
     // From a target to its frames.
