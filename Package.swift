@@ -167,7 +167,7 @@ let package = Package(
       name: "RigTests",
       dependencies: [
         "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "LinuxSystem",
-        "PNGFile", "TestPattern", "VFIO", "VGPUDisplay", system,
+        "PNGFile", "QMP", "TestPattern", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
