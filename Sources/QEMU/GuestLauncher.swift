@@ -36,6 +36,14 @@ public struct GuestLauncher: Sendable {
       ? Self.handedOver : .opensGroup
   }
 
+  /// What QEMU is handed for a guest, by the descriptors' numbers; nothing where it opens the group.
+  public func nodes(for configuration: GuestConfiguration) -> [(number: Int32, path: String)] {
+    guard case .descriptors(let device, let iommufd) = handover(for: configuration),
+      let node = configuration.vGPU.deviceNode
+    else { return [] }
+    return [(device, node), (iommufd, "/dev/iommu")]
+  }
+
   private static func open(_ node: String) throws(QEMUError) -> OwnedFileDescriptor {
     do {
       return try OwnedFileDescriptor.open(node, flags: O_RDWR)
