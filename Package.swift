@@ -127,7 +127,8 @@ let package = Package(
       name: "vgpu",
       dependencies: [
         "Attachment", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput", "HostDevices",
-        "LinuxSystem", "PNGFile", "QEMU", "VGPUDisplay", "ViewerGTK", argumentParser, system,
+        "LinuxSystem", "PNGFile", "QEMU", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
+        system,
       ],
       swiftSettings: swiftSettings),
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HostDevices
-import LinuxSystem
+public import LinuxSystem
 import SystemPackage
 import VFIO
 public import VGPUDisplay
@@ -77,9 +77,46 @@ public final class AttachedSource: FrameSource {
     do {
       try attach(to: target, descriptor: descriptor)
     } catch {
-      guard waiting, case .notHeld(let uuid) = error else { throw error }
-      comesBackAs = uuid
-      reason = .waiting("Waiting for a guest to use the vGPU \(uuid).")
+      let error = HiddenHolder.explain(error, host: host)
+      guard waiting else { throw error }
+      switch error {
+      case .notHeld(let uuid):
+        comesBackAs = uuid
+        reason = .waiting("Waiting for a guest to use the vGPU \(uuid).")
+      case .heldUnseen(let uuid):
+        comesBackAs = uuid
+        reason = .waiting("\(error)")
+      default: throw error
+      }
+    }
+  }
+
+  /// Takes over a duplicate of the device that a guest was started with, which needs no right to
+  /// look into its process. When that ends, the vGPU is found again as by its UUID.
+  ///
+  /// - Parameters:
+  ///   - device: an open device that the process has bound.
+  ///   - vGPU: the device's vGPU.
+  ///   - process: the guest's; it is reaped by nobody else meanwhile.
+  ///   - controlsMonitor: as above.
+  /// - Throws: `AttachmentError.noSuchProcess`, `.vfio`.
+  public init(
+    keeping device: consuming OwnedFileDescriptor, of vGPU: MdevDevice, process: Int32,
+    controlsMonitor: Bool = false, host: HostDevices = HostDevices()
+  ) throws(AttachmentError) {
+    target = .mdev(vGPU.uuid)
+    self.controlsMonitor = controlsMonitor
+    descriptor = nil
+    finder = GuestFinder(host: host)
+    name = target.description
+    reason = .waiting("Looking for \(target).")
+    let watch = try Self.watch(process)
+    do {
+      try show(
+        try Device(owning: device, name: "\(vGPU.uuid)"), process: process, watch: watch,
+        vGPU: vGPU)
+    } catch {
+      throw .vfio(error)
     }
   }
 
@@ -167,29 +204,36 @@ public final class AttachedSource: FrameSource {
       }
       return
     }
-    let title = found.vGPU.map { "\($0.type) \($0.uuid)" } ?? "\(target)"
-    let watch: ProcessWatch
-    do {
-      // Before the descriptor is taken: a process that ends in between is noticed.
-      watch = try ProcessWatch(found.pid)
-    } catch {
-      throw error.errno == .noSuchProcess ? .noSuchProcess(found.pid) : .vfio(.system(error))
-    }
-    let source: any FrameSource
-    var monitor: MonitorSwap?
+    // Before the descriptor is taken: a process that ends in between is noticed.
+    let watch = try Self.watch(found.pid)
     do {
       let device = try Device(
         duplicating: found.descriptor, fromProcess: found.pid, name: "pid:\(found.pid)")
-      source = DisplaySource(try device.displayDevice())
-      if controlsMonitor, let port = try device.monitorPort() { monitor = MonitorSwap(port) }
+      try show(device, process: found.pid, watch: watch, vGPU: found.vGPU)
     } catch {
-      throw .vfio(error)
+      throw error.errno == .notPermitted ? .noRights(pid: found.pid) : .vfio(error)
     }
-    name = title
-    renderNode = found.vGPU?.renderNode
-    comesBackAs = found.vGPU?.uuid ?? comesBackAs
-    current = Current(
-      source: source, process: found.pid, watch: WatchBox(watch), monitor: monitor)
+  }
+
+  private static func watch(_ pid: Int32) throws(AttachmentError) -> WatchBox {
+    do {
+      return WatchBox(try ProcessWatch(pid))
+    } catch {
+      throw error.errno == .noSuchProcess ? .noSuchProcess(pid) : .vfio(.system(error))
+    }
+  }
+
+  /// Takes what can be looked at of a device, and no more.
+  private func show(
+    _ device: borrowing Device, process: Int32, watch: WatchBox, vGPU: MdevDevice?
+  ) throws(VFIOError) {
+    let source = DisplaySource(try device.displayDevice())
+    var monitor: MonitorSwap?
+    if controlsMonitor, let port = try device.monitorPort() { monitor = MonitorSwap(port) }
+    name = vGPU.map { "\($0.type) \($0.uuid)" } ?? "\(target)"
+    renderNode = vGPU?.renderNode
+    comesBackAs = vGPU?.uuid ?? comesBackAs
+    current = Current(source: source, process: process, watch: watch, monitor: monitor)
     if let monitor, let wantedEDID {
       do {
         try monitor.begin(wantedEDID)
