@@ -29,6 +29,7 @@ let package = Package(
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
     .library(name: "EDID", targets: ["EDID"]),
     .library(name: "QEMU", targets: ["QEMU"]),
@@ -83,6 +84,15 @@ let package = Package(
     .testTarget(
       name: "GuestControlTests",
       dependencies: ["GuestControl", "GuestInput", "LinuxSystem", "QMP", "TestSupport", system],
+      swiftSettings: swiftSettings),
+
+    // Guests that libvirt runs.
+    .target(name: "CLibvirt"),
+    .target(
+      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LibvirtTests", dependencies: ["HostDevices", "Libvirt", "TestSupport"],
       swiftSettings: swiftSettings),
 
     // The display, without a toolkit.
