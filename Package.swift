@@ -104,7 +104,9 @@ let package = Package(
     // From a target to its frames.
     .target(
       name: "Attachment",
-      dependencies: ["CLinux", "HostDevices", "LinuxSystem", "VFIO", "VGPUDisplay", system],
+      dependencies: [
+        "CLinux", "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay", system,
+      ],
       swiftSettings: swiftSettings),
 
     // Starting guests.
@@ -160,8 +162,8 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "LinuxSystem",
-        "PNGFile", "TestPattern", "VFIO", "VGPUDisplay", system,
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "Libvirt",
+        "LinuxSystem", "PNGFile", "TestPattern", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 

@@ -13,6 +13,8 @@ public enum LibvirtError: Error, Hashable, Sendable {
   case noSuchDomain(String, searched: [LibvirtSearch])
   /// The domain exists, but no process runs it.
   case notRunning(name: String, uri: String)
+  /// The connection's guests run on another machine, and the screen of one can be had there only.
+  case otherHost(uri: String)
   /// The domain's XML assigns it no mediated device.
   case noMediatedDevice(name: String, uri: String)
   /// The daemon has closed the connection, or ended. The next call connects again; a monitor command
@@ -53,6 +55,11 @@ extension LibvirtError: CustomStringConvertible {
       \(uri): libvirt's daemon does not answer (\(failure.message)); start it (systemctl start \
       libvirtd, or virtqemud)
       """
+    case .noRights(let uri, let failure) where uri.contains("session"):
+      """
+      \(uri): you may not use this libvirt (\(failure.message)); run as the user whose guests it \
+      runs, with that user's XDG_RUNTIME_DIR
+      """
     case .noRights(let uri, let failure):
       """
       \(uri): you may not use this libvirt (\(failure.message)); join its group (usermod -aG \
@@ -60,13 +67,19 @@ extension LibvirtError: CustomStringConvertible {
       """
     case .noSuchDomain(let name, let searched):
       """
-      libvirt:\(Printable.line(name)): no such domain; \
+      libvirt:\(Printable.line(name)): \
+      \(searched.contains { $0.domains != nil } ? "no such domain" : "cannot be looked for"); \
       \(searched.map(\.description).joined(separator: "; "))
       """
     case .notRunning(let name, let uri):
       """
       libvirt:\(Printable.line(name)): the domain is not running; start it (virsh -c \(uri) start \
       "\(Printable.line(name))")
+      """
+    case .otherHost(let uri):
+      """
+      \(Printable.line(uri)): its guests run on another machine; run vgpu there, or unset \
+      LIBVIRT_DEFAULT_URI
       """
     case .noMediatedDevice(let name, let uri):
       """
