@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Attachment
+import DMABuf
 import Foundation
 import HostDevices
 import Libvirt
