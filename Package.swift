@@ -30,6 +30,7 @@ let package = Package(
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
     .library(name: "EDID", targets: ["EDID"]),
     .library(name: "QEMU", targets: ["QEMU"]),
@@ -86,6 +87,15 @@ let package = Package(
       dependencies: ["GuestControl", "GuestInput", "LinuxSystem", "QMP", "TestSupport", system],
       swiftSettings: swiftSettings),
 
+    // Guests that libvirt runs.
+    .target(name: "CLibvirt"),
+    .target(
+      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LibvirtTests", dependencies: ["HostDevices", "Libvirt", "TestSupport"],
+      swiftSettings: swiftSettings),
+
     // The display, without a toolkit.
     .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
@@ -110,7 +120,9 @@ let package = Package(
     // From a target to its frames.
     .target(
       name: "Attachment",
-      dependencies: ["CLinux", "HostDevices", "LinuxSystem", "VFIO", "VGPUDisplay", system],
+      dependencies: [
+        "CLinux", "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay", system,
+      ],
       swiftSettings: swiftSettings),
 
     // Starting guests.
@@ -167,8 +179,8 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "LinuxSystem",
-        "PNGFile", "QMP", "TestPattern", "VFIO", "VGPUDisplay", system,
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "Libvirt",
+        "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
