@@ -96,6 +96,10 @@ let package = Package(
       name: "LibvirtTests", dependencies: ["HostDevices", "Libvirt", "TestSupport"],
       swiftSettings: swiftSettings),
 
+    .target(
+      name: "LibvirtControl", dependencies: ["GuestControl", "Libvirt", "QMP"],
+      swiftSettings: swiftSettings),
+
     // The display, without a toolkit.
     .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
@@ -138,7 +142,8 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput", "HostDevices",
+        "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput",
+        "HostDevices", "Libvirt", "LibvirtControl",
         "LinuxSystem", "PNGFile", "QEMU", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
         system,
       ],

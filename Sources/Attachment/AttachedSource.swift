@@ -17,7 +17,9 @@ public final class AttachedSource: FrameSource {
   private let target: Target
   private let descriptor: Int32?
   private let finder: GuestFinder
-  private var current: Current?
+  private var current: Current? {
+    didSet { if current?.process != oldValue?.process { onProcess?(current?.process) } }
+  }
   private var lastLook = MonotonicInstant(nanoseconds: 0)
   private var comesBackAs: MdevUUID?
   /// Who asks libvirt, where the target is a domain of its.
@@ -34,6 +36,9 @@ public final class AttachedSource: FrameSource {
 
   /// The process that holds the device, such as the guest's QEMU; `nil` while there is none.
   public var process: Int32? { current?.process }
+
+  /// Called when another process holds the device than before, and when none does any more.
+  public var onProcess: ((Int32?) -> Void)?
 
   private struct Current {
     let source: any FrameSource

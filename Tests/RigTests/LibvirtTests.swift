@@ -11,6 +11,11 @@ import TestPattern
 import Testing
 import VGPUDisplay
 
+private struct Status: Decodable {
+  struct Return: Decodable { let status: String }
+  let `return`: Return
+}
+
 extension RigTests {
   /// Guests of a real libvirt, which runs for a user without rights of its own: `Rig/inside/
   /// libvirt-start`.
@@ -229,12 +234,9 @@ extension RigTests {
         let stopped = #expect(throws: LibvirtError.self) { try domain.execute(query) }
         #expect(stopped == .notRunning(name: "commands", uri: libvirt.uri))
         try libvirt.virsh("start", "commands")
-        struct Status: Decodable {
-          struct Return: Decodable { let status: String }
-          let `return`: Return
-        }
         func status() throws -> String {
-          try JSONDecoder().decode(Status.self, from: Data(try domain.execute(query))).return.status
+          let answer = try domain.execute(query)
+          return try JSONDecoder().decode(Status.self, from: Data(answer)).return.status
         }
         #expect(try status() == "running")
         try libvirt.virsh("suspend", "commands")

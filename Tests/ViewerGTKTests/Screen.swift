@@ -124,7 +124,11 @@ final class Screen {
 
   /// Does something with the keyboard and the mouse of the X server, by xdotool.
   @discardableResult
-  func xdotool(_ arguments: String...) throws -> String {
+  func xdotool(_ arguments: String...) throws -> String { try xdotool(arguments) }
+
+  /// The same with arguments in a list.
+  @discardableResult
+  func xdotool(_ arguments: [String]) throws -> String {
     let (output, status) = try Tool(
       "xdotool", arguments, in: folder, environment: ["DISPLAY": xDisplay]
     ).finish()

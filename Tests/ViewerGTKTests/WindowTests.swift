@@ -37,7 +37,7 @@ struct WindowTests {
   private func expectMessage(_ screen: Screen) throws {
     try Screen.wait {
       guard let picture = try screen.picture() else { return false }
-      let column = (0..<300).map { picture.color(x: 40, y: 100 + $0) }
+      let column = (0..<300).map { picture.color(x: 12, y: 100 + $0) }
       return column.allSatisfy { $0 == 0x212124 || $0 == 0x212123 }
         && picture.rgb.contains { $0 > 200 }
     }
