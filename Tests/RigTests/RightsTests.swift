@@ -5,19 +5,20 @@ import HostDevices
 import TestPattern
 import Testing
 
+private let yamaScope = "/proc/sys/kernel/yama/ptrace_scope"
+
 extension RigTests {
   /// A user without a single privilege, on a kernel that lets nobody look into another process but
   /// its ancestors (yama's `ptrace_scope` 1, as distributions ship it).
-  @Suite(.enabled(if: FileManager.default.fileExists(atPath: scopeFile), "needs yama"))
+  @Suite(.enabled(if: FileManager.default.fileExists(atPath: yamaScope), "needs yama"))
   struct RightsTests {
-    private static let scopeFile = "/proc/sys/kernel/yama/ptrace_scope"
     private static let user: uid_t = 65534
 
     /// With yama's scope at a number, and back at what it was afterwards.
     private func withScope(_ scope: Int, _ body: () throws -> Void) throws {
-      let before = try String(contentsOfFile: Self.scopeFile, encoding: .utf8)
-      try "\(scope)".write(toFile: Self.scopeFile, atomically: false, encoding: .utf8)
-      defer { try? before.write(toFile: Self.scopeFile, atomically: false, encoding: .utf8) }
+      let before = try String(contentsOfFile: yamaScope, encoding: .utf8)
+      try "\(scope)".write(toFile: yamaScope, atomically: false, encoding: .utf8)
+      defer { try? before.write(toFile: yamaScope, atomically: false, encoding: .utf8) }
       try body()
     }
 
@@ -27,9 +28,7 @@ extension RigTests {
 
       init() throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        guard chmod(path, 0o700) == 0, chown(path, user, user) == 0 else {
-          throw Errno(rawValue: errno)
-        }
+        #expect(chmod(path, 0o700) == 0 && chown(path, user, user) == 0)
       }
 
       deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -69,15 +68,16 @@ extension RigTests {
       try withScope(1) {
         try Rig.withVGPU("mbochs-small") { vGPU in
           try give(vGPU)
-          let compositor = try Compositor(width: 720, height: 600)
-          let environment = home.environment.merging(
-            try compositor.environment(sharedWith: Self.user, in: home.path)) { $1 }
+          let start = try child(
+            "\(QEMUTests.rig)/inside/weston-start", ["720x600"], home.environment
+          ).end()
+          let compositor = try Compositor(start, environment: home.environment)
           let viewer = try child(
             "vgpu",
             [
               "run", "--vgpu", "\(vGPU.uuid)", "--qemu", qemu, "--memory", "64M", "--cpus", "1",
               "--machine", "pc", "--", "-kernel", guest, "-append", "mode=640x480 fps=60 frames=30",
-            ], environment)
+            ], compositor.environment)
           defer { viewer.kill() }
           let pattern = TestPattern(width: 640, height: 480)
           let deadline = Date(timeIntervalSinceNow: 60)
