@@ -94,8 +94,8 @@ public final class AttachedSource: FrameSource {
       case .notHeld(let uuid):
         comesBackAs = uuid
         reason = .waiting("Waiting for a guest to use the vGPU \(uuid).")
-      case .libvirt(.notRunning(let name, _)):
-        reason = .waiting("Waiting for the domain \(name) to be started.")
+      case .libvirt(.notRunning):
+        reason = .waiting("Waiting for \(target) to be started.")
       default: throw error
       }
     }
@@ -111,7 +111,9 @@ public final class AttachedSource: FrameSource {
   public func poll() -> DisplayState {
     let now = MonotonicInstant.now
     let interval = current == nil ? Self.searchInterval : Self.watchInterval
-    if now.seconds(since: lastLook) >= interval || lookup?.isAnswered == true {
+    if now.seconds(since: lastLook) >= interval
+      || current == nil && lookup?.isAnswered == true
+    {
       lastLook = now
       look()
     }
@@ -201,7 +203,8 @@ public final class AttachedSource: FrameSource {
       }
     } catch {
       switch error {
-      case .notHeld, .libvirt(.notRunning): break
+      case .notHeld: break
+      case .libvirt(.notRunning): reason = .waiting("Waiting for \(target) to be started.")
       default: reason = .waiting("\(error)")
       }
     }

@@ -234,7 +234,8 @@ extension RigTests {
           let `return`: Return
         }
         func status() throws -> String {
-          try JSONDecoder().decode(Status.self, from: Data(try domain.execute(query))).return.status
+          let answer = Data(try domain.execute(query))
+          return try JSONDecoder().decode(Status.self, from: answer).return.status
         }
         #expect(try status() == "running")
         try libvirt.virsh("suspend", "commands")
