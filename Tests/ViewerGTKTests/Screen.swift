@@ -97,9 +97,9 @@ final class Screen {
     try? FileManager.default.removeItem(at: folder)
   }
 
-  /// Waits until something is so, for ten seconds at most.
+  /// Waits until something is so, for as long as a busy machine may need.
   static func wait(_ condition: () throws -> Bool) throws {
-    let end = Date.now.addingTimeInterval(10)
+    let end = Date.now.addingTimeInterval(40)
     while Date.now < end {
       if try condition() { return }
       usleep(50_000)
