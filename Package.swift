@@ -30,6 +30,7 @@ let package = Package(
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
     .library(name: "EDID", targets: ["EDID"]),
     .library(name: "QEMU", targets: ["QEMU"]),
@@ -86,6 +87,19 @@ let package = Package(
       dependencies: ["GuestControl", "GuestInput", "LinuxSystem", "QMP", "TestSupport", system],
       swiftSettings: swiftSettings),
 
+    // Guests that libvirt runs.
+    .target(name: "CLibvirt"),
+    .target(
+      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LibvirtTests", dependencies: ["Attachment", "HostDevices", "Libvirt", "TestSupport"],
+      swiftSettings: swiftSettings),
+
+    .target(
+      name: "LibvirtControl", dependencies: ["GuestControl", "Libvirt", "QMP"],
+      swiftSettings: swiftSettings),
+
     // The display, without a toolkit.
     .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
@@ -110,7 +124,9 @@ let package = Package(
     // From a target to its frames.
     .target(
       name: "Attachment",
-      dependencies: ["CLinux", "HostDevices", "LinuxSystem", "VFIO", "VGPUDisplay", system],
+      dependencies: [
+        "CLinux", "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay", system,
+      ],
       swiftSettings: swiftSettings),
 
     // Starting guests.
@@ -126,8 +142,10 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput", "HostDevices",
-        "LinuxSystem", "PNGFile", "QEMU", "VGPUDisplay", "ViewerGTK", argumentParser, system,
+        "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput",
+        "HostDevices", "Libvirt", "LibvirtControl",
+        "LinuxSystem", "PNGFile", "QEMU", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
+        system,
       ],
       swiftSettings: swiftSettings),
 
@@ -166,8 +184,8 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "LinuxSystem",
-        "PNGFile", "TestPattern", "VFIO", "VGPUDisplay", system,
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "Libvirt",
+        "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -180,11 +198,13 @@ let package = Package(
     // The window.
     .systemLibrary(
       name: "CWayland", pkgConfig: "wayland-client", providers: [.apt(["libwayland-dev"])]),
+    .target(name: "CWaylandProtocols", dependencies: ["CWayland"]),
     .systemLibrary(name: "CGTK3", pkgConfig: "gtk+-3.0", providers: [.apt(["libgtk-3-dev"])]),
     .target(
       name: "ViewerGTK",
       dependencies: [
-        "CGTK3", "CWayland", "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "VGPUDisplay",
+        "CGTK3", "CWayland", "CWaylandProtocols", "DMABuf", "EGLPresenter", "GuestInput",
+        "LinuxSystem", "VGPUDisplay",
       ],
       swiftSettings: swiftSettings),
 
@@ -196,10 +216,15 @@ let package = Package(
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "ViewerFixture",
-      dependencies: ["DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay", "ViewerGTK"],
+      dependencies: [
+        "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "VFIO", "VGPUDisplay", "ViewerGTK",
+      ],
       path: "Tests/ViewerFixture", swiftSettings: swiftSettings),
     .testTarget(
       name: "ViewerGTKTests",
-      dependencies: ["EGLPresenter", "ViewerFixture", "ViewerGTK"], swiftSettings: swiftSettings),
+      dependencies: [
+        "EGLPresenter", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture", "ViewerGTK",
+      ],
+      swiftSettings: swiftSettings),
   ]
 )

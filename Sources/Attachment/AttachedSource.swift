@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HostDevices
-import LinuxSystem
+import Libvirt
+public import LinuxSystem
 import SystemPackage
 import VFIO
 public import VGPUDisplay
@@ -11,14 +12,18 @@ public import VGPUDisplay
 /// device busy as long as anyone holds it.
 ///
 /// A vGPU that has a UUID is waited for and found again when its guest comes back, in another
-/// process too.
+/// process too; so is a domain of libvirt's, whatever vGPU it has then.
 public final class AttachedSource: FrameSource {
   private let target: Target
   private let descriptor: Int32?
   private let finder: GuestFinder
-  private var current: Current?
+  private var current: Current? {
+    didSet { if current?.process != oldValue?.process { onProcess?(current?.process) } }
+  }
   private var lastLook = MonotonicInstant(nanoseconds: 0)
   private var comesBackAs: MdevUUID?
+  /// Who asks libvirt, where the target is a domain of its.
+  private let lookup: DomainLookup?
   private var reason: NoPicture
   private var past = SourceCounters()
 
@@ -31,6 +36,9 @@ public final class AttachedSource: FrameSource {
 
   /// The process that holds the device, such as the guest's QEMU; `nil` while there is none.
   public var process: Int32? { current?.process }
+
+  /// Called when another process holds the device than before, and when none does any more.
+  public var onProcess: ((Int32?) -> Void)?
 
   private struct Current {
     let source: any FrameSource
@@ -61,9 +69,12 @@ public final class AttachedSource: FrameSource {
   ///
   /// - Parameters:
   ///   - descriptor: the number of the device's descriptor, where the process holds several.
-  ///   - waiting: whether a vGPU that nobody holds yet is waited for instead of being an error.
+  ///   - waiting: whether a vGPU that nobody holds yet, or a domain that does not run yet, is
+  ///     waited for instead of being an error.
   ///   - controlsMonitor: whether `plugIn` will be used; else nothing of the device is ever written.
   /// - Throws: `AttachmentError` when the target cannot be looked at now.
+  ///
+  /// Blocks while libvirt is asked, where the target is a domain; `poll` does not.
   public init(
     _ target: Target, descriptor: Int32? = nil, waiting: Bool = false,
     controlsMonitor: Bool = false, host: HostDevices = HostDevices()
@@ -72,14 +83,60 @@ public final class AttachedSource: FrameSource {
     self.controlsMonitor = controlsMonitor
     self.descriptor = descriptor
     finder = GuestFinder(host: host)
+    lookup =
+      if case .libvirt(let name, let daemon) = target {
+        DomainLookup(name: name, of: daemon)
+      } else {
+        nil
+      }
     name = target.description
     reason = .waiting("Looking for \(target).")
     do {
-      try attach(to: target, descriptor: descriptor)
+      try attach(to: try finder.find(target, descriptor: descriptor))
     } catch {
-      guard waiting, case .notHeld(let uuid) = error else { throw error }
-      comesBackAs = uuid
-      reason = .waiting("Waiting for a guest to use the vGPU \(uuid).")
+      let error = HiddenHolder.explain(error, host: host)
+      guard waiting else { throw error }
+      switch error {
+      case .notHeld(let uuid):
+        comesBackAs = uuid
+        reason = .waiting("Waiting for a guest to use the vGPU \(uuid).")
+      case .heldUnseen(let uuid):
+        comesBackAs = uuid
+        reason = .waiting("\(error)")
+      case .libvirt(.notRunning):
+        reason = .waiting("Waiting for \(target) to be started.")
+      default: throw error
+      }
+    }
+  }
+
+  /// Takes over a duplicate of the device that a guest was started with, which needs no right to
+  /// look into its process. When that ends, the vGPU is found again as by its UUID.
+  ///
+  /// - Parameters:
+  ///   - device: an open device that the process has bound.
+  ///   - vGPU: the device's vGPU.
+  ///   - process: the guest's; it is reaped by nobody else meanwhile.
+  ///   - controlsMonitor: as above.
+  /// - Throws: `AttachmentError.noSuchProcess`, `.vfio`.
+  public init(
+    keeping device: consuming OwnedFileDescriptor, of vGPU: MdevDevice, process: Int32,
+    controlsMonitor: Bool = false, host: HostDevices = HostDevices()
+  ) throws(AttachmentError) {
+    target = .mdev(vGPU.uuid)
+    self.controlsMonitor = controlsMonitor
+    descriptor = nil
+    finder = GuestFinder(host: host)
+    lookup = nil
+    name = target.description
+    reason = .waiting("Looking for \(target).")
+    let watch = try Self.watch(process)
+    do {
+      try show(
+        try Device(owning: device, name: "\(vGPU.uuid)"), process: process, watch: watch,
+        vGPU: vGPU)
+    } catch {
+      throw .vfio(error)
     }
   }
 
@@ -93,7 +150,9 @@ public final class AttachedSource: FrameSource {
   public func poll() -> DisplayState {
     let now = MonotonicInstant.now
     let interval = current == nil ? Self.searchInterval : Self.watchInterval
-    if now.seconds(since: lastLook) >= interval {
+    if now.seconds(since: lastLook) >= interval
+      || current == nil && lookup?.isAnswered == true
+    {
       lastLook = now
       look()
     }
@@ -106,6 +165,16 @@ public final class AttachedSource: FrameSource {
       }
     }
     return current.source.poll()
+  }
+
+  /// Whether the guest's monitor can be exchanged, and then for which sizes, in pixels; `nil` while
+  /// nothing is attached, without `controlsMonitor`, and where the driver has no EDID region.
+  public var monitorLimits: MonitorLimits? {
+    current?.monitor.map { monitor in
+      MonitorLimits(
+        width: monitor.maximumSize.map { Int($0.width) },
+        height: monitor.maximumSize.map { Int($0.height) })
+    }
   }
 
   /// Gives the guest another monitor: unplugs the one that it sees and, 0.1 s later, at a `poll`,
@@ -135,7 +204,9 @@ public final class AttachedSource: FrameSource {
     if let watch = current?.watch, watch.watch.hasEnded {
       if let current { past = past + current.source.counters }
       current = nil
-      if let uuid = comesBackAs {
+      if lookup != nil {
+        reason = .waiting("The guest has ended. Waiting for \(target) to be started again.")
+      } else if let uuid = comesBackAs {
         reason = .waiting("The guest has ended. Waiting for the vGPU \(uuid) to be used again.")
       } else {
         reason = .failed(
@@ -145,9 +216,17 @@ public final class AttachedSource: FrameSource {
               remedy: "the process has ended")))
       }
     }
-    guard current == nil, let uuid = comesBackAs else { return }
+    guard current == nil else { return }
+    if let lookup {
+      lookAgain(lookup)
+    } else if let uuid = comesBackAs {
+      lookAgain(uuid)
+    }
+  }
+
+  private func lookAgain(_ uuid: MdevUUID) {
     do {
-      try attach(to: .mdev(uuid), descriptor: nil)
+      try attach(to: try finder.find(.mdev(uuid), descriptor: nil))
     } catch {
       switch error {
       case .notHeld: break
@@ -157,8 +236,31 @@ public final class AttachedSource: FrameSource {
     }
   }
 
-  private func attach(to target: Target, descriptor: Int32?) throws(AttachmentError) {
-    guard let found = try finder.find(target, descriptor: descriptor) else {
+  private func lookAgain(_ lookup: DomainLookup) {
+    guard let answer = lookup.take() else {
+      lookup.begin()
+      return
+    }
+    do {
+      var domain = try answer.get()
+      if let shown = comesBackAs, domain.mdevs.contains(shown) {
+        // A descriptor's number may be another now.
+        domain.mdevs = [shown]
+        try attach(to: try finder.find(domain, descriptor: nil))
+      } else {
+        try attach(to: try finder.find(domain, descriptor: descriptor))
+      }
+    } catch {
+      switch error {
+      case .notHeld: break
+      case .libvirt(.notRunning): reason = .waiting("Waiting for \(target) to be started.")
+      default: reason = .waiting("\(error)")
+      }
+    }
+  }
+
+  private func attach(to found: FoundDisplay?) throws(AttachmentError) {
+    guard let found else {
       do {
         current = Current(
           source: DisplaySource(try SyntheticGuest()), process: nil, watch: nil, monitor: nil)
@@ -167,29 +269,37 @@ public final class AttachedSource: FrameSource {
       }
       return
     }
-    let title = found.vGPU.map { "\($0.type) \($0.uuid)" } ?? "\(target)"
-    let watch: ProcessWatch
-    do {
-      // Before the descriptor is taken: a process that ends in between is noticed.
-      watch = try ProcessWatch(found.pid)
-    } catch {
-      throw error.errno == .noSuchProcess ? .noSuchProcess(found.pid) : .vfio(.system(error))
-    }
-    let source: any FrameSource
-    var monitor: MonitorSwap?
+    // Before the descriptor is taken: a process that ends in between is noticed.
+    let watch = try Self.watch(found.pid)
     do {
       let device = try Device(
         duplicating: found.descriptor, fromProcess: found.pid, name: "pid:\(found.pid)")
-      source = DisplaySource(try device.displayDevice())
-      if controlsMonitor, let port = try device.monitorPort() { monitor = MonitorSwap(port) }
+      try show(device, process: found.pid, watch: watch, vGPU: found.vGPU)
     } catch {
-      throw .vfio(error)
+      throw error.errno == .notPermitted ? .noRights(pid: found.pid) : .vfio(error)
     }
-    name = title
-    renderNode = found.vGPU?.renderNode
-    comesBackAs = found.vGPU?.uuid ?? comesBackAs
-    current = Current(
-      source: source, process: found.pid, watch: WatchBox(watch), monitor: monitor)
+  }
+
+  private static func watch(_ pid: Int32) throws(AttachmentError) -> WatchBox {
+    do {
+      return WatchBox(try ProcessWatch(pid))
+    } catch {
+      throw error.errno == .noSuchProcess ? .noSuchProcess(pid) : .vfio(.system(error))
+    }
+  }
+
+  /// Takes what can be looked at of a device, and no more.
+  private func show(
+    _ device: borrowing Device, process: Int32, watch: WatchBox, vGPU: MdevDevice?
+  ) throws(VFIOError) {
+    let source = DisplaySource(try device.displayDevice())
+    var monitor: MonitorSwap?
+    if controlsMonitor, let port = try device.monitorPort() { monitor = MonitorSwap(port) }
+    let title = vGPU.map { "\($0.type) \($0.uuid)" }
+    name = lookup == nil ? title ?? "\(target)" : "\(target)"
+    renderNode = vGPU?.renderNode
+    comesBackAs = vGPU?.uuid ?? comesBackAs
+    current = Current(source: source, process: process, watch: watch, monitor: monitor)
     if let monitor, let wantedEDID {
       do {
         try monitor.begin(wantedEDID)

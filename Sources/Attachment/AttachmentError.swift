@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HostDevices
+public import Libvirt
 public import LinuxSystem
 public import VFIO
 
@@ -13,8 +14,10 @@ public enum AttachmentError: Error, Sendable {
   case notHeld(MdevUUID)
   /// There is no such process.
   case noSuchProcess(Int32)
-  /// The process belongs to somebody else.
-  case noRights(pid: Int32)
+  /// The vGPU is in use, by somebody whose descriptors may not be seen.
+  case heldUnseen(MdevUUID)
+  /// The process may not be looked into.
+  case noRights(pid: Int32, RightsDefect)
   /// The process holds no VFIO device.
   case noDevice(pid: Int32)
   /// The process holds VFIO devices, but none has a display.
@@ -27,12 +30,21 @@ public enum AttachmentError: Error, Sendable {
   case noMonitor(String)
   /// The driver makes no pictures of that size.
   case monitorTooLarge(String, width: Int, height: Int, most: String)
+  /// libvirt does not know the domain, or nothing runs it.
+  case libvirt(LibvirtError)
   /// The kernel refused.
   case vfio(VFIOError)
   /// The host's vGPUs cannot be read.
   case host(HostDevicesError)
   /// The synthetic guest could not be made.
   case demo(SystemCallError)
+}
+
+extension AttachmentError {
+  /// The process may not be looked into; finds out why.
+  static func noRights(pid: Int32) -> AttachmentError {
+    .noRights(pid: pid, RightsDefect(ofProcess: pid))
+  }
 }
 
 extension AttachmentError: CustomStringConvertible {
@@ -49,16 +61,18 @@ extension AttachmentError: CustomStringConvertible {
       """
     case .notHeld(let uuid):
       """
-      mdev:\(uuid): no process that you may look into uses the vGPU; start its guest, or run as \
-      root or the guest's user
+      mdev:\(uuid): no process that you may look into uses the vGPU; start its guest, or, if it \
+      runs, look at it as its user or as root
       """
     case .noSuchProcess(let pid):
       "pid:\(pid): no such process"
-    case .noRights(let pid):
+    case .heldUnseen(let uuid):
       """
-      pid:\(pid): you may not look into the process: attaching needs ptrace rights, so run as its \
-      user with /proc/sys/kernel/yama/ptrace_scope at 0, or as root (CAP_SYS_PTRACE)
+      mdev:\(uuid): the vGPU is in use by a process whose descriptors you may not see, another \
+      user's or in a container: run as its user or as root on the host
       """
+    case .noRights(let pid, let defect):
+      "pid:\(pid): you may not look into the process: \(defect)"
     case .noDevice(let pid):
       "pid:\(pid): the process holds no VFIO device; give its guest a vGPU (QEMU: -device vfio-pci)"
     case .noDisplay(let pid, let descriptors):
@@ -83,6 +97,8 @@ extension AttachmentError: CustomStringConvertible {
       \(name): a picture of \(width)x\(height) pixels, where this type of vGPU makes \(most) at \
       most; ask for less, or create a larger type
       """
+    case .libvirt(let error):
+      error.description
     case .vfio(let error):
       error.description
     case .host(let error):

@@ -23,15 +23,23 @@ extension HostDevices {
   func checkUnused(_ uuid: MdevUUID) throws(HostDevicesError) {
     let processes = users(of: uuid)
     if !processes.isEmpty { throw .inUse(uuid, processes: processes) }
-    // Two kinds of users are not found that way: processes of other pid namespaces (containers), and
-    // holders of a mere device descriptor (a viewer), whose link in /proc does not name the device.
-    // Both keep the group in use, and a group that is in use cannot be opened.
-    guard let node = device(uuid)?.groupNode else { return }
+    if isBusy(uuid) { throw .inUse(uuid, processes: []) }
+  }
+
+  /// Whether somebody has an mdev's group in use, seen by `users` or not. False where that cannot
+  /// be told: no group node, or no right to open it.
+  ///
+  /// Two kinds of users do not show in `/proc`: processes of other pid namespaces (containers), and
+  /// holders of a mere device descriptor (a viewer), whose link does not name the device. Both keep
+  /// the group in use, and a group that is in use cannot be opened. So it is opened for a moment.
+  public func isBusy(_ uuid: MdevUUID) -> Bool {
+    guard let node = device(uuid)?.groupNode else { return false }
     do {
       _ = try OwnedFileDescriptor.open(
         sysfs.location(node), flags: O_RDWR | O_NONBLOCK, kernel: sysfs.kernel)
+      return false
     } catch {
-      if error.errno == .resourceBusy { throw .inUse(uuid, processes: []) }
+      return error.errno == .resourceBusy
     }
   }
 }

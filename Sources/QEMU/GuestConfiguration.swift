@@ -12,8 +12,21 @@ public struct GuestConfiguration: Hashable, Sendable {
     case pc
   }
 
+  /// What runs before the guest.
+  public enum Firmware: Hashable, Sendable {
+    /// SeaBIOS, which comes with QEMU.
+    case bios
+    /// UEFI in flash memory: its code, which is only read, and the guest's own store of variables.
+    case uefi(code: DiskImage, variables: DiskImage)
+  }
+
   /// Its screen.
   public var vGPU: MdevDevice
+  /// What runs before it.
+  public var firmware = Firmware.bios
+  /// A screen for the firmware and the boot loader, beside the vGPU's own: QEMU's `ramfb`, whose
+  /// pictures QMP's `screendump` has by the device's id, `bootScreenID`.
+  public var hasBootScreen: Bool
   /// Disk images, in order.
   public var disks: [DiskImage] = []
   /// A CD image.
@@ -24,9 +37,14 @@ public struct GuestConfiguration: Hashable, Sendable {
   public var cpus = 2
   /// Which mainboard.
   public var machine = Machine.q35
-  /// The guest is Windows: SATA disks, which it has a driver for, Hyper-V's interfaces, a clock in
-  /// local time.
-  public var isWindows = false
+  /// The guest is Windows: Hyper-V's interfaces, a clock in local time.
+  public var isWindows: Bool
+  /// Virtio disks and network, the fastest; else SATA and an Intel network card, for which Windows
+  /// has drivers from the start.
+  public var hasVirtio: Bool
+  /// The guest is not told which hypervisor it runs on, as some graphics drivers refuse to work
+  /// where they find one.
+  public var hidesHypervisor = false
   /// KVM runs the guest; else it is emulated.
   public var hasKVM = true
   /// Where QMP is served.
@@ -34,6 +52,20 @@ public struct GuestConfiguration: Hashable, Sendable {
   /// Further arguments, as QEMU takes them.
   public var extra: [String] = []
 
-  /// A guest of 4 GiB and two processors with nothing but a screen.
-  public init(vGPU: MdevDevice) { self.vGPU = vGPU }
+  /// The boot screen's device id.
+  public static let bootScreenID = "ramfb0"
+
+  /// A guest of 4 GiB and two processors with nothing but a screen. Windows gets no virtio; a vGPU
+  /// of Intel's gets a boot screen, as it is no VGA card that a firmware could use.
+  public init(vGPU: MdevDevice, isWindows: Bool = false) {
+    self.vGPU = vGPU
+    self.isWindows = isWindows
+    hasVirtio = !isWindows
+    hasBootScreen = vGPU.isGVTg
+  }
+}
+
+extension MdevDevice {
+  /// A slice of an Intel GPU.
+  var isGVTg: Bool { type.hasPrefix("i915-GVTg") }
 }

@@ -2,7 +2,7 @@
 
 import CLinux
 import HostDevices
-import LinuxSystem
+public import LinuxSystem
 import SystemPackage
 
 /// Starts guests.
@@ -14,11 +14,16 @@ public struct GuestLauncher: Sendable {
   public init(program: QEMUProgram) { self.program = program }
 
   /// A guest that was started.
-  public struct Guest: Sendable {
+  public struct Guest: ~Copyable {
     /// Its QEMU.
     public let process: GuestProcess
     /// How that came by the vGPU.
     public let handover: DeviceHandover
+    /// The launcher's own duplicate of the device that QEMU was handed, to look at its display
+    /// with and no right more than the launcher has; `nil` where QEMU opened the group. QEMU binds
+    /// it as it starts, until when it can be asked nothing. Let go of it when QEMU ends: the kernel
+    /// keeps a device busy as long as anyone holds it.
+    public var device: OwnedFileDescriptor?
   }
 
   /// What QEMU is handed, by the numbers that it has there.
@@ -29,6 +34,14 @@ public struct GuestLauncher: Sendable {
     program.takesDescriptors && configuration.vGPU.deviceNode != nil
       && access("/dev/iommu", R_OK | W_OK) == 0
       ? Self.handedOver : .opensGroup
+  }
+
+  /// What QEMU is handed for a guest, by the descriptors' numbers; nothing where it opens the group.
+  public func nodes(for configuration: GuestConfiguration) -> [(number: Int32, path: String)] {
+    guard case .descriptors(let device, let iommufd) = handover(for: configuration),
+      let node = configuration.vGPU.deviceNode
+    else { return [] }
+    return [(device, node), (iommufd, "/dev/iommu")]
   }
 
   private static func open(_ node: String) throws(QEMUError) -> OwnedFileDescriptor {
@@ -53,13 +66,13 @@ public struct GuestLauncher: Sendable {
     guard handover == Self.handedOver, let node = configuration.vGPU.deviceNode else {
       return Guest(
         process: try GuestProcess(program.path, arguments, output: log, descriptors: []),
-        handover: handover)
+        handover: handover, device: nil)
     }
     // Not bound here: QEMU binds the device to the iommufd that it is handed.
     let device = try Self.open(node)
     let iommufd = try Self.open("/dev/iommu")
     let process = try GuestProcess(
       program.path, arguments, output: log, descriptors: [device.rawValue, iommufd.rawValue])
-    return Guest(process: process, handover: handover)
+    return Guest(process: process, handover: handover, device: device)
   }
 }

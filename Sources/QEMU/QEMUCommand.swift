@@ -18,52 +18,76 @@ extension GuestConfiguration {
     var arguments: [String] = []
     func add(_ words: String...) { arguments += words }
     add("-name", "vgpu-\(vGPU.uuid)")
-    add("-machine", machine.rawValue)
+    add("-machine", machineOption)
     add("-accel", hasKVM ? "kvm" : "tcg")
     add("-cpu", cpuModel)
     add("-smp", "\(cpus)", "-m", "\(memory)M")
     add("-nodefaults", "-vga", "none", "-display", "none")
-    if isWindows { add("-rtc", "base=localtime") }
+    // A vGPU does not come back from suspend to RAM.
+    add("-global", machine == .q35 ? "ICH9-LPC.disable_s3=1" : "PIIX4_PM.disable_s3=1")
+    if isWindows { add("-rtc", "base=localtime,driftfix=slew") }
+    if case .uefi(let code, let variables) = firmware {
+      add("-drive", "if=pflash,unit=0,readonly=on,\(Self.fileOption(code))")
+      add("-drive", "if=pflash,unit=1,\(Self.fileOption(variables))")
+    }
     if let qmpSocket { add("-qmp", "unix:\(Self.escaped(qmpSocket)),server=on,wait=off") }
-    // A tablet: the pointer is where the host's is, without grabbing it.
-    add("-device", "qemu-xhci", "-device", "usb-tablet", "-device", "usb-kbd")
+    // A tablet: the pointer is where the host's is, without grabbing it. The mainboard's own
+    // keyboard is there as always.
+    add("-device", "qemu-xhci", "-device", "usb-tablet")
     // Without a boot ROM, which comes in a package of its own: guests boot from their disks.
-    let network = isWindows ? "e1000e" : "virtio-net-pci"
+    let network = hasVirtio ? "virtio-net-pci" : "e1000e"
     add("-netdev", "user,id=net0", "-device", "\(network),netdev=net0,romfile=")
     add(contentsOf: storage)
     if case .descriptors(_, let iommufd) = handover {
       add("-object", "iommufd,id=iommufd0,fd=\(iommufd)")
     }
     add("-device", deviceOption(handover))
+    if hasBootScreen { add("-device", "ramfb,id=\(Self.bootScreenID)") }
     return arguments + extra
 
     func add(contentsOf words: [String]) { arguments += words }
   }
 
-  private var cpuModel: String {
-    let model = hasKVM ? "host" : "max"
-    guard isWindows else { return model }
-    return model
-      + ",hv-relaxed=on,hv-vapic=on,hv-spinlocks=0x1fff,hv-vpindex=on,hv-runtime=on,hv-time=on,hv-synic=on,hv-stimer=on"
+  private var machineOption: String {
+    // Windows takes its time from Hyper-V's interfaces, and would waste it reading the HPET.
+    machine.rawValue + (isWindows ? ",hpet=off" : "")
   }
+
+  private var cpuModel: String {
+    // Hyper-V's interfaces are KVM's: with emulation QEMU ignores them, or refuses to start.
+    guard hasKVM else { return hidesHypervisor ? "max,tcg-cpuid=off" : "max" }
+    var model = ["host"]
+    if hidesHypervisor { model.append("kvm=off") }
+    if isWindows {
+      model += Self.enlightenments
+      // Where KVM is hidden, the name that Hyper-V's interfaces give is what drivers look at.
+      if hidesHypervisor { model.append("hv-vendor-id=vgpuhost") }
+    }
+    return model.joined(separator: ",")
+  }
+
+  /// Hyper-V's interfaces that QEMU recommends for Windows, less those that ask for a special
+  /// processor (hv-evmcs, hv-avic) or are for debugging.
+  private static let enlightenments = [
+    "hv-relaxed=on", "hv-vapic=on", "hv-spinlocks=0x1fff", "hv-vpindex=on", "hv-runtime=on",
+    "hv-time=on", "hv-synic=on", "hv-stimer=on", "hv-stimer-direct=on", "hv-reset=on",
+    "hv-frequencies=on", "hv-reenlightenment=on", "hv-tlbflush=on", "hv-ipi=on",
+  ]
 
   private var storage: [String] {
     var arguments: [String] = []
-    // Windows has a driver for SATA; with the older mainboard that takes a controller.
-    let needsController = machine == .pc && (isWindows || cdrom != nil)
+    // With the older mainboard SATA takes a controller.
+    let needsController = machine == .pc && (!hasVirtio && !disks.isEmpty || cdrom != nil)
     if needsController { arguments += ["-device", "ahci,id=ahci"] }
     let bus = needsController ? "ahci" : "ide"
     var port = 0
     for (index, disk) in disks.enumerated() {
-      let file = Self.escaped(disk.path)
-      arguments += [
-        "-drive", "if=none,id=disk\(index),format=\(disk.format.rawValue),file=\(file)",
-      ]
-      if isWindows {
+      arguments += ["-drive", "if=none,id=disk\(index),\(Self.fileOption(disk))"]
+      if hasVirtio {
+        arguments += ["-device", "virtio-blk-pci,drive=disk\(index)"]
+      } else {
         arguments += ["-device", "ide-hd,drive=disk\(index),bus=\(bus).\(port)"]
         port += 1
-      } else {
-        arguments += ["-device", "virtio-blk-pci,drive=disk\(index)"]
       }
     }
     if let cdrom {
@@ -80,8 +104,12 @@ extension GuestConfiguration {
     var option = "vfio-pci,id=vgpu0,sysfsdev=/sys/bus/mdev/devices/\(vGPU.uuid),display=off"
     if case .descriptors(let device, _) = handover { option += ",iommufd=iommufd0,fd=\(device)" }
     // Intel's drivers look for the OpRegion, without which some show nothing.
-    if vGPU.type.hasPrefix("i915-GVTg") { option += ",x-igd-opregion=on" }
+    if vGPU.isGVTg { option += ",x-igd-opregion=on" }
     return option
+  }
+
+  private static func fileOption(_ image: DiskImage) -> String {
+    "format=\(image.format.rawValue),file=\(escaped(image.path))"
   }
 
   /// A comma ends an option's value in QEMU unless it is doubled.

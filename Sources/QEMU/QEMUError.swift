@@ -11,6 +11,8 @@ public enum QEMUError: Error, Hashable, Sendable {
   case lacks(String, feature: String)
   /// A file that the guest is to have is missing or not readable.
   case file(String, reason: String)
+  /// No installed firmware is an UEFI for this machine.
+  case noFirmware(machine: String, folders: [String])
   /// The kernel refused.
   case system(SystemCallError)
 }
@@ -25,6 +27,11 @@ extension QEMUError: CustomStringConvertible {
       "\(path): this QEMU was built without \(feature); install your distribution's full package"
     case .file(let path, let reason):
       "\(path): \(reason)"
+    case .noFirmware(let machine, let folders):
+      """
+      \(machine): no UEFI without Secure Boot is installed for this machine; install one (Debian: \
+      apt install ovmf), whose descriptor is looked for in \(folders.joined(separator: ", "))
+      """
     case .system(let error):
       error.description
     }

@@ -38,6 +38,18 @@ public struct QEMUProgram: Hashable, Sendable {
       takesDescriptors: takesDescriptors)
   }
 
+  /// The full name of a machine, such as `pc-q35-7.2` for `q35`: what `-machine help` calls it.
+  public func fullName(of machine: GuestConfiguration.Machine) throws(QEMUError) -> String {
+    for line in try Self.answer(path, ["-machine", "help"]).split(separator: "\n") {
+      let words = line.split(separator: " ")
+      guard words.first == machine.rawValue[...], let alias = words.firstIndex(of: "(alias"),
+        words.count > alias + 2, words[alias + 1] == "of"
+      else { continue }
+      return words[alias + 2].filter { $0 != ")" }
+    }
+    throw .lacks(path, feature: "the machine \(machine.rawValue)")
+  }
+
   private static func find(_ name: String) -> String? {
     if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
     let folders = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"

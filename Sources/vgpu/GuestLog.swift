@@ -6,13 +6,13 @@ import LinuxSystem
 import SystemPackage
 
 /// Where a guest's QEMU says what it has to say: a file that outlives the viewer, begun anew with
-/// each start, `$XDG_STATE_HOME/vgpu/UUID.log` (`~/.local/state` when unset).
+/// each start, `UUID.log` in the user's folder for state.
 struct GuestLog: ~Copyable {
   let path: String
   let descriptor: OwnedFileDescriptor
 
   init(_ uuid: MdevUUID) throws {
-    path = "\(Self.makeFolder())/\(uuid).log"
+    path = "\(UserFolder.state())/\(uuid).log"
     do {
       descriptor = OwnedFileDescriptor(
         owning: try FileDescriptor.open(
@@ -22,17 +22,6 @@ struct GuestLog: ~Copyable {
     } catch {
       throw Failure("\(path): cannot be written: \(error); set XDG_STATE_HOME to a folder of yours")
     }
-  }
-
-  /// Makes the folder; one that cannot be made shows when the file is opened.
-  private static func makeFolder() -> String {
-    let state = getenv("XDG_STATE_HOME").map { String(cString: $0) }
-    var folder = state ?? getenv("HOME").map { String(cString: $0) } ?? "/root"
-    for part in state == nil ? ["/.local", "/state", "/vgpu"] : ["", "/vgpu"] {
-      folder += part
-      _ = mkdir(folder, 0o700)
-    }
-    return folder
   }
 
   /// What was said last, a few lines at most.

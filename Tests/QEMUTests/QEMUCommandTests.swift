@@ -23,7 +23,7 @@ import Testing
   @Test func deviceIsNamedBesideItsDescriptor() throws {
     let arguments = try configuration().arguments(.descriptors(device: 22, iommufd: 23))
     #expect(option("-object", in: arguments) == ["iommufd,id=iommufd0,fd=23"])
-    let device = try #require(option("-device", in: arguments).last)
+    let device = option("-device", in: arguments).first { $0.hasPrefix("vfio-pci,") }
     #expect(
       device
         == "vfio-pci,id=vgpu0,sysfsdev=/sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001,"
@@ -39,20 +39,59 @@ import Testing
 
   @Test func onlyIntelsGuestsGetAnOpRegion() throws {
     let intel = try configuration("i915-GVTg_V5_4").arguments(.opensGroup)
-    #expect(option("-device", in: intel).last?.hasSuffix(",x-igd-opregion=on") == true)
+    #expect(
+      intel.contains { $0.hasPrefix("vfio-pci,") && $0.hasSuffix(",x-igd-opregion=on") })
     let other = try configuration().arguments(.opensGroup)
     #expect(!other.contains { $0.contains("opregion") })
   }
 
+  @Test func intelsGuestsGetABootScreen() throws {
+    let screen = "ramfb,id=\(GuestConfiguration.bootScreenID)"
+    var intel = try configuration("i915-GVTg_V5_4")
+    #expect(option("-device", in: intel.arguments(.opensGroup)).contains(screen))
+    intel.hasBootScreen = false
+    #expect(!option("-device", in: intel.arguments(.opensGroup)).contains(screen))
+    var other = try configuration()
+    #expect(!option("-device", in: other.arguments(.opensGroup)).contains(screen))
+    other.hasBootScreen = true
+    #expect(option("-device", in: other.arguments(.opensGroup)).contains(screen))
+  }
+
   @Test func accelerationAndProcessor() throws {
     var configuration = try configuration()
-    #expect(option("-cpu", in: configuration.arguments(.opensGroup)) == ["host"])
-    configuration.hasKVM = false
+    func model() -> String {
+      option("-cpu", in: configuration.arguments(.opensGroup)).joined(separator: " ")
+    }
+    #expect(model() == "host")
+    configuration.hidesHypervisor = true
+    #expect(model() == "host,kvm=off")
     configuration.isWindows = true
+    #expect(model().hasPrefix("host,kvm=off,hv-relaxed=on,"))
+    #expect(model().contains(",hv-vendor-id="))
+    configuration.hidesHypervisor = false
+    #expect(model().hasPrefix("host,hv-relaxed=on,"))
+    #expect(!model().contains("hv-vendor-id"))
+    // Hyper-V's interfaces are KVM's.
+    configuration.hasKVM = false
     let arguments = configuration.arguments(.opensGroup)
     #expect(option("-accel", in: arguments) == ["tcg"])
-    #expect(option("-cpu", in: arguments).first?.hasPrefix("max,hv-relaxed=on,") == true)
-    #expect(option("-rtc", in: arguments) == ["base=localtime"])
+    #expect(model() == "max")
+    #expect(option("-rtc", in: arguments) == ["base=localtime,driftfix=slew"])
+    configuration.hidesHypervisor = true
+    #expect(model() == "max,tcg-cpuid=off")
+  }
+
+  @Test func firmwareIsFlash() throws {
+    var configuration = try configuration()
+    #expect(!configuration.arguments(.opensGroup).contains { $0.contains("pflash") })
+    configuration.firmware = .uefi(
+      code: DiskImage(path: "/c,ode", format: .raw),
+      variables: DiskImage(path: "/vars", format: .qcow2))
+    #expect(
+      option("-drive", in: configuration.arguments(.opensGroup)) == [
+        "if=pflash,unit=0,readonly=on,format=raw,file=/c,,ode",
+        "if=pflash,unit=1,format=qcow2,file=/vars",
+      ])
   }
 
   @Test func commasInFileNamesEndNothing() throws {
@@ -71,17 +110,28 @@ import Testing
   }
 
   @Test(arguments: GuestConfiguration.Machine.allCases)
-  func windowsDisksAreSATA(machine: GuestConfiguration.Machine) throws {
+  func withoutVirtioDisksAreSATA(machine: GuestConfiguration.Machine) throws {
     var configuration = try configuration()
     configuration.machine = machine
-    configuration.isWindows = true
     configuration.disks = [DiskImage(path: "w.img", format: .raw)]
     configuration.cdrom = "w.iso"
-    let devices = option("-device", in: configuration.arguments(.opensGroup))
     let bus = machine == .pc ? "ahci" : "ide"
+    let virtio = option("-device", in: configuration.arguments(.opensGroup))
+    #expect(virtio.contains("virtio-blk-pci,drive=disk0"))
+    #expect(virtio.contains("virtio-net-pci,netdev=net0,romfile="))
+    #expect(virtio.contains("ide-cd,drive=cd0,bus=\(bus).0"))
+    configuration.hasVirtio = false
+    let devices = option("-device", in: configuration.arguments(.opensGroup))
     #expect(devices.contains("ide-hd,drive=disk0,bus=\(bus).0"))
     #expect(devices.contains("ide-cd,drive=cd0,bus=\(bus).1"))
+    #expect(devices.contains("e1000e,netdev=net0,romfile="))
     #expect(devices.contains("ahci,id=ahci") == (machine == .pc))
+  }
+
+  @Test func windowsHasNoVirtioByItself() throws {
+    let vGPU = try configuration().vGPU
+    #expect(GuestConfiguration(vGPU: vGPU).hasVirtio)
+    #expect(!GuestConfiguration(vGPU: vGPU, isWindows: true).hasVirtio)
   }
 
   @Test func formatsAreReadOffTheFile() throws {

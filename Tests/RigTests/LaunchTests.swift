@@ -10,21 +10,38 @@ import VGPUDisplay
 extension RigTests {
   /// `vgpu run`, through both VFIO interfaces.
   @Suite struct LaunchTests {
-    /// Debian 12's QEMU, and one that can be handed an open device.
-    private static let programs: [(String, String)] = {
-      let newer = try? Child("\(QEMUTests.rig)/prepare", ["--path", "qemu"]).end()
-      let folder = newer.map {
-        String(decoding: $0.output, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-      }
-      return [("qemu-system-x86_64", "group")]
-        + (folder.map { [("\($0)/usr/bin/qemu-system-x86_64", "descriptors")] } ?? [])
-    }()
-
-    private static func guestArguments(_ options: String) throws -> [String] {
-      let folder = String(
-        decoding: try Child("\(QEMUTests.rig)/prepare", ["--path", "guests"]).end().output,
+    private static func part(_ name: String) throws -> String {
+      String(
+        decoding: try Child("\(QEMUTests.rig)/prepare", ["--path", name]).end().output,
         as: UTF8.self
       ).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Debian 12's QEMU, and one that can be handed an open device.
+    static let programs: [(String, String)] = {
+      let newer = try? "\(part("qemu"))/usr/bin/qemu-system-x86_64"
+      return [("qemu-system-x86_64", "group")] + (newer.map { [($0, "descriptors")] } ?? [])
+    }()
+
+    /// The boot guest and a QEMU, copied to where every user may read them.
+    static func copies(of program: String, in folder: String) throws -> (
+      qemu: String, guest: String
+    ) {
+      let files = FileManager.default
+      try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try files.copyItem(atPath: "\(part("guests"))/bootguest.elf", toPath: "\(folder)/guest")
+      guard program.hasPrefix("/") else { return (program, "\(folder)/guest") }
+      try files.copyItem(atPath: "\(part("qemu"))/usr", toPath: "\(folder)/usr")
+      return ("\(folder)/usr/bin/qemu-system-x86_64", "\(folder)/guest")
+    }
+
+    static func waitUntilUnused(_ uuid: MdevUUID) {
+      let deadline = Date(timeIntervalSinceNow: 5)
+      while !HostDevices().users(of: uuid).isEmpty, Date() < deadline { usleep(50_000) }
+    }
+
+    private static func guestArguments(_ options: String) throws -> [String] {
+      let folder = try part("guests")
       return ["--", "-kernel", "\(folder)/bootguest.elf", "-append", options]
     }
 
@@ -55,8 +72,7 @@ extension RigTests {
         })
       ScreenshotTests.expect(picture, shows: 29, of: pattern)
       kill(pid, SIGKILL)
-      let deadline = Date(timeIntervalSinceNow: 5)
-      while !host.users(of: device.uuid).isEmpty, Date() < deadline { usleep(50_000) }
+      Self.waitUntilUnused(device.uuid)
       try host.remove(device.uuid)
     }
 
@@ -84,8 +100,168 @@ extension RigTests {
         let picture = try QEMUTests.screenshot("\(vGPU.uuid)") { $0.width == 640 }
         #expect(picture != nil)
         kill(pid, SIGKILL)
-        let end = Date(timeIntervalSinceNow: 5)
-        while !HostDevices().users(of: vGPU.uuid).isEmpty, Date() < end { usleep(50_000) }
+        Self.waitUntilUnused(vGPU.uuid)
+      }
+    }
+
+    /// Starts a viewer on a guest whose vGPU is made for it, and waits until its picture is there.
+    private func withShownGuest(
+      _ program: String, _ body: (_ viewer: Child, _ pid: Int32, _ uuid: MdevUUID) throws -> Void
+    ) throws {
+      let compositor = try Compositor(width: 720, height: 600)
+      let viewer = try Child(
+        "vgpu",
+        [
+          "run", "--vgpu", "mbochs-small", "--qemu", program, "--memory", "64M", "--cpus", "1",
+          "--machine", "pc",
+        ] + Self.guestArguments("mode=640x480 fps=60 frames=30"),
+        environment: compositor.environment)
+      defer { viewer.kill() }
+      let pattern = TestPattern(width: 640, height: 480)
+      let deadline = Date(timeIntervalSinceNow: 30)
+      var isShown = false
+      while !isShown, viewer.isRunning, Date() < deadline {
+        usleep(300_000)
+        isShown = try compositor.picture().find(pattern)?.wrong == 0
+      }
+      try #require(isShown, "\(viewer.isRunning ? "" : viewer.end().errors)")
+      let uuid = try #require(try HostDevices().devices().first).uuid
+      let pid = try #require(HostDevices().users(of: uuid).first { $0 != viewer.pid })
+      try body(viewer, pid, uuid)
+    }
+
+    /// Sends QMP commands one after the other, each after the answer before.
+    private func qmp(_ uuid: MdevUUID, _ commands: String...) throws -> String {
+      let runtime = try #require(ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"])
+      let script = """
+        import json, socket, sys
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(sys.argv[1])
+        f = s.makefile("rw")
+        f.readline()
+        for name in ["qmp_capabilities"] + sys.argv[2:]:
+            f.write(json.dumps({"execute": name}))
+            f.flush()
+            line = f.readline()
+            while "return" not in line and "error" not in line: line = f.readline()
+            print(line)
+        """
+      let answer = try Child(
+        "/usr/bin/python3", ["-c", script, "\(runtime)/vgpu/\(uuid).qmp"] + commands
+      ).end()
+      #expect(answer.code == 0, "\(answer.errors)")
+      return String(decoding: answer.output, as: UTF8.self)
+    }
+
+    @Test(arguments: programs)
+    func guestThatPowersOffTakesItsVGPUAlong(program: String, handover: String) throws {
+      try withShownGuest(program) { viewer, pid, uuid in
+        let links = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(viewer.pid)/fd")
+          .compactMap {
+            try? FileManager.default.destinationOfSymbolicLink(
+              atPath: "/proc/\(viewer.pid)/fd/\($0)")
+          }
+        // Its own duplicate of what it has handed over, or one out of its child.
+        #expect(links.contains { $0.hasPrefix("/dev/vfio/devices/") } == (handover != "group"))
+        #expect(links.contains("anon_inode:[vfio-device]") == (handover == "group"))
+        #expect(!links.contains("/dev/iommu"))
+        #expect(try qmp(uuid, "query-status", "quit").contains("\"running\": true"))
+        kill(viewer.pid, SIGTERM)
+        let end = viewer.end()
+        #expect(end.code == 0, "\(end.errors)")
+        #expect(kill(pid, 0) != 0, "it is reaped")
+        #expect(try HostDevices().devices().isEmpty)
+      }
+    }
+
+    @Test func guestThatIsKilledIsAFailure() throws {
+      try withShownGuest("qemu-system-x86_64") { viewer, pid, uuid in
+        kill(pid, SIGKILL)
+        // The viewer lets go of the device, and looks for its next holder.
+        Self.waitUntilUnused(uuid)
+        kill(viewer.pid, SIGTERM)
+        let end = viewer.end()
+        #expect(end.code == 1)
+        #expect(end.errors.contains("QEMU was ended by signal 9"), "\(end.errors)")
+        let left = try HostDevices().devices()
+        #expect(left.isEmpty)
+      }
+    }
+
+    @Test func guestThatRunsOnKeepsItsVGPU() throws {
+      try withShownGuest("qemu-system-x86_64") { viewer, pid, uuid in
+        kill(viewer.pid, SIGTERM)
+        let end = viewer.end()
+        #expect(end.code == 0, "\(end.errors)")
+        #expect(end.errors.contains("vgpu remove \(uuid)"), "\(end.errors)")
+        kill(pid, SIGKILL)
+        Self.waitUntilUnused(uuid)
+        try HostDevices().remove(uuid)
+      }
+    }
+
+    @Test func socketOfAnEndedGuestIsReplacedAndALivingOnesNot() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let arguments =
+          ["run", "--vgpu", "\(vGPU.uuid)", "--memory", "64M", "--machine", "pc", "--no-view"]
+          + (try Self.guestArguments("mode=640x480"))
+        func start() throws -> Int32 {
+          let launch = try run("vgpu", arguments)
+          #expect(launch.code == 0, "\(launch.errors)")
+          let text = String(decoding: launch.output, as: UTF8.self)
+          return try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+        }
+        let runtime = try #require(ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"])
+        let socket = "\(runtime)/vgpu/\(vGPU.uuid).qmp"
+        let first = try start()
+        kill(first, SIGKILL)
+        Self.waitUntilUnused(vGPU.uuid)
+        #expect(FileManager.default.fileExists(atPath: socket), "it was killed")
+        let second = try start()
+        #expect(try qmp(vGPU.uuid, "quit").contains("return"))
+        Self.waitUntilUnused(vGPU.uuid)
+        #expect(second != first)
+        // Somebody who listens there and is no guest on this vGPU.
+        let other = try Child(
+          "/usr/bin/qemu-system-x86_64",
+          ["-M", "none", "-display", "none", "-qmp", "unix:\(socket),server=on,wait=off"])
+        defer { other.kill() }
+        let deadline = Date(timeIntervalSinceNow: 10)
+        while !FileManager.default.fileExists(atPath: socket), Date() < deadline { usleep(50_000) }
+        let refused = try run("vgpu", arguments)
+        #expect(refused.code == 1)
+        #expect(refused.errors.contains("another guest answers there"), "\(refused.errors)")
+      }
+    }
+
+    @Test(arguments: programs)
+    func printedCommandStarts(program: String, handover: String) throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let state = "/dev/shm/\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: state) }
+        let print = try Child(
+          "vgpu",
+          [
+            "run", "--vgpu", "\(vGPU.uuid)", "--qemu", program, "--memory", "128M", "--print",
+            "--boot-screen", "--firmware", "uefi", "--", "-S",
+          ], environment: ["XDG_STATE_HOME": state]
+        ).end()
+        #expect(print.code == 0, "\(print.errors)")
+        let command = String(decoding: print.output, as: UTF8.self)
+        #expect(command.contains("4<>/dev/iommu") == (handover == "descriptors"), "\(command)")
+        #expect(command.contains("\(state)/vgpu/\(vGPU.uuid)-"), "the store of variables")
+        #expect(HostDevices().users(of: vGPU.uuid).isEmpty)
+        let guest = try Child("/bin/sh", ["-c", "exec \(command)"])
+        defer { guest.kill() }
+        let runtime = try #require(ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"])
+        let socket = "\(runtime)/vgpu/\(vGPU.uuid).qmp"
+        let deadline = Date(timeIntervalSinceNow: 20)
+        while !FileManager.default.fileExists(atPath: socket), guest.isRunning, Date() < deadline {
+          usleep(50_000)
+        }
+        try #require(guest.isRunning, "\(guest.isRunning ? "" : guest.end().errors)")
+        #expect(try qmp(vGPU.uuid, "query-status", "quit").contains("prelaunch"))
+        Self.waitUntilUnused(vGPU.uuid)
       }
     }
 

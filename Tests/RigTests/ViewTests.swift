@@ -15,12 +15,20 @@ struct Compositor {
 
   /// Starts one; it says where as `export WAYLAND_DISPLAY=NAME`.
   init(width: Int, height: Int) throws {
-    let start = try Child("\(Self.helpers)/weston-start", ["\(width)x\(height)"]).end()
+    try self.init(Child("\(Self.helpers)/weston-start", ["\(width)x\(height)"]).end())
+  }
+
+  /// Takes over one that was started, in this environment.
+  init(
+    _ start: (code: Int32, output: Data, errors: String), environment: [String: String] = [:]
+  ) throws {
     let text = String(decoding: start.output, as: UTF8.self)
     let name = try #require(
       text.split(separator: "=").last.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) },
       "\(start.errors)")
-    environment = ["WAYLAND_DISPLAY": name, "GDK_BACKEND": "wayland"]
+    self.environment = environment.merging(
+      ["WAYLAND_DISPLAY": name, "GDK_BACKEND": "wayland"]
+    ) { $1 }
   }
 
   /// What the output shows.

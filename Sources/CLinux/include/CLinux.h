@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <linux/dma-buf.h>
 #include <linux/memfd.h>
@@ -17,6 +18,7 @@
 #include <linux/udmabuf.h>
 #include <linux/vfio.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import HostDevices
+import LinuxSystem
+import SystemPackage
+
+/// Why a vGPU seems to be held by nobody, where its holder may not be looked into.
+enum HiddenHolder {
+  /// The process whose descriptors may not be seen and whose command names the vGPU as QEMU's does;
+  /// a hint for a message, as anybody can give himself such a command.
+  static func process(of uuid: MdevUUID, proc: String = "/proc") -> Int32? {
+    let numbers = ((try? FileTree.names(in: proc)) ?? []).compactMap { Int32($0) }.sorted()
+    return numbers.first { pid in
+      // It is to be refused, not ended.
+      guard let command = ProcessStatus.text("\(proc)/\(pid)/cmdline"),
+        command.contains("/sys/bus/mdev/devices/\(uuid)")
+      else { return false }
+      do throws(SystemCallError) {
+        _ = try FileTree.names(in: "\(proc)/\(pid)/fd")
+        return false
+      } catch {
+        return error.errno == .permissionDenied
+      }
+    }
+  }
+
+  /// A better error than "nobody holds it", where there is one.
+  ///
+  /// Opens the vGPU's group for a moment, so it is asked once and not again and again: a guest that
+  /// starts at that very moment would find it busy.
+  static func explain(_ error: AttachmentError, host: HostDevices) -> AttachmentError {
+    guard case .notHeld(let uuid) = error else { return error }
+    if let pid = process(of: uuid) { return .noRights(pid: pid) }
+    return host.isBusy(uuid) ? .heldUnseen(uuid) : error
+  }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ArgumentParser
+import HostDevices
+import LinuxSystem
+public import QEMU
+
+/// What a user can say of the guest that is to be started.
+struct GuestOptions: ParsableArguments {
+  enum Firmware: String, CaseIterable, ExpressibleByArgument {
+    case bios, uefi
+  }
+
+  @Option(help: ArgumentHelp("A disk image, qcow2 or raw; several in turn.", valueName: "file"))
+  var disk: [String] = []
+
+  @Option(help: ArgumentHelp("A CD image, such as an installer's.", valueName: "file"))
+  var cdrom: String?
+
+  @Option(help: ArgumentHelp("Memory, such as 8G or 512M.", valueName: "size"))
+  var memory = MemorySize(mebibytes: 4096)
+
+  @Option(help: ArgumentHelp("Virtual processors.", valueName: "n"))
+  var cpus = 2
+
+  @Option(
+    help: ArgumentHelp(
+      "What starts the guest's system. UEFI keeps its variables in a file beside the guest's log.",
+      valueName: "firmware"))
+  var firmware = Firmware.bios
+
+  @Option(help: ArgumentHelp("Which mainboard.", valueName: "machine"))
+  var machine = GuestConfiguration.Machine.q35
+
+  @Flag(
+    help: """
+      The guest is Windows: no virtio, Hyper-V's interfaces, a clock in local time.
+      """)
+  var windows = false
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: """
+      Virtio disks and network, the fastest; else SATA and an Intel card. (default: virtio, but not \
+      for Windows, where its drivers have to be installed first)
+      """)
+  var virtio: Bool?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: """
+      A simple screen for firmware and boot loader, until the guest's driver starts the vGPU's. \
+      (default: with Intel's vGPUs, which have no VGA)
+      """)
+  var bootScreen: Bool?
+
+  @Flag(help: "Do not tell the guest its hypervisor: some graphics drivers refuse to work in one.")
+  var hideHypervisor = false
+
+  func validate() throws {
+    guard (1...512).contains(cpus) else { throw ValidationError("--cpus \(cpus): 1 to 512") }
+    let hasVirtio = virtio ?? !windows
+    if !hasVirtio, disk.count + (cdrom == nil ? 0 : 1) > 6 {
+      throw ValidationError("--disk: SATA takes 6 disks, the CD among them; use --virtio")
+    }
+  }
+
+  /// What of the host's files the guest is made of, read before anything is made for it.
+  struct Files {
+    let disks: [DiskImage]
+    let uefi: UEFIImages?
+  }
+
+  func files(for program: QEMUProgram) throws -> Files {
+    if let cdrom { _ = try DiskImage(reading: cdrom) }
+    return Files(
+      disks: try disk.map { try DiskImage(reading: $0) },
+      uefi: firmware == .bios
+        ? nil : try UEFIImages.find(machine: try program.fullName(of: machine)))
+  }
+
+  func configuration(_ vGPU: MdevDevice, _ files: Files) throws -> GuestConfiguration {
+    var configuration = GuestConfiguration(vGPU: vGPU, isWindows: windows)
+    configuration.disks = files.disks
+    configuration.cdrom = cdrom
+    configuration.memory = memory.mebibytes
+    configuration.cpus = cpus
+    configuration.machine = machine
+    configuration.hidesHypervisor = hideHypervisor
+    if let virtio { configuration.hasVirtio = virtio }
+    if let bootScreen { configuration.hasBootScreen = bootScreen }
+    if let uefi = files.uefi {
+      let guest = disk.first.map { FileTree.realPath(of: $0) ?? $0 } ?? "\(vGPU.uuid)"
+      configuration.firmware = .uefi(
+        code: uefi.code,
+        variables: try VariableStore.make(
+          of: guest, in: UserFolder.state(), from: uefi.variables))
+    }
+    return configuration
+  }
+}
+
+extension GuestConfiguration.Machine: ExpressibleByArgument {}

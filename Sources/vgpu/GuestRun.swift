@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Attachment
+import Glibc
+import HostDevices
+import LinuxSystem
+import QEMU
+import VFIO
+
+/// A guest that this command has started, from its start to its end, or to the end of the watching.
+@MainActor
+final class GuestRun {
+  let process: GuestProcess
+  let vGPU: GuestVGPU
+  /// Where its QEMU serves QMP.
+  let socket: QMPSocket
+  private let log: GuestLog
+  /// The device as it was handed to QEMU; `nil` where QEMU opened it, and once the source has it.
+  private var device: OwnedFileDescriptor?
+  /// How it ended, which the kernel tells once.
+  private var end: GuestProcess.End?
+  private var isKilled = false
+
+  /// Starts the guest, and waits until QEMU has the vGPU.
+  ///
+  /// - Throws: why the guest does not run.
+  init(
+    _ configuration: GuestConfiguration, by launcher: GuestLauncher, on vGPU: GuestVGPU,
+    socket: QMPSocket
+  ) throws {
+    try socket.prepare()
+    log = try GuestLog(vGPU.device.uuid)
+    var guest = try launcher.start(configuration, log: log.descriptor.rawValue)
+    process = guest.process
+    device = guest.device.take()
+    self.vGPU = vGPU
+    self.socket = socket
+    try waitForDevice()
+    Self.say(
+      "the guest runs as pid:\(process.pid) on vGPU \(vGPU.device.uuid); log: \(log.path)")
+  }
+
+  /// The guest's frames: by the launcher's own duplicate where there is one.
+  func source(controlsMonitor: Bool = false) throws -> AttachedSource {
+    guard let device = device.take() else {
+      return try AttachedSource(
+        .mdev(vGPU.device.uuid), waiting: true, controlsMonitor: controlsMonitor)
+    }
+    return try AttachedSource(
+      keeping: device, of: vGPU.device, process: process.pid, controlsMonitor: controlsMonitor)
+  }
+
+  /// Whether the guest has ended.
+  var hasEnded: Bool {
+    if end == nil { end = process.end() }
+    return end != nil
+  }
+
+  /// Ends the guest at once.
+  func kill() {
+    isKilled = true
+    Glibc.kill(process.pid, SIGKILL)
+    end = process.waitForEnd()
+  }
+
+  /// What is left to do when nobody watches any more: a guest that runs goes on, after one that
+  /// has ended is tidied up.
+  ///
+  /// - Throws: `Failure` when it did not end by itself.
+  func finish() throws {
+    let uuid = vGPU.device.uuid
+    guard hasEnded, let end else {
+      Self.say("the guest runs on; `vgpu view \(uuid)` shows it again")
+      if vGPU.isMade { Self.say("when it has ended, `vgpu remove \(uuid)` removes its vGPU") }
+      return
+    }
+    socket.remove()
+    try vGPU.remove()
+    if !isKilled, let failure = failure(end) { throw failure }
+  }
+
+  private func failure(_ end: GuestProcess.End) -> Failure? {
+    switch end {
+    case .exited(0): nil
+    case .exited(let code): Failure("QEMU ended with code \(code): \(log.tail)")
+    case .killed(let signal): Failure("QEMU was ended by signal \(signal); log: \(log.path)")
+    }
+  }
+
+  /// Until QEMU has the device, or has said why not and ended.
+  private func waitForDevice() throws {
+    for _ in 0..<300 {
+      if hasEnded, let end {
+        socket.remove()
+        throw failure(end) ?? Failure("QEMU ended at once: \(log.tail)")
+      }
+      if hasDevice { return }
+      pause(seconds: 0.1)
+    }
+    throw Failure(
+      "pid:\(process.pid): QEMU runs, but has not opened the vGPU in 30 s; log: \(log.path)")
+  }
+
+  private var hasDevice: Bool {
+    do {
+      guard let duplicate = try device?.duplicate(of: "vGPU") else {
+        return HostDevices().users(of: vGPU.device.uuid).contains(process.pid)
+      }
+      // It says nothing of itself until QEMU has bound it.
+      _ = try Device(owning: duplicate, name: "vGPU")
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  nonisolated static func say(_ text: String) {
+    StandardError.write("vgpu: \(text)\n")
+  }
+}

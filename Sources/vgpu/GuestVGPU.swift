@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Attachment
+import HostDevices
+
+/// The vGPU of a guest that is started: one that there is already, or one that is made for it and
+/// goes with it.
+struct GuestVGPU {
+  let device: MdevDevice
+  let isMade: Bool
+
+  /// - Parameters:
+  ///   - text: a UUID, or a type of which one is made.
+  ///   - starting: false where nothing is made, nor is the vGPU needed yet.
+  init(_ text: String, starting: Bool) throws {
+    let host = HostDevices()
+    guard let uuid = MdevUUID(text) else {
+      guard starting else {
+        throw Failure("--print needs a vGPU that exists: make one with `vgpu create \(text)`")
+      }
+      device = try host.create(type: text)
+      isMade = true
+      return
+    }
+    guard let device = host.device(uuid) else {
+      throw AttachmentError.noSuchVGPU(uuid, existing: try host.devices().map(\.uuid))
+    }
+    if starting, let user = host.users(of: uuid).first {
+      throw Failure("\(uuid): process \(user) uses the vGPU; look at it with `vgpu view \(uuid)`")
+    }
+    self.device = device
+    isMade = false
+  }
+
+  /// Removes it if it was made for the guest, which has ended or never ran. Other viewers take a
+  /// moment to let go of it.
+  func remove() throws {
+    guard isMade else { return }
+    for _ in 0..<20 {
+      if (try? HostDevices().remove(device.uuid)) != nil { return }
+      pause(seconds: 0.1)
+    }
+    try HostDevices().remove(device.uuid)
+  }
+}

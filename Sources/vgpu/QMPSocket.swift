@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import HostDevices
+import LinuxSystem
+import SystemPackage
+
+/// Where a guest's QEMU serves QMP for the viewer: `UUID.qmp` in the user's folder for sockets.
+struct QMPSocket {
+  let path: String
+
+  /// Finds the place and leaves it alone.
+  ///
+  /// - Throws: `Failure` where an address cannot hold the path.
+  init(_ uuid: MdevUUID) throws {
+    path = "\(UserFolder.runtime())/\(uuid).qmp"
+    // sockaddr_un has 108 bytes, one of them for the end.
+    guard path.utf8.count <= 107 else {
+      throw Failure("\(path): too long for a socket; set XDG_RUNTIME_DIR to a shorter path")
+    }
+  }
+
+  /// Clears the place of what an ended guest has left.
+  ///
+  /// - Throws: `Failure` where a guest answers there, or where the folder is not this user's alone:
+  ///   whoever can connect rules the guest.
+  func prepare() throws {
+    let folder = path.split(separator: "/").dropLast().map { "/\($0)" }.joined()
+    guard UserFolder.isOwn(folder) else {
+      throw Failure(
+        "\(folder): not a folder that you alone may enter; set XDG_RUNTIME_DIR to one that is")
+    }
+    let socket = OwnedFileDescriptor(
+      owning: Int32(try SystemCall.make("socket", on: path) { vgpu_unix_socket() }))
+    let answer = SystemCall.uninterrupted { vgpu_unix_connect(socket.rawValue, path) }
+    if answer >= 0 || SystemCall.errno(answer) == .resourceTemporarilyUnavailable {
+      throw Failure("\(path): another guest answers there; end it first")
+    }
+    remove()
+  }
+
+  /// Takes the socket's file away; QEMU does so itself unless it was killed.
+  func remove() { unlink(path) }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import QEMU
+import Testing
+
+/// Descriptors as packages install them, and a guest's own store of variables.
+@Suite final class FirmwareTests {
+  private let folder = FileManager.default.temporaryDirectory
+    .appendingPathComponent(UUID().uuidString)
+
+  init() throws {
+    for name in ["package", "own"] {
+      try FileManager.default.createDirectory(
+        at: folder.appendingPathComponent(name), withIntermediateDirectories: true)
+    }
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  private var folders: [String] { ["package", "own", "none"].map { folder.path + "/" + $0 } }
+
+  private func write(_ name: String, _ bytes: Data) throws -> String {
+    let file = folder.appendingPathComponent(name)
+    try bytes.write(to: file)
+    return file.path
+  }
+
+  /// Writes a descriptor and its two images.
+  ///
+  /// - Returns: what it describes.
+  @discardableResult
+  private func install(
+    _ name: String, code: String = "code", format: String = "raw", machines: String = "pc-q35-*",
+    features: String = "acpi-s3", interface: String = "uefi", mapping: String = "",
+    architecture: String = "x86_64"
+  ) throws -> String {
+    let code = try write(code, Data([1]))
+    let variables = try write("variables", Data(count: 4096))
+    let json = """
+      {"description": "d", "interface-types": ["\(interface)"],
+       "mapping": {\(mapping) "device": "flash",
+         "executable": {"filename": "\(code)", "format": "\(format)"},
+         "nvram-template": {"filename": "\(variables)", "format": "raw"}},
+       "targets": [{"architecture": "\(architecture)", "machines": ["\(machines)"]}],
+       "features": ["\(features)"], "tags": []}
+      """
+    _ = try write(name, Data(json.utf8))
+    return code
+  }
+
+  private func found(machine: String = "pc-q35-7.2") throws -> String {
+    try UEFIImages.find(machine: machine, folders: folders).code.path
+  }
+
+  @Test func firstByNameThatSuits() throws {
+    try install("package/20-keys.json", features: "enrolled-keys")
+    try install("package/21-secure.json", features: "secure-boot")
+    try install("package/22-smm.json", features: "requires-smm")
+    try install("package/23-other.json", machines: "pc-i440fx-*")
+    try install("package/24-bios.json", interface: "bios")
+    try install("package/25-arm.json", architecture: "aarch64")
+    try install("package/26-stateless.json", mapping: "\"mode\": \"stateless\",")
+    try install("package/27-gone.json", code: "gone")
+    try FileManager.default.removeItem(at: folder.appendingPathComponent("gone"))
+    try install("package/28-format.json", format: "vmdk")
+    _ = try write("package/29-broken.json", Data("{\"interface-types\": 3".utf8))
+    _ = try write("package/30-notes.txt", Data())
+    let error = #expect(throws: QEMUError.self) { try self.found() }
+    #expect(error?.description.contains("apt install ovmf") == true)
+    let later = try install("package/60-plain.json", code: "later")
+    #expect(try found() == later)
+    let first = try install("own/50-mine.json", code: "first", mapping: "\"mode\": \"split\",")
+    #expect(try found() == first)
+    #expect(try found(machine: "pc-i440fx-7.2") == folder.path + "/code")
+  }
+
+  @Test func laterFoldersTakeTheEarliersPlace() throws {
+    try install("package/60-plain.json", code: "packages")
+    let own = try install("own/60-plain.json", code: "own.fd")
+    #expect(try found() == own)
+    // An empty file takes a firmware away.
+    _ = try write("own/60-plain.json", Data())
+    #expect(throws: QEMUError.self) { try self.found() }
+  }
+
+  @Test func storesAreMadeOnceAndKept() throws {
+    let template = DiskImage(
+      path: try write("empty", Data(repeating: 0xFF, count: 4096)), format: .raw)
+    let store = try VariableStore.make(of: "/disks/a b.img", in: folder.path, from: template)
+    #expect(store.format == .raw)
+    #expect(store.path.hasPrefix(folder.path + "/a_b.img-"))
+    #expect(try Data(contentsOf: URL(fileURLWithPath: store.path)).allSatisfy { $0 == 0xFF })
+    // What the guest has written is there the next time.
+    try Data(repeating: 7, count: 4096).write(to: URL(fileURLWithPath: store.path))
+    #expect(try VariableStore.make(of: "/disks/a b.img", in: folder.path, from: template) == store)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: store.path)).first == 7)
+    let other = try VariableStore.make(of: "/other/a b.img", in: folder.path, from: template)
+    #expect(other.path != store.path)
+    #expect(
+      Set(try FileManager.default.contentsOfDirectory(atPath: folder.path)).count == 5,
+      "nothing but the template, the stores and the two folders")
+  }
+
+  @Test func storesOfAnotherFirmwareAreNotUsed() throws {
+    let small = DiskImage(path: try write("small", Data(count: 4096)), format: .raw)
+    let large = DiskImage(path: try write("large", Data(count: 8192)), format: .raw)
+    let qcow2 = DiskImage(
+      path: try write("q", Data([0x51, 0x46, 0x49, 0xFB])), format: .qcow2)
+    _ = try VariableStore.make(of: "guest", in: folder.path, from: small)
+    for template in [large, qcow2] {
+      let error = #expect(throws: QEMUError.self) {
+        try VariableStore.make(of: "guest", in: self.folder.path, from: template)
+      }
+      #expect(error?.description.contains("another firmware") == true)
+    }
+    _ = try VariableStore.make(of: "guest2", in: folder.path, from: qcow2)
+    #expect(try VariableStore.make(of: "guest2", in: folder.path, from: qcow2).format == .qcow2)
+  }
+
+  @Test func storesThatCannotBeMadeSaySo() throws {
+    let template = DiskImage(path: try write("empty", Data(count: 4096)), format: .raw)
+    let error = #expect(throws: QEMUError.self) {
+      try VariableStore.make(of: "guest", in: "/no/such", from: template)
+    }
+    #expect(error?.description.contains("No such file") == true)
+    let lost = DiskImage(path: "/no/template", format: .raw)
+    #expect(throws: QEMUError.self) {
+      try VariableStore.make(of: "guest", in: self.folder.path, from: lost)
+    }
+  }
+}
