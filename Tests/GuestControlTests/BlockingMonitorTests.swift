@@ -101,4 +101,39 @@ import Testing
     try await eventually { control.state == .ready(hasAbsolutePointer: false) }
     await control.close()
   }
+
+  /// Without events a pause is noticed only as QEMU refuses: what is down is released all the same.
+  @Test func releaseThatWasRefusedIsSentAgain() async throws {
+    let isPaused = Mutex(false)
+    let taken = Mutex<[Bool]>([])
+    let control = GuestControl(
+      .other(
+        Connector { request in
+          let text = String(decoding: request, as: UTF8.self)
+          let isPaused = isPaused.withLock { $0 }
+          if text.contains("query-status") {
+            let status = isPaused ? "paused" : "running"
+            return Array(
+              #"{"return": {"running": \#(!isPaused), "status": "\#(status)"}}"#.utf8)
+          }
+          if text.contains("query-mice") { return Array(#"{"return": []}"#.utf8) }
+          if isPaused {
+            return Array(#"{"error": {"class": "GenericError", "desc": "VM not running"}}"#.utf8)
+          }
+          taken.withLock { $0.append(text.contains(#""down":true"#)) }
+          return Array(#"{"return": {}}"#.utf8)
+        }))
+    try await eventually { control.state == .ready(hasAbsolutePointer: false) }
+    control.send(.key(Keycode(rawValue: 30), down: true))
+    try await eventually { taken.withLock { $0 == [true] } }
+    isPaused.withLock { $0 = true }
+    control.send(.key(Keycode(rawValue: 30), down: false))
+    try await eventually { control.machine == .paused }
+    isPaused.withLock { $0 = false }
+    try await eventually {
+      _ = control.state
+      return taken.withLock { $0 == [true, false] }
+    }
+    await control.close()
+  }
 }

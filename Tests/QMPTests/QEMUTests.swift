@@ -2,6 +2,7 @@
 
 import Foundation
 import QMP
+import TestSupport
 import Testing
 
 /// The real one, with a machine that has nothing in it.
@@ -165,7 +166,7 @@ private final class QEMU: Sendable {
 
   /// Its first client, as soon as it listens.
   func client() async throws -> QMPClient {
-    for _ in 0..<200 where !FileManager.default.fileExists(atPath: path) {
+    for _ in 0..<200 where !isListening(on: path) {
       try await Task.sleep(for: .milliseconds(20))
     }
     // QEMU takes back its monitor some time after a client has gone.

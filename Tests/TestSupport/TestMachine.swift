@@ -38,7 +38,9 @@ public final class TestMachine: Sendable {
     ownsFolder = old == nil
     let folder = folder
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    paths = (0..<monitors).map { "\(folder)/qmp\($0)" }
+    // Named like no other machine's, as they are bound by their names alone.
+    let names = (0..<monitors).map { "\(URL(fileURLWithPath: folder).lastPathComponent)-\($0)" }
+    paths = names.map { "\(folder)/\($0)" }
     try? FileManager.default.removeItem(atPath: "\(folder)/log")
     // Where the processor begins, and everywhere else, it is told to halt.
     try Data(repeating: 0xF4, count: 65536).write(to: URL(fileURLWithPath: "\(folder)/halt"))
@@ -48,11 +50,11 @@ public final class TestMachine: Sendable {
       ["-M", "pc", "-m", "32", "-nodefaults", "-display", "none"]
       + (hasFirmware ? [] : ["-bios", "\(folder)/halt"])
       + ["-D", "\(folder)/log", "-trace", "input_event_*"]
-      + (0..<monitors).flatMap { ["-qmp", "unix:qmp\($0),server=on,wait=off"] } + arguments
+      + names.flatMap { ["-qmp", "unix:\($0),server=on,wait=off"] } + arguments
     process.standardInput = FileHandle.nullDevice
     for path in paths { try? FileManager.default.removeItem(atPath: path) }
     try process.run()
-    for _ in 0..<500 where !paths.allSatisfy(FileManager.default.fileExists(atPath:)) {
+    for _ in 0..<500 where !names.allSatisfy(isListening(on:)) {
       usleep(20_000)
     }
   }
