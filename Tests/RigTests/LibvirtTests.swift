@@ -219,6 +219,11 @@ extension RigTests {
       }
     }
 
+    private struct Status: Decodable {
+      struct Return: Decodable { let status: String }
+      let `return`: Return
+    }
+
     @Test func commandsReachQEMU() throws {
       try Rig.withVGPU("mbochs-small") { vGPU in
         let libvirt = try Daemon([vGPU])
@@ -229,10 +234,6 @@ extension RigTests {
         let stopped = #expect(throws: LibvirtError.self) { try domain.execute(query) }
         #expect(stopped == .notRunning(name: "commands", uri: libvirt.uri))
         try libvirt.virsh("start", "commands")
-        struct Status: Decodable {
-          struct Return: Decodable { let status: String }
-          let `return`: Return
-        }
         func status() throws -> String {
           let answer = Data(try domain.execute(query))
           return try JSONDecoder().decode(Status.self, from: answer).return.status
