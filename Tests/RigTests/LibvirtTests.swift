@@ -224,6 +224,11 @@ extension RigTests {
       }
     }
 
+    private struct Status: Decodable {
+      struct Return: Decodable { let status: String }
+      let `return`: Return
+    }
+
     @Test func commandsReachQEMU() throws {
       try Rig.withVGPU("mbochs-small") { vGPU in
         let libvirt = try Daemon([vGPU])
@@ -266,9 +271,13 @@ extension RigTests {
         try libvirt.kill()
         _ = try Daemon([vGPU])
         #expect(try domain.mdevs() == [vGPU.uuid])
-        try libvirt.virsh("destroy", "commands")
-        try libvirt.virsh("undefine", "commands")
-        #expect(throws: LibvirtError.self) { try domain.isRunning() }
+        // libvirt itself does not always keep a guest over two ends of its daemon.
+        libvirt.remove("commands")
+        let undefined = #expect(throws: LibvirtError.self) { try domain.isRunning() }
+        guard case .noSuchDomain = undefined else {
+          Issue.record("\(String(describing: undefined))")
+          return
+        }
       }
     }
   }
