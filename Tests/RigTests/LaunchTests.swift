@@ -188,18 +188,6 @@ extension RigTests {
       }
     }
 
-    @Test func guestThatRunsOnKeepsItsVGPU() throws {
-      try withShownGuest("qemu-system-x86_64") { viewer, pid, uuid in
-        kill(viewer.pid, SIGTERM)
-        let end = viewer.end()
-        #expect(end.code == 0, "\(end.errors)")
-        #expect(end.errors.contains("vgpu remove \(uuid)"), "\(end.errors)")
-        kill(pid, SIGKILL)
-        Self.waitUntilUnused(uuid)
-        try HostDevices().remove(uuid)
-      }
-    }
-
     @Test func socketOfAnEndedGuestIsReplacedAndALivingOnesNot() throws {
       try Rig.withVGPU("mbochs-small") { vGPU in
         let arguments =
