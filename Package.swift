@@ -25,10 +25,12 @@ let package = Package(
   products: [
     .executable(name: "vgpu", targets: ["vgpu"]),
     .library(name: "VFIO", targets: ["VFIO"]),
+    .library(name: "BootScreen", targets: ["BootScreen"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
     .library(name: "EDID", targets: ["EDID"]),
     .library(name: "QEMU", targets: ["QEMU"]),
@@ -85,16 +87,46 @@ let package = Package(
       dependencies: ["GuestControl", "GuestInput", "LinuxSystem", "QMP", "TestSupport", system],
       swiftSettings: swiftSettings),
 
+    // Guests that libvirt runs.
+    .target(name: "CLibvirt"),
+    .target(
+      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LibvirtTests", dependencies: ["HostDevices", "Libvirt", "TestSupport"],
+      swiftSettings: swiftSettings),
+
+    .target(
+      name: "LibvirtControl", dependencies: ["GuestControl", "Libvirt", "QMP"],
+      swiftSettings: swiftSettings),
+
     // The display, without a toolkit.
     .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
       name: "VGPUDisplay", dependencies: ["DMABuf", "LinuxSystem", "TestPattern", "VFIO", system],
       swiftSettings: swiftSettings),
 
+    // A guest's screen before its driver has started.
+    .target(
+      name: "BootScreen",
+      dependencies: [
+        "CLinux", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "VFIO", "VGPUDisplay", system,
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "BootScreenTests",
+      dependencies: [
+        "BootScreen", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "TestSupport", "VFIO",
+        "VGPUDisplay", system,
+      ],
+      swiftSettings: swiftSettings),
+
     // From a target to its frames.
     .target(
       name: "Attachment",
-      dependencies: ["CLinux", "HostDevices", "LinuxSystem", "VFIO", "VGPUDisplay", system],
+      dependencies: [
+        "CLinux", "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay", system,
+      ],
       swiftSettings: swiftSettings),
 
     // Starting guests.
@@ -110,7 +142,8 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput", "HostDevices",
+        "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput",
+        "HostDevices", "Libvirt", "LibvirtControl",
         "LinuxSystem", "PNGFile", "QEMU", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
         system,
       ],
@@ -151,8 +184,8 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "LinuxSystem",
-        "PNGFile", "TestPattern", "VFIO", "VGPUDisplay", system,
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "Libvirt",
+        "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -165,11 +198,13 @@ let package = Package(
     // The window.
     .systemLibrary(
       name: "CWayland", pkgConfig: "wayland-client", providers: [.apt(["libwayland-dev"])]),
+    .target(name: "CWaylandProtocols", dependencies: ["CWayland"]),
     .systemLibrary(name: "CGTK3", pkgConfig: "gtk+-3.0", providers: [.apt(["libgtk-3-dev"])]),
     .target(
       name: "ViewerGTK",
       dependencies: [
-        "CGTK3", "CWayland", "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "VGPUDisplay",
+        "CGTK3", "CWayland", "CWaylandProtocols", "DMABuf", "EGLPresenter", "GuestInput",
+        "LinuxSystem", "VGPUDisplay",
       ],
       swiftSettings: swiftSettings),
 
@@ -181,10 +216,15 @@ let package = Package(
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "ViewerFixture",
-      dependencies: ["DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay", "ViewerGTK"],
+      dependencies: [
+        "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "VFIO", "VGPUDisplay", "ViewerGTK",
+      ],
       path: "Tests/ViewerFixture", swiftSettings: swiftSettings),
     .testTarget(
       name: "ViewerGTKTests",
-      dependencies: ["EGLPresenter", "ViewerFixture", "ViewerGTK"], swiftSettings: swiftSettings),
+      dependencies: [
+        "EGLPresenter", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture", "ViewerGTK",
+      ],
+      swiftSettings: swiftSettings),
   ]
 )

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HostDevices
+import Libvirt
 public import LinuxSystem
 import SystemPackage
 import VFIO
@@ -11,14 +12,18 @@ public import VGPUDisplay
 /// device busy as long as anyone holds it.
 ///
 /// A vGPU that has a UUID is waited for and found again when its guest comes back, in another
-/// process too.
+/// process too; so is a domain of libvirt's, whatever vGPU it has then.
 public final class AttachedSource: FrameSource {
   private let target: Target
   private let descriptor: Int32?
   private let finder: GuestFinder
-  private var current: Current?
+  private var current: Current? {
+    didSet { if current?.process != oldValue?.process { onProcess?(current?.process) } }
+  }
   private var lastLook = MonotonicInstant(nanoseconds: 0)
   private var comesBackAs: MdevUUID?
+  /// Who asks libvirt, where the target is a domain of its.
+  private let lookup: DomainLookup?
   private var reason: NoPicture
   private var past = SourceCounters()
 
@@ -31,6 +36,9 @@ public final class AttachedSource: FrameSource {
 
   /// The process that holds the device, such as the guest's QEMU; `nil` while there is none.
   public var process: Int32? { current?.process }
+
+  /// Called when another process holds the device than before, and when none does any more.
+  public var onProcess: ((Int32?) -> Void)?
 
   private struct Current {
     let source: any FrameSource
@@ -61,9 +69,12 @@ public final class AttachedSource: FrameSource {
   ///
   /// - Parameters:
   ///   - descriptor: the number of the device's descriptor, where the process holds several.
-  ///   - waiting: whether a vGPU that nobody holds yet is waited for instead of being an error.
+  ///   - waiting: whether a vGPU that nobody holds yet, or a domain that does not run yet, is
+  ///     waited for instead of being an error.
   ///   - controlsMonitor: whether `plugIn` will be used; else nothing of the device is ever written.
   /// - Throws: `AttachmentError` when the target cannot be looked at now.
+  ///
+  /// Blocks while libvirt is asked, where the target is a domain; `poll` does not.
   public init(
     _ target: Target, descriptor: Int32? = nil, waiting: Bool = false,
     controlsMonitor: Bool = false, host: HostDevices = HostDevices()
@@ -72,10 +83,16 @@ public final class AttachedSource: FrameSource {
     self.controlsMonitor = controlsMonitor
     self.descriptor = descriptor
     finder = GuestFinder(host: host)
+    lookup =
+      if case .libvirt(let name, let daemon) = target {
+        DomainLookup(name: name, of: daemon)
+      } else {
+        nil
+      }
     name = target.description
     reason = .waiting("Looking for \(target).")
     do {
-      try attach(to: target, descriptor: descriptor)
+      try attach(to: try finder.find(target, descriptor: descriptor))
     } catch {
       let error = HiddenHolder.explain(error, host: host)
       guard waiting else { throw error }
@@ -86,6 +103,8 @@ public final class AttachedSource: FrameSource {
       case .heldUnseen(let uuid):
         comesBackAs = uuid
         reason = .waiting("\(error)")
+      case .libvirt(.notRunning(let name, _)):
+        reason = .waiting("Waiting for the domain \(name) to be started.")
       default: throw error
       }
     }
@@ -108,6 +127,7 @@ public final class AttachedSource: FrameSource {
     self.controlsMonitor = controlsMonitor
     descriptor = nil
     finder = GuestFinder(host: host)
+    lookup = nil
     name = target.description
     reason = .waiting("Looking for \(target).")
     let watch = try Self.watch(process)
@@ -130,7 +150,7 @@ public final class AttachedSource: FrameSource {
   public func poll() -> DisplayState {
     let now = MonotonicInstant.now
     let interval = current == nil ? Self.searchInterval : Self.watchInterval
-    if now.seconds(since: lastLook) >= interval {
+    if now.seconds(since: lastLook) >= interval || lookup?.isAnswered == true {
       lastLook = now
       look()
     }
@@ -143,6 +163,16 @@ public final class AttachedSource: FrameSource {
       }
     }
     return current.source.poll()
+  }
+
+  /// Whether the guest's monitor can be exchanged, and then for which sizes, in pixels; `nil` while
+  /// nothing is attached, without `controlsMonitor`, and where the driver has no EDID region.
+  public var monitorLimits: MonitorLimits? {
+    current?.monitor.map { monitor in
+      MonitorLimits(
+        width: monitor.maximumSize.map { Int($0.width) },
+        height: monitor.maximumSize.map { Int($0.height) })
+    }
   }
 
   /// Gives the guest another monitor: unplugs the one that it sees and, 0.1 s later, at a `poll`,
@@ -172,7 +202,9 @@ public final class AttachedSource: FrameSource {
     if let watch = current?.watch, watch.watch.hasEnded {
       if let current { past = past + current.source.counters }
       current = nil
-      if let uuid = comesBackAs {
+      if lookup != nil {
+        reason = .waiting("The guest has ended. Waiting for \(target) to be started again.")
+      } else if let uuid = comesBackAs {
         reason = .waiting("The guest has ended. Waiting for the vGPU \(uuid) to be used again.")
       } else {
         reason = .failed(
@@ -182,9 +214,17 @@ public final class AttachedSource: FrameSource {
               remedy: "the process has ended")))
       }
     }
-    guard current == nil, let uuid = comesBackAs else { return }
+    guard current == nil else { return }
+    if let lookup {
+      lookAgain(lookup)
+    } else if let uuid = comesBackAs {
+      lookAgain(uuid)
+    }
+  }
+
+  private func lookAgain(_ uuid: MdevUUID) {
     do {
-      try attach(to: .mdev(uuid), descriptor: nil)
+      try attach(to: try finder.find(.mdev(uuid), descriptor: nil))
     } catch {
       switch error {
       case .notHeld: break
@@ -194,8 +234,30 @@ public final class AttachedSource: FrameSource {
     }
   }
 
-  private func attach(to target: Target, descriptor: Int32?) throws(AttachmentError) {
-    guard let found = try finder.find(target, descriptor: descriptor) else {
+  private func lookAgain(_ lookup: DomainLookup) {
+    guard let answer = lookup.take() else {
+      lookup.begin()
+      return
+    }
+    do {
+      var domain = try answer.get()
+      if let shown = comesBackAs, domain.mdevs.contains(shown) {
+        // A descriptor's number may be another now.
+        domain.mdevs = [shown]
+        try attach(to: try finder.find(domain, descriptor: nil))
+      } else {
+        try attach(to: try finder.find(domain, descriptor: descriptor))
+      }
+    } catch {
+      switch error {
+      case .notHeld, .libvirt(.notRunning): break
+      default: reason = .waiting("\(error)")
+      }
+    }
+  }
+
+  private func attach(to found: FoundDisplay?) throws(AttachmentError) {
+    guard let found else {
       do {
         current = Current(
           source: DisplaySource(try SyntheticGuest()), process: nil, watch: nil, monitor: nil)
@@ -230,7 +292,8 @@ public final class AttachedSource: FrameSource {
     let source = DisplaySource(try device.displayDevice())
     var monitor: MonitorSwap?
     if controlsMonitor, let port = try device.monitorPort() { monitor = MonitorSwap(port) }
-    name = vGPU.map { "\($0.type) \($0.uuid)" } ?? "\(target)"
+    let title = vGPU.map { "\($0.type) \($0.uuid)" }
+    name = lookup == nil ? title ?? "\(target)" : "\(target)"
     renderNode = vGPU?.renderNode
     comesBackAs = vGPU?.uuid ?? comesBackAs
     current = Current(source: source, process: process, watch: watch, monitor: monitor)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HostDevices
+public import Libvirt
 public import LinuxSystem
 public import VFIO
 
@@ -29,6 +30,8 @@ public enum AttachmentError: Error, Sendable {
   case noMonitor(String)
   /// The driver makes no pictures of that size.
   case monitorTooLarge(String, width: Int, height: Int, most: String)
+  /// libvirt does not know the domain, or nothing runs it.
+  case libvirt(LibvirtError)
   /// The kernel refused.
   case vfio(VFIOError)
   /// The host's vGPUs cannot be read.
@@ -94,6 +97,8 @@ extension AttachmentError: CustomStringConvertible {
       \(name): a picture of \(width)x\(height) pixels, where this type of vGPU makes \(most) at \
       most; ask for less, or create a larger type
       """
+    case .libvirt(let error):
+      error.description
     case .vfio(let error):
       error.description
     case .host(let error):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import Libvirt
 import SystemPackage
 import VFIO
 
@@ -24,7 +25,43 @@ struct GuestFinder {
     case .demo: nil
     case .process(let pid): try find(pid: pid, descriptor: descriptor)
     case .mdev(let uuid): try find(uuid, descriptor: descriptor)
+    case .libvirt(let name, let daemon):
+      try find(DomainLookup(name: name, of: daemon).ask(), descriptor: descriptor)
     }
+  }
+
+  /// The display of a domain: of several, the first that has one.
+  func find(_ domain: RunningDomain, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
+    var without: [FoundDisplay] = []
+    var problem: AttachmentError?
+    for uuid in domain.mdevs {
+      let found: FoundDisplay
+      do {
+        found = try find(uuid, descriptor: descriptor)
+      } catch {
+        problem = problem ?? error
+        continue
+      }
+      // One is taken as it is, so that its own error is what the user reads.
+      if domain.mdevs.count == 1 || descriptor != nil
+        || hasDisplay(found.descriptor, pid: found.pid)
+      {
+        return found
+      }
+      without.append(found)
+    }
+    if let first = without.first {
+      throw .noDisplay(pid: first.pid, descriptors: without.map(\.descriptor))
+    }
+    // Of its QEMU, which may be another user's, the reason is known better than that nobody is seen
+    // who has the vGPU.
+    if let pid = DomainProcess.find(uuid: domain.uuid) {
+      let devices = try descriptors(ofProcess: pid).filter(\.isDevice).map(\.number)
+      if let descriptor {
+        throw .noSuchDescriptor(descriptor, pid: pid, descriptors: devices)
+      }
+    }
+    throw problem ?? .libvirt(.noMediatedDevice(name: domain.name, uri: domain.uri))
   }
 
   private func find(pid: Int32, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {

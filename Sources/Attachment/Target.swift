@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HostDevices
+import Libvirt
 
 /// What a user wants to look at.
 public enum Target: Hashable, Sendable {
@@ -8,12 +9,32 @@ public enum Target: Hashable, Sendable {
   case mdev(MdevUUID)
   /// What a process shows: any that holds a VFIO device.
   case process(Int32)
+  /// What a domain of libvirt's shows, by its name or UUID; of the user's own connections where none
+  /// is named (`LibvirtDomain.open`).
+  case libvirt(name: String, of: LibvirtDaemon?)
   /// The synthetic guest.
   case demo
 }
 
+/// Whose guests a libvirt daemon runs.
+public enum LibvirtDaemon: String, Hashable, Sendable {
+  /// The user's own: `qemu:///session`.
+  case session
+  /// The machine's: `qemu:///system`.
+  case system
+
+  /// The connection's URI.
+  public var uri: String {
+    switch self {
+    case .session: LibvirtURI.session
+    case .system: LibvirtURI.system
+    }
+  }
+}
+
 extension Target: LosslessStringConvertible {
-  /// Reads `mdev:UUID`, `pid:N` or `demo`; a bare UUID or number is one of the first two.
+  /// Reads `mdev:UUID`, `pid:N`, `libvirt:NAME`, `libvirt:session/NAME`, `libvirt:system/NAME` or
+  /// `demo`; a bare UUID or number is one of the first two.
   ///
   /// - Returns: `nil` for everything else.
   public init?(_ text: String) {
@@ -25,6 +46,9 @@ extension Target: LosslessStringConvertible {
     case ("pid", let rest?):
       guard let pid = Self.pid(String(rest)) else { return nil }
       self = .process(pid)
+    case ("libvirt", let rest?):
+      guard let domain = Self.domain(rest) else { return nil }
+      self = domain
     case ("demo", nil):
       self = .demo
     case (let bare?, nil):
@@ -45,6 +69,8 @@ extension Target: LosslessStringConvertible {
     switch self {
     case .mdev(let uuid): "mdev:\(uuid)"
     case .process(let pid): "pid:\(pid)"
+    case .libvirt(let name, nil): "libvirt:\(name)"
+    case .libvirt(let name, let daemon?): "libvirt:\(daemon.rawValue)/\(name)"
     case .demo: "demo"
     }
   }
@@ -54,5 +80,20 @@ extension Target: LosslessStringConvertible {
       return nil
     }
     return pid
+  }
+
+  /// The slash is libvirt's own: it forbids it in names.
+  private static func domain(_ text: Substring) -> Target? {
+    let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let name = parts.last, !name.isEmpty,
+      !name.unicodeScalars.contains(where: {
+        $0 == "/" || $0.properties.generalCategory == .control
+      })
+    else { return nil }
+    guard parts.count == 2, let prefix = parts.first else {
+      return .libvirt(name: String(name), of: nil)
+    }
+    guard let daemon = LibvirtDaemon(rawValue: String(prefix)) else { return nil }
+    return .libvirt(name: String(name), of: daemon)
   }
 }

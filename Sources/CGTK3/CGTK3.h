@@ -55,16 +55,57 @@ static inline gulong vgpu_connect_size_allocate(
   return g_signal_connect_after(widget, "size-allocate", G_CALLBACK(handler), data);
 }
 
-// GtkWidget::key-press-event.
-static inline gulong vgpu_connect_key_press(
-    GtkWidget *widget, gboolean (*handler)(GtkWidget *, GdkEventKey *, gpointer), gpointer data) {
-  return g_signal_connect(widget, "key-press-event", G_CALLBACK(handler), data);
+// GtkWidget::key-press-event and key-release-event.
+static inline gulong vgpu_connect_key(
+    GtkWidget *widget, const char *signal,
+    gboolean (*handler)(GtkWidget *, GdkEventKey *, gpointer), gpointer data) {
+  return g_signal_connect(widget, signal, G_CALLBACK(handler), data);
 }
 
-// GtkWidget::delete-event.
-static inline gulong vgpu_connect_delete(
-    GtkWidget *widget, gboolean (*handler)(GtkWidget *, GdkEvent *, gpointer), gpointer data) {
-  return g_signal_connect(widget, "delete-event", G_CALLBACK(handler), data);
+// GtkWidget::button-press-event and button-release-event.
+static inline gulong vgpu_connect_button(
+    GtkWidget *widget, const char *signal,
+    gboolean (*handler)(GtkWidget *, GdkEventButton *, gpointer), gpointer data) {
+  return g_signal_connect(widget, signal, G_CALLBACK(handler), data);
+}
+
+// GtkWidget::scroll-event.
+static inline gulong vgpu_connect_scroll(
+    GtkWidget *widget, gboolean (*handler)(GtkWidget *, GdkEventScroll *, gpointer),
+    gpointer data) {
+  return g_signal_connect(widget, "scroll-event", G_CALLBACK(handler), data);
+}
+
+// Any other signal of GtkWidget with an event: delete-event, focus-out-event, motion-notify-event.
+static inline gulong vgpu_connect_event(
+    GtkWidget *widget, const char *signal, gboolean (*handler)(GtkWidget *, GdkEvent *, gpointer),
+    gpointer data) {
+  return g_signal_connect(widget, signal, G_CALLBACK(handler), data);
+}
+
+// GtkDialog::response.
+static inline gulong vgpu_connect_response(
+    GtkWidget *dialog, void (*handler)(GtkDialog *, gint, gpointer), gpointer data) {
+  return g_signal_connect(dialog, "response", G_CALLBACK(handler), data);
+}
+
+static inline GtkMenuShell *vgpu_gtk_menu_shell(GtkWidget *widget) { return GTK_MENU_SHELL(widget); }
+static inline GtkMenu *vgpu_gtk_menu(GtkWidget *widget) { return GTK_MENU(widget); }
+static inline GtkMenuItem *vgpu_gtk_menu_item(GtkWidget *widget) { return GTK_MENU_ITEM(widget); }
+static inline GtkMenuButton *vgpu_gtk_menu_button(GtkWidget *widget) {
+  return GTK_MENU_BUTTON(widget);
+}
+static inline GtkHeaderBar *vgpu_gtk_header_bar(GtkWidget *widget) { return GTK_HEADER_BAR(widget); }
+static inline GtkDialog *vgpu_gtk_dialog(GtkWidget *widget) { return GTK_DIALOG(widget); }
+
+// gtk_message_dialog_new takes a format, which Swift cannot call: a question with a title, a text
+// and no buttons, in front of a window.
+static inline GtkWidget *vgpu_gtk_question(GtkWidget *parent, const char *title, const char *text) {
+  GtkWidget *dialog = gtk_message_dialog_new(
+      GTK_WINDOW(parent), GTK_DIALOG_MODAL | GTK_DIALOG_DESTROY_WITH_PARENT, GTK_MESSAGE_QUESTION,
+      GTK_BUTTONS_NONE, "%s", title);
+  gtk_message_dialog_format_secondary_text(GTK_MESSAGE_DIALOG(dialog), "%s", text);
+  return dialog;
 }
 
 #endif

@@ -96,6 +96,22 @@ public struct Placement: Hashable, Sendable {
       x: picture.x + left, y: picture.y + top, width: right - left, height: bottom - top)
   }
 
+  /// The place of a point of the area on the guest's screen, from 0 at its left and upper edge to
+  /// `maximum` at its right and lower one; a point beside the picture counts as its nearest edge.
+  public func position(
+    atX x: Double, y: Double, maximum: Int
+  ) -> (x: Int, y: Int) {
+    func position(_ offset: Double, of length: Int) -> Int {
+      let steps = offset / Double(length) * Double(maximum + 1)
+      // Not a number is at the edge too.
+      return steps >= 1 ? Int(min(steps, Double(maximum))) : 0
+    }
+    return (
+      position(x - Double(picture.x), of: picture.width),
+      position(y - Double(picture.y), of: picture.height)
+    )
+  }
+
   /// The guest's pixel below a point of the area; `nil` outside the picture.
   public func guestPixel(atX x: Double, y: Double) -> (x: Int, y: Int)? {
     let column = ((x - Double(picture.x)) / Double(picture.width) * Double(guest.width))

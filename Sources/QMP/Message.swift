@@ -75,5 +75,5 @@ struct Answer<Value: Decodable>: Decodable {
 struct Request<Arguments: Encodable>: Encodable {
   let execute: String
   let arguments: Arguments?
-  let id: Int
+  let id: Int?
 }

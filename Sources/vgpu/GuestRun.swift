@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Attachment
+import Glibc
 import HostDevices
 import LinuxSystem
 import QEMU
@@ -16,6 +17,9 @@ final class GuestRun {
   private let log: GuestLog
   /// The device as it was handed to QEMU; `nil` where QEMU opened it, and once the source has it.
   private var device: OwnedFileDescriptor?
+  /// How it ended, which the kernel tells once.
+  private var end: GuestProcess.End?
+  private var isKilled = false
 
   /// Starts the guest, and waits until QEMU has the vGPU.
   ///
@@ -46,20 +50,33 @@ final class GuestRun {
       keeping: device, of: vGPU.device, process: process.pid, controlsMonitor: controlsMonitor)
   }
 
+  /// Whether the guest has ended.
+  var hasEnded: Bool {
+    if end == nil { end = process.end() }
+    return end != nil
+  }
+
+  /// Ends the guest at once.
+  func kill() {
+    isKilled = true
+    Glibc.kill(process.pid, SIGKILL)
+    end = process.waitForEnd()
+  }
+
   /// What is left to do when nobody watches any more: a guest that runs goes on, after one that
   /// has ended is tidied up.
   ///
   /// - Throws: `Failure` when it did not end by itself.
   func finish() throws {
     let uuid = vGPU.device.uuid
-    guard let end = process.end() else {
+    guard hasEnded, let end else {
       Self.say("the guest runs on; `vgpu view \(uuid)` shows it again")
       if vGPU.isMade { Self.say("when it has ended, `vgpu remove \(uuid)` removes its vGPU") }
       return
     }
     socket.remove()
     try vGPU.remove()
-    if let failure = failure(end) { throw failure }
+    if !isKilled, let failure = failure(end) { throw failure }
   }
 
   private func failure(_ end: GuestProcess.End) -> Failure? {
@@ -73,7 +90,7 @@ final class GuestRun {
   /// Until QEMU has the device, or has said why not and ended.
   private func waitForDevice() throws {
     for _ in 0..<300 {
-      if let end = process.end() {
+      if hasEnded, let end {
         socket.remove()
         throw failure(end) ?? Failure("QEMU ended at once: \(log.tail)")
       }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import BootScreen
+import GuestControl
 import HostDevices
 import QEMU
+import VGPUDisplay
 import ViewerGTK
 
 struct RunCommand: ParsableCommand {
@@ -10,9 +13,10 @@ struct RunCommand: ParsableCommand {
     commandName: "run",
     abstract: "Start a guest in QEMU on a vGPU and show it.",
     discussion: """
-      The guest runs in a session of its own: closing the window or Ctrl-C ends the viewer, not the \
-      guest, and `vgpu view UUID` shows it again. A vGPU that was made for the guest is removed when \
-      the guest ends while it is shown. Everything behind -- goes to QEMU as it is.
+      The guest runs in a session of its own. Closing the window, or Ctrl-C, asks what becomes of it: \
+      it powers down, is killed, or runs on, and `vgpu view UUID` shows it again; a second Ctrl-C \
+      leaves it running. A vGPU that was made for the guest is removed when the guest ends while it \
+      is shown. Everything behind -- goes to QEMU as it is.
 
         vgpu run --vgpu i915-GVTg_V5_4 --cdrom debian.iso --disk new.qcow2
         vgpu run --vgpu i915-GVTg_V5_4 --disk linux.qcow2 --memory 8G
@@ -27,6 +31,12 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup(title: "GUEST")
   var guest: GuestOptions
+
+  @OptionGroup(title: "WINDOW")
+  var window: WindowOptions
+
+  @Option(help: "What becomes of the guest when the window is closed.")
+  var onClose = GuestEnding.ask
 
   @Option(help: ArgumentHelp("Which QEMU.", valueName: "program"))
   var qemu = "qemu-system-x86_64"
@@ -69,9 +79,22 @@ struct RunCommand: ParsableCommand {
       print(run.process.pid)
       return
     }
-    let view = Result { try Viewer.run(source: try run.source()) }
+    let view = Result { try show(run) }
     try run.finish()
-    _ = try view.get()
+    try view.get()
+  }
+
+  @MainActor
+  private func show(_ run: GuestRun) throws {
+    let source = try run.source(controlsMonitor: window.controlsMonitor)
+    let control = GuestControl(.socket(run.socket.path))
+    let ender = GuestEnder(control)
+    var options = try window.apply(to: source)
+    options.input = control
+    options.closeQuestion = ender.question(onClose)
+    options.isOver = { run.hasEnded }
+    _ = try Viewer.run(source: BootScreenSource(wrapping: source, control), options: options)
+    if ender.kills { run.kill() }
   }
 
   /// - Returns: `nil` where the command was only to be printed.

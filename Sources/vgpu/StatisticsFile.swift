@@ -18,6 +18,7 @@ struct StatisticsFile: Encodable, Sendable {
   let flips: Int
   let queries: Int
   let transients: Int
+  let inputEvents: Int
   let renderer: String?
   let backend: String?
   let importRefusal: String?
@@ -35,6 +36,7 @@ struct StatisticsFile: Encodable, Sendable {
     flips = source.flips
     queries = source.queries
     transients = source.transients
+    inputEvents = view.inputEvents
     renderer = view.renderer
     backend = view.backend?.rawValue
     importRefusal = view.importRefusal.map { "\($0)" }

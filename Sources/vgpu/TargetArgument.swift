@@ -5,12 +5,15 @@ public import Attachment
 
 /// What every command that looks at a guest takes.
 struct TargetArgument: ParsableArguments {
-  @Argument(help: "mdev:UUID, pid:N or demo.")
+  @Argument(help: "mdev:UUID, pid:N, libvirt:[session/|system/]NAME or demo.")
   var target: Target
 
   @Option(
     help: ArgumentHelp(
-      "Which of a process's VFIO devices, by its file descriptor's number there.",
+      """
+      Which of a process's VFIO devices, by its file descriptor's number there; for a domain of \
+      libvirt's the first that has a display, unless this is given.
+      """,
       valueName: "fd"))
   var device: Int32?
 }

@@ -15,6 +15,10 @@ struct VGPU: ParsableCommand {
       TARGET is one of
         mdev:UUID   the vGPU with that UUID, whichever process uses it
         pid:N       what a process shows, QEMU or any other that holds a VFIO device
+        libvirt:NAME
+                    a domain of libvirt's, by its name or UUID: one of your own
+                    (libvirt:session/NAME), or else of the machine's
+                    (libvirt:system/NAME); for root only of the machine's
         demo        a synthetic guest, to try the viewer on any machine
       A bare UUID or number is taken for one of the first two.
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import ArgumentParser
+import ArgumentParser
 import Attachment
-import EDID
-public import EGLPresenter
+import BootScreen
+import GuestControl
 import VGPUDisplay
 import ViewerGTK
 
@@ -13,26 +13,24 @@ struct ViewCommand: ParsableCommand {
     abstract: "Show what a guest draws in a window.",
     discussion: """
       A vGPU that no guest uses yet is waited for, and found again when its guest comes back. \
-      F11 or Ctrl+Alt+F is fullscreen; closing the window ends the viewer, not the guest.
+      Keyboard and mouse reach the guest by its QMP socket, which is read off QEMU's command line, \
+      or by libvirt; without one the window only shows, and says why. Closing it ends the viewer, \
+      not the guest.
+
+      Ctrl+Alt+G gives keyboard and mouse to the guest and takes them back, Ctrl+Alt+F is fullscreen, \
+      Ctrl+Alt+M opens the menu with keys to send.
       """)
 
   @OptionGroup var target: TargetArgument
-
-  @Flag(help: "Begin on the whole screen.")
-  var fullscreen = false
-
-  @Option(
-    help: """
-      How the picture is sized: fit (as large as the window allows), integer (a whole multiple), \
-      1:1, or fill (cut off at the edges).
-      """)
-  var scale = ScalingMode.fit
+  @OptionGroup var window: WindowOptions
 
   @Option(
     help: ArgumentHelp(
-      "Give the guest a monitor that prefers this mode, such as 1920x1080@60.",
-      valueName: "mode"))
-  var resolution: String?
+      "The socket where QEMU serves QMP, if it cannot be found.", valueName: "path"))
+  var qmp: String?
+
+  @Flag(help: "Tell the guest nothing: no keyboard, no mouse, no monitor.")
+  var viewOnly = false
 
   @Flag(help: "Copy every frame instead of importing its buffer: for comparisons.")
   var upload = false
@@ -49,16 +47,9 @@ struct ViewCommand: ParsableCommand {
       valueName: "file"))
   var stats: String?
 
-  private var monitor: (edid: EDID, size: (width: Int, height: Int))?
-
-  mutating func validate() throws {
-    if let resolution {
-      do {
-        let mode = try DisplayMode(parsing: resolution)
-        monitor = (try EDID(mode: mode, name: "vgpu"), (mode.width, mode.height))
-      } catch {
-        throw ValidationError("--resolution \(error)")
-      }
+  func validate() throws {
+    if viewOnly, qmp != nil || window.resolution != nil {
+      throw ValidationError("--view-only: with neither --qmp nor --resolution")
     }
     if let frames, frames < 1 { throw ValidationError("--frames \(frames): 1 or more") }
     if let seconds, !(seconds > 0 && seconds <= 1e6) {
@@ -75,14 +66,20 @@ struct ViewCommand: ParsableCommand {
 
   @MainActor
   private func show() throws -> StatisticsFile {
+    var window = window
+    if viewOnly { window.follow = false }
     let source = try AttachedSource(
-      target.target, descriptor: target.device, waiting: true, controlsMonitor: monitor != nil)
-    if let monitor { try source.plugIn(edid: monitor.edid.bytes, size: monitor.size) }
-    let view = try Viewer.run(
-      source: source,
-      options: ViewerOptions(
-        scaling: scale, isFullscreen: fullscreen, frames: frames, seconds: seconds,
-        alwaysUploads: upload))
+      target.target, descriptor: target.device, waiting: true,
+      controlsMonitor: window.controlsMonitor)
+    var options = try window.apply(to: source)
+    options.frames = frames
+    options.seconds = seconds
+    options.alwaysUploads = upload
+    let control =
+      viewOnly ? nil : GuestControl.of(source, target: target.target, socket: qmp)
+    options.input = control
+    let shown: any FrameSource = control.map { BootScreenSource(wrapping: source, $0) } ?? source
+    let view = try Viewer.run(source: shown, options: options)
     if let problem = source.monitorProblem { throw problem }
     if view.framesPresented == 0, case .noPicture(let reason) = source.poll() {
       throw Failure("\(source.name): nothing was shown: \(reason)")
@@ -90,11 +87,3 @@ struct ViewCommand: ParsableCommand {
     return StatisticsFile(view, source: source.counters)
   }
 }
-
-extension ViewCommand {
-  private enum CodingKeys: CodingKey {
-    case target, fullscreen, scale, resolution, upload, frames, seconds, stats
-  }
-}
-
-extension ScalingMode: ExpressibleByArgument {}

@@ -1,12 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GuestInput
+import QMP
+import TestSupport
 import Testing
 
-@Suite struct KeyNameTests {
+@testable import GuestControl
+
+@Suite(.timeLimit(.minutes(2))) struct KeyNameTests {
   @Test func keycodesOfTheWindowSystemCountFromEight() {
     #expect(Keycode(xkb: 38)?.rawValue == 30)
     #expect(Keycode(xkb: 8) == nil)
     #expect(Keycode(xkb: .max) == nil)
   }
+
+  @Test func namesDiffer() {
+    #expect(Set(Keycode.names.values).count == Keycode.names.count)
+  }
+
+  @Test func keysWithoutNameHaveNone() {
+    for code in [0, 84, 85, 90, 95, 112, 150, 240, 0x2FF] as [UInt16] {
+      #expect(Keycode(rawValue: code).qKeyCode == nil)
+    }
+  }
+
+  /// Every name is QEMU's, and QEMU has no other key.
+  @Test(arguments: TestMachine.programs) func namesAreTheSchemas(_ program: String) async throws {
+    let machine = try TestMachine(program)
+    let client = try await QMPClient(path: machine.path)
+    guard case .array(let schema) = try await client.execute("query-qmp-schema") else {
+      Issue.record("no schema")
+      return
+    }
+    let lists = schema.compactMap { entry -> Set<String>? in
+      guard entry["meta-type"] == "enum", case .array(let values)? = entry["values"] else {
+        return nil
+      }
+      return Set(values.compactMap { if case .string(let name) = $0 { name } else { nil } })
+    }
+    let all = try #require(lists.first { $0.isSuperset(of: ["ret", "meta_l", "kp_enter"]) })
+    let ours = Set(Keycode.names.values)
+    // These came with QEMU 8.
+    let late = Set((13...24).map { "f\($0)" })
+    #expect(ours.subtracting(all).isSubset(of: late))
+    #expect(client.version.major < 8 || ours.isSubset(of: all))
+    #expect(all.subtracting(ours) == ["unmapped", "asterisk", "sysrq"])
+  }
+
+  /// All keys, once each, with a QEMU that does not know all of them: none takes another with it.
+  @Test(arguments: TestMachine.programs) func everyKeyArrives(_ program: String) async throws {
+    let machine = try TestMachine(program)
+    let client = try await QMPClient(path: machine.path)
+    let version = client.version
+    await client.close()
+    let control = GuestControl(.socket(machine.path))
+    try await eventually { control.isReady }
+    let names = Keycode.names.sorted { $0.key < $1.key }
+    for (code, _) in names {
+      control.send(.key(Keycode(rawValue: code), down: true))
+      control.send(.key(Keycode(rawValue: code), down: false))
+    }
+    let known = names.map(\.value).filter { version.major >= 8 || !Self.isLate($0) }
+    let wanted = known.flatMap { ["key \($0) 1", "key \($0) 0"] }
+    try await eventually { machine.input.filter { $0 != "sync" }.count >= wanted.count }
+    #expect(machine.input.filter { $0 != "sync" } == wanted)
+    await control.close()
+  }
+
+  private static func isLate(_ name: String) -> Bool {
+    name.firstMatch(of: /^f(1[3-9]|2[0-4])$/) != nil
+  }
+}
+
+extension GuestControl {
+  var isReady: Bool { if case .ready = state { true } else { false } }
+
+  var reason: String? { if case .viewOnly(let reason) = state { reason } else { nil } }
 }

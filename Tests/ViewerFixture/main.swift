@@ -5,6 +5,7 @@
 
 import EGLPresenter
 import Glibc
+import GuestInput
 import ViewerGTK
 
 let options = Dictionary(
@@ -31,24 +32,47 @@ do {
     frames: options["frames"].flatMap(Int.init), seconds: options["seconds"].flatMap(Double.init),
     alwaysUploads: options["uploads"] != nil)
   viewer.isFullscreen = options["fullscreen"] != nil
+  switch options["input"] {
+  case "absolute": viewer.input = PrintingInput(state: .ready(hasAbsolutePointer: true))
+  case "relative": viewer.input = PrintingInput(state: .ready(hasAbsolutePointer: false))
+  case "none": viewer.input = PrintingInput(state: .viewOnly(reason: "nobody listens"))
+  default: break
+  }
+  viewer.onMonitor = { wish in
+    report("wish=\(wish.size.width)x\(wish.size.height)@\(wish.refreshRate ?? 0)")
+  }
+  if options["question"] != nil {
+    viewer.closeQuestion = CloseQuestion(
+      title: "The guest is running.", text: "What is to become of it?",
+      answers: [
+        .init("Kill", isDestructive: true) {
+          report("answer=kill")
+          return .close
+        },
+        .init("Power down") {
+          report("answer=power")
+          return .stay(status: "Waiting for the guest to power down")
+        },
+      ])
+  }
   for round in 0..<Int(number("rounds", 1)) {
     let statistics = try Viewer.run(source: source, options: viewer)
-    print("round=\(round)")
-    print("frames=\(statistics.framesPresented)")
-    print("seconds=\(statistics.seconds)")
-    print("fps=\(statistics.framesPerSecond)")
-    print("path=\(statistics.path?.rawValue ?? "none")")
-    print("imports=\(statistics.imports)")
-    print("gets=\(statistics.gets)")
-    print("copies=\(statistics.copies)")
-    print("draws=\(statistics.draws)")
-    print("renderer=\(statistics.renderer ?? "none")")
-    print("backend=\(statistics.backend?.rawValue ?? "none")")
-    print("refusal=\(statistics.importRefusal?.description ?? "none")")
-    print("fallback=\(statistics.fallback?.description ?? "none")")
-    print("descriptors=\(openDescriptors())")
+    report("round=\(round)")
+    report("frames=\(statistics.framesPresented)")
+    report("seconds=\(statistics.seconds)")
+    report("fps=\(statistics.framesPerSecond)")
+    report("path=\(statistics.path?.rawValue ?? "none")")
+    report("imports=\(statistics.imports)")
+    report("gets=\(statistics.gets)")
+    report("copies=\(statistics.copies)")
+    report("draws=\(statistics.draws)")
+    report("renderer=\(statistics.renderer ?? "none")")
+    report("backend=\(statistics.backend?.rawValue ?? "none")")
+    report("refusal=\(statistics.importRefusal?.description ?? "none")")
+    report("fallback=\(statistics.fallback?.description ?? "none")")
+    report("descriptors=\(openDescriptors())")
   }
 } catch {
-  print("error=\(error)")
+  report("error=\(error)")
   exit(1)
 }

@@ -1,28 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import PNGFile
 import Testing
+import VGPUDisplay
 
-/// A display server without a screen, of 640x480 pixels, of this test's own.
+/// A display server without a screen, of this test's own.
 final class Screen {
   enum Kind: CaseIterable {
     case westonPixman
     case westonGL
     case xvfb
+    /// A weston that has an X server's keyboard and mouse.
+    case westonOnXvfb
 
     var isWayland: Bool { self != .xvfb }
+
+    /// There the viewer covers the whole screen of 640x480; else it has a window on a larger one.
+    var isBare: Bool { self == .westonPixman || self == .westonGL }
+
+    /// On which something can be typed.
+    static let withKeyboard: [Kind] = [.xvfb, .westonOnXvfb]
   }
 
+  /// Where everything is to be tested, a missing tool is a failure.
   static var isPossible: Bool {
-    Tool.exist("weston", "weston-screenshooter", "Xvfb", "import", "convert")
+    ProcessInfo.processInfo.environment["VGPU_TEST_EVERYTHING"] != nil
+      || Tool.exist("weston", "weston-screenshooter", "Xvfb", "import", "xdotool", "xlogo")
   }
-  static let isMissing: Comment = "needs weston, Xvfb and imagemagick"
+  static let isMissing: Comment = "needs weston, Xvfb, imagemagick, xdotool and x11-apps"
 
   private let kind: Kind
   private let folder: URL
-  private let server: Tool
+  private var servers: [Tool] = []
+  private var xDisplay: String?
   /// What leads a program to this server and to no other.
-  let environment: [String: String?]
+  private(set) var environment: [String: String?] = [:]
 
   init(_ kind: Kind) throws {
     self.kind = kind
@@ -30,33 +43,53 @@ final class Screen {
       .appendingPathComponent("viewer-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
       at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    if kind.isWayland {
-      environment = [
-        "XDG_RUNTIME_DIR": folder.path, "WAYLAND_DISPLAY": "screen", "DISPLAY": nil,
-        "GDK_BACKEND": "wayland",
-      ]
-      server = try Tool(
-        "weston",
-        [
-          "--backend=headless-backend.so", kind == .westonGL ? "--use-gl" : "--use-pixman",
-          "--width=640", "--height=480", "--socket=screen", "--debug", "--no-config",
-          "--idle-time=0",
-        ], in: folder,
-        environment: ["XDG_RUNTIME_DIR": folder.path, "WAYLAND_DISPLAY": nil])
-      let socket = folder.appendingPathComponent("screen").path
-      try Self.wait { FileManager.default.fileExists(atPath: socket) }
-    } else {
-      server = try Tool(
-        "Xvfb", ["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"], in: folder)
-      environment = [
-        "DISPLAY": ":\(server.firstLine())", "WAYLAND_DISPLAY": nil, "GDK_BACKEND": "x11",
-      ]
+    switch kind {
+    case .westonPixman:
+      try startWeston(["--backend=headless-backend.so", "--use-pixman"], 640, 480)
+    case .westonGL:
+      try startWeston(["--backend=headless-backend.so", "--use-gl"], 640, 480)
+    case .xvfb:
+      try startXvfb()
+    case .westonOnXvfb:
+      try startXvfb()
+      try startWeston(["--backend=x11-backend.so", "--use-pixman"], 900, 700)
     }
   }
 
+  private func startXvfb() throws {
+    let server = try Tool(
+      "Xvfb", ["-displayfd", "1", "-screen", "0", "1000x800x24", "-nolisten", "tcp"], in: folder)
+    servers.append(server)
+    let display = ":\(server.firstLine())"
+    xDisplay = display
+    environment = ["DISPLAY": display, "WAYLAND_DISPLAY": nil, "GDK_BACKEND": "x11"]
+  }
+
+  private func startWeston(_ backend: [String], _ width: Int, _ height: Int) throws {
+    let weston = try Tool(
+      "weston",
+      backend + [
+        "--width=\(width)", "--height=\(height)", "--socket=screen", "--debug", "--no-config",
+        "--idle-time=0",
+      ], in: folder,
+      environment: [
+        "XDG_RUNTIME_DIR": folder.path, "WAYLAND_DISPLAY": nil, "DISPLAY": xDisplay,
+      ])
+    // Before the X server that it is on.
+    servers.insert(weston, at: 0)
+    environment = [
+      "XDG_RUNTIME_DIR": folder.path, "WAYLAND_DISPLAY": "screen", "DISPLAY": nil,
+      "GDK_BACKEND": "wayland",
+    ]
+    let socket = folder.appendingPathComponent("screen").path
+    try Self.wait { FileManager.default.fileExists(atPath: socket) }
+  }
+
   deinit {
-    server.terminate()
-    _ = try? server.finish()
+    for server in servers {
+      server.terminate()
+      _ = try? server.finish()
+    }
     try? FileManager.default.removeItem(at: folder)
   }
 
@@ -72,7 +105,7 @@ final class Screen {
 
   struct Timeout: Error {}
 
-  /// Starts the viewer of the synthetic guest; it covers the screen.
+  /// Starts the viewer of the synthetic guest.
   func view(_ options: [String], environment more: [String: String?] = [:]) throws -> Tool {
     let products = Bundle.main.bundleURL
     let fixture = [products, URL(fileURLWithPath: CommandLine.arguments[0])]
@@ -80,24 +113,46 @@ final class Screen {
       .map { $0.appendingPathComponent("ViewerFixture").path }
       .first { FileManager.default.isExecutableFile(atPath: $0) }
     return try Tool(
-      #require(fixture), options + (kind.isWayland ? ["fullscreen"] : []), in: folder,
+      #require(fixture), options + (kind.isBare ? ["fullscreen"] : []), in: folder,
       environment: environment.merging(more) { $1 })
   }
 
-  /// What is on the screen: red, green and blue, a byte each.
-  func pixels() throws -> [UInt8] {
+  /// Starts another program on this screen.
+  func start(_ name: String, _ arguments: [String] = []) throws -> Tool {
+    try Tool(name, arguments, in: folder, environment: environment)
+  }
+
+  /// Does something with the keyboard and the mouse of the X server, by xdotool.
+  @discardableResult
+  func xdotool(_ arguments: String...) throws -> String { try xdotool(arguments) }
+
+  /// The same with arguments in a list.
+  @discardableResult
+  func xdotool(_ arguments: [String]) throws -> String {
+    let (output, status) = try Tool(
+      "xdotool", arguments, in: folder, environment: ["DISPLAY": xDisplay]
+    ).finish()
+    #expect(status == 0, "xdotool \(arguments.prefix(4))")
+    return String(decoding: output, as: UTF8.self)
+  }
+
+  /// What is on the screen.
+  func picture() throws -> Picture? {
     let files = FileManager.default
     for file in try files.contentsOfDirectory(atPath: folder.path) where file.hasSuffix(".png") {
       try files.removeItem(at: folder.appendingPathComponent(file))
     }
-    _ =
-      kind.isWayland
-      ? try Tool("weston-screenshooter", [], in: folder, environment: environment).finish()
-      : try Tool("import", ["-window", "root", "x.png"], in: folder, environment: environment)
-        .finish()
-    let shot = try files.contentsOfDirectory(atPath: folder.path).first { $0.hasSuffix(".png") }
-    guard let shot else { return [] }
-    return [UInt8](
-      try Tool("convert", [shot, "-depth", "8", "rgb:-"], in: folder).finish().output)
+    if xDisplay == nil {
+      _ = try start("weston-screenshooter").finish()
+    } else {
+      _ = try Tool(
+        "import", ["-window", "root", "x.png"], in: folder, environment: ["DISPLAY": xDisplay]
+      ).finish()
+    }
+    guard
+      let shot = try files.contentsOfDirectory(atPath: folder.path)
+        .first(where: { $0.hasSuffix(".png") })
+    else { return nil }
+    return try PNG.decode([UInt8](Data(contentsOf: folder.appendingPathComponent(shot))))
   }
 }

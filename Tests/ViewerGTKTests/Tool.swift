@@ -44,10 +44,18 @@ final class Tool {
   /// SIGTERM, to this process alone.
   func terminate() { process.terminate() }
 
-  /// The first line of its output.
+  /// SIGINT, to this process alone.
+  func interrupt() { process.interrupt() }
+
+  /// The next line of its output; empty at its end, and when none comes for ten seconds.
   func firstLine() -> String {
     var line: [UInt8] = []
-    while let byte = try? output.fileHandleForReading.read(upToCount: 1)?.first, byte != 10 {
+    let file = output.fileHandleForReading
+    while true {
+      var entry = pollfd(fd: file.fileDescriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&entry, 1, 10_000) > 0, let byte = try? file.read(upToCount: 1)?.first,
+        byte != 10
+      else { break }
       line.append(byte)
     }
     return String(decoding: line, as: UTF8.self)

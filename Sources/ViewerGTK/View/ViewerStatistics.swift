@@ -30,6 +30,8 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var copies = 0
   /// Frames drawn.
   public internal(set) var draws = 0
+  /// Key strokes, clicks and motions that were passed on to the guest.
+  public internal(set) var inputEvents = 0
   /// Who draws: GL_RENDERER, or `cairo`; `nil` before the first frame.
   public internal(set) var renderer: String?
   /// Which window system the view is on; `nil` before the first frame.

@@ -2,6 +2,7 @@
 
 public import CGTK3
 public import EGLPresenter
+public import GuestInput
 import LinuxSystem
 public import VGPUDisplay
 
@@ -9,7 +10,11 @@ public import VGPUDisplay
 ///
 /// It draws on a surface of its own above the widget: a `wl_subsurface` on Wayland, a native child
 /// window on X11. GTK widgets laid over it are therefore hidden by it; menus and tooltips, being
-/// windows, are not. Input goes to the widget.
+/// windows, are not.
+///
+/// With an `input` the guest gets what is typed while the widget has the focus and what the mouse
+/// does over it. Keys are taken by the widget's own handlers, so a window with shortcuts of its own
+/// has them first.
 ///
 /// The widget owns the view: it lives until the widget is destroyed. All of it belongs to GTK's
 /// thread, the main one.
@@ -26,12 +31,22 @@ public final class GuestView: SurfaceTicks {
   public var onPresent: (@MainActor () -> Void)?
   /// Called when the guest's picture gets another size, in the guest's pixels, and for the first.
   public var onResize: (@MainActor (PixelSize) -> Void)?
+  /// Called when keyboard and mouse become the guest's alone, and when no longer.
+  public var onGrab: (@MainActor () -> Void)? {
+    get { pointerAndKeys.onGrab }
+    set { pointerAndKeys.onGrab = newValue }
+  }
+  /// Called when the widget has got another size, in device pixels.
+  public var onArea: (@MainActor (PixelSize) -> Void)?
   /// Where the picture was last drawn, in device pixels of the widget; `nil` while there is none.
   public private(set) var placement: Placement?
   /// What is shown instead of a picture; `nil` while there is one.
   public private(set) var message: String?
 
   private let alwaysUploads: Bool
+  private let pointerAndKeys: ViewInput
+  private let pointer: HostPointer
+  private var area: PixelSize?
   private var surface: (any GuestSurface)?
   private var isEGLGivenUp = false
   private var losses = 0
@@ -59,6 +74,8 @@ public final class GuestView: SurfaceTicks {
     self.alwaysUploads = alwaysUploads
     widget = gtk_drawing_area_new()
     g_object_ref_sink(widget)
+    pointerAndKeys = ViewInput(widget)
+    pointer = HostPointer(widget)
     gtk_widget_set_hexpand(widget, 1)
     gtk_widget_set_vexpand(widget, 1)
     gtk_widget_set_can_focus(widget, 1)
@@ -70,15 +87,38 @@ public final class GuestView: SurfaceTicks {
     vgpu_connect(widget, "map", onMap, data)
     vgpu_connect(widget, "unmap", onUnmap, data)
     vgpu_connect(widget, "destroy", onDestroy, data)
+    pointerAndKeys.connect(widget)
   }
 
   isolated deinit {
     g_object_unref(widget)
   }
 
+  // MARK: Input
+
+  /// Where keyboard and mouse go; `nil` for a view that only shows.
+  public var input: (any GuestInput)? {
+    get { pointerAndKeys.guest }
+    set { pointerAndKeys.guest = newValue }
+  }
+
+  /// Whether keyboard and mouse are the guest's alone.
+  public var isGrabbed: Bool { pointerAndKeys.isGrabbed }
+
+  /// Makes keyboard and mouse the guest's alone, or gives them back to the host. The mouse then
+  /// tells the guest its motion instead of its place.
+  public func toggleGrab() { pointerAndKeys.toggleGrab() }
+
+  /// Lets go of every key and button that the guest believes to be down.
+  public func releaseKeys() { pointerAndKeys.releaseAll() }
+
+  /// Presses keys one after the other and lets them go in the reverse order.
+  public func press(_ chord: [Keycode]) { pointerAndKeys.press(chord) }
+
   /// What has been shown so far.
   public var statistics: ViewerStatistics {
     var statistics = shown
+    statistics.inputEvents = pointerAndKeys.count
     let counters = surface?.counters ?? RendererCounters()
     statistics.imports = past.imports + counters.imports
     statistics.copies = past.uploads + counters.uploads
@@ -91,6 +131,9 @@ public final class GuestView: SurfaceTicks {
   // MARK: The widget's life
 
   fileprivate func mapped() {
+    // Every motion at once, and not one before each frame: the guest draws the pointer.
+    gdk_window_set_event_compression(gtk_widget_get_window(widget), 0)
+    moved()
     slowTimer = Timer(milliseconds: Self.slowPeriod) { [unowned self] in slowTick() }
   }
 
@@ -118,17 +161,24 @@ public final class GuestView: SurfaceTicks {
     if startID != 0 { g_source_remove(startID) }
     startID = 0
     slowTimer = nil
+    pointerAndKeys.endGrab()
     dropSurface()
   }
 
   fileprivate func destroyed() {
     unmapped()
+    pointerAndKeys.disconnect(widget)
+    onArea = nil
     onPresent = nil
     onResize = nil
   }
 
   fileprivate func moved() {
+    let geometry = geometry
     surface?.place(geometry)
+    guard geometry.pixels != area else { return }
+    area = geometry.pixels
+    onArea?(geometry.pixels)
   }
 
   private var geometry: SurfaceGeometry {
@@ -177,7 +227,7 @@ public final class GuestView: SurfaceTicks {
     past.refusals += surface.counters.refusals
     self.surface = nil
     surface.dispose()
-    placement = nil
+    forgetPlacement()
   }
 
   // MARK: Frames
@@ -205,7 +255,10 @@ public final class GuestView: SurfaceTicks {
   private func show(_ frame: Frame, on surface: any GuestSurface) {
     surface.place(geometry)
     do {
-      placement = try surface.present(frame, scaling)
+      let placement = try surface.present(frame, scaling)
+      self.placement = placement
+      pointerAndKeys.placement = placement
+      pointer.isHidden = frame.cursor != nil
       losses = 0
     } catch {
       failed(error)
@@ -246,8 +299,14 @@ public final class GuestView: SurfaceTicks {
     guard text != message else { return }
     if message == nil { surface?.hide() }
     message = text
-    placement = nil
+    forgetPlacement()
     gtk_widget_queue_draw(widget)
+  }
+
+  private func forgetPlacement() {
+    placement = nil
+    pointerAndKeys.placement = nil
+    pointer.isHidden = false
   }
 }
 

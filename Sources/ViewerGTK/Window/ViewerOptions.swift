@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EGLPresenter
+public import GuestInput
 
 /// How a viewer shows a guest, and when it ends by itself.
 public struct ViewerOptions: Sendable {
@@ -16,6 +17,15 @@ public struct ViewerOptions: Sendable {
   public var seconds: Double?
   /// Copies every frame even where it could be imported: for comparisons.
   public var alwaysUploads: Bool
+
+  /// Where keyboard and mouse go; `nil` for a window that only shows.
+  public var input: (any GuestInput)?
+  /// Called on the main thread when the user has given the window another size than the guest's.
+  public var onMonitor: (@MainActor @Sendable (MonitorWish) -> Void)?
+  /// What is asked before the window closes.
+  public var closeQuestion: CloseQuestion?
+  /// Asked four times a second: whether there is nothing to show any more, and never will be.
+  public var isOver: (@MainActor @Sendable () -> Bool)?
 
   /// A window of the guest's size that stays until it is closed.
   public init(

@@ -14,7 +14,7 @@ final class WaylandSurface: EGLSurface {
   private let display: OpaquePointer
   private let widget: UnsafeMutablePointer<GtkWidget>
   private unowned let ticks: any SurfaceTicks
-  private let subcompositor: Subcompositor
+  private let globals: WaylandGlobals
   private let compositor: OpaquePointer
   private let surface: OpaquePointer
   private let subsurface: OpaquePointer
@@ -38,17 +38,21 @@ final class WaylandSurface: EGLSurface {
     else {
       throw GraphicsError(.unavailable, "Wayland", "the window has no wl_surface")
     }
-    guard let subcompositor = Subcompositor(display) else {
+    guard let globals = WaylandGlobals(display) else {
+      throw GraphicsError(.unavailable, "Wayland", "the connection to the compositor is lost")
+    }
+    guard let subcompositor = globals.subcompositor else {
+      globals.dispose()
       throw GraphicsError(.unavailable, "Wayland", "the compositor has no wl_subcompositor")
     }
     guard let surface = wl_compositor_create_surface(compositor) else {
-      subcompositor.dispose()
+      globals.dispose()
       throw GraphicsError(.unavailable, "Wayland", "wl_compositor.create_surface failed")
     }
     let pixels = geometry.pixels
-    guard let subsurface = subcompositor.subsurface(surface, parent: parent) else {
+    guard let subsurface = wl_subcompositor_get_subsurface(subcompositor, surface, parent) else {
       wl_surface_destroy(surface)
-      subcompositor.dispose()
+      globals.dispose()
       throw GraphicsError(.unavailable, "Wayland", "wl_subcompositor.get_subsurface failed")
     }
     guard
@@ -56,13 +60,13 @@ final class WaylandSurface: EGLSurface {
     else {
       wl_subsurface_destroy(subsurface)
       wl_surface_destroy(surface)
-      subcompositor.dispose()
+      globals.dispose()
       throw GraphicsError(.unavailable, "Wayland", "wl_egl_window_create failed")
     }
     self.display = display
     self.widget = widget
     self.ticks = ticks
-    self.subcompositor = subcompositor
+    self.globals = globals
     self.compositor = compositor
     self.surface = surface
     self.subsurface = subsurface
@@ -130,7 +134,7 @@ final class WaylandSurface: EGLSurface {
     wl_egl_window_destroy(window)
     wl_subsurface_destroy(subsurface)
     wl_surface_destroy(surface)
-    subcompositor.dispose()
+    globals.dispose()
     wl_display_flush(display)
   }
 

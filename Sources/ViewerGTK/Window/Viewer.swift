@@ -8,8 +8,9 @@ public import VGPUDisplay
 @MainActor
 public enum Viewer {
   /// Shows a guest in a window of its own until the user closes it, `options.frames` or
-  /// `options.seconds` are over, or SIGINT or SIGTERM comes. It runs GTK's main loop, on the main
-  /// thread, and returns after everything it made is released.
+  /// `options.seconds` are over, or SIGTERM comes. SIGINT, which is Ctrl+C in the terminal, does
+  /// what the window's close button does. It runs GTK's main loop, on the main thread, and returns
+  /// after everything it made is released.
   ///
   /// When the display server goes away, GDK ends the process.
   ///
@@ -31,6 +32,7 @@ private final class ViewerRun {
   private var statistics = ViewerStatistics()
   private var signals: [guint] = []
   private var deadline: Timer?
+  private var watch: Timer?
   private var isOver = false
 
   init(source: any FrameSource, options: ViewerOptions) {
@@ -46,9 +48,12 @@ private final class ViewerRun {
       let milliseconds = Int(min(max(0, seconds), 1e9) * 1000)
       deadline = Timer(milliseconds: min(milliseconds, Int(Int32.max))) { [unowned self] in end() }
     }
-    for number in [SIGINT, SIGTERM] {
-      signals.append(g_unix_signal_add(number, onSignal, Unmanaged.borrowed(self)))
+    if let isOver = options.isOver {
+      watch = Timer(milliseconds: 250) { [unowned self] in if isOver() { end() } }
     }
+    let data = Unmanaged.borrowed(self)
+    signals.append(g_unix_signal_add(SIGINT, onInterrupt, data))
+    signals.append(g_unix_signal_add(SIGTERM, onTerminate, data))
   }
 
   isolated deinit {
@@ -65,13 +70,20 @@ private final class ViewerRun {
     return statistics
   }
 
+  func interrupt() { window.requestClose() }
+
   func end() {
     isOver = true
     g_main_loop_quit(loop)
   }
 }
 
-private func onSignal(_ data: UnsafeMutableRawPointer?) -> gboolean {
+private func onInterrupt(_ data: UnsafeMutableRawPointer?) -> gboolean {
+  onMain(data, as: ViewerRun.self) { $0.interrupt() }
+  return 1
+}
+
+private func onTerminate(_ data: UnsafeMutableRawPointer?) -> gboolean {
   onMain(data, as: ViewerRun.self) { $0.end() }
   return 1
 }

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# A Linux guest that shows what input it gets: Debian's own kernel as shipped, its modules, and guests/linuxguest as all of user space.
+# Result: FOLDER/vmlinuz, FOLDER/initramfs, FOLDER/cmdline (what the kernel should be given).
+# shellcheck disable=SC2154 # $rig comes from lib.sh
+
+kernel_source=linux-source-6.12
+# Before the board is shown, and after.
+display_modules="bochs"
+input_modules="evdev button psmouse xhci_pci usbhid hid_generic virtio_input"
+
+part_inputs() {
+    package_version "$kernel_source"
+    cat "$rig"/guests/linuxguest/*
+}
+
+# add_modules PREFIX NAME...: these and what they need, as initramfs/modules/PREFIXnn-NAME.ko in the order in which they load.
+add_modules() {
+    local prefix=$1 name file number=10
+    shift
+    for name; do
+        modprobe -d "$PWD/root" -S "$release" --show-depends "$name"
+    done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' | while read -r file; do
+        number=$((number + 1))
+        name=${file##*/} name=${name%%.*}
+        case $file in
+            *.xz) xz -dc "$file" ;;
+            *) cat "$file" ;;
+        esac >"initramfs/modules/$prefix$number-$name.ko"
+    done
+}
+
+part_build() {
+    local result=$1 version release
+    version=$(package_version "$kernel_source")
+    [ -n "$version" ] || { echo "$kernel_source is not installed: run Scripts/setup test"; return 1; }
+    # 6.12.117-1~deb12u1 belongs to linux-image-6.12.117+deb12-amd64.
+    release=${version%%-*}+deb12-amd64
+
+    say "downloading linux-image-$release" 2>&3
+    with_private_apt "$PWD/apt" bookworm-security apt-get update
+    with_private_apt "$PWD/apt" bookworm-security apt-get download "linux-image-$release"
+    dpkg-deb --fsys-tarfile ./*.deb | tar -x --one-top-level=root ./boot ./lib/modules
+    depmod -b "$PWD/root" "$release"
+
+    mkdir -p initramfs/modules
+    gcc -I/usr/include/libdrm -O2 -std=gnu17 -static -s -Wall -Wextra -Werror "$rig/guests/linuxguest/init.c" -o initramfs/init
+    # shellcheck disable=SC2086 # word lists
+    {
+        add_modules 1 $display_modules
+        add_modules 2 $input_modules
+    }
+    mkdir initramfs/dev
+    # Where the kernel opens its first process's output.
+    mknod initramfs/dev/console c 5 1
+    (cd initramfs && find . | cpio -o -H newc) >"$result/initramfs"
+    cp "root/boot/vmlinuz-$release" "$result/vmlinuz"
+    echo "console=ttyS0 quiet iomem=relaxed" >"$result/cmdline"
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import HostDevices
+import Libvirt
+import Synchronization
+
+/// A running domain of libvirt's, and the vGPUs that it has.
+struct RunningDomain: Sendable {
+  let name: String
+  let uri: String
+  let uuid: String
+  /// In the order of its XML.
+  var mdevs: [MdevUUID]
+}
+
+/// Asks libvirt about a domain: at once, or on a thread of its own, so that whoever draws never
+/// waits for a daemon.
+final class DomainLookup: Sendable {
+  typealias Answer = Result<RunningDomain, AttachmentError>
+
+  private let name: String
+  private let uri: String?
+  private let state = Mutex(State())
+
+  private struct State {
+    var domain: LibvirtDomain?
+    var isAsking = false
+    var answer: Answer?
+  }
+
+  init(name: String, of daemon: LibvirtDaemon?) {
+    self.name = name
+    uri = daemon?.uri
+  }
+
+  /// Asks now, and waits for the answer.
+  ///
+  /// - Throws: `AttachmentError.libvirt`.
+  func ask() throws(AttachmentError) -> RunningDomain {
+    do throws(LibvirtError) {
+      let domain = try domain()
+      guard LibvirtURI.isLocal(domain.uri) else { throw .otherHost(uri: domain.uri) }
+      // A domain without a vGPU need not be waited for.
+      let mdevs = try domain.mdevs()
+      if mdevs.isEmpty {
+        throw .noMediatedDevice(name: domain.name, uri: domain.uri)
+      }
+      if try !domain.isRunning() {
+        throw .notRunning(name: domain.name, uri: domain.uri)
+      }
+      return RunningDomain(
+        name: domain.name, uri: domain.uri, uuid: domain.uuid, mdevs: mdevs)
+    } catch {
+      throw .libvirt(error)
+    }
+  }
+
+  /// Begins to ask, unless that goes on already.
+  func begin() {
+    let begins = state.withLock { state in
+      if state.isAsking { return false }
+      state.isAsking = true
+      return true
+    }
+    guard begins else { return }
+    let lookup = Unmanaged.passRetained(self)
+    let code = vgpu_start_thread(
+      { argument in
+        guard let argument else { return nil }
+        Unmanaged<DomainLookup>.fromOpaque(argument).takeRetainedValue().run()
+        return nil
+      }, lookup.toOpaque())
+    guard code != 0 else { return }
+    // No thread now: the next time may have one.
+    lookup.release()
+    state.withLock { $0.isAsking = false }
+  }
+
+  /// Whether there is an answer to take.
+  var isAnswered: Bool { state.withLock { $0.answer != nil } }
+
+  /// The answer to `begin`, once.
+  func take() -> Answer? {
+    state.withLock { state in
+      defer { state.answer = nil }
+      return state.answer
+    }
+  }
+
+  private func run() {
+    let answer: Answer
+    do {
+      answer = .success(try ask())
+    } catch {
+      answer = .failure(error)
+    }
+    state.withLock { state in
+      state.isAsking = false
+      state.answer = answer
+    }
+  }
+
+  /// Found once: it finds itself again.
+  private func domain() throws(LibvirtError) -> LibvirtDomain {
+    if let domain = state.withLock(\.domain) { return domain }
+    let domain = try LibvirtDomain.open(name: name, uri: uri)
+    state.withLock { $0.domain = domain }
+    return domain
+  }
+}

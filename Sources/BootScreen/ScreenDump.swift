@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DMABuf
+import LinuxSystem
+import VFIO
+import VGPUDisplay
+
+/// A picture of QEMU's own screen, in memory that a renderer takes.
+struct ScreenDump: Sendable {
+  let info: PlaneInfo
+  let buffer: DMABuf
+  /// Counts the pictures that differ from the one before, from 1.
+  let number: UInt64
+  let takenAt: MonotonicInstant
+}
+
+/// The memory that pictures are written to, one after the other: of the last two somebody may
+/// still be drawing.
+struct ScreenDumpRing {
+  private var info: PlaneInfo?
+  private var buffers: [DMABuf] = []
+  private var number: UInt64 = 0
+
+  static let count = 3
+
+  mutating func write(_ picture: PortablePixmap) throws -> ScreenDump {
+    let stride = picture.width * 4
+    let size = stride * picture.height
+    let info = try PlaneInfo(
+      checking: GraphicsPlane(
+        format: FourCC.xrgb8888.rawValue, modifier: 0, width: UInt32(picture.width),
+        height: UInt32(picture.height), stride: UInt32(stride), size: UInt32(size), handle: 0))
+    if info != self.info {
+      buffers = []
+      self.info = info
+    }
+    if buffers.count < Self.count {
+      buffers.append(try DMABuf.allocate(size: size, name: "boot screen"))
+    } else {
+      buffers.append(buffers.removeFirst())
+    }
+    let buffer = buffers[buffers.count - 1]
+    try buffer.map(.readWrite).write { bytes throws(SystemCallError) in picture.write(to: bytes) }
+    number += 1
+    return ScreenDump(info: info, buffer: buffer, number: number, takenAt: .now)
+  }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "CLibvirt.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+
+// Every function with the library that it is in. The type of each pointer is that of the header's
+// declaration, so the compiler checks every forwarding call.
+#define FUNCTIONS(X)                   \
+  X(core, virInitialize)               \
+  X(core, virSetErrorFunc)             \
+  X(core, virGetLastError)             \
+  X(core, virResetLastError)           \
+  X(core, virConnectOpen)              \
+  X(core, virConnectOpenReadOnly)      \
+  X(core, virConnectClose)             \
+  X(core, virConnectIsAlive)           \
+  X(core, virConnectGetURI)            \
+  X(core, virConnectListAllDomains)    \
+  X(core, virDomainLookupByName)       \
+  X(core, virDomainLookupByUUIDString) \
+  X(core, virDomainFree)               \
+  X(core, virDomainGetName)            \
+  X(core, virDomainGetUUIDString)      \
+  X(core, virDomainIsActive)           \
+  X(core, virDomainGetState)           \
+  X(core, virDomainGetXMLDesc)         \
+  X(qemu, virDomainQemuMonitorCommand)
+
+static struct {
+#define POINTER(library, name) __typeof__(&name) name;
+  FUNCTIONS(POINTER)
+#undef POINTER
+} libvirt;
+
+// libvirt prints every error to stderr unless somebody takes it.
+static void ignore(void *context, virErrorPtr error) {
+  (void)context;
+  (void)error;
+}
+
+static void *open_library(const char *name, char *reason, size_t size) {
+  void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  // dlerror() names the file and what is wrong with it.
+  if (library == NULL) snprintf(reason, size, "%s", dlerror());
+  return library;
+}
+
+static bool find(void *library, const char *name, void *pointer, char *reason, size_t size) {
+  void *function = dlsym(library, name);
+  if (function == NULL) {
+    snprintf(reason, size, "this libvirt has no %s", name);
+    return false;
+  }
+  // POSIX's way from an object pointer to a function pointer.
+  *(void **)pointer = function;
+  return true;
+}
+
+bool vgpu_libvirt_load(char *reason, size_t size) {
+  void *core = open_library("libvirt.so.0", reason, size);
+  if (core == NULL) return false;
+  void *qemu = open_library("libvirt-qemu.so.0", reason, size);
+  if (qemu == NULL) return false;
+#define FIND(library, name) \
+  if (!find(library, #name, &libvirt.name, reason, size)) return false;
+  FUNCTIONS(FIND)
+#undef FIND
+  if (libvirt.virInitialize() != 0) {
+    virErrorPtr error = libvirt.virGetLastError();
+    snprintf(
+        reason, size, "virInitialize: %s",
+        error != NULL && error->message != NULL ? error->message : "failed");
+    return false;
+  }
+  libvirt.virSetErrorFunc(NULL, ignore);
+  return true;
+}
+
+virErrorPtr vgpu_virGetLastError(void) { return libvirt.virGetLastError(); }
+void vgpu_virResetLastError(void) { libvirt.virResetLastError(); }
+
+virConnectPtr vgpu_virConnectOpen(const char *uri) { return libvirt.virConnectOpen(uri); }
+virConnectPtr vgpu_virConnectOpenReadOnly(const char *uri) {
+  return libvirt.virConnectOpenReadOnly(uri);
+}
+int vgpu_virConnectClose(virConnectPtr connection) { return libvirt.virConnectClose(connection); }
+int vgpu_virConnectIsAlive(virConnectPtr connection) {
+  return libvirt.virConnectIsAlive(connection);
+}
+char *vgpu_virConnectGetURI(virConnectPtr connection) {
+  return libvirt.virConnectGetURI(connection);
+}
+int vgpu_virConnectListAllDomains(
+    virConnectPtr connection, virDomainPtr **domains, unsigned int flags) {
+  return libvirt.virConnectListAllDomains(connection, domains, flags);
+}
+
+virDomainPtr vgpu_virDomainLookupByName(virConnectPtr connection, const char *name) {
+  return libvirt.virDomainLookupByName(connection, name);
+}
+virDomainPtr vgpu_virDomainLookupByUUIDString(virConnectPtr connection, const char *uuid) {
+  return libvirt.virDomainLookupByUUIDString(connection, uuid);
+}
+int vgpu_virDomainFree(virDomainPtr domain) { return libvirt.virDomainFree(domain); }
+const char *vgpu_virDomainGetName(virDomainPtr domain) { return libvirt.virDomainGetName(domain); }
+int vgpu_virDomainGetUUIDString(virDomainPtr domain, char *text) {
+  return libvirt.virDomainGetUUIDString(domain, text);
+}
+int vgpu_virDomainIsActive(virDomainPtr domain) { return libvirt.virDomainIsActive(domain); }
+int vgpu_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned int flags) {
+  return libvirt.virDomainGetState(domain, state, reason, flags);
+}
+char *vgpu_virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags) {
+  return libvirt.virDomainGetXMLDesc(domain, flags);
+}
+int vgpu_virDomainQemuMonitorCommand(
+    virDomainPtr domain, const char *command, char **result, unsigned int flags) {
+  return libvirt.virDomainQemuMonitorCommand(domain, command, result, flags);
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Wayland protocols that libwayland does not bring, made by Scripts/wayland-protocols; and how to
+// bind their globals: libwayland keeps the address of an interface's description, which Swift would
+// pass a copy of.
+
+#ifndef CWAYLANDPROTOCOLS_H
+#define CWAYLANDPROTOCOLS_H
+
+#include <string.h>
+
+#include "pointer-constraints-unstable-v1-protocol.h"
+#include "relative-pointer-unstable-v1-protocol.h"
+
+// Binds the global when it is zwp_pointer_constraints_v1, else returns NULL.
+static inline struct zwp_pointer_constraints_v1 *vgpu_wl_bind_pointer_constraints(
+    struct wl_registry *registry, uint32_t name, const char *interface) {
+  if (strcmp(interface, zwp_pointer_constraints_v1_interface.name) != 0) return NULL;
+  return (struct zwp_pointer_constraints_v1 *)wl_registry_bind(
+      registry, name, &zwp_pointer_constraints_v1_interface, 1);
+}
+
+// Binds the global when it is zwp_relative_pointer_manager_v1, else returns NULL.
+static inline struct zwp_relative_pointer_manager_v1 *vgpu_wl_bind_relative_pointers(
+    struct wl_registry *registry, uint32_t name, const char *interface) {
+  if (strcmp(interface, zwp_relative_pointer_manager_v1_interface.name) != 0) return NULL;
+  return (struct zwp_relative_pointer_manager_v1 *)wl_registry_bind(
+      registry, name, &zwp_relative_pointer_manager_v1_interface, 1);
+}
+
+#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import GuestInput
+
+extension Keycode {
+  /// The key's name in QEMU (QAPI's `QKeyCode`); `nil` for a key that QEMU has no name for and so
+  /// cannot press. QAPI's other spelling, `number`, reaches no more keys: QEMU turns the number
+  /// into a name before any keyboard sees it.
+  public var qKeyCode: String? { Self.names[rawValue] }
+
+  /// By the kernel's number. QEMU's `asterisk` and `sysrq` are left out: they are second names of
+  /// the keys that `kp_multiply` and `print` are.
+  static let names: [UInt16: String] = [
+    // Typewriter block
+    1: "esc",
+    2: "1", 3: "2", 4: "3", 5: "4", 6: "5", 7: "6", 8: "7", 9: "8", 10: "9", 11: "0",
+    12: "minus", 13: "equal", 14: "backspace", 15: "tab",
+    16: "q", 17: "w", 18: "e", 19: "r", 20: "t", 21: "y", 22: "u", 23: "i", 24: "o", 25: "p",
+    26: "bracket_left", 27: "bracket_right", 28: "ret", 29: "ctrl",
+    30: "a", 31: "s", 32: "d", 33: "f", 34: "g", 35: "h", 36: "j", 37: "k", 38: "l",
+    39: "semicolon", 40: "apostrophe", 41: "grave_accent", 42: "shift", 43: "backslash",
+    44: "z", 45: "x", 46: "c", 47: "v", 48: "b", 49: "n", 50: "m",
+    51: "comma", 52: "dot", 53: "slash", 54: "shift_r",
+    56: "alt", 57: "spc", 58: "caps_lock", 86: "less",
+    97: "ctrl_r", 100: "alt_r", 125: "meta_l", 126: "meta_r", 127: "compose",
+
+    // Function keys
+    59: "f1", 60: "f2", 61: "f3", 62: "f4", 63: "f5", 64: "f6", 65: "f7", 66: "f8", 67: "f9",
+    68: "f10", 87: "f11", 88: "f12",
+    183: "f13", 184: "f14", 185: "f15", 186: "f16", 187: "f17", 188: "f18", 189: "f19",
+    190: "f20", 191: "f21", 192: "f22", 193: "f23", 194: "f24",
+    99: "print", 70: "scroll_lock", 119: "pause",
+
+    // Cursor block
+    110: "insert", 102: "home", 104: "pgup", 111: "delete", 107: "end", 109: "pgdn",
+    103: "up", 105: "left", 106: "right", 108: "down",
+
+    // Keypad
+    69: "num_lock", 98: "kp_divide", 55: "kp_multiply", 74: "kp_subtract", 78: "kp_add",
+    71: "kp_7", 72: "kp_8", 73: "kp_9", 75: "kp_4", 76: "kp_5", 77: "kp_6",
+    79: "kp_1", 80: "kp_2", 81: "kp_3", 82: "kp_0", 83: "kp_decimal", 96: "kp_enter",
+    117: "kp_equals", 121: "kp_comma",
+
+    // Japan, Korea, Brazil (whose "/ ?" is KEY_RO)
+    89: "ro", 91: "hiragana", 92: "henkan", 93: "katakanahiragana", 94: "muhenkan", 124: "yen",
+    122: "lang1", 123: "lang2",
+
+    // Media and power
+    113: "audiomute", 114: "volumedown", 115: "volumeup",
+    163: "audionext", 164: "audioplay", 165: "audioprev", 166: "audiostop", 226: "mediaselect",
+    116: "power", 142: "sleep", 143: "wake",
+    140: "calculator", 155: "mail", 157: "computer",
+    156: "ac_bookmarks", 158: "ac_back", 159: "ac_forward", 172: "ac_home", 173: "ac_refresh",
+
+    // Workstations
+    101: "lf", 128: "stop", 129: "again", 130: "props", 131: "undo", 132: "front", 133: "copy",
+    134: "open", 135: "paste", 136: "find", 137: "cut", 138: "help", 139: "menu",
+  ]
+}

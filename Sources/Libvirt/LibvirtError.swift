@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why libvirt could not be asked, or did not do what it was asked for. Each case's description is
+/// one line that names the object, the cause and the remedy.
+public enum LibvirtError: Error, Hashable, Sendable {
+  /// libvirt's C library is not on this machine, or too old.
+  case notInstalled(reason: String)
+  /// No daemon answers at this URI.
+  case daemonNotRunning(uri: String, LibvirtFailure)
+  /// The daemon at this URI does not serve this user, or not with what was asked for.
+  case noRights(uri: String, LibvirtFailure)
+  /// No domain of any of these connections has this name or UUID.
+  case noSuchDomain(String, searched: [LibvirtSearch])
+  /// The domain exists, but no process runs it.
+  case notRunning(name: String, uri: String)
+  /// The connection's guests run on another machine, and the screen of one can be had there only.
+  case otherHost(uri: String)
+  /// The domain's XML assigns it no mediated device.
+  case noMediatedDevice(name: String, uri: String)
+  /// The daemon has closed the connection, or ended. The next call connects again; a monitor command
+  /// may have been carried out.
+  case connectionLost(uri: String, LibvirtFailure)
+  /// What libvirt sent, or what it was to be sent, makes no sense.
+  case malformed(object: String, reason: String)
+  /// libvirt refused.
+  case failed(object: String, LibvirtFailure)
+}
+
+/// What one of libvirt's connections said when a domain was looked for.
+public struct LibvirtSearch: Hashable, Sendable {
+  /// The connection's URI, such as `qemu:///system`.
+  public let uri: String
+  /// The names of its domains, running or not; `nil` when it could not be asked.
+  public let domains: [String]?
+  /// Why it could not be asked; `nil` when it could.
+  public let problem: String?
+}
+
+extension LibvirtError: CustomStringConvertible {
+  /// One line: object, cause, remedy.
+  public var description: String {
+    switch self {
+    case .notInstalled(let reason):
+      """
+      libvirt: \(reason); install its client library (Debian: libvirt0, Fedora: libvirt-libs, \
+      Arch: libvirt)
+      """
+    case .daemonNotRunning(let uri, let failure) where uri.contains("session"):
+      """
+      \(uri): libvirt's daemon does not answer (\(failure.message)); install it for this user's \
+      guests (Debian: libvirt-daemon), or name a guest of the system as libvirt:system/NAME
+      """
+    case .daemonNotRunning(let uri, let failure):
+      """
+      \(uri): libvirt's daemon does not answer (\(failure.message)); start it (systemctl start \
+      libvirtd, or virtqemud)
+      """
+    case .noRights(let uri, let failure) where uri.contains("session"):
+      """
+      \(uri): you may not use this libvirt (\(failure.message)); run as the user whose guests it \
+      runs, with that user's XDG_RUNTIME_DIR
+      """
+    case .noRights(let uri, let failure):
+      """
+      \(uri): you may not use this libvirt (\(failure.message)); join its group (usermod -aG \
+      libvirt USER, then log in again), or run as root
+      """
+    case .noSuchDomain(let name, let searched):
+      """
+      libvirt:\(Printable.line(name)): \
+      \(searched.contains { $0.domains != nil } ? "no such domain" : "cannot be looked for"); \
+      \(searched.map(\.description).joined(separator: "; "))
+      """
+    case .notRunning(let name, let uri):
+      """
+      libvirt:\(Printable.line(name)): the domain is not running; start it (virsh -c \(uri) start \
+      "\(Printable.line(name))")
+      """
+    case .otherHost(let uri):
+      """
+      \(Printable.line(uri)): its guests run on another machine; run vgpu there, or unset \
+      LIBVIRT_DEFAULT_URI
+      """
+    case .noMediatedDevice(let name, let uri):
+      """
+      libvirt:\(Printable.line(name)): the domain has no vGPU; give it a <hostdev \
+      mode='subsystem' type='mdev' model='vfio-pci'> (virsh -c \(uri) edit \
+      "\(Printable.line(name))")
+      """
+    case .connectionLost(let uri, let failure):
+      "\(uri): libvirt's daemon has gone (\(failure.message)); try again when it is back"
+    case .malformed(let object, let reason):
+      "\(object): \(reason)"
+    case .failed(let object, let failure):
+      "\(object): \(failure)"
+    }
+  }
+}
+
+extension LibvirtSearch: CustomStringConvertible {
+  /// What there is, or why that is not known.
+  public var description: String {
+    guard let domains else { return problem ?? "\(uri) could not be asked" }
+    if domains.isEmpty { return "\(uri) has none" }
+    return "\(uri) has \(Printable.list(domains))"
+  }
+}

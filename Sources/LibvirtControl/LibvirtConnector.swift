@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+public import GuestControl
+import Libvirt
+
+/// Reaches a guest's QEMU through libvirt, which keeps QEMU's own monitor for itself.
+public struct LibvirtConnector: MonitorConnector {
+  private let name: String
+  private let uri: String?
+
+  /// Of a domain, as `LibvirtDomain.open` finds it.
+  ///
+  /// - Parameter uri: the connection's; `nil` for the user's own ones.
+  public init(name: String, uri: String?) {
+    self.name = name
+    self.uri = uri
+  }
+
+  /// Looks for the domain and whether it runs.
+  public func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
+    let queue = DispatchQueue(label: "libvirt:\(name)")
+    let (name, uri) = (name, uri)
+    let answer = await withCheckedContinuation {
+      (continuation: CheckedContinuation<Result<LibvirtDomain, LibvirtError>, Never>) in
+      queue.async { continuation.resume(returning: Self.find(name, uri)) }
+    }
+    switch answer {
+    case .success(let domain): return LibvirtMonitor(domain, queue)
+    case .failure(let error): throw .other("\(error)")
+    }
+  }
+
+  private static func find(_ name: String, _ uri: String?) -> Result<LibvirtDomain, LibvirtError> {
+    do throws(LibvirtError) {
+      let domain = try LibvirtDomain.open(name: name, uri: uri)
+      guard try domain.isRunning() else { throw .notRunning(name: domain.name, uri: domain.uri) }
+      return .success(domain)
+    } catch {
+      return .failure(error)
+    }
+  }
+}

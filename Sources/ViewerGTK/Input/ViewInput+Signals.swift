@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+import GuestInput
+
+/// GTK's signals of a view's widget.
+extension ViewInput {
+  /// Connects the widget's signals. They are disconnected by this object's address, as it goes.
+  func connect(_ widget: UnsafeMutablePointer<GtkWidget>) {
+    let data = Unmanaged.borrowed(self)
+    let events: [GdkEventMask] = [
+      GDK_KEY_PRESS_MASK, GDK_KEY_RELEASE_MASK, GDK_BUTTON_PRESS_MASK, GDK_BUTTON_RELEASE_MASK,
+      GDK_POINTER_MOTION_MASK, GDK_ENTER_NOTIFY_MASK, GDK_SCROLL_MASK, GDK_SMOOTH_SCROLL_MASK,
+      GDK_FOCUS_CHANGE_MASK,
+    ]
+    gtk_widget_add_events(widget, gint(events.reduce(0) { $0 | $1.rawValue }))
+    for signal in ["key-press-event", "key-release-event"] {
+      vgpu_connect_key(widget, signal, onKey, data)
+    }
+    for signal in ["button-press-event", "button-release-event"] {
+      vgpu_connect_button(widget, signal, onButton, data)
+    }
+    vgpu_connect_event(widget, "motion-notify-event", onMotion, data)
+    vgpu_connect_event(widget, "enter-notify-event", onMotion, data)
+    vgpu_connect_scroll(widget, onScroll, data)
+    vgpu_connect_event(widget, "focus-out-event", onFocusOut, data)
+    vgpu_connect_event(widget, "grab-broken-event", onFocusOut, data)
+  }
+
+  /// Disconnects what `connect` has connected.
+  func disconnect(_ widget: UnsafeMutablePointer<GtkWidget>) {
+    g_signal_handlers_disconnect_matched(
+      widget, G_SIGNAL_MATCH_DATA, 0, 0, nil, nil, Unmanaged.borrowed(self))
+  }
+}
+
+extension PointerButton {
+  /// GDK counts as X does: 4 to 7 are a wheel, and come as scrolling.
+  fileprivate init?(gdk number: guint) {
+    switch number {
+    case 1: self = .left
+    case 2: self = .middle
+    case 3: self = .right
+    case 8: self = .side
+    case 9: self = .extra
+    default: return nil
+    }
+  }
+}
+
+private func onKey(
+  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEventKey>?,
+  _ data: UnsafeMutableRawPointer?
+) -> gboolean {
+  guard let event, let key = Keycode(xkb: UInt32(event.pointee.hardware_keycode)) else { return 0 }
+  let isDown = event.pointee.type == GDK_KEY_PRESS
+  var isTaken = false
+  onMain(data, as: ViewInput.self) { isTaken = $0.key(key, down: isDown) }
+  return isTaken ? 1 : 0
+}
+
+private func onButton(
+  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEventButton>?,
+  _ data: UnsafeMutableRawPointer?
+) -> gboolean {
+  guard let event, let button = PointerButton(gdk: event.pointee.button) else { return 0 }
+  let (type, x, y) = (event.pointee.type, event.pointee.x, event.pointee.y)
+  // GDK tells a second click twice: as a press, and as a double click.
+  guard type == GDK_BUTTON_PRESS || type == GDK_BUTTON_RELEASE else { return 1 }
+  onMain(data, as: ViewInput.self) {
+    $0.button(button, down: type == GDK_BUTTON_PRESS, x: x, y: y)
+  }
+  return 1
+}
+
+private func onMotion(
+  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEvent>?,
+  _ data: UnsafeMutableRawPointer?
+) -> gboolean {
+  var x = 0.0
+  var y = 0.0
+  guard gdk_event_get_coords(event, &x, &y) != 0 else { return 0 }
+  let place = (x, y)
+  onMain(data, as: ViewInput.self) { $0.moved(toX: place.0, y: place.1) }
+  return 0
+}
+
+private func onScroll(
+  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEventScroll>?,
+  _ data: UnsafeMutableRawPointer?
+) -> gboolean {
+  guard let event else { return 0 }
+  let turn: (x: Double, y: Double) =
+    switch event.pointee.direction {
+    case GDK_SCROLL_UP: (0, -1)
+    case GDK_SCROLL_DOWN: (0, 1)
+    case GDK_SCROLL_LEFT: (-1, 0)
+    case GDK_SCROLL_RIGHT: (1, 0)
+    default: (event.pointee.delta_x, event.pointee.delta_y)
+    }
+  onMain(data, as: ViewInput.self) { $0.scrolled(dx: turn.x, dy: turn.y) }
+  return 1
+}
+
+private func onFocusOut(
+  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEvent>?,
+  _ data: UnsafeMutableRawPointer?
+) -> gboolean {
+  onMain(data, as: ViewInput.self) { $0.endGrab() }
+  return 0
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+import EGLPresenter
+import GuestInput
+
+/// What a person does over a view, told to its guest: keys by their place, the pointer by its place
+/// on the guest's screen or, with a grab, by its motion.
+@MainActor
+final class ViewInput: PointerLockMotion {
+  /// Who tells the guest; `nil` for a view without input.
+  var guest: (any GuestInput)?
+  /// Called when a grab begins or ends.
+  var onGrab: (@MainActor () -> Void)?
+  /// Where the guest's picture is.
+  var placement: Placement?
+  /// Events that were sent.
+  private(set) var count = 0
+  private let widget: UnsafeMutablePointer<GtkWidget>
+  private var held = HeldInput()
+  private var grab: InputGrab?
+  private var across = (wheel: FractionCounter(), motion: FractionCounter())
+  private var down = (wheel: FractionCounter(), motion: FractionCounter())
+
+  init(_ widget: UnsafeMutablePointer<GtkWidget>) { self.widget = widget }
+
+  /// Whether keyboard and mouse belong to the guest.
+  var isGrabbed: Bool { grab != nil }
+
+  private var state: GuestInputState { guest?.state ?? .viewOnly(reason: "") }
+
+  /// Whether the guest takes input.
+  var isReady: Bool {
+    if case .ready = state { true } else { false }
+  }
+
+  private var hasAbsolutePointer: Bool { state == .ready(hasAbsolutePointer: true) }
+
+  private func send(_ event: GuestInputEvent) {
+    guard let guest, isReady else { return }
+    count += 1
+    guest.send(event)
+  }
+
+  // MARK: Keyboard
+
+  /// A key's change.
+  ///
+  /// - Returns: whether it was for the guest.
+  func key(_ key: Keycode, down: Bool) -> Bool {
+    guard isReady else { return false }
+    if held.note(key, down: down) { send(.key(key, down: down)) }
+    return true
+  }
+
+  /// Presses keys one after the other and lets them go in the reverse order.
+  func press(_ chord: [Keycode]) {
+    for key in chord { send(.key(key, down: true)) }
+    for key in chord.reversed() { send(.key(key, down: false)) }
+  }
+
+  /// Lets go of all that is down: the focus goes elsewhere, and with it the ends of the presses.
+  func releaseAll() {
+    for event in held.releaseAll() { send(event) }
+  }
+
+  // MARK: Grab
+
+  /// Begins or ends a grab.
+  func toggleGrab() {
+    if grab == nil { beginGrab() } else { endGrab() }
+  }
+
+  private func beginGrab() {
+    guard grab == nil, isReady else { return }
+    releaseAll()
+    across.motion.reset()
+    down.motion.reset()
+    grab = InputGrab(widget, self)
+    if grab == nil { gdk_window_beep(gtk_widget_get_window(widget)) }
+    onGrab?()
+  }
+
+  /// Ends a grab, if there is one.
+  func endGrab() {
+    releaseAll()
+    guard let grab else { return }
+    self.grab = nil
+    grab.end()
+    onGrab?()
+  }
+
+  // MARK: Pointer
+
+  /// A button's change over the widget.
+  func button(_ button: PointerButton, down: Bool, x: Double, y: Double) {
+    if down { gtk_widget_grab_focus(widget) }
+    guard isReady else { return }
+    // Without an absolute pointer the guest gets nothing of the mouse but by a grab.
+    if down, grab == nil, !hasAbsolutePointer {
+      beginGrab()
+      return
+    }
+    if down { moved(toX: x, y: y) }
+    if held.note(button, down: down) { send(.button(button, down: down)) }
+  }
+
+  /// The pointer's place in the widget's own units.
+  func moved(toX x: Double, y: Double) {
+    if let lock = grab?.lock {
+      lock.moved(toX: x, y: y)
+      return
+    }
+    guard hasAbsolutePointer, let placement else { return }
+    // The middle of the device pixel below the pointer's tip.
+    let scale = Double(max(1, gtk_widget_get_scale_factor(widget)))
+    let position = placement.position(
+      atX: x * scale + 0.5, y: y * scale + 0.5, maximum: GuestInputEvent.absoluteMaximum)
+    send(.absolute(x: position.x, y: position.y))
+  }
+
+  func moved(dx: Double, dy: Double) {
+    let steps = (x: across.motion.steps(adding: dx), y: down.motion.steps(adding: dy))
+    if steps != (0, 0) { send(.relative(dx: steps.x, dy: steps.y)) }
+  }
+
+  /// Notches, or parts of them, to the right and down.
+  func scrolled(dx: Double, dy: Double) {
+    let notches = (x: across.wheel.steps(adding: dx), y: down.wheel.steps(adding: dy))
+    if notches.y != 0 { send(.wheel(.vertical, notches: notches.y)) }
+    if notches.x != 0 { send(.wheel(.horizontal, notches: notches.x)) }
+  }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+import CWayland
+import CWaylandProtocols
+
+/// The pointer locked by the compositor (pointer-constraints), its motion told by relative-pointer:
+/// as the mouse reports it, without the host's acceleration, since the guest has its own.
+@MainActor
+final class WaylandPointerLock: PointerLock {
+  private unowned let motion: any PointerLockMotion
+  private let globals: WaylandGlobals
+  private let display: OpaquePointer
+  private var locked: OpaquePointer?
+  private var relative: OpaquePointer?
+
+  /// `nil` where the compositor has not got both protocols.
+  init?(_ widget: UnsafeMutablePointer<GtkWidget>, _ motion: any PointerLockMotion) {
+    let gdkDisplay = gtk_widget_get_display(widget)
+    guard let display = gdk_wayland_display_get_wl_display(gdkDisplay),
+      let window = gtk_widget_get_window(gtk_widget_get_toplevel(widget)),
+      let surface = gdk_wayland_window_get_wl_surface(window),
+      let device = gdk_seat_get_pointer(gdk_display_get_default_seat(gdkDisplay)),
+      let pointer = gdk_wayland_device_get_wl_pointer(device),
+      let globals = WaylandGlobals(display)
+    else { return nil }
+    guard let constraints = globals.pointerConstraints, let managers = globals.relativePointers,
+      // Its events are for GDK's queue, which is dispatched, and not for that of the globals.
+      let manager = vgpu_wl_wrap(managers)
+    else {
+      globals.dispose()
+      return nil
+    }
+    self.motion = motion
+    self.globals = globals
+    self.display = display
+    vgpu_wl_set_queue(manager, nil)
+    relative = zwp_relative_pointer_manager_v1_get_relative_pointer(manager, pointer)
+    vgpu_wl_release_wrapper(manager)
+    // Persistent: it comes back with the focus, until it is ended here.
+    locked = zwp_pointer_constraints_v1_lock_pointer(
+      constraints, surface, pointer, nil,
+      ZWP_POINTER_CONSTRAINTS_V1_LIFETIME_PERSISTENT.rawValue)
+    if let relative {
+      zwp_relative_pointer_v1_add_listener(relative, Self.listener, Unmanaged.borrowed(self))
+    }
+    wl_display_flush(display)
+  }
+
+  isolated deinit { end() }
+
+  func moved(toX x: Double, y: Double) {}
+
+  func end() {
+    guard let relative, let locked else { return }
+    zwp_relative_pointer_v1_destroy(relative)
+    zwp_locked_pointer_v1_destroy(locked)
+    self.relative = nil
+    self.locked = nil
+    globals.dispose()
+    wl_display_flush(display)
+  }
+
+  fileprivate func moved(dx: wl_fixed_t, dy: wl_fixed_t) {
+    motion.moved(dx: wl_fixed_to_double(dx), dy: wl_fixed_to_double(dy))
+  }
+
+  /// libwayland keeps the address: never moved, never freed.
+  private static let listener: UnsafeMutablePointer<zwp_relative_pointer_v1_listener> = {
+    let listener = UnsafeMutablePointer<zwp_relative_pointer_v1_listener>.allocate(capacity: 1)
+    listener.initialize(
+      to: zwp_relative_pointer_v1_listener { data, _, _, _, _, _, dx, dy in
+        onMain(data, as: WaylandPointerLock.self) { $0.moved(dx: dx, dy: dy) }
+      })
+    return listener
+  }()
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CWayland
+import CWaylandProtocols
+
+/// Those of the compositor's globals that GDK does not hand out, found on an event queue of their
+/// own: GDK's must not be disturbed. What a compositor does not have is `nil`.
+@MainActor
+final class WaylandGlobals {
+  /// `wl_subcompositor`.
+  private(set) var subcompositor: OpaquePointer?
+  /// `zwp_pointer_constraints_v1`.
+  private(set) var pointerConstraints: OpaquePointer?
+  /// `zwp_relative_pointer_manager_v1`.
+  private(set) var relativePointers: OpaquePointer?
+  private let queue: OpaquePointer
+  private let registry: OpaquePointer
+
+  /// `nil` when the connection is lost.
+  init?(_ display: OpaquePointer) {
+    guard let queue = wl_display_create_queue(display) else { return nil }
+    guard let wrapper = vgpu_wl_wrap(display) else {
+      wl_event_queue_destroy(queue)
+      return nil
+    }
+    vgpu_wl_set_queue(wrapper, queue)
+    let registry = wl_display_get_registry(wrapper)
+    vgpu_wl_release_wrapper(wrapper)
+    guard let registry else {
+      wl_event_queue_destroy(queue)
+      return nil
+    }
+    self.queue = queue
+    self.registry = registry
+    wl_registry_add_listener(registry, Self.listener, Unmanaged.borrowed(self))
+    wl_display_roundtrip_queue(display, queue)
+  }
+
+  /// Releases everything in reverse order.
+  func dispose() {
+    if let relativePointers { zwp_relative_pointer_manager_v1_destroy(relativePointers) }
+    if let pointerConstraints { zwp_pointer_constraints_v1_destroy(pointerConstraints) }
+    if let subcompositor { wl_subcompositor_destroy(subcompositor) }
+    relativePointers = nil
+    pointerConstraints = nil
+    subcompositor = nil
+    wl_registry_destroy(registry)
+    wl_event_queue_destroy(queue)
+  }
+
+  private func announced(
+    _ registry: OpaquePointer?, _ name: UInt32, _ interface: UnsafePointer<CChar>?
+  ) {
+    if let bound = vgpu_wl_bind_subcompositor(registry, name, interface) {
+      subcompositor = bound
+    } else if let bound = vgpu_wl_bind_pointer_constraints(registry, name, interface) {
+      pointerConstraints = bound
+    } else if let bound = vgpu_wl_bind_relative_pointers(registry, name, interface) {
+      relativePointers = bound
+    }
+  }
+
+  /// libwayland keeps the address: never moved, never freed.
+  private static let listener: UnsafeMutablePointer<wl_registry_listener> = {
+    let listener = UnsafeMutablePointer<wl_registry_listener>.allocate(capacity: 1)
+    listener.initialize(
+      to: wl_registry_listener(
+        global: { data, registry, name, interface, _ in
+          guard let data else { return }
+          Unmanaged<WaylandGlobals>.fromOpaque(data).takeUnretainedValue()
+            .announced(registry, name, interface)
+        }, global_remove: { _, _, _ in }))
+    return listener
+  }()
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+import EGLPresenter
+
+/// Tells the size of a view once it has come to rest, and only what the user has made of it: the
+/// window's first size is made after the guest's, which it must not change.
+@MainActor
+final class AreaFollower {
+  /// Called with the size in device pixels.
+  var onRest: (@MainActor (PixelSize) -> Void)?
+  private var told: PixelSize?
+  private var pending: (size: PixelSize, timer: Timer)?
+
+  /// How long a size has to last, in milliseconds: a window that is dragged larger gets many.
+  private static let rest = 300
+
+  /// A size that was not the user's choice.
+  func expect(_ size: PixelSize) {
+    told = size
+    pending = nil
+  }
+
+  /// The view has got this size.
+  func changed(to size: PixelSize) {
+    // Nothing was expected yet: the guest has no size that this one could be another than.
+    guard told != nil else { return }
+    pending = (size, Timer(milliseconds: Self.rest) { [unowned self] in settle() })
+  }
+
+  private func settle() {
+    guard let pending else { return }
+    self.pending = nil
+    guard pending.size != told else { return }
+    told = pending.size
+    onRest?(pending.size)
+  }
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+import EGLPresenter
+import GuestInput
+import LinuxSystem
+public import VGPUDisplay
+
+/// A toplevel window with a guest's screen: its title tells the guest's name and the frame rate, the
+/// line below what there is to know of keyboard and mouse; it begins with the guest's size.
+///
+/// Ctrl+Alt+F switches to the whole screen and back, Ctrl+Alt+G makes keyboard and mouse the guest's
+/// alone and gives them back, Ctrl+Alt+M opens the menu.
+///
+/// Keep it as long as it is to be shown; the user may close it earlier.
+@MainActor
+public final class ViewerWindow {
+  /// The guest's screen.
+  public let view: GuestView
+  /// Called once, when the window is gone.
+  public var onClose: (@MainActor () -> Void)?
+  /// Called when the user has given the window another size than the guest's.
+  public var onMonitor: (@MainActor (MonitorWish) -> Void)?
+  /// What is asked before the window closes; `nil` closes it at once.
+  public var closeQuestion: CloseQuestion?
+  /// What is said below the title, before everything else.
+  public var status: String? {
+    didSet { updateTitle() }
+  }
+
+  private let name: String
+  private var window: UnsafeMutablePointer<GtkWidget>?
+  private var bar: TitleBar?
+  private var menu: WindowMenu?
+  private var dialog: CloseDialog?
+  private let follower = AreaFollower()
+  private var titleTimer: Timer?
+  private var titled = (frames: 0, at: MonotonicInstant.now)
+  private var rate: Int?
+  private var isFullscreen: Bool
+  private var hasGuestSize = false
+
+  /// Makes the window and shows it. gtk_init has been called.
+  ///
+  /// - Parameter source: looked at once, for the window's size.
+  public init(source: any FrameSource, options: ViewerOptions = ViewerOptions()) {
+    name = options.name ?? source.name
+    isFullscreen = options.isFullscreen
+    view = GuestView(
+      source: source, scaling: options.scaling, alwaysUploads: options.alwaysUploads)
+    view.input = options.input
+    onMonitor = options.onMonitor
+    closeQuestion = options.closeQuestion
+    guard let window = gtk_window_new(GTK_WINDOW_TOPLEVEL) else { return }
+    self.window = window
+    let menu = makeMenu()
+    let bar = TitleBar(menu: menu)
+    self.menu = menu
+    self.bar = bar
+    gtk_window_set_titlebar(vgpu_gtk_window(window), bar.widget)
+    gtk_container_add(vgpu_gtk_container(window), view.widget)
+    let data = Unmanaged.borrowed(self)
+    vgpu_connect_key(window, "key-press-event", onKeyPress, data)
+    vgpu_connect_event(window, "delete-event", onDelete, data)
+    vgpu_connect(window, "destroy", onWindowDestroy, data)
+    gtk_window_set_default_size(vgpu_gtk_window(window), 1024, 768)
+    if case .frame(let frame) = source.poll() {
+      adopt(frame.primary.size)
+    }
+    view.onResize = { [unowned self] size in adopt(size) }
+    view.onArea = { [unowned self] size in follower.changed(to: size) }
+    view.onGrab = { [unowned self] in updateTitle() }
+    follower.onRest = { [unowned self] size in wish(size) }
+    updateTitle()
+    titleTimer = Timer(milliseconds: 1000) { [unowned self] in
+      measure()
+      updateTitle()
+    }
+    if isFullscreen { gtk_window_fullscreen(vgpu_gtk_window(window)) }
+    gtk_widget_show_all(window)
+    gtk_widget_grab_focus(view.widget)
+  }
+
+  isolated deinit {
+    close()
+  }
+
+  /// Closes the window (gtk_widget_destroy), if the user has not.
+  public func close() {
+    if let window { gtk_widget_destroy(window) }
+  }
+
+  /// Does what the user does by the window's close button: asks, where there is something to ask.
+  /// Asked a second time while the question stands it closes.
+  public func requestClose() {
+    guard let closeQuestion, let window, dialog == nil else {
+      close()
+      return
+    }
+    view.releaseKeys()
+    dialog = CloseDialog(closeQuestion, before: window) { [unowned self] answer in
+      dialog = nil
+      switch answer?.action() {
+      case .close: close()
+      case .stay(let status): self.status = status
+      case nil: break
+      }
+    }
+  }
+
+  fileprivate func destroyed() {
+    titleTimer = nil
+    dialog = nil
+    window = nil
+    onClose?()
+    onClose = nil
+  }
+
+  // MARK: Size
+
+  /// The guest's first size becomes the window's, as far as the monitor allows. Later ones are
+  /// scaled into the window that the user has.
+  private func adopt(_ guest: PixelSize) {
+    guard let window, !hasGuestSize else { return }
+    hasGuestSize = true
+    let scale = max(1, Int(gtk_widget_get_scale_factor(window)))
+    var width = max(1, (guest.width + scale - 1) / scale)
+    var height = max(1, (guest.height + scale - 1) / scale)
+    if let limit = workArea(window), width > limit.width || height > limit.height {
+      let fitted = Placement(guest: guest, area: limit, mode: .fit).picture
+      width = fitted.width
+      height = fitted.height
+    }
+    follower.expect(PixelSize(width: width * scale, height: height * scale))
+    gtk_window_resize(vgpu_gtk_window(window), gint(width), gint(height))
+  }
+
+  private func workArea(_ window: UnsafeMutablePointer<GtkWidget>) -> PixelSize? {
+    guard let display = gtk_widget_get_display(window),
+      // Wayland has no primary monitor.
+      let monitor = gdk_display_get_primary_monitor(display) ?? gdk_display_get_monitor(display, 0)
+    else { return nil }
+    var area = GdkRectangle()
+    gdk_monitor_get_workarea(monitor, &area)
+    guard area.width > 0, area.height > 0 else { return nil }
+    return PixelSize(width: Int(area.width), height: Int(area.height))
+  }
+
+  private func wish(_ size: PixelSize) {
+    guard let window, let gdkWindow = gtk_widget_get_window(window) else { return }
+    let monitor = gdk_display_get_monitor_at_window(gtk_widget_get_display(window), gdkWindow)
+    let millihertz = monitor.map { gdk_monitor_get_refresh_rate($0) } ?? 0
+    onMonitor?(
+      MonitorWish(size: size, refreshRate: millihertz > 0 ? Double(millihertz) / 1000 : nil))
+  }
+
+  // MARK: Title
+
+  private func measure() {
+    let now = MonotonicInstant.now
+    let frames = view.statistics.framesPresented
+    let seconds = now.seconds(since: titled.at)
+    rate =
+      view.placement != nil && seconds > 0
+      ? Int((Double(frames - titled.frames) / seconds).rounded()) : nil
+    titled = (frames, now)
+  }
+
+  /// Such as `laptop — 60 fps — 150 % — swift-vgpu`.
+  private func updateTitle() {
+    guard let window else { return }
+    var parts = [name]
+    if let rate { parts.append("\(rate) fps") }
+    if let placement = view.placement, !placement.isOneToOne {
+      parts.append("\(Int((placement.scale * 100).rounded())) %")
+    }
+    if case .viewOnly = view.input?.state { parts.append("view only") }
+    parts.append("swift-vgpu")
+    let title = parts.joined(separator: " — ")
+    gtk_window_set_title(vgpu_gtk_window(window), title)
+    bar?.show(title: title, subtitle: subtitle)
+    menu?.canSendKeys = isTyping
+  }
+
+  private var isTyping: Bool {
+    if case .ready = view.input?.state { true } else { false }
+  }
+
+  private var subtitle: String {
+    if let status { return status }
+    if view.isGrabbed { return "Keyboard and mouse are the guest's: Ctrl+Alt+G gives them back" }
+    switch view.input?.state {
+    case .viewOnly(let reason): return "View only: \(reason)"
+    case .ready(hasAbsolutePointer: false): return "Click to give the mouse to the guest"
+    case .ready, nil: return ""
+    }
+  }
+
+  // MARK: Shortcuts
+
+  private func makeMenu() -> WindowMenu {
+    WindowMenu(
+      WindowMenu.Actions(
+        press: { [unowned self] chord in view.press(chord.keys) },
+        grab: { [unowned self] in view.toggleGrab() },
+        fullscreen: { [unowned self] in toggleFullscreen() },
+        scale: { [unowned self] mode in view.scaling = mode }))
+  }
+
+  private func toggleFullscreen() {
+    guard let window else { return }
+    isFullscreen.toggle()
+    if isFullscreen {
+      gtk_window_fullscreen(vgpu_gtk_window(window))
+    } else {
+      gtk_window_unfullscreen(vgpu_gtk_window(window))
+    }
+  }
+
+  /// Does what one of the window's own keys asks for. The guest has heard of Ctrl and Alt, and must
+  /// hear their end, which the window may not get.
+  fileprivate func perform(_ shortcut: WindowShortcut) {
+    view.releaseKeys()
+    switch shortcut {
+    case .fullscreen: toggleFullscreen()
+    case .grab: view.toggleGrab()
+    case .menu: menu?.open(over: view.widget)
+    }
+  }
+
+  fileprivate func shortcut(key: guint, code: UInt32, state: guint) -> WindowShortcut? {
+    WindowShortcut(key: key, code: code, state: state, isTyping: isTyping)
+  }
+}
+
+/// Before GtkWindow's own handler, whose mnemonics and key bindings are not for a guest's keyboard.
+private func onKeyPress(
+  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEventKey>?,
+  _ data: UnsafeMutableRawPointer?
+) -> gboolean {
+  guard let widget, let event else { return 0 }
+  let (key, code, state) = (
+    event.pointee.keyval, UInt32(event.pointee.hardware_keycode), event.pointee.state
+  )
+  var isOurs = false
+  onMain(data, as: ViewerWindow.self) { window in
+    guard let shortcut = window.shortcut(key: key, code: code, state: state) else { return }
+    isOurs = true
+    window.perform(shortcut)
+  }
+  return isOurs ? 1 : gtk_window_propagate_key_event(vgpu_gtk_window(widget), event)
+}
+
+private func onDelete(
+  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEvent>?,
+  _ data: UnsafeMutableRawPointer?
+) -> gboolean {
+  onMain(data, as: ViewerWindow.self) { $0.requestClose() }
+  return 1
+}
+
+private func onWindowDestroy(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
+  onMain(data, as: ViewerWindow.self) { $0.destroyed() }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+import EGLPresenter
+
+/// The window's menu: keys that the host would keep, and how the picture is shown. It is a window of
+/// its own, since the guest's surface hides everything that is laid over it.
+@MainActor
+final class WindowMenu {
+  /// The menu, a `GtkMenu`, which a title bar or the menu itself keeps.
+  let widget: UnsafeMutablePointer<GtkWidget>
+  private var items: [MenuItem] = []
+  private var keyItems: [MenuItem] = []
+
+  /// What a choice does.
+  struct Actions {
+    let press: @MainActor (KeyChord) -> Void
+    let grab: @MainActor () -> Void
+    let fullscreen: @MainActor () -> Void
+    let scale: @MainActor (ScalingMode) -> Void
+  }
+
+  init(_ actions: Actions) {
+    widget = gtk_menu_new()
+    g_object_ref_sink(widget)
+    for chord in KeyChord.offered {
+      keyItems.append(add("Send \(chord.name)") { actions.press(chord) })
+    }
+    addSeparator()
+    keyItems.append(add("Grab keyboard and mouse (Ctrl+Alt+G)", actions.grab))
+    items.append(add("Full screen (Ctrl+Alt+F)", actions.fullscreen))
+    addSeparator()
+    for mode in ScalingMode.allCases {
+      items.append(add("Picture: \(mode.menuName)") { actions.scale(mode) })
+    }
+    gtk_widget_show_all(widget)
+  }
+
+  isolated deinit { g_object_unref(widget) }
+
+  /// Whether the guest takes keys.
+  var canSendKeys = true {
+    didSet {
+      guard canSendKeys != oldValue else { return }
+      for item in keyItems { gtk_widget_set_sensitive(item.widget, canSendKeys ? 1 : 0) }
+    }
+  }
+
+  /// Opens it over a widget, by the keyboard.
+  func open(over place: UnsafeMutablePointer<GtkWidget>) {
+    gtk_menu_popup_at_widget(
+      vgpu_gtk_menu(widget), place, GDK_GRAVITY_NORTH_EAST, GDK_GRAVITY_NORTH_EAST,
+      gtk_get_current_event())
+  }
+
+  private func add(_ label: String, _ action: @escaping @MainActor () -> Void) -> MenuItem {
+    let item = MenuItem(label, action)
+    gtk_menu_shell_append(vgpu_gtk_menu_shell(widget), item.widget)
+    return item
+  }
+
+  private func addSeparator() {
+    gtk_menu_shell_append(vgpu_gtk_menu_shell(widget), gtk_separator_menu_item_new())
+  }
+}
+
+/// One line of a menu.
+@MainActor
+private final class MenuItem {
+  let widget: UnsafeMutablePointer<GtkWidget>
+  private let action: @MainActor () -> Void
+
+  init(_ label: String, _ action: @escaping @MainActor () -> Void) {
+    widget = gtk_menu_item_new_with_label(label)
+    self.action = action
+    vgpu_connect(widget, "activate", onActivate, Unmanaged.borrowed(self))
+  }
+
+  fileprivate func activate() { action() }
+}
+
+extension ScalingMode {
+  fileprivate var menuName: String {
+    switch self {
+    case .fit: "as large as fits"
+    case .integer: "whole multiples"
+    case .oneToOne: "one to one"
+    case .fill: "fill the window"
+    }
+  }
+}
+
+private func onActivate(_ item: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
+  onMain(data, as: MenuItem.self) { $0.activate() }
+}

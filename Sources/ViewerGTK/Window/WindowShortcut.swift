@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+
+/// What a viewer's window keeps for itself of the keyboard: Ctrl+Alt and a letter, and F11 as long
+/// as the guest does not get it.
+enum WindowShortcut {
+  /// Ctrl+Alt+F, F11.
+  case fullscreen
+  /// Ctrl+Alt+G.
+  case grab
+  /// Ctrl+Alt+M.
+  case menu
+
+  /// - Parameters:
+  ///   - key: what the key means in the layout (GDK_KEY_*).
+  ///   - code: which key it is, as the display server counts.
+  ///   - state: the modifiers.
+  ///   - isTyping: whether the guest gets the keyboard.
+  init?(key: guint, code: UInt32, state: guint, isTyping: Bool) {
+    if key == guint(GDK_KEY_F11), !isTyping {
+      self = .fullscreen
+      return
+    }
+    let both = GDK_CONTROL_MASK.rawValue | GDK_MOD1_MASK.rawValue
+    let others = GDK_SHIFT_MASK.rawValue | GDK_SUPER_MASK.rawValue
+    guard state & both == both, state & others == 0 else { return nil }
+    switch Self.letter(key, code) {
+    case "f": self = .fullscreen
+    case "g": self = .grab
+    case "m": self = .menu
+    default: return nil
+    }
+  }
+
+  /// The letter on the key; in a layout that has none, the one that is there on a US keyboard.
+  private static func letter(_ key: guint, _ code: UInt32) -> Character? {
+    let lower = gdk_keyval_to_lower(key)
+    if lower < 0x80 { return Unicode.Scalar(lower).map(Character.init) }
+    // KEY_F, KEY_G and KEY_M of linux/input-event-codes.h, and the 8 that display servers add.
+    switch code {
+    case 33 + 8: return "f"
+    case 34 + 8: return "g"
+    case 50 + 8: return "m"
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ArgumentParser
+import Attachment
+import EDID
+public import EGLPresenter
+import ViewerGTK
+
+/// What a user can say of a guest's window, whoever started the guest.
+struct WindowOptions: ParsableArguments {
+  @Flag(help: "Begin on the whole screen.")
+  var fullscreen = false
+
+  @Option(
+    help: """
+      How the picture is sized: fit (as large as the window allows), integer (a whole multiple), \
+      1:1, or fill (cut off at the edges).
+      """)
+  var scale = ScalingMode.fit
+
+  @Option(
+    help: ArgumentHelp(
+      "Give the guest a monitor that prefers this mode, such as 1920x1080@60.",
+      valueName: "mode"))
+  var resolution: String?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Give the guest a monitor of the window's size when that is changed.")
+  var follow = true
+
+  private(set) var monitor: (edid: EDID, size: (width: Int, height: Int))?
+
+  mutating func validate() throws {
+    guard let resolution else { return }
+    do {
+      let mode = try DisplayMode(parsing: resolution)
+      monitor = (try EDID(mode: mode, name: "vgpu"), (mode.width, mode.height))
+    } catch {
+      throw ValidationError("--resolution \(error)")
+    }
+  }
+
+  /// Whether the guest's monitor will be exchanged.
+  var controlsMonitor: Bool { monitor != nil || follow }
+
+  /// The viewer's options so far, and the monitor that was asked for.
+  @MainActor
+  func apply(to source: AttachedSource) throws -> ViewerOptions {
+    if let monitor { try source.plugIn(edid: monitor.edid.bytes, size: monitor.size) }
+    var options = ViewerOptions(scaling: scale, isFullscreen: fullscreen)
+    if monitor == nil, follow {
+      let follower = MonitorFollower(source: source)
+      options.onMonitor = { follower.follow($0) }
+    }
+    return options
+  }
+
+  private enum CodingKeys: CodingKey {
+    case fullscreen, scale, resolution, follow
+  }
+}
+
+extension ScalingMode: ExpressibleByArgument {}

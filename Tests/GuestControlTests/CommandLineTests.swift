@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TestSupport
+import Testing
+
+@testable import GuestControl
+
+/// Where a QEMU's monitor is, by its command line.
+@Suite struct CommandLineTests {
+  private func parse(_ arguments: String...) -> QEMUCommandLine {
+    QEMUCommandLine(["/usr/bin/qemu-system-x86_64"] + arguments)
+  }
+
+  @Test func qmpSockets() {
+    #expect(parse("-qmp", "unix:/run/q,server=on,wait=off").sockets == ["/run/q"])
+    #expect(parse("--qmp", "unix:/run/q,server,nowait").sockets == ["/run/q"])
+    #expect(parse("-qmp-pretty", "unix:q,wait=off,server=on").sockets == ["q"])
+    #expect(
+      parse("-qmp", "unix:/a,server=on", "-m", "64", "-qmp", "unix:/b,server=on").sockets
+        == ["/a", "/b"])
+  }
+
+  @Test func characterDevices() {
+    #expect(
+      parse(
+        "-mon", "chardev=m,mode=control", "-chardev",
+        "socket,id=m,path=/run/q,server=on,wait=off"
+      ).sockets == ["/run/q"])
+    #expect(
+      parse("-chardev", "socket,path=/run/q,server=on,id=m", "-mon", "m,mode=control").sockets
+        == ["/run/q"])
+    #expect(
+      parse("-chardev", "socket,path=/run/q,server=on,id=m", "-qmp", "chardev:m").sockets
+        == ["/run/q"])
+    // A monitor for people.
+    #expect(
+      parse("-chardev", "socket,path=/run/q,server=on,id=m", "-mon", "m,mode=readline").sockets
+        == [])
+    #expect(parse("-chardev", "stdio,id=m", "-mon", "m,mode=control").sockets == [])
+  }
+
+  @Test func commasAreDoubled() {
+    #expect(parse("-qmp", "unix:/a,,b,,,server=on").sockets == ["/a,b,"])
+    #expect(parse("-qmp", "unix:/a=b,server=on").sockets == [])
+    #expect(parse("-qmp", "unix:path=/a=b,server=on").sockets == ["/a=b"])
+  }
+
+  @Test func socketsThatNobodyCanConnectTo() {
+    #expect(parse("-qmp", "unix:/run/q").sockets == [])
+    #expect(parse("-qmp", "unix:/run/q,server=off").sockets == [])
+    #expect(parse("-qmp", "unix:/run/q,server=on,abstract=on").sockets == [])
+    #expect(parse("-qmp", "unix:,server=on").sockets == [])
+    #expect(parse("-qmp", "tcp:localhost:4444,server=on").sockets == [])
+    #expect(parse("-qmp", "stdio").sockets == [])
+    #expect(parse("-qmp").sockets == [])
+  }
+
+  /// As libvirt 9 starts it.
+  @Test func libvirt() {
+    let line = parse(
+      "-name", "guest=win10,debug-threads=on", "-S", "-object",
+      #"{"qom-type":"secret","id":"masterKey0","format":"raw"}"#, "-machine", "pc-q35-7.2",
+      "-no-user-config", "-nodefaults", "-chardev",
+      "socket,id=charmonitor,fd=27,server=on,wait=off",
+      "-mon", "chardev=charmonitor,id=monitor,mode=control", "-rtc", "base=utc", "-no-shutdown")
+    #expect(line.sockets == [])
+    #expect(line.isOwnedByLibvirt)
+    #expect(line.name == "win10")
+    // With a socket of its own beside libvirt's, as <qemu:commandline> can give it.
+    let shared = parse(
+      "-name", "guest=win10", "-chardev", "socket,id=charmonitor,fd=27,server=on,wait=off",
+      "-mon", "chardev=charmonitor,id=monitor,mode=control", "-qmp", "unix:/run/q,server=on")
+    #expect(shared.sockets == ["/run/q"])
+  }
+
+  @Test func names() {
+    #expect(parse("-name", "box").name == "box")
+    #expect(parse("-name", "debug-threads=on,guest=a,,b").name == "a,b")
+    #expect(parse("-m", "64").name == nil)
+  }
+
+  @Test func zeroBytesEndArguments() {
+    #expect(QEMUCommandLine.arguments(in: Array("a\0\0b c\0".utf8)) == ["a", "", "b c"])
+    #expect(QEMUCommandLine.arguments(in: []) == [])
+    #expect(QEMUCommandLine.arguments(in: [0x61, 0, 0xFF, 0xFE, 0]) == ["a", ""])
+  }
+
+  @Test func whateverStandsThereIsRead() {
+    var random = SeededGenerator(seed: 9)
+    let pieces = [
+      "-qmp", "-mon", "-chardev", "-name", "unix:", ",", ",,", "=", "server=on", "path=", "id=m",
+      "chardev:m", "mode=control", "\u{301}", "\0", "-", "--", "\u{FFFF}", "socket",
+    ]
+    for _ in 0..<20_000 {
+      let text = (0..<Int.random(in: 0..<12, using: &random)).map { _ in
+        pieces.randomElement(using: &random) ?? ""
+      }.joined()
+      let arguments = QEMUCommandLine.arguments(in: Array(text.utf8))
+      for path in QEMUCommandLine(arguments).sockets { #expect(!path.isEmpty) }
+    }
+  }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GuestInput
+import QMP
+import TestSupport
+import Testing
+
+@testable import GuestControl
+
+/// What becomes of events that wait.
+@Suite struct InputQueueTests {
+  private let a = Keycode(rawValue: 30)
+  private let b = Keycode(rawValue: 48)
+
+  private func queue(_ events: GuestInputEvent...) -> InputQueue {
+    var queue = InputQueue()
+    for event in events { queue.append(event) }
+    return queue
+  }
+
+  private func commands(_ queue: InputQueue) -> [[InputEvent]] {
+    var queue = queue
+    var commands: [[InputEvent]] = []
+    while true {
+      let items = queue.take()
+      if items.isEmpty { return commands }
+      commands.append(items.flatMap(\.events))
+    }
+  }
+
+  @Test func absoluteMotionIsItsEnd() {
+    let queue = queue(.absolute(x: 1, y: 2), .absolute(x: 3, y: 4))
+    #expect(commands(queue) == [[.absolute(.x, 3), .absolute(.y, 4)]])
+  }
+
+  @Test func relativeMotionIsItsSum() {
+    let queue = queue(.relative(dx: 1, dy: -2), .relative(dx: 3, dy: -4))
+    #expect(commands(queue) == [[.relative(.x, 4), .relative(.y, -6)]])
+  }
+
+  @Test func motionStaysBesideTheClickThatItWasMadeFor() {
+    let queue = queue(
+      .absolute(x: 1, y: 1), .button(.left, down: true), .absolute(x: 2, y: 2),
+      .absolute(x: 3, y: 3), .button(.left, down: false))
+    #expect(
+      commands(queue) == [
+        [.absolute(.x, 1), .absolute(.y, 1), .button(.left, down: true)],
+        [.absolute(.x, 3), .absolute(.y, 3), .button(.left, down: false)],
+      ])
+  }
+
+  @Test func motionIsNotMovedAcrossAKey() {
+    let queue = queue(
+      .relative(dx: 1, dy: 0), .key(a, down: true), .relative(dx: 1, dy: 0))
+    #expect(
+      commands(queue) == [
+        [.relative(.x, 1), .relative(.y, 0), .key("a", down: true)],
+        [.relative(.x, 1), .relative(.y, 0)],
+      ])
+  }
+
+  @Test func nothingChangesTwiceInOneCommand() {
+    let queue = queue(
+      .button(.left, down: true), .button(.left, down: false), .button(.left, down: true),
+      .key(a, down: true), .button(.left, down: false))
+    #expect(
+      commands(queue) == [
+        [.button(.left, down: true)], [.button(.left, down: false)],
+        [.button(.left, down: true), .key("a", down: true)], [.button(.left, down: false)],
+      ])
+  }
+
+  @Test func keysComeInOrderAndNotTooManyAtOnce() {
+    var queue = InputQueue()
+    for code in 2...11 { queue.append(.key(Keycode(rawValue: UInt16(code)), down: true)) }
+    let commands = commands(queue)
+    #expect(commands.map(\.count) == [4, 4, 2])
+    #expect(
+      commands.flatMap { $0 }
+        == ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"].map { .key($0, down: true) })
+  }
+
+  @Test func repeatsAndReleasesOfWhatIsUpAreLeftOut() {
+    let queue = queue(
+      .key(b, down: false), .key(a, down: true), .key(a, down: true), .key(a, down: false),
+      .key(a, down: false))
+    #expect(commands(queue) == [[.key("a", down: true)], [.key("a", down: false)]])
+  }
+
+  @Test func wheelIsPressesAndReleases() {
+    let queue = queue(
+      .wheel(.vertical, notches: -1), .wheel(.vertical, notches: -1),
+      .wheel(.horizontal, notches: 1))
+    let up: [InputEvent] = [.button(.wheelUp, down: true), .button(.wheelUp, down: false)]
+    #expect(
+      commands(queue) == [
+        up + up, [.button(.wheelRight, down: true), .button(.wheelRight, down: false)],
+      ])
+  }
+
+  @Test func wheelThereAndBackIsNothing() {
+    #expect(
+      commands(queue(.wheel(.vertical, notches: 1), .wheel(.vertical, notches: -1))).isEmpty)
+  }
+
+  @Test func longTurnsComeInPieces() {
+    let commands = commands(queue(.wheel(.vertical, notches: 16)))
+    #expect(commands.map(\.count) == [14, 14, 4])
+  }
+
+  @Test func numbersBeyondReasonAreCut() {
+    let queue = queue(
+      .absolute(x: .min, y: .max), .key(a, down: true), .relative(dx: .max, dy: .min),
+      .relative(dx: .max, dy: .min), .key(b, down: true), .wheel(.vertical, notches: .min),
+      .wheel(.vertical, notches: .min))
+    let commands = commands(queue)
+    #expect(commands[0].starts(with: [.absolute(.x, 0), .absolute(.y, 32767)]))
+    #expect(commands[1].starts(with: [.relative(.x, 32767), .relative(.y, -32767)]))
+    #expect(commands.dropFirst(2).flatMap { $0 }.count == 200)
+  }
+
+  @Test func fullQueueLosesMotionFirstAndThenStrokes() {
+    var queue = queue(.key(a, down: true))
+    _ = queue.take()
+    for number in 0..<InputQueue.capacity {
+      queue.append(.absolute(x: number, y: 0))
+      queue.append(.wheel(.vertical, notches: 1))
+    }
+    for _ in 0..<InputQueue.capacity * 2 {
+      queue.append(.key(b, down: true))
+      queue.append(.key(b, down: false))
+    }
+    queue.append(.key(a, down: false))
+    #expect(queue.items.count <= InputQueue.capacity)
+    let events = commands(queue).flatMap { $0 }
+    #expect(events.allSatisfy { if case .key = $0 { true } else { false } })
+    #expect(events.last == .key("a", down: false))
+  }
+
+  /// Whatever is done, and however often it is taken, refused and overflown: in the end the guest
+  /// believes to be down what is.
+  @Test func nothingSticks() {
+    var random = SeededGenerator(seed: 3)
+    let keys = Keycode.names.keys.sorted().map(Keycode.init(rawValue:))
+    var queue = InputQueue()
+    var held: Set<InputQueue.Switch> = []
+    var guest: Set<InputQueue.Switch> = []
+    func deliver(_ items: [InputQueue.Item]) {
+      for case .change(let what, let down) in items {
+        // Neither pressed nor released twice.
+        #expect(guest.contains(what) != down)
+        if down { guest.insert(what) } else { guest.remove(what) }
+      }
+    }
+    for _ in 0..<50_000 {
+      switch Int.random(in: 0..<20, using: &random) {
+      case 0..<12:
+        let key = keys[Int.random(in: 0..<keys.count, using: &random)]
+        let down = Bool.random(using: &random)
+        if down { held.insert(.key(key)) } else { held.remove(.key(key)) }
+        queue.append(.key(key, down: down))
+      case 12..<14:
+        let down = Bool.random(using: &random)
+        if down { held.insert(.button(.left)) } else { held.remove(.button(.left)) }
+        queue.append(.button(.left, down: down))
+      case 14..<17:
+        queue.append(.absolute(x: 0, y: 0))
+      case 17:
+        for _ in 0..<Int.random(in: 0..<60, using: &random) { deliver(queue.take()) }
+      case 18:
+        queue.putBack(queue.take())
+      default:
+        guard Int.random(in: 0..<200, using: &random) == 0 else { continue }
+        queue.keepReleases()
+        // What was pressed in the meantime is not, for the guest.
+        held.formIntersection(queue.expected)
+      }
+      #expect(queue.inGuest == guest)
+      #expect(queue.expected == held)
+      #expect(queue.items.count <= InputQueue.capacity + 2 * keys.count)
+    }
+    queue.releaseAll()
+    while !queue.isEmpty { deliver(queue.take()) }
+    #expect(guest.isEmpty)
+  }
+}

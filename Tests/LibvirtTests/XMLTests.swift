@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+import TestSupport
+import Testing
+
+@testable import Libvirt
+
+/// Reading a domain's XML. What libvirt itself writes is read in `DomainTests`.
+@Suite struct XMLTests {
+  private static let uuid = "c2177883-f1bb-47f0-914d-32a22e3a8804"
+  private static let good = """
+    <?xml version='1.0'?>
+    <!-- a -- comment <domain> -->
+    <domain type='kvm' id='1'>
+      <name>a&amp;b &#x41;&#66;</name>
+      <metadata><app:x xmlns:app="urn:a"><![CDATA[</domain><hostdev type='mdev'>]]></app:x></metadata>
+      <devices>
+        <hostdev mode='subsystem' type='pci'><source><address uuid='none'/></source></hostdev>
+        <hostdev mode="subsystem" type = 'm&#100;ev' managed='no' >
+          <source><address uuid='\(uuid.uppercased())'/></source>
+          <address type='pci' uuid='not this one'/>
+        </hostdev>
+      </devices>
+    </domain>
+    """
+
+  private func mdevs(_ text: String) throws -> [String] {
+    try DomainXML.mdevs(in: Array(text.utf8)).map(\.description)
+  }
+
+  @Test func mdevsAreFoundWhereTheyBelong() throws {
+    #expect(try mdevs(Self.good) == [Self.uuid])
+    #expect(try mdevs("<domain/>\n") == [])
+  }
+
+  @Test(arguments: [
+    "", " ", "text", "<", "<domain", "<domain>", "<domain/><domain/>", "</domain>", "<network/>",
+    "<domain></devices>", "<domain><a></domain></a>", "<domain a/>", "<domain a=b/>",
+    "<domain a='1'b='2'/>", "<domain a='1' a='2'/>", "<domain a='<'/>", "<domain a='&'/>",
+    "<domain a='&nbsp;'/>", "<domain a='&#xD800;'/>", "<domain a='&#0;'/>", "<domain a='&#+65;'/>",
+    "<domain a='&#x110000;'/>", "<domain a='&#99999999999;'/>", "<domain>text", "<domain/>text",
+    "<!DOCTYPE domain [<!ENTITY a 'b'>]><domain/>", "<!-- <domain/>", "<?xml <domain/>",
+    "<domain><![CDATA[ </domain>", "<![CDATA[x]]><domain/>", "<1/>", "< domain/>",
+  ])
+  func whatIsNotWellFormedIsAnError(text: String) {
+    #expect(throws: XMLScanner.Defect.self) { try mdevs(text) }
+  }
+
+  @Test func mdevWithoutAUUIDIsAnError() {
+    let hostdev = "<hostdev type='mdev'><source><address uuid='x\n'/></source></hostdev>"
+    let defect = #expect(throws: XMLScanner.Defect.self) {
+      try mdevs("<domain><devices>\(hostdev)</devices></domain>")
+    }
+    #expect(defect?.reason == "'x ', no mdev's UUID")
+  }
+
+  @Test func depthIsBounded() {
+    let deep = String(repeating: "<domain>", count: 257)
+    let defect = #expect(throws: XMLScanner.Defect.self) { try mdevs(deep) }
+    #expect(defect?.reason.contains("levels") == true)
+  }
+
+  @Test func noUTF8IsAnError() {
+    #expect(throws: XMLScanner.Defect.self) {
+      try DomainXML.mdevs(in: Array("<domain a='".utf8) + [0xFF] + Array("'/>".utf8))
+    }
+  }
+
+  /// Whatever comes, it is read or refused: it never traps, and a cut document is always refused.
+  @Test func damagedDocumentsNeverTrap() {
+    var generator = SeededGenerator(seed: 7)
+    let good = Array(Self.good.utf8)
+    for length in 0..<good.count {
+      #expect(throws: XMLScanner.Defect.self) { try DomainXML.mdevs(in: Array(good[..<length])) }
+    }
+    let alphabet = Array("<>/'\"&;#x! -[]?=a1\n".utf8) + [0, 0x80, 0xFF]
+    for _ in 0..<20_000 {
+      var bytes = good
+      for _ in 0..<Int.random(in: 1...6, using: &generator) {
+        let index = Int.random(in: 0..<bytes.count, using: &generator)
+        switch Int.random(in: 0..<3, using: &generator) {
+        case 0: bytes.remove(at: index)
+        case 1: bytes.insert(alphabet.randomElement(using: &generator) ?? 0, at: index)
+        default: bytes[index] = alphabet.randomElement(using: &generator) ?? 0
+        }
+      }
+      _ = try? DomainXML.mdevs(in: bytes)
+    }
+  }
+}
