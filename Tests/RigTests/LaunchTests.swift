@@ -109,9 +109,16 @@ extension RigTests {
       _ program: String, _ body: (_ viewer: Child, _ pid: Int32, _ uuid: MdevUUID) throws -> Void
     ) throws {
       let compositor = try Compositor(width: 720, height: 600)
+      // Foundation starts children with signals blocked.
+      let unblock = """
+        import os, signal, sys
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.execv(sys.argv[1], sys.argv[1:])
+        """
       let viewer = try Child(
-        "vgpu",
+        "/usr/bin/python3",
         [
+          "-c", unblock, Rig.program("vgpu").path,
           "run", "--vgpu", "mbochs-small", "--qemu", program, "--memory", "64M", "--cpus", "1",
           "--machine", "pc",
         ] + Self.guestArguments("mode=640x480 fps=60 frames=30"),
@@ -165,8 +172,10 @@ extension RigTests {
         #expect(links.contains { $0.hasPrefix("/dev/vfio/devices/") } == (handover != "group"))
         #expect(links.contains("anon_inode:[vfio-device]") == (handover == "group"))
         #expect(!links.contains("/dev/iommu"))
-        #expect(try qmp(uuid, "query-status", "quit").contains("\"running\": true"))
-        kill(viewer.pid, SIGTERM)
+        // Another than the viewer is not greeted: its socket is the viewer's.
+        #expect(
+          try String(contentsOfFile: "/proc/net/unix", encoding: .utf8).contains("\(uuid).qmp"))
+        kill(pid, SIGTERM)
         let end = viewer.end()
         #expect(end.code == 0, "\(end.errors)")
         #expect(kill(pid, 0) != 0, "it is reaped")
@@ -175,11 +184,8 @@ extension RigTests {
     }
 
     @Test func guestThatIsKilledIsAFailure() throws {
-      try withShownGuest("qemu-system-x86_64") { viewer, pid, uuid in
+      try withShownGuest("qemu-system-x86_64") { viewer, pid, _ in
         kill(pid, SIGKILL)
-        // The viewer lets go of the device, and looks for its next holder.
-        Self.waitUntilUnused(uuid)
-        kill(viewer.pid, SIGTERM)
         let end = viewer.end()
         #expect(end.code == 1)
         #expect(end.errors.contains("QEMU was ended by signal 9"), "\(end.errors)")
@@ -194,7 +200,7 @@ extension RigTests {
         let end = viewer.end()
         #expect(end.code == 0, "\(end.errors)")
         #expect(end.errors.contains("vgpu remove \(uuid)"), "\(end.errors)")
-        kill(pid, SIGKILL)
+        #expect(kill(pid, SIGKILL) == 0, "the guest runs on")
         Self.waitUntilUnused(uuid)
         try HostDevices().remove(uuid)
       }
