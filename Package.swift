@@ -93,7 +93,7 @@ let package = Package(
       name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", system],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "LibvirtTests", dependencies: ["HostDevices", "Libvirt", "TestSupport"],
+      name: "LibvirtTests", dependencies: ["Attachment", "HostDevices", "Libvirt", "TestSupport"],
       swiftSettings: swiftSettings),
 
     .target(

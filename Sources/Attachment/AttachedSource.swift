@@ -103,8 +103,8 @@ public final class AttachedSource: FrameSource {
       case .heldUnseen(let uuid):
         comesBackAs = uuid
         reason = .waiting("\(error)")
-      case .libvirt(.notRunning(let name, _)):
-        reason = .waiting("Waiting for the domain \(name) to be started.")
+      case .libvirt(.notRunning):
+        reason = .waiting("Waiting for \(target) to be started.")
       default: throw error
       }
     }
@@ -150,7 +150,9 @@ public final class AttachedSource: FrameSource {
   public func poll() -> DisplayState {
     let now = MonotonicInstant.now
     let interval = current == nil ? Self.searchInterval : Self.watchInterval
-    if now.seconds(since: lastLook) >= interval || lookup?.isAnswered == true {
+    if now.seconds(since: lastLook) >= interval
+      || current == nil && lookup?.isAnswered == true
+    {
       lastLook = now
       look()
     }
@@ -250,7 +252,8 @@ public final class AttachedSource: FrameSource {
       }
     } catch {
       switch error {
-      case .notHeld, .libvirt(.notRunning): break
+      case .notHeld: break
+      case .libvirt(.notRunning): reason = .waiting("Waiting for \(target) to be started.")
       default: reason = .waiting("\(error)")
       }
     }

@@ -11,10 +11,10 @@ enum DomainProcess {
 
   /// - Parameter uuid: the domain's, as libvirt writes it.
   /// - Returns: `nil` when no process is seen that was started with `-uuid` and it.
-  static func find(uuid: String, proc: String = "/proc") -> Int32? {
-    let pids = ((try? FileTree.names(in: proc)) ?? []).compactMap { Int32($0) }.sorted()
+  static func find(uuid: String) -> Int32? {
+    let pids = ((try? FileTree.names(in: "/proc")) ?? []).compactMap { Int32($0) }.sorted()
     return pids.first { pid in
-      let arguments = commandLine(of: "\(proc)/\(pid)/cmdline")
+      let arguments = commandLine(of: "/proc/\(pid)/cmdline")
       return zip(arguments, arguments.dropFirst()).contains {
         $0.elementsEqual("-uuid".utf8) && $1.elementsEqual(uuid.utf8)
       }

@@ -3,7 +3,9 @@
 #include "CLibvirt.h"
 
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdio.h>
+#include <time.h>
 
 // Every function with the library that it is in. The type of each pointer is that of the header's
 // declaration, so the compiler checks every forwarding call.
@@ -11,12 +13,10 @@
   X(core, virInitialize)               \
   X(core, virSetErrorFunc)             \
   X(core, virGetLastError)             \
-  X(core, virResetLastError)           \
   X(core, virConnectOpen)              \
   X(core, virConnectOpenReadOnly)      \
   X(core, virConnectClose)             \
   X(core, virConnectIsAlive)           \
-  X(core, virConnectGetURI)            \
   X(core, virConnectListAllDomains)    \
   X(core, virDomainLookupByName)       \
   X(core, virDomainLookupByUUIDString) \
@@ -78,44 +78,87 @@ bool vgpu_libvirt_load(char *reason, size_t size) {
   return true;
 }
 
-virErrorPtr vgpu_virGetLastError(void) { return libvirt.virGetLastError(); }
-void vgpu_virResetLastError(void) { libvirt.virResetLastError(); }
+// libvirt writes to its daemon's socket as it is: where the daemon has gone, the kernel would end
+// the process. The signal is the writing thread's own, so it is blocked and taken there.
+typedef struct {
+  sigset_t before;
+  bool was_pending;
+} quiet;
 
-virConnectPtr vgpu_virConnectOpen(const char *uri) { return libvirt.virConnectOpen(uri); }
+static sigset_t pipe_signal(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  return set;
+}
+
+static quiet begin_quiet(void) {
+  quiet state;
+  sigset_t pending, set = pipe_signal();
+  sigpending(&pending);
+  state.was_pending = sigismember(&pending, SIGPIPE) == 1;
+  pthread_sigmask(SIG_BLOCK, &set, &state.before);
+  return state;
+}
+
+static void end_quiet(quiet state) {
+  sigset_t set = pipe_signal();
+  struct timespec now = {0, 0};
+  // One that was there before is not ours to take.
+  if (!state.was_pending) sigtimedwait(&set, NULL, &now);
+  pthread_sigmask(SIG_SETMASK, &state.before, NULL);
+}
+
+#define QUIETLY(call)                 \
+  do {                                \
+    quiet quiet_ = begin_quiet();     \
+    __typeof__(call) answer_ = call;  \
+    end_quiet(quiet_);                \
+    return answer_;                   \
+  } while (0)
+
+virErrorPtr vgpu_virGetLastError(void) { return libvirt.virGetLastError(); }
+
+virConnectPtr vgpu_virConnectOpen(const char *uri) {
+  QUIETLY(libvirt.virConnectOpen(uri));
+}
 virConnectPtr vgpu_virConnectOpenReadOnly(const char *uri) {
-  return libvirt.virConnectOpenReadOnly(uri);
+  QUIETLY(libvirt.virConnectOpenReadOnly(uri));
 }
-int vgpu_virConnectClose(virConnectPtr connection) { return libvirt.virConnectClose(connection); }
+int vgpu_virConnectClose(virConnectPtr connection) {
+  QUIETLY(libvirt.virConnectClose(connection));
+}
 int vgpu_virConnectIsAlive(virConnectPtr connection) {
-  return libvirt.virConnectIsAlive(connection);
-}
-char *vgpu_virConnectGetURI(virConnectPtr connection) {
-  return libvirt.virConnectGetURI(connection);
+  QUIETLY(libvirt.virConnectIsAlive(connection));
 }
 int vgpu_virConnectListAllDomains(
     virConnectPtr connection, virDomainPtr **domains, unsigned int flags) {
-  return libvirt.virConnectListAllDomains(connection, domains, flags);
+  QUIETLY(libvirt.virConnectListAllDomains(connection, domains, flags));
 }
 
 virDomainPtr vgpu_virDomainLookupByName(virConnectPtr connection, const char *name) {
-  return libvirt.virDomainLookupByName(connection, name);
+  QUIETLY(libvirt.virDomainLookupByName(connection, name));
 }
 virDomainPtr vgpu_virDomainLookupByUUIDString(virConnectPtr connection, const char *uuid) {
-  return libvirt.virDomainLookupByUUIDString(connection, uuid);
+  QUIETLY(libvirt.virDomainLookupByUUIDString(connection, uuid));
 }
-int vgpu_virDomainFree(virDomainPtr domain) { return libvirt.virDomainFree(domain); }
+int vgpu_virDomainFree(virDomainPtr domain) {
+  QUIETLY(libvirt.virDomainFree(domain));
+}
 const char *vgpu_virDomainGetName(virDomainPtr domain) { return libvirt.virDomainGetName(domain); }
 int vgpu_virDomainGetUUIDString(virDomainPtr domain, char *text) {
   return libvirt.virDomainGetUUIDString(domain, text);
 }
-int vgpu_virDomainIsActive(virDomainPtr domain) { return libvirt.virDomainIsActive(domain); }
+int vgpu_virDomainIsActive(virDomainPtr domain) {
+  QUIETLY(libvirt.virDomainIsActive(domain));
+}
 int vgpu_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned int flags) {
-  return libvirt.virDomainGetState(domain, state, reason, flags);
+  QUIETLY(libvirt.virDomainGetState(domain, state, reason, flags));
 }
 char *vgpu_virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags) {
-  return libvirt.virDomainGetXMLDesc(domain, flags);
+  QUIETLY(libvirt.virDomainGetXMLDesc(domain, flags));
 }
 int vgpu_virDomainQemuMonitorCommand(
     virDomainPtr domain, const char *command, char **result, unsigned int flags) {
-  return libvirt.virDomainQemuMonitorCommand(domain, command, result, flags);
+  QUIETLY(libvirt.virDomainQemuMonitorCommand(domain, command, result, flags));
 }

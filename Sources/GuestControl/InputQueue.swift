@@ -25,6 +25,8 @@ struct InputQueue {
   static let changesAtOnce = 4
   /// A PS/2 mouse counts no further in one message.
   static let notchesAtOnce = 7
+  /// A PS/2 mouse holds no more for its guest; the rest it tells only when it is moved again.
+  static let stepsAtOnce = 500
   /// Farther than any screen is wide; what is summed up stays within it.
   static let farthest = 0x7FFF
   /// Older turns of a wheel than these are of no use.
@@ -126,9 +128,20 @@ struct InputQueue {
         }
         if down { inGuest.insert(what) } else { inGuest.remove(what) }
         taken.append(items.removeFirst())
-      case .absolute, .relative:
+      case .absolute:
         guard taken.isEmpty else { return taken }
         taken.append(items.removeFirst())
+      case .relative(let dx, let dy):
+        guard taken.isEmpty else { return taken }
+        let steps = -Self.stepsAtOnce...Self.stepsAtOnce
+        let (nowX, nowY) = (dx.clamped(to: steps), dy.clamped(to: steps))
+        taken.append(.relative(dx: nowX, dy: nowY))
+        if (nowX, nowY) == (dx, dy) {
+          items.removeFirst()
+        } else {
+          items[0] = .relative(dx: dx - nowX, dy: dy - nowY)
+          return taken
+        }
       case .wheel(let axis, let notches):
         guard changed.isEmpty else { return taken }
         let now = notches.clamped(to: -Self.notchesAtOnce...Self.notchesAtOnce)
@@ -188,7 +201,8 @@ extension InputQueue.Item {
     case .relative(let dx, let dy):
       [.relative(.x, dx), .relative(.y, dy)]
     case .wheel(let axis, let notches):
-      // QEMU's devices count a wheel's presses, so that all of them may be in one command.
+      // QEMU's PS/2, USB and virtio devices count a wheel's presses, so that several may be in one
+      // command.
       Array(
         repeating: axis.inputButton(isForward: notches > 0), count: abs(notches)
       ).flatMap { [.button($0, down: true), .button($0, down: false)] }

@@ -19,14 +19,17 @@ public struct LibvirtConnector: MonitorConnector {
 
   /// Looks for the domain and whether it runs.
   public func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
-    let queue = DispatchQueue(label: "libvirt:\(name)")
     let (name, uri) = (name, uri)
     let answer = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<LibvirtDomain, LibvirtError>, Never>) in
-      queue.async { continuation.resume(returning: Self.find(name, uri)) }
+      // libvirt's calls block.
+      DispatchQueue(label: "libvirt:\(name)").async {
+        continuation.resume(returning: Self.find(name, uri))
+      }
     }
     switch answer {
-    case .success(let domain): return LibvirtMonitor(domain, queue)
+    case .success(let domain):
+      return BlockingMonitor(name: "libvirt:\(domain.name)") { try domain.execute($0) }
     case .failure(let error): throw .other("\(error)")
     }
   }

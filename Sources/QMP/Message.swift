@@ -75,5 +75,6 @@ struct Answer<Value: Decodable>: Decodable {
 struct Request<Arguments: Encodable>: Encodable {
   let execute: String
   let arguments: Arguments?
+  /// `nil` where somebody else gives one.
   let id: Int?
 }

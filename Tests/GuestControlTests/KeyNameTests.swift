@@ -56,13 +56,18 @@ import Testing
     let control = GuestControl(.socket(machine.path))
     try await eventually { control.isReady }
     let names = Keycode.names.sorted { $0.key < $1.key }
-    for (code, _) in names {
-      control.send(.key(Keycode(rawValue: code), down: true))
-      control.send(.key(Keycode(rawValue: code), down: false))
+    var wanted: [String] = []
+    // Not more at once than wait without loss.
+    for start in stride(from: 0, to: names.count, by: 50) {
+      for (code, name) in names[start..<min(start + 50, names.count)] {
+        control.send(.key(Keycode(rawValue: code), down: true))
+        control.send(.key(Keycode(rawValue: code), down: false))
+        if version.major >= 8 || !Self.isLate(name) {
+          wanted += ["key \(name) 1", "key \(name) 0"]
+        }
+      }
+      try await eventually { machine.input.filter { $0 != "sync" }.count >= wanted.count }
     }
-    let known = names.map(\.value).filter { version.major >= 8 || !Self.isLate($0) }
-    let wanted = known.flatMap { ["key \($0) 1", "key \($0) 0"] }
-    try await eventually { machine.input.filter { $0 != "sync" }.count >= wanted.count }
     #expect(machine.input.filter { $0 != "sync" } == wanted)
     await control.close()
   }

@@ -235,8 +235,8 @@ extension RigTests {
         #expect(stopped == .notRunning(name: "commands", uri: libvirt.uri))
         try libvirt.virsh("start", "commands")
         func status() throws -> String {
-          let answer = try domain.execute(query)
-          return try JSONDecoder().decode(Status.self, from: Data(answer)).return.status
+          let answer = Data(try domain.execute(query))
+          return try JSONDecoder().decode(Status.self, from: answer).return.status
         }
         #expect(try status() == "running")
         try libvirt.virsh("suspend", "commands")

@@ -20,17 +20,17 @@ extension WindowTests {
         let screen = screen
         var place: (x: Int, y: Int)?
         try Screen.wait {
+          let before = place
           place = try screen.picture().flatMap { FixturePicture(hasCursor: false).place(in: $0) }
-          return place != nil
+          // A compositor may still move a window that it has just shown.
+          if let before, let place { return before == place }
+          usleep(200_000)
+          return false
         }
         origin = try #require(place)
         try pointAt(100, 60)
         // X gives the keyboard to the window below the pointer, weston to the one that is clicked.
-        if kind == .westonOnXvfb {
-          // On the title bar: the guest hears nothing of it.
-          try screen.xdotool("mousemove", "\(origin.x + 200)", "\(origin.y - 15)", "click", "1")
-          try pointAt(100, 60)
-        }
+        if kind == .westonOnXvfb { try screen.xdotool("click", "1") }
       }
 
       func pointAt(_ x: Int, _ y: Int) throws {
@@ -70,12 +70,23 @@ extension WindowTests {
     func everyKeyByItsPlace(kind: Screen.Kind) throws {
       let session = try Session(kind, ["input=absolute"])
       _ = try session.events()
-      // What display servers keep: Xvfb its wireless keys, weston the brightness of its screen.
-      let kept: Set = kind == .xvfb ? [241, 242] : [241, 242, 224, 225]
-      let codes = (2...247).filter { !kept.contains($0) }
+      // Xvfb keeps its keys for wireless devices, weston those for the brightness of its screen; and
+      // GDK passes nothing on of Wayland's keys that mean nothing in the layout, which is the US one.
+      let kept: Set =
+        kind == .xvfb
+        ? [241, 242]
+        : [
+          85, 89, 95, 112, 124, 141, 146, 160, 170, 175, 176, 189, 194, 195, 196, 197, 198, 199,
+          209,
+          211, 214, 222, 224, 225, 240, 241, 242,
+        ]
+      // The key that tells the end is pressed anyway.
+      let codes = (2...247).filter { !kept.contains($0) && $0 != 183 }
       try session.screen.xdotool(
         ["key", "--delay", "4"] + codes.map { "\($0 + 8)" })
-      #expect(try session.events() == Self.strokes(codes))
+      let events = try session.events()
+      let difference = events.difference(from: Self.strokes(codes))
+      #expect(difference.isEmpty, "\(difference)")
       try session.end()
     }
 
@@ -155,18 +166,14 @@ extension WindowTests {
       #expect(try session.events() == grab, "the guest has not heard of G")
       usleep(200_000)
       // Further than the window reaches, and than the X server's screen does.
-      for _ in 0..<40 {
+      // Nested in an X server, whose pointer nobody warps, weston goes no further than that one.
+      let times = kind == .xvfb ? 40 : 1
+      for _ in 0..<times {
         try session.screen.xdotool("mousemove_relative", "--", "-50", "30")
         // A hand is slower too than a warped pointer's way back.
         usleep(20_000)
       }
-      let moved = Self.motion(try session.events())
-      if kind == .xvfb {
-        #expect(moved == (-2000, 1200))
-      } else {
-        // Nested in an X server, whose pointer nobody warps, weston tells no more than that one has.
-        #expect(moved.x < -50 && moved.y > 30)
-      }
+      #expect(Self.motion(try session.events()) == (-50 * times, 30 * times))
       try session.screen.xdotool("key", "--delay", "30", "ctrl+alt+g")
       #expect(try session.events() == grab)
       try session.pointAt(5, 5)

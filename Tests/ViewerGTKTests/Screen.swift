@@ -19,6 +19,8 @@ final class Screen {
     /// There the viewer covers the whole screen of 640x480; else it has a window on a larger one.
     var isBare: Bool { self == .westonPixman || self == .westonGL }
 
+    /// Where the window's place is known.
+    static let inPlace: [Kind] = [.westonPixman, .westonGL, .xvfb]
     /// On which something can be typed.
     static let withKeyboard: [Kind] = [.xvfb, .westonOnXvfb]
   }
@@ -53,6 +55,8 @@ final class Screen {
     case .westonOnXvfb:
       try startXvfb()
       try startWeston(["--backend=x11-backend.so", "--use-pixman"], 900, 700)
+      // Out of the picture: weston draws its pointer itself.
+      try xdotool("mousemove", "5", "695")
     }
   }
 

@@ -2,8 +2,8 @@
 //
 // libvirt's C library as Swift can call it, found at run time: a program that can look at libvirt's
 // domains must start on a machine without libvirt. Each function forwards to the one of the same
-// name, whose declaration comes from libvirt's own headers, and does nothing else. None may be
-// called before vgpu_libvirt_load has succeeded.
+// name, whose declaration comes from libvirt's own headers, and keeps SIGPIPE away from its thread
+// meanwhile. None may be called before vgpu_libvirt_load has succeeded.
 
 #ifndef CLIBVIRT_H
 #define CLIBVIRT_H
@@ -20,13 +20,11 @@ bool vgpu_libvirt_load(char *reason, size_t size);
 
 // The last error of the calling thread, valid until its next call of libvirt; NULL for none.
 virErrorPtr vgpu_virGetLastError(void);
-void vgpu_virResetLastError(void);
 
 virConnectPtr vgpu_virConnectOpen(const char *uri);
 virConnectPtr vgpu_virConnectOpenReadOnly(const char *uri);
 int vgpu_virConnectClose(virConnectPtr connection);
 int vgpu_virConnectIsAlive(virConnectPtr connection);
-char *vgpu_virConnectGetURI(virConnectPtr connection);
 int vgpu_virConnectListAllDomains(
     virConnectPtr connection, virDomainPtr **domains, unsigned int flags);
 

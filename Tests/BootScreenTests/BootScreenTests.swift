@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BootScreen
+import DMABuf
+import Foundation
+import GuestControl
+import QMP
+import TestPattern
+import TestSupport
+import Testing
+import VFIO
+import VGPUDisplay
+
+/// SeaBIOS on a `ramfb`, beside a vGPU that shows nothing.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct BootScreenTests {
+  /// A vGPU's source that says what the test says.
+  private final class ScriptedSource: FrameSource {
+    let name = "scripted"
+    let counters = SourceCounters()
+    var state = DisplayState.noPicture(.planeOff)
+    func poll() -> DisplayState { state }
+  }
+
+  private func pixels(_ frame: Frame) throws -> [UInt8] {
+    try frame.primary.withPixels {
+      Array($0.prefix(frame.primary.layout.stride * frame.primary.layout.height))
+    }
+  }
+
+  /// An independent reading of QEMU's own picture.
+  private func reference(_ client: QMPClient) async throws -> [UInt8] {
+    let file = "\(NSTemporaryDirectory())/reference-\(UUID().uuidString).ppm"
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    try await client.execute("screendump", arguments: ["filename": .string(file)])
+    let data = try Data(contentsOf: URL(fileURLWithPath: file))
+    let body = data.split(separator: 10, maxSplits: 3, omittingEmptySubsequences: false)[3]
+    var pixels: [UInt8] = []
+    for start in stride(from: body.startIndex, to: body.endIndex, by: 3) {
+      pixels += [body[start + 2], body[start + 1], body[start], 0]
+    }
+    return pixels
+  }
+
+  private func frame(_ source: BootScreenSource) -> Frame? {
+    if case .frame(let frame) = source.poll() { frame } else { nil }
+  }
+
+  @Test(arguments: TestMachine.programs)
+  func firmwareIsShownUntilTheGuestShowsItself(_ program: String) async throws {
+    let machine = try TestMachine(program, monitors: 2, hasFirmware: true, ["-device", "ramfb"])
+    let client = try await QMPClient(path: machine.paths[1])
+    let control = GuestControl(.socket(machine.path))
+    let vGPU = ScriptedSource()
+    let source = BootScreenSource(wrapping: vGPU, control)
+    // Until SeaBIOS has written that there is nothing to boot from, and no picture changes.
+    var flip: UInt64 = 0
+    try await eventually {
+      guard let frame = frame(source) else { return false }
+      #expect(frame.flip >= flip)
+      flip = frame.flip
+      let shown = try pixels(frame)
+      guard Set(shown).count > 1, frame.primary.layout.width > 600 else { return false }
+      return try await shown == reference(client)
+    }
+    // The guest's own picture comes first, whatever QEMU has.
+    let own = DisplaySource(try SyntheticGuest())
+    vGPU.state = own.poll()
+    let first = try #require(frame(source))
+    #expect(first.primary.layout.width == 1024)
+    #expect(first.flip > flip)
+    // What the firmware left there is not shown again when the guest's screen goes off,
+    vGPU.state = .noPicture(.planeOff)
+    #expect(frame(source) == nil)
+    // nor where there is no guest.
+    vGPU.state = .noPicture(.waiting("no guest"))
+    #expect(frame(source) == nil)
+    await control.close()
+    await client.close()
+  }
+
+  @Test func machineWithoutScreenHasNone() async throws {
+    let machine = try TestMachine()
+    let control = GuestControl(.socket(machine.path))
+    let vGPU = ScriptedSource()
+    let source = BootScreenSource(wrapping: vGPU, control)
+    try await eventually { (try? await control.status()) != nil }
+    await #expect(throws: QMPError.self) {
+      try await control.execute(Screendump(filename: "/dev/null"))
+    }
+    for _ in 0..<50 {
+      guard case .noPicture(.planeOff) = source.poll() else {
+        Issue.record("a picture")
+        break
+      }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    await control.close()
+  }
+
+  /// Its folder is gone with the source.
+  @Test func nothingIsLeft() async throws {
+    let machine = try TestMachine(nil, ["-device", "VGA"])
+    let parent = ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"] ?? "/dev/shm"
+    func folders() throws -> [String] {
+      try FileManager.default.contentsOfDirectory(atPath: parent).filter { $0.hasPrefix("vgpu-") }
+    }
+    let before = try Set(folders())
+    do {
+      let control = GuestControl(.socket(machine.path))
+      let vGPU = ScriptedSource()
+      let source = BootScreenSource(wrapping: vGPU, control)
+      try await eventually { frame(source) != nil }
+      let mine = try #require(try folders().first { !before.contains($0) })
+      let rights = try FileManager.default.attributesOfItem(atPath: "\(parent)/\(mine)")
+      #expect(rights[.posixPermissions] as? Int == 0o700)
+      await control.close()
+    }
+    try await eventually { try Set(folders()).isSubset(of: before) }
+  }
+}
