@@ -5,7 +5,8 @@ import HostDevices
 import LinuxSystem
 import SystemPackage
 
-/// Why a vGPU seems to be held by nobody, where its holder may not be looked into.
+/// Why a vGPU seems to be held by nobody, or a process to hold none, where the holder may not be
+/// looked into.
 enum HiddenHolder {
   /// The process whose descriptors may not be seen and whose command names the vGPU as QEMU's does;
   /// a hint for a message, as anybody can give himself such a command.
@@ -25,13 +26,20 @@ enum HiddenHolder {
     }
   }
 
-  /// A better error than "nobody holds it", where there is one.
+  /// A better error than "nobody holds it" and "it holds nothing", where there is one.
   ///
   /// Opens the vGPU's group for a moment, so it is asked once and not again and again: a guest that
   /// starts at that very moment would find it busy.
   static func explain(_ error: AttachmentError, host: HostDevices) -> AttachmentError {
-    guard case .notHeld(let uuid) = error else { return error }
-    if let pid = process(of: uuid) { return .noRights(pid: pid) }
-    return host.isBusy(uuid) ? .heldUnseen(uuid) : error
+    switch error {
+    case .notHeld(let uuid):
+      if let pid = process(of: uuid) { return .noRights(pid: pid) }
+      return host.isBusy(uuid) ? .heldUnseen(uuid) : error
+    case .noDevice(let pid) where RightsDefect(ofProcess: pid) == .privileged:
+      // The numbers of its descriptors can be seen, but not what they are of.
+      return .noRights(pid: pid, .privileged)
+    default:
+      return error
+    }
   }
 }

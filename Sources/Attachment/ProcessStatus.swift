@@ -13,13 +13,16 @@ struct ProcessStatus {
   let permitted: UInt64
   /// Capabilities that it uses.
   let effective: UInt64
-  /// Who owns `/proc/PID`: its user, or root where the process hides its memory (not dumpable).
+  /// Who owns the files in `/proc/PID`: its user, or root where the process hides its memory (not
+  /// dumpable).
   let owner: UInt32
 
   /// - Returns: `nil` when there is no such process.
   init?(_ pid: String, proc: String = "/proc") {
-    var folder = stat()
-    guard stat("\(proc)/\(pid)", &folder) == 0, let text = Self.text("\(proc)/\(pid)/status") else {
+    // The folder itself is its user's in any case.
+    let path = "\(proc)/\(pid)/status"
+    var file = stat()
+    guard stat(path, &file) == 0, let text = Self.text(path) else {
       return nil
     }
     var fields: [Substring: [Substring]] = [:]
@@ -37,7 +40,7 @@ struct ProcessStatus {
     groups = numbers("Gid:")
     permitted = bits("CapPrm:")
     effective = bits("CapEff:")
-    owner = folder.st_uid
+    owner = file.st_uid
     guard users.count == 3, groups.count == 3 else { return nil }
   }
 

@@ -120,6 +120,9 @@ struct RunCommand: ParsableCommand {
       GuestRun.say(
         "warning: the guest is emulated, which is slow: KVM cannot be used: \(kvmDefect)")
     }
+    if let warning = LockedMemory.warning(mebibytes: configuration.memory) {
+      GuestRun.say("warning: \(warning)")
+    }
     return try GuestRun(configuration, by: launcher, on: vGPU, socket: socket)
   }
 }
