@@ -93,7 +93,8 @@ let package = Package(
       name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", system],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "LibvirtTests", dependencies: ["Attachment", "HostDevices", "Libvirt", "TestSupport"],
+      name: "LibvirtTests",
+      dependencies: ["Attachment", "HostDevices", "Libvirt", "QEMU", "TestSupport"],
       swiftSettings: swiftSettings),
 
     .target(
@@ -144,7 +145,7 @@ let package = Package(
       dependencies: [
         "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput",
         "HostDevices", "Libvirt", "LibvirtControl",
-        "LinuxSystem", "PNGFile", "QEMU", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
+        "LinuxSystem", "PNGFile", "QEMU", "QMP", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
         system,
       ],
       swiftSettings: swiftSettings),
@@ -180,7 +181,9 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "QEMUTests", dependencies: ["HostDevices", "QEMU"], swiftSettings: swiftSettings),
+      name: "QEMUTests",
+      dependencies: ["HostDevices", "QEMU", "QMP", "TestSupport", system],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "RigTests",
       dependencies: [

@@ -26,3 +26,13 @@ public struct MdevDevice: Hashable, Codable, Sendable {
   /// The render node of its parent's GPU; `nil` when that has none.
   public let renderNode: String?
 }
+
+extension MdevDevice {
+  /// Describes an mdev that is not there, such as one on another host: it has no nodes.
+  public init(uuid: MdevUUID, type: String) {
+    self.init(
+      uuid: uuid, type: type, parent: "", parentPCIAddress: nil,
+      path: "/sys/bus/mdev/devices/\(uuid)", iommuGroup: nil, groupNode: nil, deviceNode: nil,
+      driver: nil, renderNode: nil)
+  }
+}

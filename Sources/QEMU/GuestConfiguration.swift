@@ -20,8 +20,16 @@ public struct GuestConfiguration: Hashable, Sendable {
     case uefi(code: DiskImage, variables: DiskImage)
   }
 
-  /// Its screen.
-  public var vGPU: MdevDevice
+  /// What QEMU and libvirt call it.
+  public var name: String
+  /// Its screen that the host shows, where it has one.
+  public var vGPU: MdevDevice?
+  /// What it gets of the host's PCI devices, the graphics first.
+  public var passedSlots: [PassedSlot] = []
+  /// What it gets of the host's USB devices.
+  public var usbDevices: [USBDevice] = []
+  /// What it gets of the host's SCSI devices.
+  public var scsiDevices: [SCSIDevice] = []
   /// What runs before it.
   public var firmware = Firmware.bios
   /// A screen for the firmware and the boot loader, beside the vGPU's own: QEMU's `ramfb`, whose
@@ -33,10 +41,16 @@ public struct GuestConfiguration: Hashable, Sendable {
   public var cdrom: String?
   /// Memory in MiB.
   public var memory = 4096
+  /// What its memory is made of, where not of the host's ordinary pages.
+  public var hugePages: HugePages?
   /// Virtual processors.
   public var cpus = 2
+  /// The host's processors that these have to themselves.
+  public var pinning: ProcessorPinning?
   /// Which mainboard.
   public var machine = Machine.q35
+  /// How it is connected.
+  public var network = GuestNetwork.user
   /// The guest is Windows: Hyper-V's interfaces, a clock in local time.
   public var isWindows: Bool
   /// Virtio disks and network, the fastest; else SATA and an Intel network card, for which Windows
@@ -58,10 +72,19 @@ public struct GuestConfiguration: Hashable, Sendable {
   /// A guest of 4 GiB and two processors with nothing but a screen. Windows gets no virtio; a vGPU
   /// of Intel's gets a boot screen, as it is no VGA card that a firmware could use.
   public init(vGPU: MdevDevice, isWindows: Bool = false) {
+    self.init(name: "vgpu-\(vGPU.uuid)", isWindows: isWindows)
     self.vGPU = vGPU
+    hasBootScreen = vGPU.isGVTg
+  }
+
+  /// The same without a screen.
+  ///
+  /// - Parameter name: see the property.
+  public init(name: String, isWindows: Bool = false) {
+    self.name = name
     self.isWindows = isWindows
     hasVirtio = !isWindows
-    hasBootScreen = vGPU.isGVTg
+    hasBootScreen = false
   }
 }
 

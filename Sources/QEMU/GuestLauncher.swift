@@ -31,7 +31,7 @@ public struct GuestLauncher: Sendable {
 
   /// How QEMU will come by a guest's vGPU.
   public func handover(for configuration: GuestConfiguration) -> DeviceHandover {
-    program.takesDescriptors && configuration.vGPU.deviceNode != nil
+    program.takesDescriptors && configuration.vGPU?.deviceNode != nil
       && access("/dev/iommu", R_OK | W_OK) == 0
       ? Self.handedOver : .opensGroup
   }
@@ -39,7 +39,7 @@ public struct GuestLauncher: Sendable {
   /// What QEMU is handed for a guest, by the descriptors' numbers; nothing where it opens the group.
   public func nodes(for configuration: GuestConfiguration) -> [(number: Int32, path: String)] {
     guard case .descriptors(let device, let iommufd) = handover(for: configuration),
-      let node = configuration.vGPU.deviceNode
+      let node = configuration.vGPU?.deviceNode
     else { return [] }
     return [(device, node), (iommufd, "/dev/iommu")]
   }
@@ -63,7 +63,7 @@ public struct GuestLauncher: Sendable {
   ) throws(QEMUError) -> Guest {
     let handover = handover(for: configuration)
     let arguments = configuration.arguments(handover)
-    guard handover == Self.handedOver, let node = configuration.vGPU.deviceNode else {
+    guard handover == Self.handedOver, let node = configuration.vGPU?.deviceNode else {
       return Guest(
         process: try GuestProcess(program.path, arguments, output: log, descriptors: []),
         handover: handover, device: nil)

@@ -13,15 +13,23 @@ public enum DeviceHandover: Hashable, Sendable {
 extension GuestConfiguration {
   /// QEMU's arguments for this guest, none of them deprecated in QEMU 7.2 to 10.0.
   ///
-  /// It gets no display: the vGPU's pictures are taken from the kernel.
+  /// It gets no display: the vGPU's pictures are taken from the kernel, and a whole GPU has a
+  /// monitor.
   public func arguments(_ handover: DeviceHandover) -> [String] {
     var arguments: [String] = []
     func add(_ words: String...) { arguments += words }
-    add("-name", "vgpu-\(vGPU.uuid)")
+    add("-name", Self.escaped(name))
     add("-machine", machineOption)
     add("-accel", hasKVM ? "kvm" : "tcg")
-    add("-cpu", cpuModel)
-    add("-smp", "\(cpus)", "-m", "\(memory)M")
+    add("-cpu", processorOption)
+    add("-smp", processorCount, "-m", "\(memory)M")
+    if let hugePages {
+      // Taken as it starts: a guest that finds none left later is killed.
+      add(
+        "-object",
+        "memory-backend-file,id=mem0,size=\(memory)M,prealloc=on,share=off,"
+          + "mem-path=\(Self.escaped(hugePages.folder))")
+    }
     add("-nodefaults", "-vga", "none", "-display", "none")
     // A vGPU does not come back from suspend to RAM.
     add("-global", machine == .q35 ? "ICH9-LPC.disable_s3=1" : "PIIX4_PM.disable_s3=1")
@@ -31,17 +39,21 @@ extension GuestConfiguration {
       add("-drive", "if=pflash,unit=1,\(Self.fileOption(variables))")
     }
     if let qmpSocket { add("-qmp", "unix:\(Self.escaped(qmpSocket)),server=on,wait=off") }
+    // Before anything that QEMU places by itself, which would take their addresses.
+    add(contentsOf: passedSlotOptions)
     // A tablet: the pointer is where the host's is, without grabbing it. The mainboard's own
     // keyboard is there as always.
     add("-device", "qemu-xhci", "-device", "usb-tablet")
-    // Without a boot ROM, which comes in a package of its own: guests boot from their disks.
-    let network = hasVirtio ? "virtio-net-pci" : "e1000e"
-    add("-netdev", "user,id=net0", "-device", "\(network),netdev=net0,romfile=")
-    add(contentsOf: storage)
-    if case .descriptors(_, let iommufd) = handover {
-      add("-object", "iommufd,id=iommufd0,fd=\(iommufd)")
+    add(contentsOf: usbOptions)
+    add(contentsOf: networkOptions)
+    add(contentsOf: storageOptions)
+    add(contentsOf: scsiOptions)
+    if let vGPU {
+      if case .descriptors(_, let iommufd) = handover {
+        add("-object", "iommufd,id=iommufd0,fd=\(iommufd)")
+      }
+      add("-device", vGPUOption(vGPU, handover))
     }
-    add("-device", deviceOption(handover))
     if hasBootScreen { add("-device", "ramfb,id=\(Self.bootScreenID)") }
     return arguments + extra
 
@@ -49,57 +61,44 @@ extension GuestConfiguration {
   }
 
   private var machineOption: String {
+    var option = machine.rawValue
     // Windows takes its time from Hyper-V's interfaces, and would waste it reading the HPET.
-    machine.rawValue + (isWindows ? ",hpet=off" : "")
+    if isWindows { option += ",hpet=off" }
+    // Xen's switch for what KVM does by the device's address; every QEMU takes it.
+    if hasLegacyGraphics { option += ",igd-passthru=on" }
+    if hugePages != nil { option += ",memory-backend=mem0" }
+    return option
   }
 
-  private var cpuModel: String {
-    // Hyper-V's interfaces are KVM's: with emulation QEMU ignores them, or refuses to start.
-    guard hasKVM else { return hidesHypervisor ? "max,tcg-cpuid=off" : "max" }
-    var model = ["host"]
-    if hidesHypervisor { model.append("kvm=off") }
-    if isWindows {
-      model += Self.enlightenments
-      // Where KVM is hidden, the name that Hyper-V's interfaces give is what drivers look at.
-      if hidesHypervisor { model.append("hv-vendor-id=vgpuhost") }
-    }
-    return model.joined(separator: ",")
-  }
-
-  /// Hyper-V's interfaces that QEMU recommends for Windows, less those that ask for a special
-  /// processor (hv-evmcs, hv-avic) or are for debugging.
-  private static let enlightenments = [
-    "hv-relaxed=on", "hv-vapic=on", "hv-spinlocks=0x1fff", "hv-vpindex=on", "hv-runtime=on",
-    "hv-time=on", "hv-synic=on", "hv-stimer=on", "hv-stimer-direct=on", "hv-reset=on",
-    "hv-frequencies=on", "hv-reenlightenment=on", "hv-tlbflush=on", "hv-ipi=on",
-  ]
-
-  private var storage: [String] {
-    var arguments: [String] = []
-    // With the older mainboard SATA takes a controller.
-    let needsController = machine == .pc && (!hasVirtio && !disks.isEmpty || cdrom != nil)
-    if needsController { arguments += ["-device", "ahci,id=ahci"] }
-    let bus = needsController ? "ahci" : "ide"
-    var port = 0
-    for (index, disk) in disks.enumerated() {
-      arguments += ["-drive", "if=none,id=disk\(index),\(Self.fileOption(disk))"]
-      if hasVirtio {
-        arguments += ["-device", "virtio-blk-pci,drive=disk\(index)"]
-      } else {
-        arguments += ["-device", "ide-hd,drive=disk\(index),bus=\(bus).\(port)"]
-        port += 1
-      }
-    }
-    if let cdrom {
-      arguments += [
-        "-drive", "if=none,id=cd0,media=cdrom,readonly=on,format=raw,file=\(Self.escaped(cdrom))",
-        "-device", "ide-cd,drive=cd0,bus=\(bus).\(port)",
+  private var networkOptions: [String] {
+    let model = hasVirtio ? "virtio-net-pci" : "e1000e"
+    // Without a boot ROM, which comes in a package of its own: guests boot from their disks.
+    let card = "\(model),netdev=net0,romfile="
+    return switch network {
+    case .none: []
+    case .user: ["-netdev", "user,id=net0", "-device", card]
+    case .tap(nil): ["-netdev", "tap,id=net0", "-device", "\(card),mac=\(networkAddress)"]
+    case .tap(let name?):
+      [
+        "-netdev", "tap,id=net0,ifname=\(Self.escaped(name)),script=no,downscript=no",
+        "-device", "\(card),mac=\(networkAddress)",
       ]
     }
-    return arguments
   }
 
-  private func deviceOption(_ handover: DeviceHandover) -> String {
+  /// On a real network no two guests may have QEMU's own address: one in QEMU's range that is the
+  /// same at every start.
+  var networkAddress: String {
+    // FNV-1a.
+    var hash: UInt32 = 0x811C_9DC5
+    for byte in name.utf8 { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
+    let bytes = [16, 8, 0].map { UInt8(truncatingIfNeeded: hash >> UInt32($0)) }
+    return
+      (["52", "54", "00"]
+      + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }).joined(separator: ":")
+  }
+
+  private func vGPUOption(_ vGPU: MdevDevice, _ handover: DeviceHandover) -> String {
     // Named even beside a descriptor: QEMU takes an mdev for a physical device without it.
     var option = "vfio-pci,id=vgpu0,sysfsdev=/sys/bus/mdev/devices/\(vGPU.uuid),display=off"
     if case .descriptors(let device, _) = handover { option += ",iommufd=iommufd0,fd=\(device)" }
@@ -108,7 +107,7 @@ extension GuestConfiguration {
     return option
   }
 
-  private static func fileOption(_ image: DiskImage) -> String {
+  static func fileOption(_ image: DiskImage) -> String {
     "format=\(image.format.rawValue),file=\(escaped(image.path))"
   }
 

@@ -11,6 +11,8 @@ public enum QEMUError: Error, Hashable, Sendable {
   case lacks(String, feature: String)
   /// A file that the guest is to have is missing or not readable.
   case file(String, reason: String)
+  /// Something of the host's that the guest is to have is missing, or not as it must be.
+  case host(String, reason: String)
   /// No installed firmware is an UEFI for this machine.
   case noFirmware(machine: String, folders: [String])
   /// The kernel refused.
@@ -25,8 +27,8 @@ extension QEMUError: CustomStringConvertible {
       "\(name): not found; install it (Debian: apt install qemu-system-x86) or name it with --qemu"
     case .lacks(let path, let feature):
       "\(path): this QEMU was built without \(feature); install your distribution's full package"
-    case .file(let path, let reason):
-      "\(path): \(reason)"
+    case .file(let object, let reason), .host(let object, let reason):
+      "\(object): \(reason)"
     case .noFirmware(let machine, let folders):
       """
       \(machine): no UEFI without Secure Boot is installed for this machine; install one (Debian: \

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import HostDevices
 import LinuxSystem
 import SystemPackage
 
 /// Where a guest's QEMU says what it has to say: a file that outlives the viewer, begun anew with
-/// each start, `UUID.log` in the user's folder for state.
+/// each start, `IDENTITY.log` in the user's folder for state.
 struct GuestLog: ~Copyable {
   let path: String
   let descriptor: OwnedFileDescriptor
 
-  init(_ uuid: MdevUUID) throws {
-    path = "\(UserFolder.state())/\(uuid).log"
+  init(_ identity: String) throws {
+    path = "\(UserFolder.state())/\(identity).log"
     do {
       descriptor = OwnedFileDescriptor(
         owning: try FileDescriptor.open(

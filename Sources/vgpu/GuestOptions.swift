@@ -25,12 +25,21 @@ struct GuestOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What starts the guest's system. UEFI keeps its variables in a file beside the guest's log.",
+      """
+      What starts the guest's system. UEFI keeps its variables in a file beside the guest's log. \
+      (default: bios; with gpu uefi)
+      """,
       valueName: "firmware"))
-  var firmware = Firmware.bios
+  var firmware: Firmware?
 
-  @Option(help: ArgumentHelp("Which mainboard.", valueName: "machine"))
-  var machine = GuestConfiguration.Machine.q35
+  @Option(
+    help: ArgumentHelp(
+      """
+      Which mainboard. With igd, pc makes it the guest's first screen and q35 a second GPU. \
+      (default: q35; with igd pc)
+      """,
+      valueName: "machine"))
+  var machine: GuestConfiguration.Machine?
 
   @Flag(
     help: """
@@ -54,8 +63,13 @@ struct GuestOptions: ParsableArguments {
       """)
   var bootScreen: Bool?
 
-  @Flag(help: "Do not tell the guest its hypervisor: some graphics drivers refuse to work in one.")
-  var hideHypervisor = false
+  @Flag(
+    inversion: .prefixedNo,
+    help: """
+      Do not tell the guest its hypervisor: some graphics drivers refuse to work in one. (default: \
+      with gpu)
+      """)
+  var hideHypervisor: Bool?
 
   func validate() throws {
     guard (1...512).contains(cpus) else { throw ValidationError("--cpus \(cpus): 1 to 512") }
@@ -71,32 +85,35 @@ struct GuestOptions: ParsableArguments {
     let uefi: UEFIImages?
   }
 
-  func files(for program: QEMUProgram) throws -> Files {
+  func files(for program: QEMUProgram, _ profile: GuestProfile) throws -> Files {
     if let cdrom { _ = try DiskImage(reading: cdrom) }
+    let hasUEFI = firmware.map { $0 == .uefi } ?? profile.prefersUEFI
+    let machine = machine ?? profile.machine
     return Files(
       disks: try disk.map { try DiskImage(reading: $0) },
-      uefi: firmware == .bios
-        ? nil : try UEFIImages.find(machine: try program.fullName(of: machine)))
+      uefi: hasUEFI ? try UEFIImages.find(machine: try program.fullName(of: machine)) : nil)
   }
 
-  func configuration(_ vGPU: MdevDevice, _ files: Files) throws -> GuestConfiguration {
-    var configuration = GuestConfiguration(vGPU: vGPU, isWindows: windows)
+  /// Adds what was said to a guest.
+  func describe(
+    _ configuration: inout GuestConfiguration, _ files: Files, _ profile: GuestProfile
+  ) {
     configuration.disks = files.disks
     configuration.cdrom = cdrom
     configuration.memory = memory.mebibytes
     configuration.cpus = cpus
-    configuration.machine = machine
-    configuration.hidesHypervisor = hideHypervisor
+    configuration.machine = machine ?? profile.machine
+    configuration.hidesHypervisor = hideHypervisor ?? (profile == .gpu)
     if let virtio { configuration.hasVirtio = virtio }
     if let bootScreen { configuration.hasBootScreen = bootScreen }
-    if let uefi = files.uefi {
-      let guest = disk.first.map { FileTree.realPath(of: $0) ?? $0 } ?? "\(vGPU.uuid)"
-      configuration.firmware = .uefi(
-        code: uefi.code,
-        variables: try VariableStore.make(
-          of: guest, in: UserFolder.state(), from: uefi.variables))
-    }
-    return configuration
+  }
+
+  /// The guest's own store of UEFI variables, which is made when there is none.
+  ///
+  /// - Parameter identity: what the guest is known by where it has no disk.
+  func store(of identity: String, from template: DiskImage) throws -> DiskImage {
+    let guest = disk.first.map { FileTree.realPath(of: $0) ?? $0 } ?? identity
+    return try VariableStore.make(of: guest, in: UserFolder.state(), from: template)
   }
 }
 

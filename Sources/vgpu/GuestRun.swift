@@ -5,13 +5,15 @@ import Glibc
 import HostDevices
 import LinuxSystem
 import QEMU
+import QMP
 import VFIO
 
 /// A guest that this command has started, from its start to its end, or to the end of the watching.
 @MainActor
 final class GuestRun {
   let process: GuestProcess
-  let vGPU: GuestVGPU
+  /// Its screen, where the host shows it.
+  let vGPU: GuestVGPU?
   /// Where its QEMU serves QMP.
   let socket: QMPSocket
   private let log: GuestLog
@@ -21,27 +23,34 @@ final class GuestRun {
   private var end: GuestProcess.End?
   private var isKilled = false
 
-  /// Starts the guest, and waits until QEMU has the vGPU.
+  /// Starts the guest, and waits until QEMU has its devices.
   ///
+  /// - Parameter identity: what tells its files from other guests'.
   /// - Throws: why the guest does not run.
   init(
-    _ configuration: GuestConfiguration, by launcher: GuestLauncher, on vGPU: GuestVGPU,
-    socket: QMPSocket
+    _ configuration: GuestConfiguration, by launcher: GuestLauncher, on vGPU: GuestVGPU?,
+    socket: QMPSocket, identity: String
   ) throws {
     try socket.prepare()
-    log = try GuestLog(vGPU.device.uuid)
+    log = try GuestLog(identity)
     var guest = try launcher.start(configuration, log: log.descriptor.rawValue)
     process = guest.process
     device = guest.device.take()
     self.vGPU = vGPU
     self.socket = socket
-    try waitForDevice()
-    Self.say(
-      "the guest runs as pid:\(process.pid) on vGPU \(vGPU.device.uuid); log: \(log.path)")
+    if vGPU != nil { try waitForDevice() }
+    if vGPU == nil || configuration.pinning != nil { try waitForProcessors(configuration.pinning) }
+    let screens =
+      vGPU.map { "on vGPU \($0.device.uuid)" }
+      ?? "without a window, as its screen is the GPU's own monitor"
+    Self.say("the guest runs as pid:\(process.pid) \(screens); log: \(log.path)")
   }
 
   /// The guest's frames: by the launcher's own duplicate where there is one.
-  func source(controlsMonitor: Bool = false) throws -> AttachedSource {
+  ///
+  /// - Returns: `nil` where it has no vGPU.
+  func source(controlsMonitor: Bool = false) throws -> AttachedSource? {
+    guard let vGPU else { return nil }
     guard let device = device.take() else {
       return try AttachedSource(
         .mdev(vGPU.device.uuid), waiting: true, controlsMonitor: controlsMonitor)
@@ -68,14 +77,15 @@ final class GuestRun {
   ///
   /// - Throws: `Failure` when it did not end by itself.
   func finish() throws {
-    let uuid = vGPU.device.uuid
     guard hasEnded, let end else {
+      guard let vGPU else { return }
+      let uuid = vGPU.device.uuid
       Self.say("the guest runs on; `vgpu view \(uuid)` shows it again")
       if vGPU.isMade { Self.say("when it has ended, `vgpu remove \(uuid)` removes its vGPU") }
       return
     }
     socket.remove()
-    try vGPU.remove()
+    try vGPU?.remove()
     if !isKilled, let failure = failure(end) { throw failure }
   }
 
@@ -90,10 +100,7 @@ final class GuestRun {
   /// Until QEMU has the device, or has said why not and ended.
   private func waitForDevice() throws {
     for _ in 0..<300 {
-      if hasEnded, let end {
-        socket.remove()
-        throw failure(end) ?? Failure("QEMU ended at once: \(log.tail)")
-      }
+      try checkEnd()
       if hasDevice { return }
       pause(seconds: 0.1)
     }
@@ -101,9 +108,47 @@ final class GuestRun {
       "pid:\(process.pid): QEMU runs, but has not opened the vGPU in 30 s; log: \(log.path)")
   }
 
+  /// Until QEMU answers, which it does when it has all its devices and its memory, or has said why
+  /// not and ended; then its processors' threads are pinned.
+  private func waitForProcessors(_ pinning: ProcessorPinning?) throws {
+    // Large memory that is taken at the start takes its time.
+    for _ in 0..<1200 {
+      try checkEnd()
+      if let threads = processorThreads() {
+        do {
+          for cpu in threads { try pinning?.pin(thread: cpu.thread, index: cpu.index) }
+        } catch {
+          Self.say("warning: the guest's processors are not pinned: \(error)")
+        }
+        return
+      }
+      pause(seconds: 0.1)
+    }
+    throw Failure(
+      "pid:\(process.pid): QEMU runs, but does not answer at \(socket.path); log: \(log.path)")
+  }
+
+  /// `nil` where QEMU does not answer, or not yet. It lets go of QMP, which serves one at a time.
+  private func processorThreads() -> [QueryCPUs.CPU]? {
+    let path = socket.path
+    return try? Blocking.value {
+      let client = try await QMPClient(path: path)
+      let cpus = try? await client.execute(QueryCPUs())
+      await client.close()
+      return cpus
+    }
+  }
+
+  private func checkEnd() throws {
+    guard hasEnded, let end else { return }
+    socket.remove()
+    throw failure(end) ?? Failure("QEMU ended at once: \(log.tail)")
+  }
+
   private var hasDevice: Bool {
     do {
       guard let duplicate = try device?.duplicate(of: "vGPU") else {
+        guard let vGPU else { return true }
         return HostDevices().users(of: vGPU.device.uuid).contains(process.pid)
       }
       // It says nothing of itself until QEMU has bound it.

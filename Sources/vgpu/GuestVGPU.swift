@@ -16,13 +16,22 @@ struct GuestVGPU {
     let host = HostDevices()
     guard let uuid = MdevUUID(text) else {
       guard starting else {
-        throw Failure("--print needs a vGPU that exists: make one with `vgpu create \(text)`")
+        device = MdevDevice(uuid: .random(), type: text)
+        isMade = false
+        Note.say("a new UUID; make the vGPU: vgpu create \(text) --uuid \(device.uuid)")
+        return
       }
       device = try host.create(type: text)
       isMade = true
       return
     }
     guard let device = host.device(uuid) else {
+      guard starting else {
+        self.device = MdevDevice(uuid: uuid, type: "i915-GVTg")
+        isMade = false
+        Note.say("\(uuid): not on this host; taken for one of Intel GVT-g's")
+        return
+      }
       throw AttachmentError.noSuchVGPU(uuid, existing: try host.devices().map(\.uuid))
     }
     if starting, let user = host.users(of: uuid).first {

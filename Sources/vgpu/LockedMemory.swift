@@ -4,7 +4,8 @@ import CLinux
 import Glibc
 
 /// How much memory this user's processes may keep from being moved (RLIMIT_MEMLOCK): a vGPU's driver
-/// does that with what it reads of the guest's.
+/// does that with what it reads of the guest's, and the kernel with all of it for a device that is
+/// passed through.
 enum LockedMemory {
   /// What to tell a user whose limit is below a guest's memory; `nil` where it is not, and for root,
   /// who has none.
@@ -14,8 +15,8 @@ enum LockedMemory {
       limit.rlim_cur != rlim_t.max, limit.rlim_cur >> 20 < mebibytes
     else { return nil }
     return """
-      you may lock \(limit.rlim_cur >> 20) MiB of memory, of which a vGPU's driver can need as much \
-      as the guest has; if the guest fails, raise `memlock` in /etc/security/limits.conf
+      you may lock \(limit.rlim_cur >> 20) MiB of memory, of which the guest's GPU can need as much as \
+      the guest has; if the guest fails, raise `memlock` in /etc/security/limits.conf
       """
   }
 }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import HostDevices
 import LinuxSystem
 import SystemPackage
 
-/// Where a guest's QEMU serves QMP for the viewer: `UUID.qmp` in the user's folder for sockets.
+/// Where a guest's QEMU serves QMP for the viewer: `IDENTITY.qmp` in the user's folder for sockets.
 struct QMPSocket {
   let path: String
 
   /// Finds the place and leaves it alone.
   ///
+  /// - Parameter identity: what tells the guest from others, such as its vGPU's UUID.
   /// - Throws: `Failure` where an address cannot hold the path.
-  init(_ uuid: MdevUUID) throws {
-    path = "\(UserFolder.runtime())/\(uuid).qmp"
+  init(_ identity: String) throws {
+    path = "\(UserFolder.runtime())/\(identity).qmp"
     // sockaddr_un has 108 bytes, one of them for the end.
     guard path.utf8.count <= 107 else {
       throw Failure("\(path): too long for a socket; set XDG_RUNTIME_DIR to a shorter path")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Attachment
 import BootScreen
 import GuestControl
 import HostDevices
@@ -11,7 +12,7 @@ import ViewerGTK
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Start a guest in QEMU on a vGPU and show it.",
+    abstract: "Start a guest in QEMU on a vGPU and show it, or on a whole GPU.",
     discussion: """
       The guest runs in a session of its own. Closing the window, or Ctrl-C, asks what becomes of it: \
       it powers down, is killed, or runs on, and `vgpu view UUID` shows it again; a second Ctrl-C \
@@ -21,16 +22,28 @@ struct RunCommand: ParsableCommand {
         vgpu run --vgpu i915-GVTg_V5_4 --cdrom debian.iso --disk new.qcow2
         vgpu run --vgpu i915-GVTg_V5_4 --disk linux.qcow2 --memory 8G
         vgpu run --vgpu UUID --disk win.img --windows --firmware uefi -- -snapshot
+
+      A guest that has a whole GPU shows itself on that GPU's monitor, and is started without a \
+      window. Its devices must be bound to vfio-pci (`vgpu pci bind`):
+        igd   Intel's graphics, as the guest's first screen; with --machine q35
+              as a second GPU, for video and computing
+        gpu   a graphics card with all its functions, under UEFI
+
+        vgpu run --profile igd --disk linux.qcow2 --rom vbios.bin
+        vgpu run --profile gpu --gpu 01:00 --disk win.img --windows --pin
       """)
 
-  @Option(
-    help: ArgumentHelp(
-      "The vGPU's UUID, or a type of which one is made (see `vgpu types`).",
-      valueName: "uuid|type"))
-  var vgpu: String
+  @OptionGroup(title: "GRAPHICS")
+  var graphics: GraphicsOptions
 
   @OptionGroup(title: "GUEST")
   var guest: GuestOptions
+
+  @OptionGroup(title: "DEVICES OF THE HOST")
+  var passthrough: PassthroughOptions
+
+  @OptionGroup(title: "RESOURCES OF THE HOST")
+  var resources: ResourceOptions
 
   @OptionGroup(title: "WINDOW")
   var window: WindowOptions
@@ -56,6 +69,12 @@ struct RunCommand: ParsableCommand {
     }
   }
 
+  private var plan: GuestPlan {
+    GuestPlan(
+      graphics: graphics, guest: guest, passthrough: passthrough, resources: resources, extra: extra
+    )
+  }
+
   func run() throws {
     // Commands run on the main thread, which ArgumentParser's signature does not say.
     try MainActor.assumeIsolated { try runGuest() }
@@ -64,29 +83,29 @@ struct RunCommand: ParsableCommand {
   @MainActor
   private func runGuest() throws {
     let program = try QEMUProgram.probe(qemu)
-    let files = try guest.files(for: program)
-    let vGPU = try GuestVGPU(vgpu, starting: !printsCommand)
+    let plan = plan
+    let parts = try plan.parts(for: program, isHere: !printsCommand)
+    let vGPU = try graphics.vgpu.map { try GuestVGPU($0, starting: !printsCommand) }
     let run: GuestRun
     do {
-      guard let started = try start(on: vGPU, program, files) else { return }
+      guard let started = try start(plan, parts, on: vGPU, program) else { return }
       run = started
     } catch {
       // A guest that never ran leaves nothing behind.
-      try? vGPU.remove()
+      try? vGPU?.remove()
       throw error
     }
-    if noView {
+    guard !noView, let source = try run.source(controlsMonitor: window.controlsMonitor) else {
       print(run.process.pid)
       return
     }
-    let view = Result { try show(run) }
+    let view = Result { try show(run, source) }
     try run.finish()
     try view.get()
   }
 
   @MainActor
-  private func show(_ run: GuestRun) throws {
-    let source = try run.source(controlsMonitor: window.controlsMonitor)
+  private func show(_ run: GuestRun, _ source: AttachedSource) throws {
     let control = GuestControl(.socket(run.socket.path))
     let ender = GuestEnder(control)
     var options = try window.apply(to: source)
@@ -100,15 +119,14 @@ struct RunCommand: ParsableCommand {
   /// - Returns: `nil` where the command was only to be printed.
   @MainActor
   private func start(
-    on vGPU: GuestVGPU, _ program: QEMUProgram, _ files: GuestOptions.Files
+    _ plan: GuestPlan, _ parts: GuestPlan.Parts, on vGPU: GuestVGPU?, _ program: QEMUProgram
   ) throws -> GuestRun? {
     let launcher = GuestLauncher(program: program)
-    let socket = try QMPSocket(vGPU.device.uuid)
-    var configuration = try guest.configuration(vGPU.device, files)
-    let kvmDefect = Accelerator.kvmDefect()
-    configuration.hasKVM = kvmDefect == nil
+    let identity = plan.identity(vGPU?.device)
+    let socket = try QMPSocket(identity)
+    var configuration = try plan.configuration(parts, vGPU?.device, makesStore: true)
+    configuration.useKVM()
     configuration.qmpSocket = socket.path
-    configuration.extra = extra
     if printsCommand {
       print(
         ShellCommand.text(
@@ -116,13 +134,10 @@ struct RunCommand: ParsableCommand {
           nodes: launcher.nodes(for: configuration)))
       return nil
     }
-    if let kvmDefect {
-      GuestRun.say(
-        "warning: the guest is emulated, which is slow: KVM cannot be used: \(kvmDefect)")
-    }
     if let warning = LockedMemory.warning(mebibytes: configuration.memory) {
       GuestRun.say("warning: \(warning)")
     }
-    return try GuestRun(configuration, by: launcher, on: vGPU, socket: socket)
+    return try GuestRun(
+      configuration, by: launcher, on: vGPU, socket: socket, identity: identity)
   }
 }

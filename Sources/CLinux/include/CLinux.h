@@ -209,6 +209,16 @@ static inline long vgpu_memfd_create(const char *name, unsigned int flags) {
   return vgpu_result(syscall(SYS_memfd_create, name, flags));
 }
 
+/// sched_setaffinity(2), which glibc hides from Swift: a mask of `size` bytes, one bit a processor.
+static inline long vgpu_set_affinity(int thread, const void *mask, size_t size) {
+  return vgpu_result(syscall(SYS_sched_setaffinity, thread, size, mask));
+}
+
+/// sched_getaffinity(2), likewise. Returns how many bytes the kernel has written.
+static inline long vgpu_get_affinity(int thread, void *mask, size_t size) {
+  return vgpu_result(syscall(SYS_sched_getaffinity, thread, size, mask));
+}
+
 /// errno as the C library left it; for calls whose wrappers Swift imports by themselves.
 static inline int vgpu_last_errno(void) { return errno; }
 

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+public import HostDevices
+import LinuxSystem
+import SystemPackage
+
+extension PassedSlot {
+  /// The functions of the host that sit where an address does: all those of its device.
+  public static func functions(beside address: PCIAddress, on host: HostDevices) -> [PCIFunction] {
+    (0..<8).compactMap { number in
+      PCIAddress(
+        domain: address.domain, bus: address.bus, device: address.device, function: number
+      ).flatMap { host.pciFunction(at: $0) }
+    }
+  }
+
+  /// Whether a guest can be given its functions: each is bound to a VFIO driver, and so is whatever
+  /// else is in their IOMMU groups, or it has no driver.
+  ///
+  /// - Parameters:
+  ///   - host: the machine.
+  ///   - nodes: where `dev` is.
+  /// - Throws: `QEMUError.host`.
+  public func check(on host: HostDevices, nodes: String = "") throws(QEMUError) {
+    var unbound: [PCIFunction] = []
+    var numbers: Set<Int> = []
+    for address in functions {
+      guard let function = host.pciFunction(at: address) else {
+        throw .host("\(address)", reason: "no such PCI function; `vgpu pci list` lists them")
+      }
+      guard let group = function.iommuGroup else {
+        throw .host(
+          "\(address)",
+          reason: """
+            is in no IOMMU group: switch VT-d or AMD-Vi on in the firmware, and start the host with \
+            intel_iommu=on (AMD: amd_iommu is on by itself)
+            """)
+      }
+      numbers.insert(group)
+      if !function.isBoundToVFIO { unbound.append(function) }
+    }
+    guard unbound.isEmpty else { throw Self.notBound(unbound) }
+    let groups = ((try? host.iommuGroups()) ?? []).filter { numbers.contains($0.number) }
+    for group in groups {
+      let others = group.devices.compactMap { PCIAddress($0) }.filter { !functions.contains($0) }
+        .compactMap { host.pciFunction(at: $0) }.filter { !$0.maySharePassedGroup }
+      guard others.isEmpty else { throw Self.shared(group, others) }
+      let node = "/dev/vfio/\(group.number)"
+      guard access(nodes + node, R_OK | W_OK) == 0 else {
+        throw .host(
+          node,
+          reason: "may not be opened; run as root, or let a udev rule give your user the group")
+      }
+    }
+  }
+
+  private static func notBound(_ unbound: [PCIFunction]) -> QEMUError {
+    let addresses = unbound.map { "\($0.address)" }
+    let drivers = unbound.map { $0.driver ?? "no driver" }
+    return .host(
+      addresses.joined(separator: ", "),
+      reason: """
+        bound to \(drivers.joined(separator: ", ")), not to vfio-pci; bind with `vgpu pci bind \
+        \(addresses.joined(separator: " ")) vfio-pci`
+        """)
+  }
+
+  private static func shared(_ group: IOMMUGroup, _ others: [PCIFunction]) -> QEMUError {
+    let addresses = others.map { "\($0.address)" }
+    let names = others.map { "\($0.address) (\($0.driver ?? "no driver"))" }
+    return .host(
+      "IOMMU group \(group.number)",
+      reason: """
+        \(names.joined(separator: ", ")) is in it too, and the host uses it; bind that as well \
+        (`vgpu pci bind \(addresses.joined(separator: " ")) vfio-pci`), or move the card to another \
+        slot
+        """)
+  }
+}
+
+extension PCIFunction {
+  /// Its driver hands it to user space: vfio-pci, or one of the kernel's drivers that do more for a
+  /// certain device, such as mlx5_vfio_pci.
+  fileprivate var isBoundToVFIO: Bool {
+    driver.map { $0.contains("vfio-pci") || $0.contains("vfio_pci") } ?? false
+  }
+
+  /// The kernel lets a group be used with it inside: without a driver, with a bridge's or with
+  /// pci-stub.
+  fileprivate var maySharePassedGroup: Bool {
+    driver == nil || isBoundToVFIO || driver == "pcieport" || driver == "pci-stub"
+  }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ArgumentParser
+import HostDevices
+public import QEMU
+
+/// What a user can say of the host's devices that a guest gets beside its graphics.
+struct PassthroughOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Another PCI function, such as a USB controller's, or with 05:00 all of a device; repeatable.",
+      valueName: "address"))
+  var pci: [PCISelector] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A USB device, by vendor:product (046d:c52b) or bus.device (1.4); repeatable.",
+      valueName: "device"))
+  var usb: [USBDevice] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A SCSI or SATA device with all its commands, such as /dev/sr0; repeatable.",
+      valueName: "node"))
+  var scsi: [String] = []
+
+  func validate() throws {
+    let devices = Set(pci.map { Self.device(of: $0.address) })
+    guard devices.count < GuestConfiguration.mostPassedSlots else {
+      throw ValidationError("--pci: at most \(GuestConfiguration.mostPassedSlots - 1) devices")
+    }
+    guard scsi.count <= 8 else { throw ValidationError("--scsi: at most 8 devices") }
+  }
+
+  /// Adds to a guest what was named.
+  ///
+  /// - Parameter isHere: false for a guest that is only described: what this host lacks is taken as
+  ///   it was named, and said.
+  func add(
+    to configuration: inout GuestConfiguration, _ graphics: GraphicsOptions, isHere: Bool
+  ) throws {
+    let host = HostDevices()
+    configuration.passedSlots = slots(graphics, on: host, isHere: isHere)
+    configuration.usbDevices = usb
+    configuration.scsiDevices = try scsi.enumerated().map { index, node in
+      if isHere { return try SCSIDevice(node: node) }
+      // Any that differs from the others.
+      let supposed = SCSIDevice(
+        genericNode: "/dev/sg\(index)", host: index, channel: 0, target: 0, unit: 0)
+      return Note.orNil("--scsi", "taken for \(supposed.genericNode)") {
+        try SCSIDevice(node: node)
+      } ?? supposed
+    }
+    guard isHere else { return }
+    for slot in configuration.passedSlots { try slot.check(on: host) }
+    for device in usb { try device.check() }
+    for device in configuration.scsiDevices { try device.check() }
+  }
+
+  /// One slot for each of the host's devices, the GPU first.
+  private func slots(
+    _ graphics: GraphicsOptions, on host: HostDevices, isHere: Bool
+  ) -> [PassedSlot] {
+    func found(_ address: PCIAddress) -> [PCIFunction] {
+      let functions = PassedSlot.functions(beside: address, on: host)
+      if functions.isEmpty, !isHere {
+        Note.say("\(address): not on this host; taken as it was named")
+      }
+      return functions
+    }
+    var slots = [graphics.address.flatMap { graphics.slot(of: found($0)) }].compactMap { $0 }
+    for selector in pci {
+      let address = selector.address
+      let all = found(address).map(\.address)
+      let functions = selector.isWholeDevice && !all.isEmpty ? all : [address]
+      let device = Self.device(of: address)
+      let index = slots.firstIndex { $0.functions.contains { Self.device(of: $0) == device } }
+      if let index {
+        slots[index].add(functions)
+      } else {
+        slots.append(PassedSlot(role: .device, functions: functions))
+      }
+    }
+    return slots
+  }
+
+  /// A function's device: the same without the function's number.
+  private static func device(of address: PCIAddress) -> PCIAddress? {
+    PCIAddress(
+      domain: address.domain, bus: address.bus, device: address.device, function: 0)
+  }
+}
+
+extension USBDevice: ExpressibleByArgument {}

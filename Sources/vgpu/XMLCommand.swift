@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import HostDevices
+import QEMU
+
+struct XMLCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "xml",
+    abstract: "Print a guest as a domain of libvirt's.",
+    discussion: """
+      The guest is the one that `vgpu run` starts with the same options; nothing is made or \
+      started, and what this host lacks is taken as it was named. libvirt binds devices that are \
+      passed through by itself. Version 8.2 or newer is needed.
+
+        vgpu xml --vgpu UUID --disk /srv/linux.qcow2 > guest.xml
+        virsh define guest.xml && virsh start vgpu-UUID
+        vgpu view libvirt:vgpu-UUID
+      """)
+
+  @OptionGroup(title: "GRAPHICS")
+  var graphics: GraphicsOptions
+
+  @OptionGroup(title: "GUEST")
+  var guest: GuestOptions
+
+  @OptionGroup(title: "DEVICES OF THE HOST")
+  var passthrough: PassthroughOptions
+
+  @OptionGroup(title: "RESOURCES OF THE HOST")
+  var resources: ResourceOptions
+
+  @Option(help: ArgumentHelp("The domain's name.", valueName: "name"))
+  var name: String?
+
+  @Option(help: ArgumentHelp("Which QEMU.", valueName: "program"))
+  var qemu = "qemu-system-x86_64"
+
+  @Argument(parsing: .postTerminator, help: "Further arguments for QEMU.")
+  var extra: [String] = []
+
+  func validate() throws {
+    guard let name else { return }
+    guard !name.isEmpty, !name.contains(where: { $0 == "/" || $0.isNewline }) else {
+      throw ValidationError("--name: libvirt takes no empty name, and none with / or a line's end")
+    }
+  }
+
+  func run() throws {
+    let program = try QEMUProgram.probe(qemu)
+    let plan = GuestPlan(
+      graphics: graphics, guest: guest, passthrough: passthrough, resources: resources,
+      extra: extra)
+    let parts = try plan.parts(for: program, isHere: false)
+    let vGPU = try graphics.vgpu.map { try GuestVGPU($0, starting: false) }
+    var configuration = try plan.configuration(parts, vGPU?.device, makesStore: false)
+    configuration.useKVM()
+    if let name { configuration.name = name }
+    print(try configuration.domainXML(emulator: program.path), terminator: "")
+  }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HostDevices
+import QEMU
+import TestSupport
+import Testing
+
+@testable import Libvirt
+
+/// Domains that are written for libvirt, judged by its own schema.
+@Suite struct DomainXMLTests {
+  static let uuid = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
+
+  /// What gives a guest its graphics.
+  enum Graphics: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    case intelVGPU, otherVGPU, integrated, card, cardWithoutVGA, cardAndVGPU
+    var testDescription: String { rawValue }
+
+    func guest(isWindows: Bool) throws -> GuestConfiguration {
+      func vGPU(_ type: String) throws -> MdevDevice {
+        MdevDevice(uuid: try #require(MdevUUID(uuid)), type: type)
+      }
+      func slot(_ role: PassedSlot.Role, _ addresses: String...) throws -> PassedSlot {
+        PassedSlot(role: role, functions: try addresses.map { try #require(PCIAddress($0)) })
+      }
+      var guest = GuestConfiguration(name: "guest", isWindows: isWindows)
+      switch self {
+      case .intelVGPU:
+        guest = GuestConfiguration(vGPU: try vGPU("i915-GVTg_V5_4"), isWindows: isWindows)
+      case .otherVGPU:
+        guest = GuestConfiguration(vGPU: try vGPU("mbochs-small"), isWindows: isWindows)
+      case .integrated:
+        var graphics = try slot(.integratedGraphics, "00:02.0")
+        graphics.rom = "/roms/it's <&>.bin"
+        guest.passedSlots = [graphics]
+      case .card:
+        guest.passedSlots = [
+          try slot(.graphicsCard(hasVGA: true), "0001:01:00.0", "0001:01:00.1"),
+          try slot(.device, "00:14.0"), try slot(.device, "05:00.1", "05:00.2"),
+        ]
+      case .cardWithoutVGA:
+        guest.passedSlots = [try slot(.graphicsCard(hasVGA: false), "01:00.0")]
+      case .cardAndVGPU:
+        guest.vGPU = try vGPU("i915-GVTg_V5_4")
+        guest.passedSlots = [try slot(.graphicsCard(hasVGA: true), "01:00.0", "01:00.1")]
+      }
+      return guest
+    }
+  }
+
+  /// Every option, in one guest or another.
+  private func variants(_ graphics: Graphics) throws -> [GuestConfiguration] {
+    var all: [GuestConfiguration] = []
+    for machine in GuestConfiguration.Machine.allCases {
+      for isWindows in [false, true] {
+        var guest = try graphics.guest(isWindows: isWindows)
+        guest.machine = machine
+        all.append(guest)
+        guest.hasVirtio.toggle()
+        guest.hidesHypervisor = true
+        guest.disks = [
+          DiskImage(path: "/disks/a'b <&>.img", format: .raw),
+          DiskImage(path: "/disks/c.qcow2", format: .qcow2),
+          DiskImage(path: "/dev/null", format: .raw),
+        ]
+        guest.cdrom = "/disks/cd.iso"
+        guest.firmware = .uefi(
+          code: DiskImage(path: "/firmware/code.fd", format: .raw),
+          variables: DiskImage(path: "/firmware/vars.fd", format: .raw))
+        guest.cpus = 4
+        guest.pinning = ProcessorPinning(threads: 2, processors: [2, 6, 3, 7], isAMD: true)
+        guest.hugePages = HugePages(size: isWindows ? .oneGiB : .twoMiB)
+        guest.network = machine == .pc ? .tap(nil) : .tap("tap0")
+        guest.usbDevices = [.id(vendor: 0x046D, product: 0xC52B), .address(bus: 1, device: 4)]
+        guest.scsiDevices = [
+          SCSIDevice(genericNode: "/dev/sg0", host: 1, channel: 0, target: 0, unit: 0),
+          SCSIDevice(genericNode: "/dev/sg1", host: 2, channel: 0, target: 0, unit: 0),
+        ]
+        guest.extra = ["-snapshot", "-fw_cfg", "name=opt/a,string='<&>'"]
+        all.append(guest)
+        guest.hasKVM = false
+        guest.network = .none
+        all.append(guest)
+      }
+    }
+    return all
+  }
+
+  @Test(arguments: Graphics.allCases)
+  func libvirtsSchemaHasNothingToSay(graphics: Graphics) throws {
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("domain-\(UUID()).xml").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    for guest in try variants(graphics) {
+      let xml = try guest.domainXML(emulator: "/usr/bin/qemu-system-x86_64")
+      try xml.write(toFile: path, atomically: true, encoding: .utf8)
+      let validate = Process()
+      let output = Pipe()
+      validate.executableURL = URL(fileURLWithPath: "/usr/bin/virt-xml-validate")
+      validate.arguments = [path, "domain"]
+      validate.standardOutput = output
+      validate.standardError = output
+      try validate.run()
+      let text = output.fileHandleForReading.readDataToEndOfFile()
+      validate.waitUntilExit()
+      #expect(validate.terminationStatus == 0, "\(String(decoding: text, as: UTF8.self))\n\(xml)")
+      // What is written can be read again.
+      let mdevs = try DomainXML.mdevs(in: Array(xml.utf8)).map(\.description)
+      #expect(mdevs == (guest.vGPU == nil ? [] : [Self.uuid]))
+    }
+  }
+
+  private func xml(_ guest: GuestConfiguration) throws -> String {
+    try guest.domainXML(emulator: "/usr/bin/qemu-system-x86_64")
+  }
+
+  @Test func propertiesThatLibvirtHasNoElementForAreSet() throws {
+    func overridden(_ graphics: Graphics) throws -> [String] {
+      try xml(graphics.guest(isWindows: false)).split(separator: "\n")
+        .filter { $0.contains("<qemu:device") || $0.contains("<qemu:property") }
+        .compactMap { $0.split(separator: "'").dropFirst().first.map(String.init) }
+    }
+    #expect(try overridden(.intelVGPU) == ["ua-vgpu0", "x-igd-opregion"])
+    #expect(try overridden(.otherVGPU) == [])
+    #expect(try overridden(.integrated) == ["ua-pci0.0", "x-igd-opregion"])
+    #expect(try overridden(.card) == ["ua-pci0.0", "x-vga"])
+    #expect(try overridden(.cardWithoutVGA) == [])
+    #expect(
+      try overridden(.cardAndVGPU) == ["ua-vgpu0", "x-igd-opregion", "ua-pci0.0", "x-vga"])
+  }
+
+  @Test func nothingDrawsButTheVGPU() throws {
+    let plain = try xml(Graphics.otherVGPU.guest(isWindows: false))
+    #expect(plain.contains("<model type='none'/>"))
+    #expect(plain.contains("model='vfio-pci' display='off'"))
+    #expect(!plain.contains("<graphics"))
+    #expect(try xml(Graphics.intelVGPU.guest(isWindows: false)).contains("<model type='ramfb'/>"))
+  }
+
+  @Test func namesThatXMLCannotHoldAreRefused() throws {
+    var guest = try Graphics.otherVGPU.guest(isWindows: false)
+    guest.disks = [DiskImage(path: "/a\u{1}b", format: .raw)]
+    let error = #expect(throws: QEMUError.self) { try self.xml(guest) }
+    #expect(error?.description.contains("control characters; rename it") == true)
+  }
+}
