@@ -150,6 +150,11 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    // The command's manual pages, of its own help.
+    .executableTarget(name: "vgpu-manual", swiftSettings: swiftSettings),
+    .testTarget(
+      name: "InstallTests", dependencies: ["TestSupport"], swiftSettings: swiftSettings),
+
     // The rig's guest that needs no CPU.
     .executableTarget(
       name: "rig-guest",

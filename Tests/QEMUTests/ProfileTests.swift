@@ -22,7 +22,7 @@ import Testing
       case ("-netdev", let option) where option.hasPrefix("tap,"): words[index] = "user,id=net0"
       case ("-drive", let option) where option.contains("file=/dev/sg"):
         words[index] = option.split(separator: ",").map { part in
-          part.hasPrefix("file=") ? "file=\(folder.path)/disk" : String(part)
+          part.hasPrefix("file=") ? "file=\(folder.path)/\(part.suffix(3))" : String(part)
         }.joined(separator: ",")
       case ("-device", let option):
         let parts = option.split(separator: ",").map(String.init)
@@ -51,14 +51,14 @@ import Testing
     struct Bus: Decodable { let devices: [Device] }
     enum Value: Decodable {
       case buses([Bus])
-      case text(String)
+      case number(Int)
       case other
       init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let buses = try? container.decode([Bus].self) {
           self = .buses(buses)
-        } else if let text = try? container.decode(String.self) {
-          self = .text(text)
+        } else if let number = try? container.decode(Int.self) {
+          self = .number(number)
         } else {
           self = .other
         }
@@ -68,12 +68,14 @@ import Testing
   }
 
   /// Starts a command with its processors held, asks for its PCI devices and for those devices'
-  /// addresses by id, and ends it.
+  /// addresses (the device times 8 and the function) by id, and ends it.
   private func start(
     _ guest: String, _ program: String, asking ids: [String]
-  ) throws -> (devices: [Answer.Device], addresses: [String]) {
+  ) throws -> (devices: [Answer.Device], addresses: [Int]) {
     try Printed.withFolder { folder in
-      try Data(count: 1 << 20).write(to: folder.appendingPathComponent("disk"))
+      for node in ["sg0", "sg1"] {
+        try Data(count: 1 << 20).write(to: folder.appendingPathComponent(node))
+      }
       let words = try runnable(
         try Printed.command(guest, program, in: folder), in: folder)
       let questions = ids.map {
@@ -88,12 +90,12 @@ import Testing
         words[0], words.dropFirst() + ["-S", "-qmp", "stdio"], in: folder, input: input + "\n")
       #expect(answer.code == 0 && answer.errors == "", "\(guest): \(answer.errors)")
       #expect(answer.output.hasPrefix("{\"QMP\""), "\(guest)")
-      let values = answer.output.split(separator: "\n").compactMap {
+      let values = answer.output.split(whereSeparator: \.isNewline).compactMap {
         try? JSONDecoder().decode(Answer.self, from: Data($0.utf8)).return
       }
       let buses = values.lazy.compactMap { if case .buses(let buses) = $0 { buses } else { nil } }
-      let texts = values.compactMap { if case .text(let text) = $0 { text } else { nil } }
-      return (try #require(buses.first, "\(guest)").flatMap(\.devices), texts)
+      let numbers = values.compactMap { if case .number(let number) = $0 { number } else { nil } }
+      return (try #require(buses.first, "\(guest)").flatMap(\.devices), numbers)
     }
   }
 
@@ -119,9 +121,10 @@ import Testing
     let card = "--profile gpu --gpu 01:00 --pci 01:00.1 --pci 00:14.3 --memory 128M"
     let ids = ["pci0.0", "pci0.1", "pci1.0"]
     #expect(
-      try start(card, program, asking: ids).addresses == ["00.0", "00.1", "00.0"])
+      try start(card, program, asking: ids).addresses == [0, 1, 0])
     #expect(
-      try start("\(card) --machine pc", program, asking: ids).addresses == ["10.0", "10.1", "11.0"])
+      try start("\(card) --machine pc", program, asking: ids).addresses
+        == [16 << 3, 16 << 3 | 1, 17 << 3])
   }
 
   /// The devices that are stood in for: QEMU knows each of their properties.

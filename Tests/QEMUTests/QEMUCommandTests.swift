@@ -129,7 +129,7 @@ import Testing
   }
 
   @Test func windowsHasNoVirtioByItself() throws {
-    let vGPU = try configuration().vGPU
+    let vGPU = try #require(try configuration().vGPU)
     #expect(GuestConfiguration(vGPU: vGPU).hasVirtio)
     #expect(!GuestConfiguration(vGPU: vGPU, isWindows: true).hasVirtio)
   }

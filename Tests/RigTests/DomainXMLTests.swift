@@ -34,6 +34,11 @@ extension RigTests {
         try xml.output.write(to: URL(fileURLWithPath: path))
         try libvirt.virsh("define", path)
         try libvirt.virsh("start", name)
+        #expect(!HostDevices().users(of: vGPU.uuid).isEmpty)
+        #expect(try libvirt.virsh("vcpupin", name).contains("0"))
+        // The guest looks for its display on the first bus, where libvirt puts it on the old
+        // mainboard only.
+        guard machine == "pc" else { return }
         let pattern = TestPattern(width: 640, height: 480)
         var picture: Picture?
         for _ in 0..<100 where picture == nil {
@@ -44,7 +49,6 @@ extension RigTests {
           if taken.width == 640, pattern.frameNumber(color: taken.color) == 29 { picture = taken }
         }
         ScreenshotTests.expect(try #require(picture), shows: 29, of: pattern)
-        #expect(try libvirt.virsh("vcpupin", name).contains("0"))
       }
     }
   }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A command's page in roff, with the macros of man(7).
+struct ManualPage {
+  let command: CommandHelp
+  /// The command's words, such as `vgpu` and `run`.
+  let words: [String]
+  /// The titles of the other pages.
+  let others: [String]
+
+  /// Its title, and its file's name without the section.
+  var title: String { words.joined(separator: "-") }
+
+  var text: String {
+    var lines = [".TH \"\(title.uppercased())\" 1 \"\" \"vgpu\" \"vgpu\""]
+    lines += [".SH NAME", "\(Self.escaped(title)) \\- \(Self.escaped(abstract))"]
+    lines += [".SH SYNOPSIS"] + synopsis
+    if let discussion = command.discussion {
+      lines += [".SH DESCRIPTION"] + Self.paragraphs(discussion)
+    }
+    var sections: [(title: String, arguments: [CommandHelp.Argument])] = []
+    for argument in shown {
+      let section =
+        argument.sectionTitle ?? (argument.kind == "positional" ? "ARGUMENTS" : "OPTIONS")
+      if let index = sections.firstIndex(where: { $0.title == section }) {
+        sections[index].arguments.append(argument)
+      } else {
+        sections.append((section, [argument]))
+      }
+    }
+    for section in sections {
+      lines.append(".SH \"\(Self.escaped(section.title))\"")
+      for argument in section.arguments { lines += Self.entry(argument) }
+    }
+    if !subcommands.isEmpty {
+      lines.append(".SH COMMANDS")
+      for command in subcommands {
+        lines += [
+          ".TP", "\\fB\(Self.escaped(command.commandName))\\fR",
+          Self.escaped(command.abstract ?? ""),
+        ]
+      }
+    }
+    lines.append(".SH \"SEE ALSO\"")
+    let pages = others.filter { $0 != title }.map { "\\fB\(Self.escaped($0))\\fR(1)" }
+    lines.append(pages.joined(separator: ", "))
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// The commands below, less the one that only shows help.
+  var subcommands: [CommandHelp] { (command.subcommands ?? []).filter { $0.commandName != "help" } }
+
+  private var shown: [CommandHelp.Argument] { (command.arguments ?? []).filter(\.shouldDisplay) }
+
+  /// Without the full stop, which such lines do not have.
+  private var abstract: String {
+    let text = command.abstract ?? ""
+    return text.hasSuffix(".") ? String(text.dropLast()) : text
+  }
+
+  private var synopsis: [String] {
+    var line = "\\fB\(Self.escaped(words.joined(separator: " ")))\\fR"
+    if shown.contains(where: { $0.kind != "positional" }) { line += " [\\fIoptions\\fR]" }
+    for argument in shown where argument.kind == "positional" {
+      let name = "\\fI\(Self.escaped(argument.valueName ?? "value"))\\fR"
+      let word = argument.isRepeating ? "\(name) ..." : name
+      line += argument.isOptional ? " [\(word)]" : " \(word)"
+    }
+    if !subcommands.isEmpty { line += " \\fIcommand\\fR" }
+    return [line]
+  }
+
+  private static func entry(_ argument: CommandHelp.Argument) -> [String] {
+    let value = "\\fI\(escaped(argument.valueName ?? "value"))\\fR"
+    let names = (argument.names ?? []).map { "\\fB\(escaped($0.text))\\fR" }
+      .joined(separator: ", ")
+    let tag =
+      switch argument.kind {
+      case "positional": value
+      case "option": "\(names) \(value)"
+      default: names
+      }
+    var text = argument.abstract ?? ""
+    var notes: [String] = []
+    if let values = argument.allValues, !values.isEmpty, argument.kind == "option" {
+      notes.append("values: \(values.joined(separator: ", "))")
+    }
+    if let value = argument.defaultValue { notes.append("default: \(value)") }
+    if !notes.isEmpty { text += " (\(notes.joined(separator: "; ")))" }
+    return [".TP", tag, escaped(text)]
+  }
+
+  /// Text that is indented stands as it is, such as examples.
+  private static func paragraphs(_ text: String) -> [String] {
+    var lines: [String] = []
+    var isExample = false
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      let isIndented = line.hasPrefix("  ")
+      if isIndented != isExample, !line.isEmpty {
+        lines.append(isIndented ? ".PP\n.nf" : ".fi")
+        isExample = isIndented
+      }
+      if !line.isEmpty {
+        lines.append(escaped(String(line)))
+      } else if !isExample {
+        lines.append(".PP")
+      }
+    }
+    if isExample { lines.append(".fi") }
+    // A paragraph that is begun twice is begun once.
+    return lines.enumerated().filter { index, line in
+      line != ".PP" || index + 1 < lines.count && !lines[index + 1].hasPrefix(".PP")
+    }.map(\.element)
+  }
+
+  /// No line of text is taken for a request, and no character for an escape.
+  private static func escaped(_ text: String) -> String {
+    var result = ""
+    for character in text {
+      switch character {
+      case "\\": result += "\\e"
+      case "-": result += "\\-"
+      case "'": result += "\\(aq"
+      case "`": result += "\\(ga"
+      default: result.append(character)
+      }
+    }
+    return result.hasPrefix(".") ? "\\&\(result)" : result
+  }
+}

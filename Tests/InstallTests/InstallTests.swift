@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+/// `Scripts/install` below a folder of the test's own.
+@Suite final class InstallTests {
+  private let folder = FileManager.default.temporaryDirectory
+    .appendingPathComponent("install-\(UUID().uuidString)")
+  private static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+
+  init() throws {
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  /// The program that was built with this test.
+  private static let binary: String = {
+    let places = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0])]
+    return places.flatMap { [$0, $0.deletingLastPathComponent()] }
+      .map { $0.appendingPathComponent("vgpu").path }
+      .first(where: FileManager.default.isExecutableFile(atPath:)) ?? "/no/vgpu"
+  }()
+
+  private func run(_ words: [String], input: String = "") throws -> (code: Int32, text: String) {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = words
+    process.environment = ProcessInfo.processInfo.environment.merging(["DESTDIR": folder.path]) {
+      $1
+    }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: text, as: UTF8.self))
+  }
+
+  private func install(_ options: String...) throws -> (code: Int32, text: String) {
+    try run(
+      [Self.package.appendingPathComponent("Scripts/install").path, "--binary", Self.binary]
+        + options)
+  }
+
+  /// Everything below the folder, folders too.
+  private var found: [String] {
+    (FileManager.default.enumerator(atPath: folder.path)?.allObjects as? [String] ?? []).sorted()
+  }
+
+  private func check(_ words: String...) throws {
+    let (code, text) = try run(words)
+    #expect(code == 0 && text == "", "\(words.joined(separator: " ")): \(text)")
+  }
+
+  @Test func everythingIsInItsPlaceAndGoesAgain() throws {
+    let before = ["etc", "etc/security", "etc/security/limits.d", "etc/security/limits.d/mine"]
+    try FileManager.default.createDirectory(
+      at: folder.appendingPathComponent(before[2]), withIntermediateDirectories: true)
+    try Data().write(to: folder.appendingPathComponent(before[3]))
+
+    let dry = try install("--prefix", "/usr", "--dry-run")
+    #expect(dry.code == 0, "\(dry.text)")
+    #expect(dry.text.contains("would install \(folder.path)/usr/bin/vgpu\n"))
+    #expect(found == before)
+
+    let installed = try install("--prefix", "/usr")
+    try #require(installed.code == 0, "\(installed.text)")
+    let files = [
+      "usr/bin/vgpu", "usr/share/man/man1/vgpu.1", "usr/share/man/man1/vgpu-run.1",
+      "usr/share/bash-completion/completions/vgpu", "usr/share/zsh/site-functions/_vgpu",
+      "usr/share/fish/vendor_completions.d/vgpu.fish", "usr/share/applications/vgpu.desktop",
+      "usr/share/icons/hicolor/scalable/apps/vgpu.svg", "usr/lib/udev/rules.d/70-vgpu.rules",
+      "usr/lib/sysusers.d/vgpu.conf", "usr/lib/modprobe.d/vgpu.conf",
+      "usr/lib/modules-load.d/vgpu.conf", "usr/lib/sysctl.d/60-vgpu.conf",
+      "usr/lib/systemd/system/vgpu@.service", "etc/security/limits.d/vgpu.conf",
+    ]
+    #expect(Set(files).isSubset(of: found))
+    let version = try run(["\(folder.path)/usr/bin/vgpu", "--version"])
+    #expect(version.code == 0 && version.text.hasPrefix("0."))
+
+    // Again, over itself: the same, and nothing more.
+    let once = found
+    #expect(try install("--prefix", "/usr").code == 0)
+    #expect(found == once)
+
+    let removed = try install("--prefix", "/usr", "--uninstall")
+    #expect(removed.code == 0, "\(removed.text)")
+    #expect(found == before)
+    let gone = try install("--prefix", "/usr", "--uninstall")
+    #expect(gone.code == 1)
+    #expect(gone.text.contains("nothing is installed there"))
+  }
+
+  @Test func everyFileIsGoodForItsReader() throws {
+    let installed = try install("--prefix", "/usr")
+    try #require(installed.code == 0, "\(installed.text)")
+    let usr = "\(folder.path)/usr"
+    let pages = try FileManager.default.contentsOfDirectory(atPath: "\(usr)/share/man/man1")
+    #expect(pages.count > 8)
+    for page in pages {
+      let (code, text) = try run([
+        "sh", "-c", "groff -ww -man -Tutf8 '\(usr)/share/man/man1/\(page)' 2>&1 >/dev/null",
+      ])
+      #expect(code == 0 && text == "", "\(page): \(text)")
+    }
+    let shown = try run(["man", "-P", "cat", "-l", "\(usr)/share/man/man1/vgpu-run.1"]).text
+    for part in ["NAME", "Start a guest in QEMU", "--hugepages", "SEE ALSO"] {
+      #expect(shown.contains(part), "\(part)")
+    }
+    try check("bash", "-n", "\(usr)/share/bash-completion/completions/vgpu")
+    try check("zsh", "-n", "\(usr)/share/zsh/site-functions/_vgpu")
+    try check("fish", "-n", "\(usr)/share/fish/vendor_completions.d/vgpu.fish")
+    try check("desktop-file-validate", "\(usr)/share/applications/vgpu.desktop")
+    try check("xmllint", "--noout", "\(usr)/share/icons/hicolor/scalable/apps/vgpu.svg")
+    // The program's place is the host's, where it is not installed.
+    let unit = "\(usr)/lib/systemd/system/vgpu@.service"
+    let text = try String(contentsOfFile: unit, encoding: .utf8)
+    #expect(text.contains("ExecStart=/usr/bin/vgpu start %i\n"))
+    try text.replacingOccurrences(of: "/usr/bin/vgpu", with: "\(usr)/bin/vgpu")
+      .replacingOccurrences(of: "Documentation=man:vgpu(1)\n", with: "")
+      .write(toFile: unit, atomically: true, encoding: .utf8)
+    try check("systemd-analyze", "verify", unit)
+    let group = try run([
+      "systemd-sysusers", "--dry-run", "--root=\(folder.path)", "\(usr)/lib/sysusers.d/vgpu.conf",
+    ])
+    #expect(group.code == 0 && group.text.contains("vfio"), "\(group.text)")
+  }
+
+  @Test func elsewhereNothingIsForTheSystem() throws {
+    let installed = try install("--prefix", "/opt/vgpu")
+    #expect(installed.code == 0, "\(installed.text)")
+    #expect(!found.contains { $0.contains("udev") || $0.hasPrefix("etc") })
+    #expect(try install("--prefix", "/opt/vgpu", "--uninstall").code == 0)
+    #expect(found.isEmpty)
+  }
+
+  @Test func whatIsNotOursStays() throws {
+    let bin = folder.appendingPathComponent("usr/bin")
+    try FileManager.default.createDirectory(at: bin, withIntermediateDirectories: true)
+    try Data("mine".utf8).write(to: bin.appendingPathComponent("vgpu"))
+    let before = found
+    let refused = try install("--prefix", "/usr")
+    #expect(refused.code == 1)
+    #expect(refused.text.contains("exists, and was not installed by this script"))
+    #expect(found == before)
+    for options in [["--prefix", "usr"], ["--no-such"], ["--prefix"]] {
+      let wrong = try run(
+        [Self.package.appendingPathComponent("Scripts/install").path] + options)
+      #expect(wrong.code == 64, "\(options): \(wrong.text)")
+    }
+  }
+}
