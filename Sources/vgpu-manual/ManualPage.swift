@@ -30,7 +30,16 @@ struct ManualPage {
     }
     for section in sections {
       lines.append(".SH \"\(Self.escaped(section.title))\"")
-      for argument in section.arguments { lines += Self.entry(argument) }
+      var index = 0
+      while index < section.arguments.count {
+        // A flag and its opposite come one after the other, and say the same.
+        let same = section.arguments[index...].prefix {
+          $0.kind == "flag" && $0.abstract != nil
+            && $0.abstract == section.arguments[index].abstract
+        }
+        lines += Self.entry(same.isEmpty ? [section.arguments[index]] : Array(same))
+        index += max(1, same.count)
+      }
     }
     if !subcommands.isEmpty {
       lines.append(".SH COMMANDS")
@@ -70,9 +79,11 @@ struct ManualPage {
     return [line]
   }
 
-  private static func entry(_ argument: CommandHelp.Argument) -> [String] {
+  /// Arguments of one meaning.
+  private static func entry(_ arguments: [CommandHelp.Argument]) -> [String] {
+    guard let argument = arguments.first else { return [] }
     let value = "\\fI\(escaped(argument.valueName ?? "value"))\\fR"
-    let names = (argument.names ?? []).map { "\\fB\(escaped($0.text))\\fR" }
+    let names = arguments.flatMap { $0.names ?? [] }.map { "\\fB\(escaped($0.text))\\fR" }
       .joined(separator: ", ")
     let tag =
       switch argument.kind {
@@ -85,7 +96,8 @@ struct ManualPage {
     if let values = argument.allValues, !values.isEmpty, argument.kind == "option" {
       notes.append("values: \(values.joined(separator: ", "))")
     }
-    if let value = argument.defaultValue { notes.append("default: \(value)") }
+    let defaults = arguments.compactMap(\.defaultValue)
+    if let value = defaults.first { notes.append("default: \(value)") }
     if !notes.isEmpty { text += " (\(notes.joined(separator: "; ")))" }
     return [".TP", tag, escaped(text)]
   }
@@ -94,23 +106,23 @@ struct ManualPage {
   private static func paragraphs(_ text: String) -> [String] {
     var lines: [String] = []
     var isExample = false
+    var isApart = false
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      guard !line.isEmpty else {
+        isApart = true
+        continue
+      }
       let isIndented = line.hasPrefix("  ")
-      if isIndented != isExample, !line.isEmpty {
-        lines.append(isIndented ? ".PP\n.nf" : ".fi")
+      if isIndented != isExample {
+        lines += isIndented ? [".PP", ".nf"] : [".fi", ".PP"]
         isExample = isIndented
+      } else if isApart {
+        lines.append(isExample ? ".sp" : ".PP")
       }
-      if !line.isEmpty {
-        lines.append(escaped(String(line)))
-      } else if !isExample {
-        lines.append(".PP")
-      }
+      isApart = false
+      lines.append(escaped(String(line)))
     }
-    if isExample { lines.append(".fi") }
-    // A paragraph that is begun twice is begun once.
-    return lines.enumerated().filter { index, line in
-      line != ".PP" || index + 1 < lines.count && !lines[index + 1].hasPrefix(".PP")
-    }.map(\.element)
+    return isExample ? lines + [".fi"] : lines
   }
 
   /// No line of text is taken for a request, and no character for an escape.
