@@ -62,6 +62,26 @@ struct Sysfs: Sendable {
     }
   }
 
+  /// A file's bytes, whatever they are, to the end of all links; `nil` when there is no such file in
+  /// the tree, when it cannot be read, and when it is longer than `limit`.
+  func bytes(_ path: String, limit: Int) -> [UInt8]? {
+    guard let real = resolve(path),
+      let file = try? OwnedFileDescriptor.open(
+        location(real), flags: O_RDONLY | O_NONBLOCK, kernel: kernel),
+      let bytes = try? file.readAll(limit: limit + 1, of: path), bytes.count <= limit
+    else { return nil }
+    return bytes
+  }
+
+  /// The lines of a text that a person or the kernel wrote, without those that are not UTF-8;
+  /// none where `bytes` has nothing.
+  func lines(_ path: String, limit: Int = 1 << 20) -> [Substring] {
+    guard let bytes = bytes(path, limit: limit) else { return [] }
+    return bytes.split(separator: UInt8(ascii: "\n")).compactMap {
+      String(validating: $0, as: UTF8.self)?[...]
+    }
+  }
+
   /// A number of decimal digits; `nil` for anything else.
   func number(_ path: String) -> Int? { text(path).flatMap { decimalNumber($0) } }
 
