@@ -29,6 +29,7 @@ let package = Package(
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
+    .library(name: "HostCheck", targets: ["HostCheck"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
@@ -62,6 +63,18 @@ let package = Package(
     .testTarget(
       name: "HostDevicesTests",
       dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system],
+      swiftSettings: swiftSettings),
+
+    // What a host needs, and what it lacks.
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(
+      name: "HostCheck",
+      dependencies: ["CLinux", "CZlib", "HostDevices", "LinuxSystem", "QEMU", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HostCheckTests",
+      dependencies: ["HostCheck", "HostDevices", "LinuxSystem", "QEMU", "TestSupport", system],
+      exclude: ["Golden"],
       swiftSettings: swiftSettings),
 
     // What a monitor says of itself.
@@ -143,7 +156,7 @@ let package = Package(
       name: "vgpu",
       dependencies: [
         "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput",
-        "HostDevices", "Libvirt", "LibvirtControl",
+        "HostCheck", "HostDevices", "Libvirt", "LibvirtControl",
         "LinuxSystem", "PNGFile", "QEMU", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
         system,
       ],

@@ -28,6 +28,6 @@ struct VGPU: ParsableCommand {
     subcommands: [
       TypesCommand.self, ListCommand.self, CreateCommand.self, RemoveCommand.self,
       ViewCommand.self, ScreenshotCommand.self, RunCommand.self, EDIDCommand.self,
-      PCICommand.self,
+      PCICommand.self, DoctorCommand.self,
     ])
 }

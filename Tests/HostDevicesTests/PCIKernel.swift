@@ -4,6 +4,7 @@ import Foundation
 import HostDevices
 import LinuxSystem
 import SystemPackage
+import TestSupport
 
 /// Does with a `SysfsTree` what the kernel's PCI core does when its attributes are written:
 /// `driver_override`, `unbind`, `bind`, `drivers_probe` (Documentation/ABI/testing/sysfs-bus-pci).

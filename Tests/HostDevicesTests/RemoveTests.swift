@@ -2,6 +2,7 @@
 
 import HostDevices
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct RemoveTests {
