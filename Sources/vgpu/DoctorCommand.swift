@@ -5,7 +5,6 @@ import CLinux
 import EGLPresenter
 import HostCheck
 import HostDevices
-import SystemPackage
 
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -50,12 +49,8 @@ struct DoctorCommand: ParsableCommand {
   }
 
   func run() throws {
-    if let root, !isFolder("\(root)/sys") {
-      throw Failure(
-        "\(root): no captured tree, as it has no folder sys; make one with Scripts/capture-host")
-    }
     let report = HostReport(
-      of: HostDevices(root: FilePath(root ?? "/")), for: purpose.purpose,
+      of: try CapturedHost.at(root), for: purpose.purpose,
       device: try device.map(PCIAddressArguments.address), guestMemory: memory.mebibytes,
       live: root == nil ? LiveFacts(qemu: qemu, graphics: Self.graphics) : nil)
     if fix {
@@ -66,11 +61,6 @@ struct DoctorCommand: ParsableCommand {
       print(report.text(isColoured: Self.isTerminal))
     }
     if !report.isGood { throw ExitCode(1) }
-  }
-
-  private func isFolder(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & UInt32(S_IFMT) == UInt32(S_IFDIR)
   }
 
   /// https://no-color.org

@@ -12,6 +12,10 @@ struct PCIListCommand: ParsableCommand {
       with it, or must have no driver. Names are from the system's pci.ids.
       """)
 
+  @Option(
+    help: ArgumentHelp("Look at a tree that Scripts/capture-host made.", valueName: "folder"))
+  var root: String?
+
   @OptionGroup var output: JSONOption
 
   /// A function as `--json` prints it: all that HostDevices knows, and the names.
@@ -81,9 +85,10 @@ struct PCIListCommand: ParsableCommand {
   }
 
   private func read() throws -> [Group] {
-    let host = HostDevices()
+    let host = try CapturedHost.at(root)
     let functions = try host.pciFunctions()
-    let names = host.names(of: functions)
+    // A tree has none of its own.
+    let names = HostDevices().names(of: functions)
     let changed = PCIBindings(host: host).remembered
     let types = Dictionary(
       try host.iommuGroups().map { ($0.number, $0.type) }, uniquingKeysWith: { first, _ in first })

@@ -170,6 +170,12 @@ import Testing
     Defect("a group that is not mine", ["dev-vfio": .fail], live: .good(forbidden: "/dev/vfio/3")) {
       try $0.file("/dev/vfio/3")
     },
+    Defect(
+      "a device that is not mine", ["dev-vfio": .fail],
+      live: .good(forbidden: "/dev/vfio/devices/vfio0")
+    ) {
+      try $0.file("/dev/vfio/devices/vfio0")
+    },
     Defect("no iommufd", ["dev-iommu": .notApplicable]) { try unlink($0, "/dev/iommu") },
     Defect(
       "an iommufd that is not mine", ["dev-iommu": .warn], live: .good(forbidden: "/dev/iommu")),

@@ -189,6 +189,7 @@ import Testing
 
   @Test(arguments: [("flags", "0x1003\n"), ("operstate", "up\n")])
   func anInterfaceThatIsUp(file: String, text: String) throws {
+    #expect(tree.host.uses(of: try #require(tree.host.pciFunction(at: network))).isEmpty)
     try tree.file("/sys/class/net/enp0s31f6/\(file)", text)
     let error = try refusal { bindings throws(PCIBindingError) in
       try bindings.bind([network], to: "vfio-pci")

@@ -289,6 +289,42 @@ struct PassthroughTests {
     #expect(try run("vgpu", "pci", "bind", "00:05.0", "vfio-pci").errors.contains("bridge"))
   }
 
+  /// What the doctor says of a real IOMMU, of real groups and of a root port's own capabilities.
+  @Test func theDoctorSeesIt() throws {
+    struct Report: Decodable {
+      struct Finding: Decodable { let id: String, result: String, found: String }
+      let device: String
+      let findings: [Finding]
+    }
+    func results(of function: PCIAddress?) throws -> [String: Report.Finding] {
+      let address = function.map(\.description) ?? ""
+      // QEMU is slow to ask here, and not what this is about.
+      let answer = try run(
+        "vgpu", "doctor", "--for", "gpu", "--device", address, "--qemu", "/bin/true", "--json")
+      let report = try JSONDecoder().decode(Report.self, from: Data(answer.output.utf8))
+      #expect(report.device == address)
+      return Dictionary(uniqueKeysWithValues: report.findings.map { ($0.id, $0) })
+    }
+    let network = try results(of: Self.network)
+    #expect(network["iommu"]?.found == "dmar0")
+    #expect(network["iommu-groups"]?.result == "ok")
+    #expect(network["isolation"]?.result == "ok")
+    #expect(network["acs"]?.found == "in force on 0000:00:05.0")
+    #expect(network["driver"]?.result == "warn")
+    #expect(network["reset"]?.result == "ok")
+    #expect(network["bar"]?.result == "ok")
+    #expect(network["modules"]?.found.contains("vfio") == false)
+    #expect(network["config"]?.result == "not applicable")
+    let neighbour = try results(of: Self.neighbours[0])
+    #expect(neighbour["isolation"]?.result == "fail")
+    #expect(neighbour["isolation"]?.found.contains("04:02.0 (bochs-drm)") == true)
+    try bound(Self.pair.compactMap { $0 }) { _ in
+      let both = try results(of: Self.pair[0])
+      #expect(both["driver"]?.result == "ok")
+      #expect(both["isolation"]?.found == "group 12: 0000:03:00.0, 0000:03:00.1")
+    }
+  }
+
   /// With /etc of its own, and a modprobe that finds everything loaded, as it is.
   @Test(.enabled(if: FileTree.exists("/usr/sbin/driverctl")))
   func lastingByDriverctl() throws {

@@ -15,13 +15,17 @@ struct VFIONodeCheck: Check {
       "/dev/vfio/vfio", machine, missing: "modprobe vfio",
       forbidden: "its mode should be 0666: is a udev rule in the way?")
     guard container.result == .ok, let live = machine.live else { return container }
-    let groups = machine.files.readableNames(in: "/dev/vfio").filter { $0.allSatisfy(\.isNumber) }
-    let forbidden = groups.map { "/dev/vfio/\($0)" }.filter { !live.mayUse($0) }
+    let groups = machine.files.readableNames(in: "/dev/vfio")
+      .filter { decimalNumber($0) != nil }.map { "/dev/vfio/\($0)" }
+    let devices = machine.files.readableNames(in: "/dev/vfio/devices")
+      .map { "/dev/vfio/devices/\($0)" }
+    let nodes = groups + devices
+    let forbidden = nodes.filter { !live.mayUse($0) }
     guard forbidden.isEmpty else {
       return .fail(
         "\(forbidden.list()) not yours to use",
         remedy: "run QEMU as root or by libvirt, or see the udev rule")
     }
-    return .ok(groups.isEmpty ? "yours to use; no group has a node yet" : "yours to use")
+    return .ok(nodes.isEmpty ? "yours to use; no device has a node yet" : "yours to use")
   }
 }
