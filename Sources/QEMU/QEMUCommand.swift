@@ -30,7 +30,7 @@ extension GuestConfiguration {
       add("-drive", "if=pflash,unit=0,readonly=on,\(Self.fileOption(code))")
       add("-drive", "if=pflash,unit=1,\(Self.fileOption(variables))")
     }
-    if let qmpSocket { add("-qmp", "unix:\(Self.escaped(qmpSocket)),server=on,wait=off") }
+    for socket in qmpSockets { add("-qmp", "unix:\(Self.escaped(socket)),server=on,wait=off") }
     // A tablet: the pointer is where the host's is, without grabbing it. The mainboard's own
     // keyboard is there as always.
     add("-device", "qemu-xhci", "-device", "usb-tablet")

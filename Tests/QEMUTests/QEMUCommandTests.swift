@@ -99,7 +99,7 @@ import Testing
     configuration.disks = [
       DiskImage(path: "/a,b.img", format: .raw), DiskImage(path: "c.qcow2", format: .qcow2),
     ]
-    configuration.qmpSocket = "/run/a,b"
+    configuration.qmpSockets = ["/run/a,b"]
     let arguments = configuration.arguments(.opensGroup)
     #expect(
       option("-drive", in: arguments) == [
