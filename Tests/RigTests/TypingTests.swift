@@ -250,7 +250,7 @@ extension RigTests {
       try window.desktop.xdotool("key", "--delay", "50", "ctrl+alt+m")
       usleep(700_000)
       try window.desktop.xdotool("key", "--delay", "100", "Down", "Return")
-      let board = try window.expect("a new board", seconds: 60) { $0.touched.isEmpty }
+      let board = try window.expect("a new board", seconds: 150) { $0.touched.isEmpty }
       #expect(board.wheel == 0 && board.relative == (0, 0))
       #expect(board.mode == Self.mode, "the monitor is still there")
       try everyKey(window, [EventCode.a])
