@@ -194,8 +194,9 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "Libvirt",
-        "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO", "VGPUDisplay", system,
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "GuestControl", "GuestInput",
+        "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO",
+        "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
