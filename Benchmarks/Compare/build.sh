@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds the parts of Benchmarks/compare that are C.
 #
-#   Benchmarks/Compare/build.sh FOLDER      FOLDER/metronome, flipstamp.so, dbus-listener
+#   Benchmarks/Compare/build.sh FOLDER      FOLDER/metronome, flipstamp.so, dbus-listener, gl-start
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=Scripts/lib/common.sh
@@ -24,5 +24,6 @@ flags=(-std=gnu17 -O2 -Wall -Wextra -Werror)
 {
     gcc "${flags[@]}" -I"$folder" "$here"/metronome/*.c "${sources[@]}" -o "$folder/metronome" $(pkg-config --cflags --libs wayland-server)
     gcc "${flags[@]}" -shared -fPIC "$here/flipstamp.c" -o "$folder/flipstamp.so" -ldl
+    gcc "${flags[@]}" "$here/gl-start.c" -o "$folder/gl-start" $(pkg-config --cflags --libs wayland-client egl glesv2)
     gcc "${flags[@]}" "$here/dbus-listener.c" "$here"/metronome/{code,log}.c -o "$folder/dbus-listener" $(pkg-config --cflags --libs wayland-server gio-unix-2.0)
 }

@@ -3,7 +3,7 @@
 // The least that can listen to QEMU's D-Bus display: takes its dma-bufs, reads the guest's frame number at each UpdateDMABUF, and
 // answers. It draws nothing.
 //
-//   dbus-listener BUS-ADDRESS WxH LOG      until SIGTERM, then writes LOG: lines of update TIME FRAME READING, as metronome's
+//   dbus-listener BUS-ADDRESS WxH LOG      until SIGTERM, then writes LOG: lines of commit, as metronome's
 #include <gio/gio.h>
 #include <gio/gunixfdlist.h>
 #include <glib-unix.h>
@@ -71,6 +71,9 @@ static void scanout(GVariant *arguments, GDBusMethodInvocation *call) {
 static void update(uint64_t time) {
     uint32_t frame = 0;
     bool known = picture.data && code_read(&picture, &corner, &frame);
+    static bool found;
+    if (known && !found) log_found(time, &picture, &corner);
+    found = found || known;
     log_commit(time, known, frame, now() - time, picture.width, picture.height, "dbus");
 }
 

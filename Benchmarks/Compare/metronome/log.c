@@ -29,6 +29,11 @@ void log_refresh(uint64_t due, uint64_t time, bool known, uint32_t frame) {
     *next() = (struct entry){.refresh = true, .due = due, .time = time, .known = known, .frame = frame};
 }
 
+void log_found(uint64_t time, const struct picture *picture, const struct place *place) {
+    printf("found %llu %ux%u %u %u\n", (unsigned long long)time, picture->width, picture->height, place->x, place->y);
+    fflush(stdout);
+}
+
 // One line each, tabs between: commit TIME FRAME READING WIDTH HEIGHT KIND; refresh TIME FRAME DUE. Times in ns; a frame of -1 is unknown.
 void log_write(const char *path) {
     FILE *file = fopen(path, "w");

@@ -37,6 +37,8 @@ bool code_read(const struct picture *picture, const struct place *place, uint32_
 void log_commit(uint64_t time, bool known, uint32_t frame, uint64_t reading, uint32_t width, uint32_t height, const char *kind);
 void log_refresh(uint64_t due, uint64_t time, bool known, uint32_t frame);
 void log_write(const char *path);
+// Tells whoever waits on stdout that the guest is in sight: found TIME WIDTHxHEIGHT X Y.
+void log_found(uint64_t time, const struct picture *picture, const struct place *place);
 
 // MARK: surfaces
 

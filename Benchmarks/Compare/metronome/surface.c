@@ -88,8 +88,10 @@ static void probe(struct surface *s) {
     if (shm) wl_shm_buffer_begin_access(shm);
     else dmabuf_read_begin(buffer);
     if (s->place.found) s->known = code_read(&picture, &s->place, &s->frame);
-    else if (s->searches++ < searches_at_most)
-        s->known = code_find(&picture, &s->place) && code_read(&picture, &s->place, &s->frame);
+    else if (s->searches++ < searches_at_most && code_find(&picture, &s->place)) {
+        s->known = code_read(&picture, &s->place, &s->frame);
+        log_found(time, &picture, &s->place);
+    }
     if (shm) wl_shm_buffer_end_access(shm);
     else dmabuf_read_end(buffer);
     if (s->place.found) log_commit(time, s->known, s->frame, now() - time, s->width, s->height, shm ? "shm" : "dmabuf");
