@@ -44,7 +44,7 @@ def begin(path, arguments):
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": processor(), "processors": os.cpu_count(), "kernel": platform.release(),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "kvm": os.path.exists("/dev/kvm"), "gpu": os.path.exists("/dev/dri"),
+        "gpu": os.path.exists("/dev/dri"),
         "qemu": output(options["--qemu"], "--version").split("\n")[0],
         "commit": output("git", "-C", here, "describe", "--always", "--dirty"),
         "vgpu": os.path.relpath(options["--vgpu"]),

@@ -5,72 +5,14 @@
 The guest's flips are stamped in QEMU (flipstamp.c), what a viewer shows where it arrives (metronome/, dbus-listener.c). Nothing is put
 into a viewer. All times are nanoseconds of CLOCK_MONOTONIC, CPU times those of the scheduler (CLOCK_PROCESS_CPUTIME_ID of the process).
 """
-import argparse, itertools, json, os, select, signal, statistics, struct, subprocess, sys, time
+import argparse, bisect, itertools, json, os, statistics, struct, subprocess, sys, time
+
+import processes
+from first_frame import first_frames
+from processes import Child, Failed, cpu, now, on_metronome, say, undo, wait_for
 
 RUN = "/run/compare"
 BUFFERS = 4
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def now():
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-
-
-def cpu(pid):
-    """A process's CPU time so far, all its threads, in ns."""
-    return time.clock_gettime_ns((~pid << 3) | 2)
-
-
-class Failed(Exception):
-    pass
-
-
-class Child:
-    """A process whose stdout is read line by line; what it says on stderr goes to a file."""
-
-    def __init__(self, name, command, **environment):
-        self.name = name
-        self.errors = f"{RUN}/{name}.log"
-        env = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "DISPLAY")}
-        env.update(environment)
-        with open(self.errors, "w") as errors:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=env, bufsize=0)
-        self.pid = self.process.pid
-        self.rest = b""
-
-    def line(self, start, seconds):
-        """The next line that starts so; Failed when it does not come."""
-        end = time.monotonic() + seconds
-        while True:
-            while b"\n" in self.rest:
-                line, self.rest = self.rest.split(b"\n", 1)
-                if line.decode(errors="replace").startswith(start): return line.decode(errors="replace").strip()
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
-                raise Failed(f"{self.name}: no '{start}' in {seconds} s; {self.last_words()}")
-            more = os.read(self.process.stdout.fileno(), 65536)
-            if not more: raise Failed(f"{self.name}: it ended; {self.last_words()}")
-            self.rest += more
-
-    def last_words(self):
-        with open(self.errors, errors="replace") as file:
-            lines = [line.strip() for line in file if line.strip()]
-        return "it said: " + (lines[-1] if lines else "nothing")
-
-    def alive(self):
-        return self.process.poll() is None
-
-    def stop(self):
-        if self.alive(): self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
 
 
 class Setting:
@@ -81,6 +23,7 @@ class Setting:
         self.tools, self.qemu, self.guest, self.vgpu = options.tools, options.qemu, options.guest, options.vgpu
         self.width, self.height = map(int, options.mode.split("x"))
         os.makedirs(RUN, exist_ok=True)
+        processes.folder = RUN
         inside = os.path.join(options.rig, "inside")
         self.uuid = subprocess.run([f"{inside}/mdev-create", "mbochs", "small"], check=True, capture_output=True, text=True).stdout.strip()
         # QEMU's D-Bus and SPICE want a render node to start GL on. It lies where nobody else finds it: beside a DRM device
@@ -90,10 +33,6 @@ class Setting:
         os.mknod(self.node, 0o600 | 0o020000, os.makedev(int(major), int(minor)))
         self.bus = f"unix:path={RUN}/bus"
         self.daemon = None
-
-    def wayland(self):
-        return {"WAYLAND_DISPLAY": "metronome", "GDK_BACKEND": "wayland", "GSETTINGS_BACKEND": "memory",
-                "XDG_CONFIG_HOME": RUN, "XDG_CACHE_HOME": RUN, "XDG_DATA_HOME": RUN}
 
     def start_guest(self, rate, display, extra=(), environment=None):
         flips = f"{RUN}/flips"
@@ -112,24 +51,12 @@ class Setting:
         return child
 
     def start_metronome(self, rate):
-        options = ["--dmabuf"] if self.options.dmabuf else []
-        child = Child("metronome", [f"{self.tools}/metronome", "--rate", str(rate), "--guest", self.options.mode, "--socket", "metronome",
-                                    "--log", f"{RUN}/commits", *options])
-        socket = os.path.join(os.environ["XDG_RUNTIME_DIR"], "metronome")
-        wait_for(lambda: os.path.exists(socket), 10, "metronome: no socket")
-        return child
+        return processes.start_metronome(self.tools, rate, self.options.mode, *(["--dmabuf"] if self.options.dmabuf else []))
 
     def start_bus(self):
         if self.daemon: return
         self.daemon = Child("dbus-daemon", ["dbus-daemon", "--session", "--nofork", f"--address={self.bus}"])
         wait_for(lambda: os.path.exists(f"{RUN}/bus"), 10, "dbus-daemon: no socket")
-
-
-def wait_for(condition, seconds, failure):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end: raise Failed(failure)
-        time.sleep(0.01)
 
 
 # MARK: viewers
@@ -151,11 +78,6 @@ class Running:
             if child: child.stop()
 
 
-def undo(*children):
-    for child in children:
-        if child: child.stop()
-
-
 def start_none(setting, rate):
     return Running(setting.start_guest(rate, "none"))
 
@@ -164,7 +86,7 @@ def start_vgpu(setting, rate):
     guest = witness = viewer = None
     try:
         guest, witness = setting.start_guest(rate, "none"), setting.start_metronome(rate)
-        viewer = Child("vgpu", [setting.vgpu, "view", setting.uuid, *setting.options.vgpu_option], **setting.wayland())
+        viewer = Child("vgpu", [setting.vgpu, "view", setting.uuid, *setting.options.vgpu_option], **on_metronome())
         return Running(guest, witness, viewer)
     except Failed:
         undo(viewer, witness, guest)
@@ -175,7 +97,7 @@ def start_gtk(setting, rate):
     witness = setting.start_metronome(rate)
     try:
         # The picture is shown pixel by pixel, as by the others: otherwise it would be scaled to 640x480.
-        return Running(setting.start_guest(rate, "gtk,gl=on,zoom-to-fit=off", environment=setting.wayland()), witness, beyond_none=True)
+        return Running(setting.start_guest(rate, "gtk,gl=on,zoom-to-fit=off", environment=on_metronome()), witness, beyond_none=True)
     except Failed:
         undo(witness)
         raise
@@ -200,7 +122,7 @@ def start_spice(setting, rate):
         witness = setting.start_metronome(rate)
         # SPICE is no -display.
         guest = setting.start_guest(rate, None, ["-spice", f"unix=on,addr={socket},disable-ticketing=on,gl=on,rendernode={setting.node}"])
-        viewer = Child("remote-viewer", ["remote-viewer", f"spice+unix://{socket}"], **setting.wayland())
+        viewer = Child("remote-viewer", ["remote-viewer", f"spice+unix://{socket}"], **on_metronome())
         return Running(guest, witness, viewer, beyond_none=True)
     except Failed:
         undo(guest, witness)
@@ -258,9 +180,15 @@ def judge(setting, begin, end, flips, commits, refreshes):
     times = sorted(stamp for number, stamp in first.items() if begin <= stamp < end)
     intervals = [b - a for a, b in zip(times, times[1:])]
     inside = [c for c in commits if begin <= c[0] < end]
+    # What one who shows the newest frame at every refresh, with no delay, would have shown.
+    possible = set()
+    for stamp, *_ in refreshes:
+        newest = bisect.bisect_right(flips, stamp) - 1
+        if newest >= 0: possible.add(newest)
     late = sorted(stamp - due for stamp, _, due in refreshes if begin <= stamp < end)
     record = {
-        "made": len(made), "shown": sum(1 for number in made if number in shown), "early": early,
+        "made": len(made), "possible": sum(1 for number in made if number in possible) if refreshes else None,
+"shown": sum(1 for number in made if number in shown), "early": early,
         "torn": sum(1 for c in inside if c[1] < 0), "commits": len(inside),
         "jitter": statistics.pstdev(intervals) if len(intervals) > 1 else None,
         "latencies": latencies,
@@ -304,25 +232,10 @@ def measure(setting, viewer, rate, run):
 # MARK: the rest
 
 def attach(setting, count):
-    """From the start of `vgpu view` on a running guest to the first commit with the guest's picture; GL alone likewise."""
+    """On a running guest."""
     guest = setting.start_guest(60, "none")
     try:
-        for number in range(count + 1):
-            witness = setting.start_metronome(60)
-            viewer = None
-            try:
-                begin = now()
-                viewer = Child("vgpu", [setting.vgpu, "view", setting.uuid, *setting.options.vgpu_option], **setting.wayland())
-                stamp = int(witness.line("found", 30).split()[1])
-                undo(viewer)
-                viewer = None
-                gl = Child("gl-start", [f"{setting.tools}/gl-start"], **setting.wayland())
-                alone = int(gl.line("drawn", 30).split()[1])
-                gl.stop()
-            finally:
-                undo(viewer, witness)
-            # The first warms the machine up.
-            if number: yield {"kind": "attach", "first_frame": stamp - begin, "gl": alone}
+        yield from first_frames("attach", setting.tools, [setting.vgpu, "view", setting.uuid, *setting.options.vgpu_option], setting.options.mode, count)
     finally:
         guest.stop()
 
@@ -342,7 +255,7 @@ def idle(setting, seconds):
     stats = f"{RUN}/stats.json"
     try:
         viewer = Child("vgpu", [setting.vgpu, "view", setting.uuid, "--seconds", str(seconds + 8), "--stats", stats, *setting.options.vgpu_option],
-                       **setting.wayland())
+                       **on_metronome())
         witness.line("found", 30)
         time.sleep(3)
         before, begin, woken = cpu(viewer.pid), now(), switches(viewer.pid)
@@ -412,7 +325,9 @@ def main():
         if "vgpu" in viewers:
             if options.attaches: attempt("attach", lambda: attach(setting, options.attaches))
             if options.idle: attempt("idle", lambda: [idle(setting, options.idle)])
-        if options.many: attempt("16 vGPUs", lambda: [many(setting, 15)])
+        # Sixteen take all of mbochs's memory.
+        subprocess.run([f"{options.rig}/inside/mdev-remove", setting.uuid], check=True)
+        if options.many: attempt("16 vGPUs", lambda: [many(setting, 25)])
         if setting.daemon: setting.daemon.stop()
     return 1 if failures else 0
 

@@ -35,11 +35,12 @@ bool code_read(const struct picture *p, const struct place *place, uint32_t *num
            *number == ~complement;
 }
 
-// The guest's own colours, which depend on the place in its picture: where a row of them is right, so is the place.
+// The guest's own colours, which depend on the place in its picture: where a row of them is right, so is the place. Blue depends on the
+// frame too where all pixels are live, but alike for the whole row.
 static bool is_corner(const struct picture *p, uint32_t left, uint32_t top) {
-    uint32_t y = 2 * block();
+    uint32_t y = 2 * block(), live = (pixel(p, left, top + y) ^ y) & 255;
     for (uint32_t x = 0; x < 32; x++)
-        if (pixel(p, left + x, top + y) != ((x & 255) << 16 | (y & 255) << 8 | ((x ^ y) & 255))) return false;
+        if (pixel(p, left + x, top + y) != (x << 16 | (y & 255) << 8 | ((x ^ y ^ live) & 255))) return false;
     return true;
 }
 
