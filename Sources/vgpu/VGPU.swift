@@ -26,7 +26,8 @@ struct VGPU: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      TypesCommand.self, ListCommand.self, CreateCommand.self, RemoveCommand.self,
+      TypesCommand.self, ListCommand.self, CreateCommand.self, StartCommand.self,
+      RemoveCommand.self,
       ViewCommand.self, ScreenshotCommand.self, RunCommand.self, EDIDCommand.self,
     ])
 }
