@@ -34,10 +34,10 @@ struct PCIBindCommand: ParsableCommand {
   }
 
   func run() throws {
-    let driverctl = persist ? try Driverctl.find() : nil
+    let driverctl = persist ? try Driverctl() : nil
     let driver = words.last ?? ""
     let bindings = try PCIBindings().bind(try addresses(), to: driver, isForced: force)
-    for binding in bindings { try driverctl?.setOverride(binding.address, driver) }
+    for binding in bindings { try driverctl?.keep(driver, of: binding.address) }
     try PCIReport.print(bindings, output)
   }
 

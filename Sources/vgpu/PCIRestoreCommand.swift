@@ -23,7 +23,7 @@ struct PCIRestoreCommand: ParsableCommand {
   func validate() throws { _ = try addresses.map(PCIAddressArguments.address) }
 
   func run() throws {
-    let driverctl = persist ? try Driverctl.find() : nil
+    let driverctl = persist ? try Driverctl() : nil
     let named = try addresses.map(PCIAddressArguments.address)
     let bindings = try PCIBindings().restore(named.isEmpty ? nil : named)
     for address in Set(bindings.map(\.address) + named).sorted() {
