@@ -28,6 +28,7 @@ struct VGPU: ParsableCommand {
     subcommands: [
       TypesCommand.self, ListCommand.self, CreateCommand.self, StartCommand.self,
       RemoveCommand.self,
-      ViewCommand.self, ScreenshotCommand.self, RunCommand.self, EDIDCommand.self,
+      ViewCommand.self, ScreenshotCommand.self, RunCommand.self, PlugCommand.self,
+      UnplugCommand.self, EDIDCommand.self,
     ])
 }
