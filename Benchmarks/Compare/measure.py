@@ -279,6 +279,11 @@ def many(setting, rounds):
     return {"kind": "many", **json.loads(answer.stdout)}
 
 
+def refuse(option, value, remedy):
+    say(f"Benchmarks/compare: {option} {value}: not understood\n  -> {remedy}")
+    sys.exit(64)
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name in ("tools", "rig", "qemu", "guest", "vgpu", "out"): parser.add_argument(f"--{name}", required=True)
@@ -294,6 +299,10 @@ def main():
     parser.add_argument("--dmabuf", action="store_true")
     parser.add_argument("--vgpu-option", action="append", default=[])
     options = parser.parse_args()
+    unknown = set(options.viewers.split(",")) - set(VIEWERS)
+    if unknown: refuse("--viewers", options.viewers, "of vgpu,gtk,dbus,spice, with commas between")
+    if not all(rate.isdecimal() and 1 <= int(rate) <= 1000 for rate in options.rates.split(",")):
+        refuse("--rates", options.rates, "give 1 to 1000, with commas between, e.g. 60,144")
     setting = Setting(options)
     failures = 0
 
@@ -312,7 +321,7 @@ def main():
                 keep({"kind": "failure", "what": what, "why": str(error)})
 
         rates = [int(rate) for rate in options.rates.split(",")]
-        viewers = ["none"] + options.viewers.split(",")
+        viewers = ["none"] + [viewer for viewer in options.viewers.split(",") if viewer != "none"]
         for run, (place, rate) in itertools.product(range(options.runs), enumerate(rates)):
             turn = (run + place) % len(viewers)
             for viewer in viewers[turn:] + viewers[:turn]:

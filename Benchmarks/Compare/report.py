@@ -83,6 +83,9 @@ def head(data):
     yield f"| rig | User-Mode Linux of {m['packages'].get('linux-source-6.12', '?')}, one processor; Mesa 25, llvmpipe; the guest emulated (TCG) |"
     yield f"| others | {m['qemu']}; virt-viewer {m['packages'].get('virt-viewer', '?')}, GTK {m['packages'].get('libgtk-3-0', '?')} |"
     yield ""
+    if passed[3] < total / 5:
+        yield "**The machine was busy with other things while this was measured: these figures want repeating on a quiet one.**"
+        yield ""
     yield "On a busy machine the guest misses flips, the monitor misses refreshes, and all times are longer. " \
           "*Possible* is what a viewer without any delay would have shown at the refreshes that there were. Figures are medians of the runs, with the least and the greatest. What is measured and how: [README](README.md#head-to-head)."
     yield ""

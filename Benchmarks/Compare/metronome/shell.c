@@ -54,10 +54,15 @@ static void configure(void *data) {
     xdg_surface_send_configure(window->xdg_surface, 1);
 }
 
+static void toplevel_gone(struct wl_resource *resource) {
+    struct window *window = wl_resource_get_user_data(resource);
+    window->toplevel = NULL;
+}
+
 static void get_toplevel(struct wl_client *client, struct wl_resource *resource, uint32_t id) {
     struct window *window = wl_resource_get_user_data(resource);
     window->toplevel = wl_resource_create(client, &xdg_toplevel_interface, wl_resource_get_version(resource), id);
-    wl_resource_set_implementation(window->toplevel, &toplevel, NULL, NULL);
+    wl_resource_set_implementation(window->toplevel, &toplevel, window, toplevel_gone);
 }
 
 static const struct xdg_popup_interface popup = {.destroy = destroy, .grab = ignore_seat};
@@ -73,7 +78,7 @@ static const struct xdg_surface_interface xdg_surface = {
     .destroy = destroy, .get_toplevel = get_toplevel, .get_popup = get_popup, .set_window_geometry = ignore4, .ack_configure = ignore_number,
 };
 
-// Windows are few and live as long as their clients: the surface may outlive this object, so it stays.
+// The surface and the toplevel may outlive this object, so it stays; windows are few.
 static void get_xdg_surface(struct wl_client *client, struct wl_resource *resource, uint32_t id, struct wl_resource *surface) {
     struct window *window = calloc(1, sizeof *window);
     if (!window) fail("window", "no memory", "give the rig more: --mem");
