@@ -33,6 +33,7 @@ let package = Package(
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
     .library(name: "EDID", targets: ["EDID"]),
+    .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "QEMU", targets: ["QEMU"]),
     .library(name: "QMP", targets: ["QMP"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
@@ -42,6 +43,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // The kernel, in C and then in Swift.
@@ -134,6 +136,19 @@ let package = Package(
       name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", system],
       swiftSettings: swiftSettings),
 
+    // What becomes of frames, in numbers.
+    .target(name: "CSignpost"),
+    .target(
+      name: "FrameStatistics",
+      dependencies: [
+        "CSignpost", "LinuxSystem", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "FrameStatisticsTests",
+      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem"],
+      swiftSettings: swiftSettings),
+
     // Pictures as files.
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"], swiftSettings: swiftSettings),
@@ -142,7 +157,8 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput",
+        "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "FrameStatistics",
+        "GuestControl", "GuestInput",
         "HostDevices", "Libvirt", "LibvirtControl",
         "LinuxSystem", "PNGFile", "QEMU", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
         system,
@@ -203,8 +219,8 @@ let package = Package(
     .target(
       name: "ViewerGTK",
       dependencies: [
-        "CGTK3", "CWayland", "CWaylandProtocols", "DMABuf", "EGLPresenter", "GuestInput",
-        "LinuxSystem", "VGPUDisplay",
+        "CGTK3", "CWayland", "CWaylandProtocols", "DMABuf", "EGLPresenter", "FrameStatistics",
+        "GuestInput", "LinuxSystem", "VGPUDisplay",
       ],
       swiftSettings: swiftSettings),
 

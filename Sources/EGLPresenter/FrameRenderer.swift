@@ -2,6 +2,7 @@
 
 import CEGL
 import DMABuf
+import LinuxSystem
 public import VGPUDisplay
 
 /// Draws guests' frames: imports their buffers once and samples them where they are, or copies
@@ -188,7 +189,9 @@ public final class FrameRenderer {
       refusal = GraphicsError(.importRefused, buffer.name, "not imported: imports are switched off")
     } else {
       do {
+        let start = MonotonicInstant.now
         let image = try ImportedImage(buffer, context)
+        counters.importNanoseconds += MonotonicInstant.now.nanoseconds(since: start)
         counters.imports += 1
         images.insert(.imported(image), for: buffer)
         return (image.texture, .import)

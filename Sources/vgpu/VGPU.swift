@@ -27,6 +27,7 @@ struct VGPU: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       TypesCommand.self, ListCommand.self, CreateCommand.self, RemoveCommand.self,
-      ViewCommand.self, ScreenshotCommand.self, RunCommand.self, EDIDCommand.self,
+      ViewCommand.self, ScreenshotCommand.self, BenchCommand.self, RunCommand.self,
+      EDIDCommand.self,
     ])
 }

@@ -47,7 +47,8 @@ public final class ViewerWindow {
     name = options.name ?? source.name
     isFullscreen = options.isFullscreen
     view = GuestView(
-      source: source, scaling: options.scaling, alwaysUploads: options.alwaysUploads)
+      source: source, scaling: options.scaling, alwaysUploads: options.alwaysUploads,
+      presentations: options.presentations)
     view.input = options.input
     onMonitor = options.onMonitor
     closeQuestion = options.closeQuestion
