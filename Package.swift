@@ -174,6 +174,12 @@ let package = Package(
       ],
       path: "Rig/Guest", swiftSettings: swiftSettings),
 
+    // A frame's way for an instruction counter: Benchmarks/instructions.
+    .executableTarget(
+      name: "frame-path",
+      dependencies: ["DMABuf", "FrameStatistics", "LinuxSystem", "VFIO", "VGPUDisplay"],
+      path: "Benchmarks/FramePath", swiftSettings: swiftSettings),
+
     // Proof.
     .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),

@@ -6,8 +6,9 @@ import Synchronization
 
 /// Notes what becomes of a guest's frames, step by step, on the thread that shows them.
 ///
-/// It belongs to that thread. No call allocates, waits, or makes a system call; each is also a
-/// tracepoint (docs/statistics.md). `reporter` hands what it noted to others.
+/// It belongs to whoever shows frames, and may be moved to another thread once it is made. No call
+/// allocates, waits, or makes a system call; each is also a tracepoint (docs/statistics.md).
+/// `reporter` hands what it noted to others.
 ///
 /// Call, in this order: `queried` after each look at the guest; `newFrame` when it shows another
 /// buffer; `imported` and `drawn` while that is drawn; `committed` when it is handed over; and once
@@ -17,7 +18,7 @@ import Synchronization
 ///
 /// The first second after the first commit is left out: there shaders are compiled and buffers
 /// imported. Imports are counted all the same, since nearly all of them happen then.
-public final class FrameRecorder {
+public struct FrameRecorder: ~Copyable, Sendable {
   /// Where others get at what was noted.
   public let reporter: FrameReporter
   /// Who tells when frames are presented; to be set before the first is.
@@ -60,7 +61,7 @@ public final class FrameRecorder {
   }
 
   /// The guest was asked what it shows, which took so many nanoseconds.
-  public func queried(_ nanoseconds: UInt64) {
+  public mutating func queried(_ nanoseconds: UInt64) {
     vgpu_signpost_query(nanoseconds)
     if isMeasuring { samples.query.record(nanoseconds: nanoseconds) }
     if reporter.isWanted.load(ordering: .relaxed) { reporter.exchange(&samples, origin) }
@@ -70,27 +71,27 @@ public final class FrameRecorder {
   /// next is superseded.
   ///
   /// - Parameter instant: when it was seen first.
-  public func newFrame(detectedAt instant: MonotonicInstant) {
+  public mutating func newFrame(detectedAt instant: MonotonicInstant) {
     vgpu_signpost_new_frame(instant.nanoseconds)
     if pending != nil { superseded() }
     pending = instant.nanoseconds
   }
 
   /// A buffer was imported, which took so many nanoseconds.
-  public func imported(_ nanoseconds: UInt64) {
+  public mutating func imported(_ nanoseconds: UInt64) {
     vgpu_signpost_import(nanoseconds)
     samples.importing.record(nanoseconds: nanoseconds)
   }
 
   /// A frame was drawn, which took the CPU so many nanoseconds; what the GPU does later is not in
   /// it.
-  public func drawn(_ nanoseconds: UInt64) {
+  public mutating func drawn(_ nanoseconds: UInt64) {
     vgpu_signpost_draw(nanoseconds)
     if isMeasuring { samples.draw.record(nanoseconds: nanoseconds) }
   }
 
   /// The frame was handed to the display server.
-  public func committed(at instant: MonotonicInstant) {
+  public mutating func committed(at instant: MonotonicInstant) {
     let now = instant.nanoseconds
     vgpu_signpost_commit(now)
     let detected = pending
@@ -114,8 +115,9 @@ public final class FrameRecorder {
   ///   - instant: when, by `clock`.
   ///   - refresh: nanoseconds to the display's next refresh; 0 when it does not tell.
   ///   - sequence: the vertical blank's number; `nil` when it has none.
-  public func presented(at instant: MonotonicInstant, refresh: UInt64 = 0, sequence: UInt64? = nil)
-  {
+  public mutating func presented(
+    at instant: MonotonicInstant, refresh: UInt64 = 0, sequence: UInt64? = nil
+  ) {
     let now = instant.nanoseconds
     guard let commit = inFlight.removeFirst() else { return }
     let latency = commit.detected.flatMap { clock == .monotonic ? elapsed($0, now) : nil }
@@ -139,25 +141,25 @@ public final class FrameRecorder {
 
   /// The oldest commit that nothing is known of yet was never shown (wp_presentation_feedback.
   /// discarded): another took its place.
-  public func discarded() {
+  public mutating func discarded() {
     guard let commit = inFlight.removeFirst(), commit.isMeasured else { return }
     samples.counts.discarded &+= 1
   }
 
   /// A guest's frame was detected and then not used, as a newer one came.
-  public func superseded() {
+  public mutating func superseded() {
     if isMeasuring { samples.counts.superseded &+= 1 }
   }
 
   /// A refresh showed an old frame although a newer one was there. `presented` finds that out by
   /// itself where the display tells its refresh; to be called elsewhere only.
-  public func missed() {
+  public mutating func missed() {
     if isMeasuring { samples.counts.missed &+= 1 }
   }
 
   /// Hands over everything that was noted, waiting for a report that is being taken: before the
   /// last report, and when the thread is going to sleep for long.
-  public func flush() { reporter.flush(&samples, origin) }
+  public mutating func flush() { reporter.flush(&samples, origin) }
 
   private func elapsed(_ earlier: UInt64, _ later: UInt64) -> UInt64 {
     later > earlier ? later - earlier : 0
@@ -171,7 +173,7 @@ public final class FrameRecorder {
   }
 
   /// - Returns: the interval since the presentation before; 0 when there is none.
-  private func noteInterval(until now: UInt64, _ sequence: UInt64?) -> UInt64 {
+  private mutating func noteInterval(until now: UInt64, _ sequence: UInt64?) -> UInt64 {
     guard let last, now > last.time else {
       self.last = (now, nil, sequence)
       return 0
@@ -191,7 +193,7 @@ public final class FrameRecorder {
     return interval
   }
 
-  private func note(_ entry: Presentation) {
+  private mutating func note(_ entry: Presentation) {
     samples.counts.presented &+= 1
     if entry.isNew { samples.counts.updates &+= 1 }
     if samples.counts.first == 0 {
@@ -204,7 +206,7 @@ public final class FrameRecorder {
 }
 
 /// A frame that was handed over, until it is known what became of it.
-private struct Commit {
+private struct Commit: Sendable {
   /// When its picture was detected; `nil` when it was an old one.
   var detected: UInt64?
   var isMeasured: Bool
@@ -212,7 +214,7 @@ private struct Commit {
 
 /// The commits that nothing is known of yet, the oldest first. A display server that never answers
 /// costs no memory: the oldest is forgotten.
-private struct CommitQueue {
+private struct CommitQueue: Sendable {
   private static let capacity = 8
   private var entries = [Commit](
     repeating: Commit(detected: nil, isMeasured: false), count: capacity)

@@ -7,7 +7,7 @@ import Testing
 
 /// A recorder on a clock of the test's own.
 final class Stage {
-  let recorder: FrameRecorder
+  var recorder: FrameRecorder
   /// In microseconds.
   var time: UInt64 = 1_000_000
   let refresh: UInt64
@@ -262,7 +262,7 @@ func isNear(_ value: UInt64, _ expected: UInt64) -> Bool {
 
 @Suite struct ReporterTests {
   @Test func addsUpWhatItTakes() async {
-    let recorder = FrameRecorder(warmUp: 0)
+    var recorder = FrameRecorder(warmUp: 0)
     let reporter = recorder.reporter
     let reader = Task.detached {
       var last = 0
@@ -281,7 +281,7 @@ func isNear(_ value: UInt64, _ expected: UInt64) -> Bool {
   }
 
   @Test func lagsByOneReportWithoutFlush() {
-    let recorder = FrameRecorder(warmUp: 0)
+    var recorder = FrameRecorder(warmUp: 0)
     recorder.queried(1000)
     #expect(recorder.reporter.report().query.count == 1)
     recorder.queried(1000)
@@ -292,7 +292,7 @@ func isNear(_ value: UInt64, _ expected: UInt64) -> Bool {
   }
 
   @Test func flushesTwice() {
-    let recorder = FrameRecorder(warmUp: 0)
+    var recorder = FrameRecorder(warmUp: 0)
     recorder.queried(1000)
     recorder.flush()
     recorder.queried(1000)

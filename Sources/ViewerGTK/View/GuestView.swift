@@ -48,7 +48,7 @@ public final class GuestView: SurfaceTicks {
   public var reporter: FrameReporter { recorder.reporter }
 
   private let alwaysUploads: Bool
-  private let recorder: FrameRecorder
+  private var recorder: FrameRecorder
   private var lastFlip: UInt64?
   private let pointerAndKeys: ViewInput
   private let pointer: HostPointer
