@@ -226,7 +226,7 @@ let package = Package(
       name: "ViewerGTK",
       dependencies: [
         "CGTK3", "CWayland", "CWaylandProtocols", "DMABuf", "EGLPresenter", "FrameStatistics",
-        "GuestInput", "LinuxSystem", "VGPUDisplay",
+        "GuestInput", "LinuxSystem", "PNGFile", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 

@@ -41,6 +41,10 @@ public final class GuestView: SurfaceTicks {
   public var onArea: (@MainActor (PixelSize) -> Void)?
   /// Where the picture was last drawn, in device pixels of the widget; `nil` while there is none.
   public private(set) var placement: Placement?
+  /// A picture that is laid over the guest's; `nil` for none.
+  public var overlay: Overlay? {
+    didSet { surface?.show(overlay) }
+  }
   /// What is shown instead of a picture; `nil` while there is one.
   public private(set) var message: String?
 
@@ -144,6 +148,38 @@ public final class GuestView: SurfaceTicks {
     return reporter.record()
   }
 
+  /// The guest's picture as it is now, pixel for pixel, without the pointer where the guest has it on
+  /// a plane of its own: copied by the CPU, or where only the GPU can read it by the GPU.
+  public func picture() throws(ScreenshotError) -> Picture {
+    let frame: Frame
+    switch source.poll() {
+    case .frame(let shown): frame = shown
+    case .noPicture(let reason): throw .noPicture("\(reason)")
+    }
+    do {
+      return try Picture(copying: frame.primary)
+    } catch {
+      return try picture(of: frame, refusal: error)
+    }
+  }
+
+  private func picture(
+    of frame: Frame, refusal: Picture.CopyError
+  ) throws(ScreenshotError) -> Picture {
+    let bare = Frame(
+      primary: frame.primary, cursor: nil, flip: frame.flip, detectedAt: frame.detectedAt)
+    let image: PixelImage?
+    do {
+      image = try surface?.pixels(of: bare)
+    } catch {
+      throw .noPicture("\(source.name): \(refusal); by the GPU: \(error)")
+    }
+    guard let picture = image.flatMap(Picture.init) else {
+      throw .noPicture("\(source.name): \(refusal)")
+    }
+    return picture
+  }
+
   // MARK: The widget's life
 
   fileprivate func mapped() {
@@ -170,6 +206,7 @@ public final class GuestView: SurfaceTicks {
     startID = 0
     guard surface == nil, slowTimer != nil else { return }
     surface = makeSurface()
+    surface?.show(overlay)
     tick()
   }
 
