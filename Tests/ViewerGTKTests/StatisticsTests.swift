@@ -136,15 +136,30 @@ extension WindowTests {
       defer { try? files.removeItem(at: home) }
       try Data("XDG_PICTURES_DIR=\"$HOME/My Pictures\"\n".utf8)
         .write(to: configuration.appendingPathComponent("user-dirs.dirs"))
+      // Every name that could come up is taken.
+      let taken = Data("mine".utf8)
+      let formatter = DateFormatter()
+      formatter.locale = Locale(identifier: "en_US_POSIX")
+      formatter.dateFormat = "yyyy-MM-dd-HHmmss"
+      let now = Date.now
+      for second in 0..<300 {
+        let time = formatter.string(from: now.addingTimeInterval(Double(second)))
+        try taken.write(to: pictures.appendingPathComponent("vgpu-synthetic-\(time).png"))
+      }
       let session = try session(
         [], environment: ["HOME": home.path, "XDG_CONFIG_HOME": configuration.path])
       try session.screen.xdotool("key", "F8")
       for _ in 0..<3 { try session.screen.xdotool("key", "ctrl+alt+p") }
-      try Screen.wait { try savedPictures(pictures).count == 3 }
-      usleep(300_000)
-      for name in try savedPictures(pictures) {
+      func whole() throws -> [(name: String, picture: Picture)] {
+        try savedPictures(pictures).compactMap { name in
+          let bytes = try Data(contentsOf: pictures.appendingPathComponent(name))
+          return (try? PNG.decode([UInt8](bytes))).map { (name, $0) }
+        }
+      }
+      try Screen.wait { try whole().count == 3 }
+      #expect(try savedPictures(pictures).count == 303)
+      for (name, saved) in try whole() {
         #expect(name.hasPrefix("vgpu-synthetic-2"))
-        let saved = try PNG.decode([UInt8](Data(contentsOf: pictures.appendingPathComponent(name))))
         #expect(saved.width == FixturePicture.width)
         #expect(saved.height == FixturePicture.height)
         let place = FixturePicture(hasCursor: false).place(in: saved)
