@@ -146,7 +146,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "FrameStatisticsTests",
-      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem"],
+      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "vgpu"],
       swiftSettings: swiftSettings),
 
     // Pictures as files.
@@ -245,7 +245,8 @@ let package = Package(
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "EGLPresenter", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture", "ViewerGTK",
+        "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture",
+        "ViewerGTK", "vgpu",
       ],
       swiftSettings: swiftSettings),
   ]

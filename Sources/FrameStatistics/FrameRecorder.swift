@@ -96,17 +96,17 @@ public struct FrameRecorder: ~Copyable, Sendable {
     vgpu_signpost_commit(now)
     let detected = pending
     pending = nil
-    if !isMeasuring {
-      let first = firstCommit ?? now
-      firstCommit = first
-      isMeasuring = now > first && now - first >= warmUp
-    }
-    if isMeasuring {
+    let isMeasured = isMeasuring
+    if isMeasured {
       if let detected { samples.detectToCommit.record(nanoseconds: elapsed(detected, now)) }
     } else {
       samples.counts.warmUp &+= 1
+      let first = firstCommit ?? now
+      firstCommit = first
+      // From the next look on: each step of the same frames is counted.
+      isMeasuring = elapsed(first, now) >= warmUp
     }
-    inFlight.append(Commit(detected: detected, isMeasured: isMeasuring))
+    inFlight.append(Commit(detected: detected, isMeasured: isMeasured))
   }
 
   /// The oldest commit that nothing is known of yet was shown.
@@ -129,8 +129,9 @@ public struct FrameRecorder: ~Copyable, Sendable {
     let period = refresh != 0 ? refresh : period(until: now, sequence)
     if let latency {
       samples.detectToPresent.record(nanoseconds: latency)
-      if period != 0 {
-        // The refreshes before this one at which the frame was there already.
+      // The refreshes before this one at which the frame was there already; none while the window
+      // was hidden.
+      if period != 0, latency <= Self.pause {
         entry.missed = UInt32(clamping: latency / period)
         samples.counts.missed &+= Int(entry.missed)
       }

@@ -138,10 +138,11 @@ func isNear(_ value: UInt64, _ expected: UInt64) -> Bool {
       stage.time += 20_000
     }
     let report = stage.report()
-    // The first second: 50 frames after the first.
-    #expect(report.warmUpFrames == 50)
-    #expect(report.presented == 50)
+    // The first second: the first frame and 50 after it.
+    #expect(report.warmUpFrames == 51)
+    #expect(report.presented == 49)
     #expect(report.draw.count == 49)
+    #expect(report.query.count == 49)
     #expect(report.importing.count == 1)
   }
 
@@ -155,7 +156,7 @@ func isNear(_ value: UInt64, _ expected: UInt64) -> Bool {
     #expect(report.updates == 2)
   }
 
-  @Test(arguments: [(5_000, 0), (16_000, 0), (17_000, 1), (34_000, 2)])
+  @Test(arguments: [(5_000, 0), (16_000, 0), (17_000, 1), (34_000, 2), (3_000_000, 0)])
   func refreshesWithAnOldFrameAreMissed(latency: Int, missed: Int) {
     let stage = Stage(refresh: 16_667)
     stage.show(present: UInt64(latency))
