@@ -122,6 +122,7 @@ final class WaylandSurface: EGLSurface {
   }
 
   func hide() {
+    painter?.renderer.releaseGoneBuffers()
     forgetCallback()
     wl_surface_attach(surface, nil, 0, 0)
     wl_surface_commit(surface)

@@ -78,6 +78,7 @@ final class X11Surface: EGLSurface {
   }
 
   func hide() {
+    painter?.renderer.releaseGoneBuffers()
     clock.stop()
     isShown = false
     gdk_window_hide(window)
