@@ -251,7 +251,7 @@ public final class FrameRenderer {
       do {
         let start = MonotonicInstant.now
         let image = try ImportedImage(buffer, context)
-        counters.importNanoseconds += MonotonicInstant.now.nanoseconds(since: start)
+        counters.importNanoseconds += MonotonicInstant.now.elapsed(since: start)
         counters.imports += 1
         images.insert(.imported(image), for: buffer)
         return (image.texture, .import)

@@ -7,7 +7,7 @@ public struct FramePlot: Sendable {
   public let title: String
   /// What else there is to know of the run, a line each, below the heading.
   public let notes: [String]
-  private let record: FrameRecord
+  private let record: FrameMeasurement
 
   private static let width = 860.0
   private static let left = 70.0
@@ -18,7 +18,7 @@ public struct FramePlot: Sendable {
   private static let noteWidth = 125
 
   /// Makes a plot of a record.
-  public init(_ record: FrameRecord, title: String, notes: [String]) {
+  public init(_ record: FrameMeasurement, title: String, notes: [String]) {
     self.record = record
     self.title = title
     self.notes = notes.flatMap { $0.wrapped(to: Self.noteWidth) }

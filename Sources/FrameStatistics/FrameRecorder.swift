@@ -27,7 +27,7 @@ public struct FrameRecorder: ~Copyable, Sendable {
     set { origin.feedback = newValue }
   }
   /// By which clock; to be set before the first is.
-  public var clock: PresentationClock {
+  public var clock: TimestampClock {
     get { origin.clock }
     set { origin.clock = newValue }
   }
@@ -40,6 +40,7 @@ public struct FrameRecorder: ~Copyable, Sendable {
   /// The guest's frame that was not committed yet: when it was detected.
   private var pending: UInt64?
   private var inFlight = CommitQueue()
+  private var lastNumber: UInt64 = 0
   private var last: (time: UInt64, interval: UInt64?, sequence: UInt64?)?
 
   /// A longer interval between two presentations is no slow frame but a guest that drew nothing:
@@ -91,7 +92,10 @@ public struct FrameRecorder: ~Copyable, Sendable {
   }
 
   /// The frame was handed to the display server.
-  public mutating func committed(at instant: MonotonicInstant) {
+  ///
+  /// - Parameter number: what `presented` and `discarded` call it, higher than the last; `nil` for
+  ///   the next number.
+  public mutating func committed(at instant: MonotonicInstant, number: UInt64? = nil) {
     let now = instant.nanoseconds
     vgpu_signpost_commit(now)
     let detected = pending
@@ -106,20 +110,23 @@ public struct FrameRecorder: ~Copyable, Sendable {
       // From the next look on: each step of the same frames is counted.
       isMeasuring = elapsed(first, now) >= warmUp
     }
-    inFlight.append(Commit(detected: detected, isMeasured: isMeasured))
+    lastNumber = number ?? lastNumber &+ 1
+    inFlight.append(Commit(number: lastNumber, detected: detected, isMeasured: isMeasured))
   }
 
-  /// The oldest commit that nothing is known of yet was shown.
+  /// A commit was shown.
   ///
   /// - Parameters:
+  ///   - number: which; `nil` for the oldest that nothing is known of yet. Older ones are forgotten.
   ///   - instant: when, by `clock`.
   ///   - refresh: nanoseconds to the display's next refresh; 0 when it does not tell.
   ///   - sequence: the vertical blank's number; `nil` when it has none.
   public mutating func presented(
-    at instant: MonotonicInstant, refresh: UInt64 = 0, sequence: UInt64? = nil
+    _ number: UInt64? = nil, at instant: MonotonicInstant, refresh: UInt64 = 0,
+    sequence: UInt64? = nil
   ) {
     let now = instant.nanoseconds
-    guard let commit = inFlight.removeFirst() else { return }
+    guard let commit = inFlight.remove(number) else { return }
     let latency = commit.detected.flatMap { clock == .monotonic ? elapsed($0, now) : nil }
     vgpu_signpost_present(now, latency ?? 0)
     guard commit.isMeasured else { return }
@@ -140,10 +147,11 @@ public struct FrameRecorder: ~Copyable, Sendable {
     note(entry)
   }
 
-  /// The oldest commit that nothing is known of yet was never shown (wp_presentation_feedback.
-  /// discarded): another took its place.
-  public mutating func discarded() {
-    guard let commit = inFlight.removeFirst(), commit.isMeasured else { return }
+  /// A commit was never shown, as another took its place (wp_presentation_feedback.discarded).
+  ///
+  /// - Parameter number: which; `nil` for the oldest that nothing is known of yet.
+  public mutating func discarded(_ number: UInt64? = nil) {
+    guard let commit = inFlight.remove(number), commit.isMeasured else { return }
     samples.counts.discarded &+= 1
   }
 
@@ -208,6 +216,7 @@ public struct FrameRecorder: ~Copyable, Sendable {
 
 /// A frame that was handed over, until it is known what became of it.
 private struct Commit: Sendable {
+  var number: UInt64
   /// When its picture was detected; `nil` when it was an old one.
   var detected: UInt64?
   var isMeasured: Bool
@@ -218,7 +227,7 @@ private struct Commit: Sendable {
 private struct CommitQueue: Sendable {
   private static let capacity = 8
   private var entries = [Commit](
-    repeating: Commit(detected: nil, isMeasured: false), count: capacity)
+    repeating: Commit(number: 0, detected: nil, isMeasured: false), count: capacity)
   private var first = 0
   private var count = 0
 
@@ -228,7 +237,16 @@ private struct CommitQueue: Sendable {
     count += 1
   }
 
-  mutating func removeFirst() -> Commit? {
+  /// The commit with a number, and all before it; or the oldest.
+  mutating func remove(_ number: UInt64?) -> Commit? {
+    guard let number else { return removeFirst() }
+    while count > 0, entries[first].number <= number {
+      if let commit = removeFirst(), commit.number == number { return commit }
+    }
+    return nil
+  }
+
+  private mutating func removeFirst() -> Commit? {
     guard count > 0 else { return nil }
     let commit = entries[first]
     first = (first + 1) % Self.capacity

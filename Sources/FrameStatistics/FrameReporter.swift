@@ -82,14 +82,14 @@ public final class FrameReporter: Sendable {
   }
 
   /// The report, and the values behind it.
-  public func record() -> FrameRecord {
+  public func measurement() -> FrameMeasurement {
     total.withLock { total in
       collect(&total)
-      return FrameRecord(
+      return FrameMeasurement(
         report: FrameReport(total.samples, total.origin),
         presentations: total.samples.presentations.all,
         latencies: total.samples.detectToPresent.recordedValues().map {
-          FrameRecord.Occurrence(nanoseconds: $0.value, count: Int($0.count))
+          FrameMeasurement.Occurrence(nanoseconds: $0.value, count: Int($0.count))
         })
     }
   }
@@ -111,7 +111,7 @@ public final class FrameReporter: Sendable {
 
 /// Where presentation times come from.
 struct FrameOrigin: Hashable, Sendable {
-  var clock = PresentationClock.monotonic
+  var clock = TimestampClock.monotonic
   var feedback = FeedbackSource.none
   /// Nanoseconds from one refresh of the display to the next; 0 when it does not tell.
   var refresh: UInt64 = 0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The clock that a display server stamps its frames with.
-public enum PresentationClock: Hashable, Sendable {
+public enum TimestampClock: Hashable, Sendable {
   /// CLOCK_MONOTONIC, which is also what frames are detected and committed by.
   case monotonic
   /// Another clock of clock_gettime(2), by its number, as wp_presentation.clock_id tells it. Its
@@ -9,7 +9,7 @@ public enum PresentationClock: Hashable, Sendable {
   case id(UInt32)
 }
 
-extension PresentationClock: CustomStringConvertible {
+extension TimestampClock: CustomStringConvertible {
   /// `CLOCK_MONOTONIC`, or `clock 4`.
   public var description: String {
     switch self {

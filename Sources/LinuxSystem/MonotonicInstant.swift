@@ -23,7 +23,7 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable {
   }
 
   /// The whole nanoseconds from `earlier` to this instant; zero when it comes before.
-  public func nanoseconds(since earlier: MonotonicInstant) -> UInt64 {
+  public func elapsed(since earlier: MonotonicInstant) -> UInt64 {
     nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0
   }
 

@@ -15,7 +15,7 @@ struct BenchRun: Encodable {
   private let date: String
   private let versions: Versions
   private let view: StatisticsFile
-  private let frames: FrameRecord
+  private let frames: FrameMeasurement
 
   struct Versions: Encodable {
     let vgpu: String
@@ -27,7 +27,8 @@ struct BenchRun: Encodable {
   }
 
   init(
-    target: String, name: String, guest: PixelSize?, view: ViewerStatistics, frames: FrameRecord,
+    target: String, name: String, guest: PixelSize?, view: ViewerStatistics,
+    frames: FrameMeasurement,
     source: SourceCounters
   ) {
     self.target = target

@@ -7,14 +7,14 @@ import Testing
 @testable import FrameStatistics
 
 @Suite struct PlotTests {
-  private func record(frames: Int) -> FrameRecord {
+  private func record(frames: Int) -> FrameMeasurement {
     let stage = Stage(refresh: 16_667)
     for index in 0..<frames {
       stage.show(present: 4000 + UInt64(index % 40) * 400)
       stage.time += index % 50 == 0 ? 33_333 : 16_667
     }
     stage.recorder.flush()
-    return stage.recorder.reporter.record()
+    return stage.recorder.reporter.measurement()
   }
 
   /// What an XML parser finds: elements' names and classes, and the text between the tags.

@@ -91,7 +91,7 @@ func isNear(_ value: UInt64, _ expected: UInt64) -> Bool {
     let report = stage.report()
     #expect(report.detectToPresent.max == 5_000_000)
     #expect(report.detectToCommit.max == 1_000_000)
-    let latencies = stage.recorder.reporter.record().latencies
+    let latencies = stage.recorder.reporter.measurement().latencies
     #expect(latencies.map(\.count) == [10])
     #expect(latencies.allSatisfy { isNear($0.nanoseconds, 5_000_000) })
   }
@@ -194,6 +194,26 @@ func isNear(_ value: UInt64, _ expected: UInt64) -> Bool {
     #expect(report.presented == 1)
     // The second's, not the first's.
     #expect(report.detectToPresent.max == 2_000_000)
+  }
+
+  @Test func numbersTellWhichCommitIsMeant() {
+    let stage = Stage()
+    for number: UInt64 in [7, 8, 10, 11] {
+      stage.recorder.newFrame(detectedAt: stage.at(number * 1000))
+      stage.recorder.committed(at: stage.at(number * 1000 + 100), number: number)
+    }
+    // 7 is never heard of, as when its surface was taken away; 9 never was.
+    stage.recorder.presented(8, at: stage.at(10_000))
+    stage.recorder.presented(9, at: stage.at(10_500))
+    stage.recorder.presented(7, at: stage.at(10_500))
+    stage.recorder.discarded(10)
+    stage.recorder.presented(11, at: stage.at(12_000))
+    let report = stage.report()
+    #expect(report.presented == 2)
+    #expect(report.discarded == 1)
+    #expect(report.detectToPresent.max == 2_000_000)
+    #expect(report.detectToPresent.count == 2)
+    #expect(isNear(report.detectToPresent.p50, 1_000_000))
   }
 
   @Test func feedbackWithoutACommitIsIgnored() {

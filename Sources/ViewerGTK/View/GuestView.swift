@@ -143,9 +143,9 @@ public final class GuestView: SurfaceTicks {
   }
 
   /// What has become of all frames so far, for the end: up to the last one.
-  public func frameRecord() -> FrameRecord {
+  public func frameMeasurement() -> FrameMeasurement {
     recorder.flush()
-    return reporter.record()
+    return reporter.measurement()
   }
 
   /// The guest's picture as it is now, pixel for pixel, without the pointer where the guest has it on
@@ -290,7 +290,7 @@ public final class GuestView: SurfaceTicks {
     lastTick = .now
     guard let surface else { return }
     let state = source.poll()
-    recorder.queried(MonotonicInstant.now.nanoseconds(since: lastTick))
+    recorder.queried(MonotonicInstant.now.elapsed(since: lastTick))
     switch state {
     case .frame(let frame):
       if frame.flip != lastFlip { recorder.newFrame(detectedAt: frame.detectedAt) }
@@ -346,7 +346,7 @@ public final class GuestView: SurfaceTicks {
     let now = MonotonicInstant.now
     let imported = surface.counters.importNanoseconds - before.importNanoseconds
     if imported > 0 { recorder.imported(imported) }
-    let drawn = now.nanoseconds(since: start)
+    let drawn = now.elapsed(since: start)
     recorder.drawn(drawn - min(imported, drawn))
     recorder.feedback = surface.path == .cairo ? .frameClock : .swap
     recorder.committed(at: now)

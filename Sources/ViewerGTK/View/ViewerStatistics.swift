@@ -43,7 +43,7 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var fallback: GraphicsError?
 
   /// What became of each frame, in numbers; `nil` before the end.
-  public internal(set) var frames: FrameRecord?
+  public internal(set) var frames: FrameMeasurement?
 
   /// Nothing shown yet.
   public init() {}

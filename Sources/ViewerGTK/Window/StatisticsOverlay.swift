@@ -40,7 +40,7 @@ final class StatisticsOverlay {
     defer { cairo_surface_destroy(surface) }
     guard let context = cairo_create(surface) else { return }
     cairo_scale(context, Double(scale), Double(scale))
-    draw(view.reporter.record(), context)
+    draw(view.reporter.measurement(), context)
     cairo_destroy(context)
     cairo_surface_flush(surface)
     guard cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS,
@@ -60,7 +60,7 @@ final class StatisticsOverlay {
       area: PixelRectangle(x: margin, y: margin, width: width, height: height), pixels: pixels)
   }
 
-  private func draw(_ record: FrameRecord, _ context: CairoContext) {
+  private func draw(_ record: FrameMeasurement, _ context: CairoContext) {
     cairo_set_source_rgba(context, 0, 0, 0, 0.72)
     cairo_paint(context)
     drawGraph(record, context)
@@ -73,7 +73,7 @@ final class StatisticsOverlay {
   private static let graph = (x: 10.0, y: 92.0, width: 352.0, height: 78.0)
 
   /// The last intervals, a bar each; the line is the display's period, or else the median.
-  private func drawGraph(_ record: FrameRecord, _ context: CairoContext) {
+  private func drawGraph(_ record: FrameMeasurement, _ context: CairoContext) {
     let graph = Self.graph
     cairo_set_source_rgba(context, 1, 1, 1, 0.10)
     cairo_rectangle(context, graph.x, graph.y, graph.width, graph.height)
@@ -100,7 +100,7 @@ final class StatisticsOverlay {
 
   // MARK: Numbers
 
-  private func lines(_ record: FrameRecord) -> [String] {
+  private func lines(_ record: FrameMeasurement) -> [String] {
     let report = record.report
     guard report.presented > 0 else { return ["measuring begins after a second of frames"] }
     let now = rates(record)
@@ -131,11 +131,11 @@ final class StatisticsOverlay {
   }
 
   /// Of the last second, or zero where the last presentation lies longer back than two reports.
-  private func rates(_ record: FrameRecord) -> (frames: Double, updates: Double) {
+  private func rates(_ record: FrameMeasurement) -> (frames: Double, updates: Double) {
     guard let last = record.presentations.last?.time else { return (0, 0) }
     let patience = UInt64(Self.period) * 3_000_000
-    if record.report.clock == "\(PresentationClock.monotonic)",
-      MonotonicInstant.now.nanoseconds(since: MonotonicInstant(nanoseconds: last)) > patience
+    if record.report.clock == "\(TimestampClock.monotonic)",
+      MonotonicInstant.now.elapsed(since: MonotonicInstant(nanoseconds: last)) > patience
     {
       return (0, 0)
     }

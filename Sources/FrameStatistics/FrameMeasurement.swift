@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A report, and what is needed to draw it.
-public struct FrameRecord: Hashable, Sendable {
+public struct FrameMeasurement: Hashable, Sendable {
   /// How often a duration was recorded.
   public struct Occurrence: Hashable, Sendable {
     /// Nanoseconds, which stand for all values within 1 %.
