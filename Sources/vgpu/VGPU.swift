@@ -28,6 +28,6 @@ struct VGPU: ParsableCommand {
     subcommands: [
       TypesCommand.self, ListCommand.self, CreateCommand.self, StartCommand.self,
       RemoveCommand.self, ViewCommand.self, ScreenshotCommand.self, BenchCommand.self,
-      RunCommand.self, EDIDCommand.self,
+      RunCommand.self, PlugCommand.self, UnplugCommand.self, EDIDCommand.self,
     ])
 }
