@@ -35,6 +35,7 @@ let package = Package(
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
     .library(name: "EDID", targets: ["EDID"]),
+    .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "QEMU", targets: ["QEMU"]),
     .library(name: "QMP", targets: ["QMP"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
@@ -44,6 +45,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // The kernel, in C and then in Swift.
@@ -157,6 +159,19 @@ let package = Package(
       name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", system],
       swiftSettings: swiftSettings),
 
+    // What becomes of frames, in numbers.
+    .target(name: "CSignpost"),
+    .target(
+      name: "FrameStatistics",
+      dependencies: [
+        "CSignpost", "LinuxSystem", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "FrameStatisticsTests",
+      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "vgpu"],
+      swiftSettings: swiftSettings),
+
     // Pictures as files.
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"], swiftSettings: swiftSettings),
@@ -165,8 +180,9 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput",
-        "HostCheck", "HostDevices", "Hotplug", "Libvirt", "LibvirtControl",
+        "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "FrameStatistics",
+        "GuestControl", "GuestInput", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
+        "LibvirtControl",
         "LinuxSystem", "PNGFile", "QEMU", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
         system,
       ],
@@ -180,6 +196,12 @@ let package = Package(
         argumentParser,
       ],
       path: "Rig/Guest", swiftSettings: swiftSettings),
+
+    // A frame's way for an instruction counter: Benchmarks/instructions.
+    .executableTarget(
+      name: "frame-path",
+      dependencies: ["DMABuf", "FrameStatistics", "LinuxSystem", "VFIO", "VGPUDisplay"],
+      path: "Benchmarks/FramePath", swiftSettings: swiftSettings),
 
     // Proof.
     .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
@@ -227,8 +249,8 @@ let package = Package(
     .target(
       name: "ViewerGTK",
       dependencies: [
-        "CGTK3", "CWayland", "CWaylandProtocols", "DMABuf", "EGLPresenter", "GuestInput",
-        "LinuxSystem", "VGPUDisplay",
+        "CGTK3", "CWayland", "CWaylandProtocols", "DMABuf", "EGLPresenter", "FrameStatistics",
+        "GuestInput", "LinuxSystem", "PNGFile", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -247,7 +269,8 @@ let package = Package(
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "EGLPresenter", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture", "ViewerGTK",
+        "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture",
+        "ViewerGTK", "vgpu",
       ],
       swiftSettings: swiftSettings),
   ]

@@ -2,6 +2,7 @@
 
 import CEGL
 import DMABuf
+import LinuxSystem
 public import VGPUDisplay
 
 /// Draws guests' frames: imports their buffers once and samples them where they are, or copies
@@ -21,6 +22,13 @@ public final class FrameRenderer {
   /// Imports are not even tried: for comparisons, and for drivers that import badly.
   public let alwaysUploads: Bool
 
+  /// What is laid over each frame that is drawn as on a window; uploaded once, when it has changed.
+  public var overlay: Overlay? {
+    didSet { isOverlayUploaded = false }
+  }
+
+  private var overlayTexture: OverlayTexture?
+  private var isOverlayUploaded = false
   private var images = ImageCache()
   // One for each plane: guests flip among buffers of one size and format.
   private var primaryUpload: UploadTexture?
@@ -61,6 +69,7 @@ public final class FrameRenderer {
     guard (try? context.makeCurrent()) != nil else { return }
     readback = nil
     images.removeAll()
+    overlayTexture = nil
     primaryUpload = nil
     cursorUpload = nil
     programs = []
@@ -80,15 +89,18 @@ public final class FrameRenderer {
     try context.makeCurrent(surface.surface)
     vgpu_glBindFramebuffer(GLenum(GL_FRAMEBUFFER), 0)
     let placement = Placement(guest: frame.primary.size, area: surface.size, mode: mode)
-    try draw(frame, placement, on: RenderTarget(size: surface.size, isTopDown: false))
+    let target = RenderTarget(size: surface.size, isTopDown: false)
+    try draw(frame, placement, on: target)
+    try drawOverlay(on: target)
     return placement
   }
 
-  /// Draws a frame into memory, one pixel to one of the guest, and reads it: a screenshot.
+  /// Draws a frame into memory, one pixel to one of the guest, without an overlay, and reads it: a
+  /// screenshot.
   ///
   /// - Throws: `GraphicsError` as `draw(_:on:mode:)`.
   public func pixels(of frame: Frame) throws(GraphicsError) -> PixelImage {
-    try pixels(of: frame, area: frame.primary.size, mode: .oneToOne)
+    try pixels(of: frame, area: frame.primary.size, mode: .oneToOne, hasOverlay: false)
   }
 
   /// Draws a frame into memory as on a window of `area` device pixels, and reads it.
@@ -96,6 +108,12 @@ public final class FrameRenderer {
   /// - Throws: `GraphicsError` as `draw(_:on:mode:)`.
   public func pixels(
     of frame: Frame, area: PixelSize, mode: ScalingMode
+  ) throws(GraphicsError) -> PixelImage {
+    try pixels(of: frame, area: area, mode: mode, hasOverlay: true)
+  }
+
+  private func pixels(
+    of frame: Frame, area: PixelSize, mode: ScalingMode, hasOverlay: Bool
   ) throws(GraphicsError) -> PixelImage {
     try context.makeCurrent()
     let limit = context.capabilities.largestSide
@@ -106,9 +124,9 @@ public final class FrameRenderer {
     }
     let readback = try readback(area)
     readback.bind()
-    try draw(
-      frame, Placement(guest: frame.primary.size, area: area, mode: mode),
-      on: RenderTarget(size: area, isTopDown: true))
+    let target = RenderTarget(size: area, isTopDown: true)
+    try draw(frame, Placement(guest: frame.primary.size, area: area, mode: mode), on: target)
+    if hasOverlay { try drawOverlay(on: target) }
     let bytes = readback.read()
     try context.checkGL("glReadPixels")
     guard let image = PixelImage(width: area.width, height: area.height, rgba: bytes) else {
@@ -189,6 +207,29 @@ public final class FrameRenderer {
       on: target)
   }
 
+  private func drawOverlay(on target: RenderTarget) throws(GraphicsError) {
+    guard let overlay else {
+      overlayTexture = nil
+      return
+    }
+    let texture: OverlayTexture
+    if let overlayTexture, overlayTexture.fits(overlay) {
+      texture = overlayTexture
+    } else {
+      overlayTexture = nil
+      isOverlayUploaded = false
+      texture = try OverlayTexture(for: overlay, context)
+      overlayTexture = texture
+    }
+    if !isOverlayUploaded { texture.upload(overlay) }
+    isOverlayUploaded = true
+    vgpu_glEnable(GLenum(GL_BLEND))
+    defer { vgpu_glDisable(GLenum(GL_BLEND)) }
+    texture.texture.bind(.nearest)
+    try program(texture.texture, isTranslucent: true).draw(overlay.area, on: target)
+    try context.checkGL("drawing an overlay")
+  }
+
   /// The buffer's pixels as they are now, imported or copied.
   private func texture(
     _ buffer: PlaneBuffer, _ upload: inout UploadTexture?
@@ -208,7 +249,9 @@ public final class FrameRenderer {
       refusal = GraphicsError(.importRefused, buffer.name, "not imported: imports are switched off")
     } else {
       do {
+        let start = MonotonicInstant.now
         let image = try ImportedImage(buffer, context)
+        counters.importNanoseconds += MonotonicInstant.now.elapsed(since: start)
         counters.imports += 1
         images.insert(.imported(image), for: buffer)
         return (image.texture, .import)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EGLPresenter
+import FrameStatistics
 import VGPUDisplay
 import ViewerGTK
 
-/// The contents of `vgpu view --stats`. docs/statistics.md describes every key; keys are added,
+/// The contents of `vgpu view --stats` and `vgpu bench --json`. docs/statistics.md describes every key; keys are added,
 /// never renamed or removed.
 struct StatisticsFile: Encodable, Sendable {
   let framesPresented: Int
@@ -23,6 +24,7 @@ struct StatisticsFile: Encodable, Sendable {
   let backend: String?
   let importRefusal: String?
   let fallback: String?
+  let timing: FrameReport?
 
   init(_ view: ViewerStatistics, source: SourceCounters) {
     framesPresented = view.framesPresented
@@ -41,5 +43,6 @@ struct StatisticsFile: Encodable, Sendable {
     backend = view.backend?.rawValue
     importRefusal = view.importRefusal.map { "\($0)" }
     fallback = view.fallback.map { "\($0)" }
+    timing = view.frames?.report
   }
 }

@@ -18,7 +18,8 @@ struct ViewCommand: ParsableCommand {
       not the guest.
 
       Ctrl+Alt+G gives keyboard and mouse to the guest and takes them back, Ctrl+Alt+F is fullscreen, \
-      Ctrl+Alt+M opens the menu with keys to send.
+      Ctrl+Alt+M opens the menu with keys to send, Ctrl+Alt+P saves the picture as a PNG file, \
+      Ctrl+Alt+S shows statistics over it. F8 and F11 do the same while the guest gets no keys.
       """)
 
   @OptionGroup var target: TargetArgument

@@ -20,6 +20,7 @@ final class CairoSurface: GuestSurface {
   private var picture: SoftwarePicture?
   private var pointer: SoftwarePicture?
   private var pointerArea: PixelRectangle?
+  private var overlay: SoftwareOverlay?
 
   init(
     over widget: UnsafeMutablePointer<GtkWidget>, _ geometry: SurfaceGeometry,
@@ -65,6 +66,10 @@ final class CairoSurface: GuestSurface {
     counters.uploads += 1
   }
 
+  func show(_ overlay: Overlay?) { self.overlay = overlay.flatMap(SoftwareOverlay.init) }
+
+  func pixels(of frame: Frame) -> PixelImage? { nil }
+
   func hide() {
     clock.stop()
     placement = nil
@@ -82,6 +87,8 @@ final class CairoSurface: GuestSurface {
     cairo_clip(context)
     paint(picture, placement.picture, placement.filter, context)
     if let pointer, let pointerArea { paint(pointer, pointerArea, placement.filter, context) }
+    cairo_reset_clip(context)
+    overlay?.paint(context)
     cairo_restore(context)
   }
 

@@ -21,6 +21,11 @@ protocol GuestSurface: AnyObject {
   func place(_ geometry: SurfaceGeometry)
   /// Shows a frame; returns where the picture lies in device pixels.
   func present(_ frame: Frame, _ mode: ScalingMode) throws(GraphicsError) -> Placement
+  /// Lays a picture over those that are presented from now on, or none.
+  func show(_ overlay: Overlay?)
+  /// Draws what a frame shows into memory, one pixel to one of the guest's; `nil` where there is no
+  /// GPU to do it.
+  func pixels(of frame: Frame) throws(GraphicsError) -> PixelImage?
   /// Uncovers the widget.
   func hide()
   /// Draws what was presented, for a surface that has none of its own to draw on.

@@ -2,6 +2,7 @@
 
 public import CGTK3
 public import EGLPresenter
+public import FrameStatistics
 public import GuestInput
 import LinuxSystem
 public import VGPUDisplay
@@ -40,10 +41,19 @@ public final class GuestView: SurfaceTicks {
   public var onArea: (@MainActor (PixelSize) -> Void)?
   /// Where the picture was last drawn, in device pixels of the widget; `nil` while there is none.
   public private(set) var placement: Placement?
+  /// A picture that is laid over the guest's; `nil` for none.
+  public var overlay: Overlay? {
+    didSet { surface?.show(overlay) }
+  }
   /// What is shown instead of a picture; `nil` while there is one.
   public private(set) var message: String?
 
+  /// What becomes of each frame, in numbers, for any thread.
+  public var reporter: FrameReporter { recorder.reporter }
+
   private let alwaysUploads: Bool
+  private var recorder: FrameRecorder
+  private var lastFlip: UInt64?
   private let pointerAndKeys: ViewInput
   private let pointer: HostPointer
   private var area: PixelSize?
@@ -65,13 +75,17 @@ public final class GuestView: SurfaceTicks {
 
   /// Makes the widget. gtk_init has been called.
   ///
-  /// - Parameter alwaysUploads: copies every frame even where it could be imported.
+  /// - Parameters:
+  ///   - alwaysUploads: copies every frame even where it could be imported.
+  ///   - presentations: how many of the last presentations are kept for time lines.
   public init(
-    source: any FrameSource, scaling: ScalingMode = .fit, alwaysUploads: Bool = false
+    source: any FrameSource, scaling: ScalingMode = .fit, alwaysUploads: Bool = false,
+    presentations: Int = 600
   ) {
     self.source = source
     self.scaling = scaling
     self.alwaysUploads = alwaysUploads
+    recorder = FrameRecorder(capacity: presentations)
     widget = gtk_drawing_area_new()
     g_object_ref_sink(widget)
     pointerAndKeys = ViewInput(widget)
@@ -128,6 +142,44 @@ public final class GuestView: SurfaceTicks {
     return statistics
   }
 
+  /// What has become of all frames so far, for the end: up to the last one.
+  public func frameMeasurement() -> FrameMeasurement {
+    recorder.flush()
+    return reporter.measurement()
+  }
+
+  /// The guest's picture as it is now, pixel for pixel, without the pointer where the guest has it on
+  /// a plane of its own: copied by the CPU, or where only the GPU can read it by the GPU.
+  public func picture() throws(ScreenshotError) -> Picture {
+    let frame: Frame
+    switch source.poll() {
+    case .frame(let shown): frame = shown
+    case .noPicture(let reason): throw .noPicture("\(reason)")
+    }
+    do {
+      return try Picture(copying: frame.primary)
+    } catch {
+      return try picture(of: frame, refusal: error)
+    }
+  }
+
+  private func picture(
+    of frame: Frame, refusal: Picture.CopyError
+  ) throws(ScreenshotError) -> Picture {
+    let bare = Frame(
+      primary: frame.primary, cursor: nil, flip: frame.flip, detectedAt: frame.detectedAt)
+    let image: PixelImage?
+    do {
+      image = try surface?.pixels(of: bare)
+    } catch {
+      throw .noPicture("\(source.name): \(refusal); by the GPU: \(error)")
+    }
+    guard let picture = image.flatMap(Picture.init) else {
+      throw .noPicture("\(source.name): \(refusal)")
+    }
+    return picture
+  }
+
   // MARK: The widget's life
 
   fileprivate func mapped() {
@@ -154,6 +206,7 @@ public final class GuestView: SurfaceTicks {
     startID = 0
     guard surface == nil, slowTimer != nil else { return }
     surface = makeSurface()
+    surface?.show(overlay)
     tick()
   }
 
@@ -236,8 +289,12 @@ public final class GuestView: SurfaceTicks {
   func tick() {
     lastTick = .now
     guard let surface else { return }
-    switch source.poll() {
+    let state = source.poll()
+    recorder.queried(MonotonicInstant.now.elapsed(since: lastTick))
+    switch state {
     case .frame(let frame):
+      if frame.flip != lastFlip { recorder.newFrame(detectedAt: frame.detectedAt) }
+      lastFlip = frame.flip
       show(frame, on: surface)
     case .noPicture(let reason):
       show(message: "\(reason)")
@@ -254,6 +311,7 @@ public final class GuestView: SurfaceTicks {
 
   private func show(_ frame: Frame, on surface: any GuestSurface) {
     surface.place(geometry)
+    let before = (importing: surface.counters, start: MonotonicInstant.now)
     do {
       let placement = try surface.present(frame, scaling)
       self.placement = placement
@@ -268,7 +326,7 @@ public final class GuestView: SurfaceTicks {
       message = nil
       gtk_widget_queue_draw(widget)
     }
-    shown.presented(at: .now)
+    record(surface, since: before.start, before.importing)
     shown.path = surface.path
     shown.renderer = surface.renderer
     shown.backend = surface.backend
@@ -278,6 +336,22 @@ public final class GuestView: SurfaceTicks {
       onResize?(size)
     }
     onPresent?()
+  }
+
+  /// Drawing and handing over are one step of these surfaces, and when the frame is seen they are
+  /// not told.
+  private func record(
+    _ surface: any GuestSurface, since start: MonotonicInstant, _ before: RendererCounters
+  ) {
+    let now = MonotonicInstant.now
+    let imported = surface.counters.importNanoseconds - before.importNanoseconds
+    if imported > 0 { recorder.imported(imported) }
+    let drawn = now.elapsed(since: start)
+    recorder.drawn(drawn - min(imported, drawn))
+    recorder.feedback = surface.path == .cairo ? .frameClock : .swap
+    recorder.committed(at: now)
+    recorder.presented(at: now)
+    shown.presented(at: now)
   }
 
   private func failed(_ error: GraphicsError) {

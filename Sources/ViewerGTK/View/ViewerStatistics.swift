@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EGLPresenter
+public import FrameStatistics
 public import LinuxSystem
 
 /// What a view has shown since it was made.
@@ -40,6 +41,9 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var importRefusal: GraphicsError?
   /// Why there is no EGL; `nil` as long as there is.
   public internal(set) var fallback: GraphicsError?
+
+  /// What became of each frame, in numbers; `nil` before the end.
+  public internal(set) var frames: FrameMeasurement?
 
   /// Nothing shown yet.
   public init() {}

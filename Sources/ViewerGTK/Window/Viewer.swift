@@ -74,6 +74,7 @@ private final class ViewerRun {
   func wait() -> ViewerStatistics {
     if !isOver { g_main_loop_run(loop) }
     statistics = window.view.statistics
+    statistics.frames = window.view.frameMeasurement()
     window.close()
     // What closing has put off: unmapping and the last events.
     while g_main_context_iteration(nil, 0) != 0 {}
