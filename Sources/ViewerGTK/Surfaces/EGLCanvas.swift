@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EGLPresenter
+
+/// A canvas that EGL draws on: what it says of its drawing is what its renderer says.
+protocol EGLCanvas: Canvas {
+  var painter: EGLPainter { get }
+}
+
+extension EGLCanvas {
+  var renderer: String { painter.renderer.context.capabilities.renderer }
+  var path: PresentationPath? { painter.renderer.path }
+  var counters: RendererCounters { painter.renderer.counters }
+  var importRefusal: GraphicsError? { painter.renderer.importRefusal }
+}
