@@ -55,7 +55,8 @@ do {
     let source = try SyntheticSource(
       width: Int(number("width", 640)), height: Int(number("height", 480)),
       buffers: Int(number("buffers", 3)), hasCursor: options["cursor"] != nil,
-      offBefore: number("off-before", 0), offAfter: number("off-after", 1e9))
+      offBefore: number("off-before", 0), offAfter: number("off-after", 1e9),
+      drawsAt: options["draws-at"].flatMap(Double.init))
     let statistics = try Viewer.run(source: source, options: viewer)
     report("round=\(round)")
     report("frames=\(statistics.framesPresented)")
@@ -69,6 +70,8 @@ do {
     report("renderer=\(statistics.renderer ?? "none")")
     report("backend=\(statistics.backend?.rawValue ?? "none")")
     report("feedback=\(statistics.feedback?.rawValue ?? "none")")
+    report("comparisons=\(statistics.comparisons)")
+    report("comparison=\(statistics.changeDetection?.rawValue ?? "none")")
     report("rate=\(statistics.refreshRate ?? 0)")
     report("shown=\(statistics.framesShown)")
     report("late=\(statistics.framesLate)")

@@ -18,6 +18,7 @@
 #include <linux/udmabuf.h>
 #include <linux/vfio.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
@@ -262,5 +263,11 @@ static inline long vgpu_timerfd_set(int fd, uint64_t nanoseconds) {
 
 /// pthread_create(3): a detached thread that takes no signals, which belong to the program.
 long vgpu_start_thread(void *(*body)(void *), void *argument);
+
+/// The same, but one that must be waited for with vgpu_join_thread, once.
+long vgpu_start_joinable_thread(void *(*body)(void *), void *argument, pthread_t *thread);
+
+/// pthread_join(3).
+static inline long vgpu_join_thread(pthread_t thread) { return -pthread_join(thread, NULL); }
 
 #endif

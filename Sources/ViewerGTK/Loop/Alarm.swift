@@ -8,6 +8,8 @@ import LinuxSystem
 struct Alarm: ~Copyable {
   let descriptor: OwnedFileDescriptor
   private var time: MonotonicInstant?
+  /// It has gone off, and stays readable until it is set.
+  private var isRinging = false
 
   init() throws(SystemCallError) {
     let fd = try SystemCall.make("timerfd_create", on: "the render thread") { vgpu_timerfd() }
@@ -16,15 +18,13 @@ struct Alarm: ~Copyable {
 
   /// At a time, or never.
   mutating func set(_ time: MonotonicInstant?) {
-    guard time != self.time else { return }
+    guard isRinging || time != self.time else { return }
     self.time = time
+    isRinging = false
     // Zero would switch it off.
     _ = vgpu_timerfd_set(descriptor.rawValue, time.map { max(1, $0.nanoseconds) } ?? 0)
   }
 
-  /// It has gone off: setting it takes that back.
-  mutating func hasRung() {
-    time = nil
-    _ = vgpu_timerfd_set(descriptor.rawValue, 0)
-  }
+  /// poll(2) has found it readable.
+  mutating func hasRung() { isRinging = true }
 }

@@ -35,6 +35,11 @@ protocol Canvas: AnyObject {
   func present(
     _ frame: Frame, _ mode: ScalingMode, number: UInt64
   ) throws(GraphicsError) -> Placement
+  /// Whether the pixels of a frame are other ones than at the last call for it; `true` where that
+  /// cannot be told.
+  func hasChanged(_ frame: Frame) -> Bool
+  /// How that is found out; `nil` before it was asked.
+  var changeDetection: ChangeDetection? { get }
   /// Uncovers the widget. What was presented is not told of any more.
   func hide()
 }

@@ -44,6 +44,17 @@ final class FrameRecord {
     link.update { $0.newFrames += 1 }
   }
 
+  /// The pixels of a frame that is shown already were compared with what they were.
+  func compared(_ start: MonotonicInstant, by canvas: any Canvas) {
+    let seconds = MonotonicInstant.now.seconds(since: start)
+    let detection = canvas.changeDetection
+    link.update { statistics in
+      statistics.comparisons += 1
+      statistics.comparisonSeconds += seconds
+      statistics.changeDetection = detection
+    }
+  }
+
   /// A frame was drawn and handed to the display server.
   func committed(
     _ number: UInt64, drawnFrom begin: MonotonicInstant, at end: MonotonicInstant,

@@ -16,7 +16,7 @@ final class RenderLink: Sendable {
     var canvas: (any CanvasMaker)?
     /// Lets go of the canvas, and says so by `letGo`.
     var letsGo = false
-    /// Lets go of everything, and says so.
+    /// Lets go of everything; the thread is joined then.
     var ends = false
     var geometry: SurfaceGeometry?
     var scaling: ScalingMode?

@@ -22,10 +22,13 @@ final class RenderLoop {
   /// The canvas was given a frame and has not asked for the next.
   private var isWaiting = false
   private var isCovered = false
-  /// What was presented must be drawn anew though the guest shows nothing new.
-  private var isStale = true
+  /// So many frames are to be drawn though the guest shows nothing new.
+  private var staleFrames = 1
   private var hasEnded = false
   private var lastLook = MonotonicInstant(nanoseconds: 0)
+  private var lastChange = MonotonicInstant(nanoseconds: 0)
+  private var looksAtRest = 0
+  private var habit = FlipHabit()
   private var presented: Presented?
   private var shown: RenderLink.Shown?
   private var message: String?
@@ -49,6 +52,8 @@ final class RenderLoop {
 
   /// How often a guest without a picture is looked at, in nanoseconds.
   private static let slowPeriod = 150_000_000
+  /// A guest that has drawn nothing for so long is at rest, in nanoseconds.
+  private static let rest = 1_000_000_000
   /// A surface that asks for nothing is given a frame that often all the same: it may be hidden, and
   /// the guest's end should not go unnoticed; or the compositor had not shown it yet when it got the
   /// first frame.
@@ -59,10 +64,9 @@ final class RenderLoop {
   /// - Throws: `SystemCallError` when the thread or its timer cannot be had.
   static func start(
     _ source: sending any FrameSource, _ scaling: ScalingMode, _ link: RenderLink
-  ) throws(SystemCallError) {
+  ) throws(SystemCallError) -> RenderThread {
     let loop = RenderLoop(source, scaling, link, try Alarm())
-    // Answered only when the loop and its source are gone.
-    try RenderThread.start({ loop.run() }, atEnd: { link.letGo() })
+    return try RenderThread { loop.run() }
   }
 
   private init(
@@ -122,7 +126,7 @@ final class RenderLoop {
         schedule.discarded(number)
         record.discarded(number)
       case .covered(let isCovered):
-        if !isCovered { isStale = true }
+        if !isCovered { staleFrames = max(1, staleFrames) }
         self.isCovered = isCovered
       }
     }
@@ -139,19 +143,20 @@ final class RenderLoop {
   private func follow(_ orders: RenderLink.Orders) {
     if let scaling = orders.scaling, scaling != self.scaling {
       self.scaling = scaling
-      isStale = true
+      staleFrames = max(1, staleFrames)
     }
     if let interval = orders.fallbackInterval { schedule.fallbackInterval = interval }
     if let limit = orders.frameLimit { frameLimit = limit }
-    if orders.letsGo || orders.ends {
+    if orders.ends { hasEnded = true }
+    if orders.letsGo {
       drop()
-      hasEnded = orders.ends
-      if !hasEnded { link.letGo() }
+      link.letGo()
     }
     if let maker = orders.canvas { make(maker) }
     if let geometry = orders.geometry, let canvas {
       canvas.place(geometry)
-      isStale = true
+      // Mesa's software renderer on X11 hears of a window's new size only by showing a frame.
+      staleFrames = 2
     }
     if orders.hasPainted { ready() }
   }
@@ -173,7 +178,7 @@ final class RenderLoop {
     self.canvas = nil
     isWaiting = false
     isCovered = false
-    isStale = true
+    staleFrames = max(1, staleFrames)
     shown = nil
     message = nil
     schedule = FrameSchedule(fallbackInterval: schedule.fallbackInterval)
@@ -206,7 +211,7 @@ final class RenderLoop {
   private func take(_ turn: FrameSchedule.Turn) {
     guard let canvas else { return }
     // A surface that has not asked gets its frame drawn, new or not.
-    if isWaiting || isCovered { isStale = true }
+    if isWaiting || isCovered { staleFrames = max(1, staleFrames) }
     let start = MonotonicInstant.now
     lastLook = start
     schedule.took(turn, now: start)
@@ -220,8 +225,10 @@ final class RenderLoop {
 
   private func show(_ frame: Frame, on canvas: any Canvas) {
     let next = Presented(frame)
-    guard isStale || next != presented || mayHaveChanged(frame) else { return }
-    if next.flip != presented?.flip { record.newFrame(frame) }
+    let isFlip = next.flip != presented?.flip
+    if isFlip { habit.flipped(at: lastLook) }
+    guard staleFrames > 0 || next != presented || hasChanged(frame, on: canvas) else { return }
+    if isFlip { record.newFrame(frame) }
     number += 1
     let begin = MonotonicInstant.now
     let placement: Placement
@@ -234,14 +241,24 @@ final class RenderLoop {
     let end = MonotonicInstant.now
     schedule.handedOver(number, at: end)
     isWaiting = canvas.asksForFrames
-    isStale = false
+    staleFrames = max(0, staleFrames - 1)
     presented = next
     record.committed(number, drawnFrom: begin, at: end, by: canvas)
     tell(RenderLink.Shown(placement: placement, hasPointer: frame.cursor != nil))
     if isFinished { link.tell { $0.isFinished = true } }
   }
 
-  private func mayHaveChanged(_ frame: Frame) -> Bool { true }
+  /// Whether the guest has drawn into the buffer that it shows.
+  private func hasChanged(_ frame: Frame, on canvas: any Canvas) -> Bool {
+    guard !habit.isDue(now: lastLook) else { return false }
+    // A guest at rest is looked at every other time: what it draws is then a refresh late at most.
+    looksAtRest &+= 1
+    if lastLook.nanoseconds(since: lastChange) > Self.rest, looksAtRest % 2 == 0 { return false }
+    let hasChanged = canvas.hasChanged(frame)
+    if hasChanged { lastChange = lastLook }
+    record.compared(lastLook, by: canvas)
+    return hasChanged
+  }
 
   private func failed(_ error: GraphicsError, on canvas: any Canvas) {
     if error.kind == .cannotShow {
@@ -267,7 +284,7 @@ final class RenderLoop {
     guard text != message else { return }
     if message == nil { canvas.hide() }
     isWaiting = false
-    isStale = true
+    staleFrames = max(1, staleFrames)
     shown = nil
     message = text
     link.tell { news in

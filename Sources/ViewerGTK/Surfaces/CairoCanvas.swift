@@ -16,6 +16,8 @@ final class CairoCanvas: Canvas {
   var events: [CanvasEvent] = []
   private let board: CairoBoard
   private let link: RenderLink
+  private let primary = PixelShadow()
+  private let cursor = PixelShadow()
   private var geometry: SurfaceGeometry
 
   init(_ board: CairoBoard, _ geometry: SurfaceGeometry, _ link: RenderLink) {
@@ -38,6 +40,14 @@ final class CairoCanvas: Canvas {
     link.tell { $0.wantsPaint = true }
     return placement
   }
+
+  func hasChanged(_ frame: Frame) -> Bool {
+    let hasPointer =
+      frame.cursor.map { (try? cursor.hasChanged($0.buffer, epoch: frame.flip)) ?? false } ?? false
+    return (try? primary.hasChanged(frame.primary, epoch: frame.flip)) ?? true || hasPointer
+  }
+
+  var changeDetection: ChangeDetection? { .cpu }
 
   func hide() {
     board.clear()

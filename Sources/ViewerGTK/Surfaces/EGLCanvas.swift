@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EGLPresenter
+import VGPUDisplay
 
 /// A canvas that EGL draws on: what it says of its drawing is what its renderer says.
 protocol EGLCanvas: Canvas {
@@ -12,4 +13,8 @@ extension EGLCanvas {
   var path: PresentationPath? { painter.renderer.path }
   var counters: RendererCounters { painter.renderer.counters }
   var importRefusal: GraphicsError? { painter.renderer.importRefusal }
+
+  // What is wrong with the context is found out by drawing.
+  func hasChanged(_ frame: Frame) -> Bool { (try? painter.renderer.hasChanged(frame)) ?? true }
+  var changeDetection: ChangeDetection? { painter.renderer.changeDetection }
 }

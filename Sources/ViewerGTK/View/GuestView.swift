@@ -53,6 +53,7 @@ public final class GuestView {
   private let pointer: HostPointer
   private var area: PixelSize?
   private let link: RenderLink
+  private var thread: RenderThread?
   private var surface: (any GuestSurface)?
   private var isMapped = false
   private var isEGLGivenUp = false
@@ -74,7 +75,7 @@ public final class GuestView {
     source: sending any FrameSource, scaling: ScalingMode = .fit, alwaysUploads: Bool = false
   ) throws(SystemCallError) {
     link = try RenderLink()
-    try RenderLoop.start(source, scaling, link)
+    thread = try RenderLoop.start(source, scaling, link)
     self.scaling = scaling
     self.alwaysUploads = alwaysUploads
     widget = gtk_drawing_area_new()
@@ -173,10 +174,8 @@ public final class GuestView {
     unmapped()
     pointerAndKeys.disconnect(widget)
     link.onNews = nil
-    link.orderAndWait { orders in
-      orders.canvas = nil
-      orders.ends = true
-    }
+    link.order { $0.ends = true }
+    thread.take()?.join()
     onArea = nil
     onFinish = nil
     onResize = nil

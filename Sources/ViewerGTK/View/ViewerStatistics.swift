@@ -50,6 +50,13 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var framesLate = 0
   /// Frames that the display server did not show, as another one came before.
   public internal(set) var framesDiscarded = 0
+  /// Times that the pixels of a buffer that was shown already were compared with what they had
+  /// been, as the guest may draw into it.
+  public internal(set) var comparisons = 0
+  /// What that took altogether, in seconds.
+  public internal(set) var comparisonSeconds = 0.0
+  /// How they are compared; `nil` as long as they were not.
+  public internal(set) var changeDetection: ChangeDetection?
   /// What tells when frames were shown; `nil` before the first frame.
   public internal(set) var feedback: Feedback?
   /// How often the monitor refreshes in Hz, as the feedback tells; `nil` where it does not, and
