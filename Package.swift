@@ -30,6 +30,7 @@ let package = Package(
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
     .library(name: "EDID", targets: ["EDID"]),
@@ -88,6 +89,15 @@ let package = Package(
       dependencies: ["GuestControl", "GuestInput", "LinuxSystem", "QMP", "TestSupport", system],
       swiftSettings: swiftSettings),
 
+    // The host's devices, for a running guest.
+    .target(
+      name: "Hotplug", dependencies: ["GuestControl", "LinuxSystem", "QMP"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HotplugTests",
+      dependencies: ["GuestControl", "Hotplug", "LinuxSystem", "QMP", "TestSupport"],
+      swiftSettings: swiftSettings),
+
     // Guests that libvirt runs.
     .target(name: "CLibvirt"),
     .target(
@@ -144,7 +154,7 @@ let package = Package(
       name: "vgpu",
       dependencies: [
         "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput",
-        "HostDevices", "Libvirt", "LibvirtControl",
+        "HostDevices", "Hotplug", "Libvirt", "LibvirtControl",
         "LinuxSystem", "PNGFile", "QEMU", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
         system,
       ],
@@ -185,8 +195,9 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "Libvirt",
-        "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO", "VGPUDisplay", system,
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "GuestControl", "GuestInput",
+        "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO",
+        "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 

@@ -140,6 +140,26 @@ public final class FrameRenderer {
     return image
   }
 
+  /// Lets go of buffers whose source has let them go. Drawing does that by itself; this is for when
+  /// nothing is drawn for now, as their memory is the guest's.
+  public func releaseGoneBuffers() {
+    guard images.hasGone, (try? context.makeCurrent()) != nil else { return }
+    images.sweep()
+    // GL holds on to what it has drawn last until it draws something else.
+    let size = PixelSize(width: 1, height: 1)
+    guard let target = try? PixelReadback(size, context) else { return }
+    target.bind()
+    let nothing = Texture(target: GL_TEXTURE_2D, isSwapped: false)
+    nothing.bind(.nearest)
+    vgpu_glTexImage2D(
+      nothing.target, 0, GL_RGBA, 1, 1, 0, GLenum(GL_RGBA), GLenum(GL_UNSIGNED_BYTE), nil)
+    vgpu_glViewport(0, 0, 1, 1)
+    try? program(nothing, isTranslucent: false).draw(
+      PixelRectangle(x: 0, y: 0, width: 1, height: 1),
+      on: RenderTarget(size: size, isTopDown: true))
+    vgpu_glFinish()
+  }
+
   /// Buffers that something is known of; for tests.
   var imagesHeld: Int { images.count }
 

@@ -58,12 +58,15 @@ struct ImageCache {
     entries.append(Entry(id: buffer.id, buffer: buffer, outcome: outcome, lastUse: uses))
   }
 
+  /// Whether there are buffers that are gone.
+  var hasGone: Bool {
+    for index in entries.indices where entries[index].buffer == nil { return true }
+    return false
+  }
+
   /// Drops what was made of buffers that are gone: their memory is held until then.
   mutating func sweep() {
-    for index in entries.indices where entries[index].buffer == nil {
-      entries.removeAll { $0.buffer == nil }
-      return
-    }
+    if hasGone { entries.removeAll { $0.buffer == nil } }
   }
 
   mutating func removeAll() {

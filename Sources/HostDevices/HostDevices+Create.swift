@@ -35,6 +35,13 @@ extension HostDevices {
       uuid: uuid, defect: defect ?? .unlisted, remains: removeAgain(uuid, timeout: timeout))
   }
 
+  /// Finds out whether an mdev of a type could be created now, without creating one.
+  ///
+  /// - Throws: `HostDevicesError` as `create` does before it asks the kernel.
+  public func checkOffer(type: String, parent: String? = nil) throws(HostDevicesError) {
+    _ = try place(type: type, parent: parent)
+  }
+
   /// Why an mdev that was created in vain could not be removed; `nil` when it is gone.
   private func removeAgain(_ uuid: MdevUUID, timeout: Duration) -> String? {
     do {

@@ -9,7 +9,8 @@ extension HostDevices {
   /// An mdev that somebody has open is not removed. That is found out beforehand, because the
   /// kernel would make the writer wait, without a way to end it, until the mdev is closed.
   ///
-  /// - Parameter timeout: how long to wait until the kernel has taken it away.
+  /// - Parameter timeout: how long to wait until one who does not show has let go of it, and until
+  ///   the kernel has taken it away.
   /// - Throws: `HostDevicesError`: `noSuchDevice`, `inUse`, `stillThere`, or `system` with the
   ///   kernel's reason.
   public func remove(
@@ -19,7 +20,7 @@ extension HostDevices {
     guard sysfs.exists(path) else {
       throw .noSuchDevice(uuid, existing: try devices().map(\.uuid))
     }
-    try checkUnused(uuid)
+    try checkUnused(uuid, within: timeout)
     do {
       try sysfs.write("1", to: "\(path)/remove")
     } catch {

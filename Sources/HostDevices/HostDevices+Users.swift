@@ -20,10 +20,11 @@ extension HostDevices {
     .compactMap { Int32(exactly: $0) }
   }
 
-  func checkUnused(_ uuid: MdevUUID) throws(HostDevicesError) {
+  func checkUnused(_ uuid: MdevUUID, within timeout: Duration) throws(HostDevicesError) {
     let processes = users(of: uuid)
     if !processes.isEmpty { throw .inUse(uuid, processes: processes) }
-    if isBusy(uuid) { throw .inUse(uuid, processes: []) }
+    // A viewer lets go a moment after the end of the guest that it looked at.
+    if !waitUntil(timeout, { !isBusy(uuid) }) { throw .inUse(uuid, processes: []) }
   }
 
   /// Whether somebody has an mdev's group in use, seen by `users` or not. False where that cannot

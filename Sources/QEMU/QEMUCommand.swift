@@ -30,10 +30,16 @@ extension GuestConfiguration {
       add("-drive", "if=pflash,unit=0,readonly=on,\(Self.fileOption(code))")
       add("-drive", "if=pflash,unit=1,\(Self.fileOption(variables))")
     }
-    if let qmpSocket { add("-qmp", "unix:\(Self.escaped(qmpSocket)),server=on,wait=off") }
-    // A tablet: the pointer is where the host's is, without grabbing it. The mainboard's own
-    // keyboard is there as always.
-    add("-device", "qemu-xhci", "-device", "usb-tablet")
+    for socket in qmpSockets { add("-qmp", "unix:\(Self.escaped(socket)),server=on,wait=off") }
+    add("-device", "qemu-xhci")
+    // A tablet: the pointer is where the host's is, without grabbing it. Virtio's has more buttons,
+    // and its keyboard more keys; each takes over when the guest's driver starts it, until when the
+    // mainboard's own are there.
+    if hasVirtio, !isWindows {
+      add("-device", "virtio-tablet-pci", "-device", "virtio-keyboard-pci")
+    } else {
+      add("-device", "usb-tablet")
+    }
     // Without a boot ROM, which comes in a package of its own: guests boot from their disks.
     let network = hasVirtio ? "virtio-net-pci" : "e1000e"
     add("-netdev", "user,id=net0", "-device", "\(network),netdev=net0,romfile=")

@@ -7,7 +7,10 @@ struct CreateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "create",
     abstract: "Make a vGPU and print its UUID.",
-    discussion: "It lasts until `vgpu remove` or the host's next start. Needs root.")
+    discussion: """
+      It lasts until `vgpu remove` or the host's next start; with --persist mdevctl makes it again \
+      at every start. Needs root.
+      """)
 
   @Argument(help: "The type, as `vgpu types` lists it.")
   var type: String
@@ -15,26 +18,33 @@ struct CreateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The GPU, where several offer the type.", valueName: "name"))
   var parent: String?
 
-  @Option(help: "The UUID to give it; a random one when left out.")
-  var uuid: String?
+  @Option(
+    help: "The UUID to give it; a random one when left out.", transform: MdevUUID.init(parsing:))
+  var uuid: MdevUUID?
+
+  @Flag(help: "Make it again whenever the host starts (mdevctl).")
+  var persist = false
+
+  @Flag(help: "With --persist: make it again only on `vgpu start`.")
+  var manual = false
 
   @OptionGroup var output: JSONOption
 
-  private var chosen: MdevUUID?
-
-  mutating func validate() throws {
-    guard let uuid else { return }
-    do {
-      chosen = try MdevUUID(parsing: uuid)
-    } catch {
-      throw ValidationError("\(error)")
-    }
+  func validate() throws {
+    if manual && !persist { throw ValidationError("--manual goes with --persist.") }
   }
 
   func run() throws {
-    let device = try HostDevices().create(type: type, parent: parent, uuid: chosen ?? .random())
+    // Before anything is made.
+    let mdevctl = persist ? try Mdevctl() : nil
+    let host = HostDevices()
+    let device = try host.create(type: type, parent: parent, uuid: uuid ?? .random())
+    do {
+      try mdevctl?.define(device.uuid, start: manual ? .manual : .auto)
+    } catch {
+      try host.remove(device.uuid)
+      throw error
+    }
     print(output.json ? try JSONOutput.text(device) : "\(device.uuid)")
   }
-
-  private enum CodingKeys: CodingKey { case type, parent, uuid, output }
 }

@@ -55,7 +55,8 @@ final class GuestEnder {
 
   private func powerDown() -> CloseQuestion.Outcome {
     let control = control
-    Task {
+    // Not on the main actor: GTK runs its thread, and no queue of tasks.
+    Task.detached {
       do {
         try await control.powerDown()
       } catch {

@@ -13,7 +13,7 @@ final class GuestRun {
   let process: GuestProcess
   let vGPU: GuestVGPU
   /// Where its QEMU serves QMP.
-  let socket: QMPSocket
+  private let sockets: [QMPSocket]
   private let log: GuestLog
   /// The device as it was handed to QEMU; `nil` where QEMU opened it, and once the source has it.
   private var device: OwnedFileDescriptor?
@@ -26,15 +26,15 @@ final class GuestRun {
   /// - Throws: why the guest does not run.
   init(
     _ configuration: GuestConfiguration, by launcher: GuestLauncher, on vGPU: GuestVGPU,
-    socket: QMPSocket
+    sockets: [QMPSocket]
   ) throws {
-    try socket.prepare()
+    for socket in sockets { try socket.prepare() }
     log = try GuestLog(vGPU.device.uuid)
     var guest = try launcher.start(configuration, log: log.descriptor.rawValue)
     process = guest.process
     device = guest.device.take()
     self.vGPU = vGPU
-    self.socket = socket
+    self.sockets = sockets
     try waitForDevice()
     Self.say(
       "the guest runs as pid:\(process.pid) on vGPU \(vGPU.device.uuid); log: \(log.path)")
@@ -74,9 +74,13 @@ final class GuestRun {
       if vGPU.isMade { Self.say("when it has ended, `vgpu remove \(uuid)` removes its vGPU") }
       return
     }
-    socket.remove()
+    removeSockets()
     try vGPU.remove()
     if !isKilled, let failure = failure(end) { throw failure }
+  }
+
+  private func removeSockets() {
+    for socket in sockets { socket.remove() }
   }
 
   private func failure(_ end: GuestProcess.End) -> Failure? {
@@ -91,7 +95,7 @@ final class GuestRun {
   private func waitForDevice() throws {
     for _ in 0..<300 {
       if hasEnded, let end {
-        socket.remove()
+        removeSockets()
         throw failure(end) ?? Failure("QEMU ended at once: \(log.tail)")
       }
       if hasDevice { return }

@@ -32,14 +32,8 @@ struct GuestVGPU {
     isMade = false
   }
 
-  /// Removes it if it was made for the guest, which has ended or never ran. Other viewers take a
-  /// moment to let go of it.
+  /// Removes it if it was made for the guest, which has ended or never ran.
   func remove() throws {
-    guard isMade else { return }
-    for _ in 0..<20 {
-      if (try? HostDevices().remove(device.uuid)) != nil { return }
-      pause(seconds: 0.1)
-    }
-    try HostDevices().remove(device.uuid)
+    if isMade { try HostDevices().remove(device.uuid) }
   }
 }

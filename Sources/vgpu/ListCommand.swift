@@ -5,27 +5,24 @@ import HostDevices
 
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the vGPUs that there are, and who uses them.")
+    commandName: "list", abstract: "List the vGPUs that there are, and who uses them.",
+    discussion: """
+      One that lasts is listed whether it runs or not: with `auto` the host makes it at its start, \
+      with `manual` `vgpu start` does.
+      """)
 
   @OptionGroup var output: JSONOption
 
-  /// A vGPU as `--json` prints it: all that HostDevices knows, and the processes that hold it.
-  private struct Row: Encodable {
-    let device: MdevDevice
-    let users: [Int32]
-
-    private enum Key: String, CodingKey { case users }
-
-    func encode(to encoder: any Encoder) throws {
-      try device.encode(to: encoder)
-      var container = encoder.container(keyedBy: Key.self)
-      try container.encode(users, forKey: .users)
-    }
-  }
-
   func run() throws {
     let host = HostDevices()
-    let rows = try host.devices().map { Row(device: $0, users: host.users(of: $0.uuid)) }
+    var lasting = Self.lasting()
+    let running = try host.devices().map { device in
+      VGPUReport.running(
+        device, users: host.users(of: device.uuid),
+        lasting: lasting.removeValue(forKey: device.uuid)?.start)
+    }
+    let rows =
+      running + lasting.values.sorted { "\($0.uuid)" < "\($1.uuid)" }.map { .stopped($0) }
     if output.json {
       print(try JSONOutput.text(rows))
       return
@@ -34,13 +31,31 @@ struct ListCommand: ParsableCommand {
       print("There is no vGPU. `vgpu types` lists what can be made, `vgpu create TYPE` makes one.")
       return
     }
-    var table = Table("UUID", "TYPE", "PARENT", "GROUP", "USED BY")
+    var table = Table("UUID", "TYPE", "PARENT", "GROUP", "LASTS", "USED BY")
     for row in rows {
-      let users = row.users.map { "pid:\($0)" }.joined(separator: " ")
-      table.add(
-        "\(row.device.uuid)", row.device.type, row.device.parent,
-        row.device.iommuGroup.map(String.init) ?? "-", users.isEmpty ? "-" : users)
+      switch row {
+      case .running(let device, let users, let lasting):
+        let users = users.map { "pid:\($0)" }.joined(separator: " ")
+        table.add(
+          "\(device.uuid)", device.type, device.parent,
+          device.iommuGroup.map(String.init) ?? "-", lasting?.rawValue ?? "-",
+          users.isEmpty ? "-" : users)
+      case .stopped(let vGPU):
+        table.add(
+          "\(vGPU.uuid)", vGPU.type, vGPU.parent, "-", vGPU.start.rawValue, "(not started)")
+      }
     }
     print(table.text)
+  }
+
+  /// Those that mdevctl knows. Without it, or where it fails, the others are listed all the same.
+  private static func lasting() -> [MdevUUID: LastingVGPU] {
+    do {
+      let all = try Mdevctl.installed?.definitions() ?? []
+      return Dictionary(all.map { ($0.uuid, $0) }, uniquingKeysWith: { $1 })
+    } catch {
+      StandardError.write("vgpu: lasting vGPUs are left out: \(error)\n")
+      return [:]
+    }
   }
 }

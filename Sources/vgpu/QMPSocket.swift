@@ -5,15 +5,23 @@ import HostDevices
 import LinuxSystem
 import SystemPackage
 
-/// Where a guest's QEMU serves QMP for the viewer: `UUID.qmp` in the user's folder for sockets.
+/// A place where a guest's QEMU serves QMP, in the user's folder for sockets. QEMU serves one client at
+/// a time at each, so the window has one to itself.
 struct QMPSocket {
+  /// Who is served there; what the file's name ends in.
+  enum Client: String, CaseIterable {
+    case window = "qmp"
+    /// Commands that come and go.
+    case commands = "commands.qmp"
+  }
+
   let path: String
 
   /// Finds the place and leaves it alone.
   ///
   /// - Throws: `Failure` where an address cannot hold the path.
-  init(_ uuid: MdevUUID) throws {
-    path = "\(UserFolder.runtime())/\(uuid).qmp"
+  init(_ uuid: MdevUUID, for client: Client) throws {
+    path = "\(UserFolder.runtime())/\(uuid).\(client.rawValue)"
     // sockaddr_un has 108 bytes, one of them for the end.
     guard path.utf8.count <= 107 else {
       throw Failure("\(path): too long for a socket; set XDG_RUNTIME_DIR to a shorter path")

@@ -7,18 +7,25 @@ struct RemoveCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "remove",
     abstract: "Take a vGPU away.",
-    discussion: "Its guest must have ended. Needs root.")
+    discussion: """
+      Its guest must have ended. One that lasts comes back with the host's next start or `vgpu \
+      start`, unless --persist forgets it. Needs root.
+      """)
 
-  @Argument(help: "The vGPU's UUID, as `vgpu list` prints it.")
-  var uuid: String
+  @Argument(
+    help: "The vGPU's UUID, as `vgpu list` prints it.", transform: MdevUUID.init(parsing:))
+  var uuid: MdevUUID
+
+  @Flag(help: "Forget a lasting vGPU too, whether it runs or not (mdevctl).")
+  var persist = false
 
   func run() throws {
-    let parsed: MdevUUID
-    do {
-      parsed = try MdevUUID(parsing: uuid)
-    } catch {
-      throw ValidationError("\(error)")
-    }
-    try HostDevices().remove(parsed)
+    let host = HostDevices()
+    guard persist else { return try host.remove(uuid) }
+    let mdevctl = try Mdevctl()
+    let isLasting = try mdevctl.definition(of: uuid) != nil
+    // First what may fail: a vGPU in use is neither removed nor forgotten.
+    if host.device(uuid) != nil || !isLasting { try host.remove(uuid) }
+    if isLasting { try mdevctl.undefine(uuid) }
   }
 }

@@ -87,7 +87,7 @@ struct RunCommand: ParsableCommand {
   @MainActor
   private func show(_ run: GuestRun) throws {
     let source = try run.source(controlsMonitor: window.controlsMonitor)
-    let control = GuestControl(.socket(run.socket.path))
+    let control = GuestControl(.socket(try QMPSocket(run.vGPU.device.uuid, for: .window).path))
     let ender = GuestEnder(control)
     var options = try window.apply(to: source)
     options.input = control
@@ -103,11 +103,11 @@ struct RunCommand: ParsableCommand {
     on vGPU: GuestVGPU, _ program: QEMUProgram, _ files: GuestOptions.Files
   ) throws -> GuestRun? {
     let launcher = GuestLauncher(program: program)
-    let socket = try QMPSocket(vGPU.device.uuid)
+    let sockets = try QMPSocket.Client.allCases.map { try QMPSocket(vGPU.device.uuid, for: $0) }
     var configuration = try guest.configuration(vGPU.device, files)
     let kvmDefect = Accelerator.kvmDefect()
     configuration.hasKVM = kvmDefect == nil
-    configuration.qmpSocket = socket.path
+    configuration.qmpSockets = sockets.map(\.path)
     configuration.extra = extra
     if printsCommand {
       print(
@@ -123,6 +123,6 @@ struct RunCommand: ParsableCommand {
     if let warning = LockedMemory.warning(mebibytes: configuration.memory) {
       GuestRun.say("warning: \(warning)")
     }
-    return try GuestRun(configuration, by: launcher, on: vGPU, socket: socket)
+    return try GuestRun(configuration, by: launcher, on: vGPU, sockets: sockets)
   }
 }

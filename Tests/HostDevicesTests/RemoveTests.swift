@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -44,6 +45,20 @@ import Testing
     let kernel = MdevKernel(opening: { $0.hasSuffix("/dev/vfio/12") ? .resourceBusy : nil })
     #expect(removal(by: kernel) == .inUse(uuid, processes: []))
     #expect(kernel.writes.isEmpty)
+  }
+
+  @Test func viewerThatLetsGoAMomentLater() {
+    let looks = Mutex(0)
+    let kernel = MdevKernel(opening: { path in
+      guard path.hasSuffix("/dev/vfio/12") else { return nil }
+      return looks.withLock { looks in
+        looks += 1
+        return looks < 3 ? .resourceBusy : nil
+      }
+    })
+    _ = removal(by: kernel)
+    #expect(looks.withLock(\.self) == 3)
+    #expect(kernel.writes == ["\(uuid)/remove 1"])
   }
 
   @Test func groupNodeThatMayNotBeOpened() {

@@ -109,16 +109,9 @@ extension RigTests {
       _ program: String, _ body: (_ viewer: Child, _ pid: Int32, _ uuid: MdevUUID) throws -> Void
     ) throws {
       let compositor = try Compositor(width: 720, height: 600)
-      // Foundation starts children with signals blocked.
-      let unblock = """
-        import os, signal, sys
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        os.execv(sys.argv[1], sys.argv[1:])
-        """
       let viewer = try Child(
-        "/usr/bin/python3",
+        "vgpu",
         [
-          "-c", unblock, Rig.program("vgpu").path,
           "run", "--vgpu", "mbochs-small", "--qemu", program, "--memory", "64M", "--cpus", "1",
           "--machine", "pc",
         ] + Self.guestArguments("mode=640x480 fps=60 frames=30"),

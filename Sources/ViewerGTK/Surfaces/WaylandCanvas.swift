@@ -103,6 +103,7 @@ final class WaylandCanvas: EGLCanvas {
   }
 
   func hide() {
+    painter.renderer.releaseGoneBuffers()
     forget()
     wl_surface_attach(handles.surface, nil, 0, 0)
     wl_surface_commit(handles.surface)

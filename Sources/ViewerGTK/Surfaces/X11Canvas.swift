@@ -108,6 +108,7 @@ final class X11Canvas: EGLCanvas {
   }
 
   func hide() {
+    painter.renderer.releaseGoneBuffers()
     isShown = false
     XUnmapWindow(connection.display, window)
     XFlush(connection.display)

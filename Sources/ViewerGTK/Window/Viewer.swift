@@ -61,6 +61,16 @@ private final class ViewerRun {
     let data = Unmanaged.borrowed(self)
     signals.append(g_unix_signal_add(SIGINT, onInterrupt, data))
     signals.append(g_unix_signal_add(SIGTERM, onTerminate, data))
+    unblockSignals()
+  }
+
+  /// Some programs start others with every signal blocked, Foundation's `Process` among them.
+  private func unblockSignals() {
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, SIGINT)
+    sigaddset(&set, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
   isolated deinit {

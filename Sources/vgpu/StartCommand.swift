@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import HostDevices
+
+struct StartCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "start",
+    abstract: "Make a lasting vGPU that does not run.",
+    discussion: """
+      It was made with `vgpu create --persist`, or defined with mdevctl. One that runs already is \
+      left as it is. Needs root.
+      """)
+
+  @Argument(
+    help: "The vGPU's UUID, as `vgpu list` prints it.", transform: MdevUUID.init(parsing:))
+  var uuid: MdevUUID
+
+  func run() throws {
+    let mdevctl = try Mdevctl()
+    guard let lasting = try mdevctl.definition(of: uuid) else {
+      throw Failure(
+        """
+        \(uuid): no lasting vGPU; `vgpu list` shows which there are, `vgpu create --persist` makes \
+        one
+        """)
+    }
+    let host = HostDevices()
+    if host.device(uuid) != nil { return }
+    // mdevctl would pass on the kernel's "No space left on device", and not miss a parent.
+    try host.checkOffer(type: lasting.type, parent: lasting.parent)
+    try mdevctl.start(uuid)
+  }
+}
