@@ -40,6 +40,7 @@ let package = Package(
     .library(name: "QMP", targets: ["QMP"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
+    .library(name: "FramePacing", targets: ["FramePacing"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
   ],
   dependencies: [
@@ -241,16 +242,26 @@ let package = Package(
       name: "EGLPresenter", dependencies: ["CEGL", "DMABuf", "LinuxSystem", "VGPUDisplay"],
       swiftSettings: swiftSettings),
 
+    // When to show what.
+    .target(name: "FramePacing", dependencies: ["LinuxSystem"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "FramePacingTests", dependencies: ["FramePacing", "LinuxSystem"],
+      swiftSettings: swiftSettings),
+
     // The window.
     .systemLibrary(
       name: "CWayland", pkgConfig: "wayland-client", providers: [.apt(["libwayland-dev"])]),
     .target(name: "CWaylandProtocols", dependencies: ["CWayland"]),
+    .systemLibrary(
+      name: "CX11", pkgConfig: "xcb-present",
+      providers: [.apt(["libx11-xcb-dev", "libxcb-present-dev"])]),
     .systemLibrary(name: "CGTK3", pkgConfig: "gtk+-3.0", providers: [.apt(["libgtk-3-dev"])]),
     .target(
       name: "ViewerGTK",
       dependencies: [
-        "CGTK3", "CWayland", "CWaylandProtocols", "DMABuf", "EGLPresenter", "FrameStatistics",
-        "GuestInput", "LinuxSystem", "PNGFile", "VGPUDisplay", system,
+        "CGTK3", "CLinux", "CWayland", "CWaylandProtocols", "CX11", "DMABuf", "EGLPresenter",
+        "FramePacing", "FrameStatistics", "GuestInput", "LinuxSystem", "PNGFile", "VGPUDisplay",
+        system,
       ],
       swiftSettings: swiftSettings),
 

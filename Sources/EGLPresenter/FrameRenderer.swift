@@ -35,6 +35,7 @@ public final class FrameRenderer {
   private var cursorUpload: UploadTexture?
   private var programs = [ShaderProgram?](repeating: nil, count: 8)
   private var readback: PixelReadback?
+  private var changes = PixelChanges()
   private let corners: GLuint
 
   /// Makes the GL objects that all drawings share.
@@ -68,6 +69,7 @@ public final class FrameRenderer {
     // Without a current context the GL objects end with it instead.
     guard (try? context.makeCurrent()) != nil else { return }
     readback = nil
+    changes.removeAll()
     images.removeAll()
     overlayTexture = nil
     primaryUpload = nil
@@ -94,6 +96,27 @@ public final class FrameRenderer {
     try drawOverlay(on: target)
     return placement
   }
+
+  /// Whether a frame's pixels are other ones than at the last call with this frame's buffers and
+  /// `flip`; `true` for the first, and where that cannot be found out. Of a guest that draws into the
+  /// buffer that it shows.
+  ///
+  /// The CPU compares all bytes, or else, where it cannot read them or only slowly, the GPU makes a
+  /// sum of each block of pixels, for which it is waited.
+  ///
+  /// - Throws: `GraphicsError` as `draw(_:on:mode:)`.
+  public func hasChanged(_ frame: Frame) throws(GraphicsError) -> Bool {
+    try context.makeCurrent()
+    var texture: Texture?
+    if case .imported(let image) = images.outcome(of: frame.primary) { texture = image.texture }
+    return try changes.hasChanged(frame, texture, context)
+  }
+
+  /// How changes within a buffer are found; `nil` before that was first asked.
+  public var changeDetection: ChangeDetection? { changes.detection }
+
+  /// Has the GPU find changes, where it can: for tests.
+  func preferGPUForChanges() { changes.isSlowToRead = true }
 
   /// Draws a frame into memory, one pixel to one of the guest, without an overlay, and reads it: a
   /// screenshot.

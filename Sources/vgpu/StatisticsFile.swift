@@ -9,6 +9,15 @@ import ViewerGTK
 /// never renamed or removed.
 struct StatisticsFile: Encodable, Sendable {
   let framesPresented: Int
+  let newFrames: Int
+  let framesShown: Int
+  let framesLate: Int
+  let framesDiscarded: Int
+  let feedback: String?
+  let refreshRate: Double?
+  let comparisons: Int
+  let comparisonSeconds: Double
+  let changeDetection: String?
   let seconds: Double
   let framesPerSecond: Double
   let path: String?
@@ -28,6 +37,15 @@ struct StatisticsFile: Encodable, Sendable {
 
   init(_ view: ViewerStatistics, source: SourceCounters) {
     framesPresented = view.framesPresented
+    newFrames = view.newFrames
+    framesShown = view.framesShown
+    framesLate = view.framesLate
+    framesDiscarded = view.framesDiscarded
+    feedback = view.feedback?.rawValue
+    refreshRate = view.refreshRate
+    comparisons = view.comparisons
+    comparisonSeconds = view.comparisonSeconds
+    changeDetection = view.changeDetection?.rawValue
     seconds = view.seconds
     framesPerSecond = view.framesPerSecond
     path = view.path?.rawValue

@@ -79,8 +79,12 @@ struct ViewCommand: ParsableCommand {
     let control =
       viewOnly ? nil : GuestControl.of(source, target: target.target, socket: qmp)
     options.input = control
-    let shown: any FrameSource = control.map { BootScreenSource(wrapping: source, $0) } ?? source
-    let view = try Viewer.run(source: shown, options: options)
+    let view: ViewerStatistics
+    if let control {
+      view = try Viewer.run(source: BootScreenSource(wrapping: source, control), options: options)
+    } else {
+      view = try Viewer.run(source: source, options: options)
+    }
     if let problem = source.monitorProblem { throw problem }
     if view.framesPresented == 0, case .noPicture(let reason) = source.poll() {
       throw Failure("\(source.name): nothing was shown: \(reason)")

@@ -3,8 +3,7 @@
 import CGTK3
 import EGLPresenter
 
-/// An overlay that cairo draws.
-@MainActor
+/// An overlay that cairo draws; used by one thread at a time.
 final class SoftwareOverlay {
   private let surface: OpaquePointer
   private let area: PixelRectangle
@@ -34,7 +33,7 @@ final class SoftwareOverlay {
     self.surface = surface
   }
 
-  isolated deinit { cairo_surface_destroy(surface) }
+  deinit { cairo_surface_destroy(surface) }
 
   /// Draws it at its place, on a context whose unit is a device pixel.
   func paint(_ context: CairoContext) {

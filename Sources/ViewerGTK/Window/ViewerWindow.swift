@@ -3,7 +3,7 @@
 import CGTK3
 import EGLPresenter
 import GuestInput
-import LinuxSystem
+public import LinuxSystem
 public import VGPUDisplay
 
 /// A toplevel window with a guest's screen: its title tells the guest's name and the frame rate, the
@@ -49,11 +49,16 @@ public final class ViewerWindow {
 
   /// Makes the window and shows it. gtk_init has been called.
   ///
-  /// - Parameter source: looked at once, for the window's size.
-  public init(source: any FrameSource, options: ViewerOptions = ViewerOptions()) {
+  /// - Parameter source: looked at once, for the window's size, and then on the view's own thread.
+  /// - Throws: `SystemCallError` when that thread cannot be had.
+  public init(
+    source: sending any FrameSource, options: ViewerOptions = ViewerOptions()
+  ) throws(SystemCallError) {
     name = options.name ?? source.name
     isFullscreen = options.isFullscreen
-    view = GuestView(
+    var firstSize: PixelSize?
+    if case .frame(let frame) = source.poll() { firstSize = frame.primary.size }
+    view = try GuestView(
       source: source, scaling: options.scaling, alwaysUploads: options.alwaysUploads,
       presentations: options.presentations)
     view.input = options.input
@@ -72,9 +77,7 @@ public final class ViewerWindow {
     vgpu_connect_event(window, "delete-event", onDelete, data)
     vgpu_connect(window, "destroy", onWindowDestroy, data)
     gtk_window_set_default_size(vgpu_gtk_window(window), 1024, 768)
-    if case .frame(let frame) = source.poll() {
-      adopt(frame.primary.size)
-    }
+    if let firstSize { adopt(firstSize) }
     view.onResize = { [unowned self] size in adopt(size) }
     view.onArea = { [unowned self] size in follower.changed(to: size) }
     view.onGrab = { [unowned self] in updateTitle() }
