@@ -29,19 +29,24 @@ let package = Package(
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
+    .library(name: "HostCheck", targets: ["HostCheck"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
     .library(name: "EDID", targets: ["EDID"]),
+    .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "QEMU", targets: ["QEMU"]),
     .library(name: "QMP", targets: ["QMP"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
+    .library(name: "FramePacing", targets: ["FramePacing"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // The kernel, in C and then in Swift.
@@ -62,6 +67,18 @@ let package = Package(
     .testTarget(
       name: "HostDevicesTests",
       dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system],
+      swiftSettings: swiftSettings),
+
+    // What a host needs, and what it lacks.
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(
+      name: "HostCheck",
+      dependencies: ["CLinux", "CZlib", "HostDevices", "LinuxSystem", "QEMU", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HostCheckTests",
+      dependencies: ["HostCheck", "HostDevices", "LinuxSystem", "QEMU", "TestSupport", system],
+      exclude: ["Golden"],
       swiftSettings: swiftSettings),
 
     // What a monitor says of itself.
@@ -85,6 +102,15 @@ let package = Package(
     .testTarget(
       name: "GuestControlTests",
       dependencies: ["GuestControl", "GuestInput", "LinuxSystem", "QMP", "TestSupport", system],
+      swiftSettings: swiftSettings),
+
+    // The host's devices, for a running guest.
+    .target(
+      name: "Hotplug", dependencies: ["GuestControl", "LinuxSystem", "QMP"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HotplugTests",
+      dependencies: ["GuestControl", "Hotplug", "LinuxSystem", "QMP", "TestSupport"],
       swiftSettings: swiftSettings),
 
     // Guests that libvirt runs.
@@ -135,6 +161,19 @@ let package = Package(
       name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", system],
       swiftSettings: swiftSettings),
 
+    // What becomes of frames, in numbers.
+    .target(name: "CSignpost"),
+    .target(
+      name: "FrameStatistics",
+      dependencies: [
+        "CSignpost", "LinuxSystem", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "FrameStatisticsTests",
+      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "vgpu"],
+      swiftSettings: swiftSettings),
+
     // Pictures as files.
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"], swiftSettings: swiftSettings),
@@ -143,9 +182,10 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "GuestControl", "GuestInput",
-        "HostDevices", "Libvirt", "LibvirtControl",
-        "LinuxSystem", "PNGFile", "QEMU", "QMP", "VFIO", "VGPUDisplay", "ViewerGTK", argumentParser,
+        "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "FrameStatistics",
+        "GuestControl", "GuestInput", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
+        "LibvirtControl", "LinuxSystem", "PNGFile", "QEMU", "QMP", "VFIO", "VGPUDisplay",
+        "ViewerGTK", argumentParser,
         system,
       ],
       swiftSettings: swiftSettings),
@@ -163,6 +203,12 @@ let package = Package(
         argumentParser,
       ],
       path: "Rig/Guest", swiftSettings: swiftSettings),
+
+    // A frame's way for an instruction counter: Benchmarks/instructions.
+    .executableTarget(
+      name: "frame-path",
+      dependencies: ["DMABuf", "FrameStatistics", "LinuxSystem", "VFIO", "VGPUDisplay"],
+      path: "Benchmarks/FramePath", swiftSettings: swiftSettings),
 
     // Proof.
     .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
@@ -192,8 +238,9 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "HostDevices", "Libvirt",
-        "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO", "VGPUDisplay", system,
+        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "GuestControl", "GuestInput",
+        "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO",
+        "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -203,16 +250,26 @@ let package = Package(
       name: "EGLPresenter", dependencies: ["CEGL", "DMABuf", "LinuxSystem", "VGPUDisplay"],
       swiftSettings: swiftSettings),
 
+    // When to show what.
+    .target(name: "FramePacing", dependencies: ["LinuxSystem"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "FramePacingTests", dependencies: ["FramePacing", "LinuxSystem"],
+      swiftSettings: swiftSettings),
+
     // The window.
     .systemLibrary(
       name: "CWayland", pkgConfig: "wayland-client", providers: [.apt(["libwayland-dev"])]),
     .target(name: "CWaylandProtocols", dependencies: ["CWayland"]),
+    .systemLibrary(
+      name: "CX11", pkgConfig: "xcb-present",
+      providers: [.apt(["libx11-xcb-dev", "libxcb-present-dev"])]),
     .systemLibrary(name: "CGTK3", pkgConfig: "gtk+-3.0", providers: [.apt(["libgtk-3-dev"])]),
     .target(
       name: "ViewerGTK",
       dependencies: [
-        "CGTK3", "CWayland", "CWaylandProtocols", "DMABuf", "EGLPresenter", "GuestInput",
-        "LinuxSystem", "VGPUDisplay",
+        "CGTK3", "CLinux", "CWayland", "CWaylandProtocols", "CX11", "DMABuf", "EGLPresenter",
+        "FramePacing", "FrameStatistics", "GuestInput", "LinuxSystem", "PNGFile", "VGPUDisplay",
+        system,
       ],
       swiftSettings: swiftSettings),
 
@@ -231,7 +288,8 @@ let package = Package(
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "EGLPresenter", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture", "ViewerGTK",
+        "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture",
+        "ViewerGTK", "vgpu",
       ],
       swiftSettings: swiftSettings),
   ]

@@ -6,15 +6,16 @@
 
 # job_options ARG...: sets the variables below, and `command` to the rest.
 job_options() {
-    memory=2G cpus=2 timeout='' mesa=25 weston='' picture='' picture_after=3 console='' kernel_args=()
+    memory=2G cpus=2 board=mdev timeout='' mesa=25 weston='' picture='' picture_after=3 console='' kernel_args=()
     while [ $# -gt 0 ]; do
         case $1 in
             --) shift; break ;;
             -h | --help) usage; exit 0 ;;
-            --mem | --cpus | --timeout | --mesa | --weston | --picture | --picture-after | --console | --kernel-arg)
+            --mem | --cpus | --board | --timeout | --mesa | --weston | --picture | --picture-after | --console | --kernel-arg)
                 [ $# -ge 2 ] || die "$1" "its value is missing" "see --help" 125 ;;&
             --mem) memory=$2; shift 2 ;;
             --cpus) cpus=$2; shift 2 ;;
+            --board) board=$2; shift 2 ;;
             --timeout) timeout=$2; shift 2 ;;
             --mesa) mesa=$2; shift 2 ;;
             --weston) weston=$2; shift 2 ;;
@@ -31,13 +32,14 @@ job_options() {
     [[ -z $timeout || $timeout =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "--timeout $timeout" "not a number of seconds" "give e.g. 30" 125
     [[ $picture_after =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "--picture-after $picture_after" "not a number of seconds" "give e.g. 2" 125
     [[ -z $picture || -n $weston ]] || die "--picture" "there is no compositor to take it from" "add --weston 1024x768" 125
+    [[ $board =~ ^(mdev|pci)$ ]] || die "--board $board" "no such board" "choose mdev or pci" 125
     [[ $mesa =~ ^(25|system)$ ]] || die "--mesa $mesa" "no such Mesa" "choose 25 or system" 125
     [[ $memory =~ ^[0-9]+[gGmM]$ ]] || die "--mem $memory" "not a size" "give e.g. 2G or 512M" 125
     mesa_folder=''
     [ "$mesa" = system ] || mesa_folder=$(part mesa)
 }
 
-# job_make KIND OUT ERR [MODULES]: KIND is uml or tcg; OUT and ERR are where the inside writes what the command writes.
+# job_make KIND OUT ERR [MODULES]: KIND is uml, tcg or tcg-pci; OUT and ERR are where the inside writes what the command writes.
 job_make() {
     # A name without blanks, because it travels on the kernel's command line.
     job=$(mktemp -d /tmp/vgpu-rig.XXXXXX)

@@ -8,6 +8,7 @@ kernel_source=linux-source-6.12
 # Before the board is shown, and after.
 display_modules="bochs"
 input_modules="evdev button psmouse xhci_pci usbhid hid_generic virtio_input"
+drive_modules="virtio_scsi usb_storage sr_mod"
 
 part_inputs() {
     package_version "$kernel_source"
@@ -48,7 +49,7 @@ part_build() {
     # shellcheck disable=SC2086 # word lists
     {
         add_modules 1 $display_modules
-        add_modules 2 $input_modules
+        add_modules 2 $input_modules $drive_modules
     }
     mkdir initramfs/dev
     # Where the kernel opens its first process's output.

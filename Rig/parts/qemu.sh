@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# QEMU 10 for Debian 12, unpacked aside. Result: FOLDER/usr/bin/qemu-system-x86_64, which finds its files beside itself.
+# QEMU 10 for Debian 12, unpacked aside. Result: FOLDER/usr/bin/qemu-system-x86_64, which finds its files beside itself, but for its modules (displays):
+# QEMU_MODULE_DIR=FOLDER/usr/lib/x86_64-linux-gnu/qemu names those.
 # Debian 12's own QEMU 7.2 knows no iommufd, so it cannot be handed an open VFIO device.
 
 qemu_suite=bookworm-backports
-qemu_packages="qemu-system-x86 qemu-system-common qemu-system-data seabios"
+qemu_packages="qemu-system-x86 qemu-system-common qemu-system-data seabios
+    qemu-system-gui qemu-system-modules-opengl qemu-system-modules-spice"
 
 part_inputs() { :; }
 

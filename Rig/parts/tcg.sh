@@ -8,6 +8,8 @@ kernel_source=linux-source-6.12
 # In the order in which they are loaded: first what reaches the root folder, then what the rig is about.
 boot_modules="9pnet_virtio 9p"
 rig_modules="overlay vfio vfio_iommu_type1 mdev mbochs mdpy mtty"
+# The second machine's: VFIO for real PCI devices, and the drivers of those that it has.
+pci_modules="overlay vfio vfio_iommu_type1 vfio-pci e1000e e1000 xhci-pci bochs"
 
 part_inputs() {
     package_version "$kernel_source"
@@ -67,12 +69,13 @@ part_build() {
         done
         (cd initramfs && find . | cpio -o -H newc) >"$result/initramfs"
         mkdir -p "$result/lib/modules/$release"
-        for file in $(module_files $rig_modules); do
+        for file in $(module_files $rig_modules $pci_modules); do
             cp "$file" "$result/lib/modules/$release/"
         done
         cp "root/lib/modules/$release"/modules.{builtin,builtin.modinfo,order} "$result/lib/modules/$release/"
         depmod -b "$result" "$release"
         echo "$rig_modules" >"$result/modules"
+        echo "$pci_modules" >"$result/modules-pci"
     }
     cp "root/boot/vmlinuz-$release" "$result/vmlinuz"
 }

@@ -3,6 +3,7 @@
 public import HostDevices
 import Libvirt
 public import LinuxSystem
+import Synchronization
 import SystemPackage
 import VFIO
 public import VGPUDisplay
@@ -13,12 +14,18 @@ public import VGPUDisplay
 ///
 /// A vGPU that has a UUID is waited for and found again when its guest comes back, in another
 /// process too; so is a domain of libvirt's, whatever vGPU it has then.
-public final class AttachedSource: FrameSource {
+///
+/// `poll` is for one thread at a time, as that of every source; everything else may be used from any
+/// thread, and waits while a poll goes on.
+public final class AttachedSource: FrameSource, @unchecked Sendable {
+  // Sendable: what can change is touched only while `lock` is held, or in `init`; the frames that
+  // `poll` hands out are those of its caller.
+  private let lock = Mutex(())
   private let target: Target
   private let descriptor: Int32?
   private let finder: GuestFinder
   private var current: Current? {
-    didSet { if current?.process != oldValue?.process { onProcess?(current?.process) } }
+    didSet { if current?.process != oldValue?.process { processCallback?(current?.process) } }
   }
   private var lastLook = MonotonicInstant(nanoseconds: 0)
   private var comesBackAs: MdevUUID?
@@ -29,16 +36,24 @@ public final class AttachedSource: FrameSource {
 
   /// The render node of the GPU that the vGPU is a part of, such as `/dev/dri/renderD128`; `nil`
   /// for a software one.
-  public private(set) var renderNode: String?
+  public var renderNode: String? { lock.withLock { _ in foundNode } }
 
   /// What is looked at, for titles and messages.
-  public private(set) var name: String
+  public var name: String { lock.withLock { _ in title } }
 
   /// The process that holds the device, such as the guest's QEMU; `nil` while there is none.
-  public var process: Int32? { current?.process }
+  public var process: Int32? { lock.withLock { _ in current?.process } }
 
-  /// Called when another process holds the device than before, and when none does any more.
-  public var onProcess: ((Int32?) -> Void)?
+  /// Called when another process holds the device than before, and when none does any more: on the
+  /// thread that polls, which must not be kept waiting, and not for anything of this source.
+  public var onProcess: (@Sendable (Int32?) -> Void)? {
+    get { lock.withLock { _ in processCallback } }
+    set { lock.withLock { _ in processCallback = newValue } }
+  }
+
+  private var foundNode: String?
+  private var title: String
+  private var processCallback: (@Sendable (Int32?) -> Void)?
 
   private struct Current {
     let source: any FrameSource
@@ -51,7 +66,9 @@ public final class AttachedSource: FrameSource {
   private var wantedEDID: [UInt8]?
 
   /// Why the guest did not get the monitor that was asked for; `nil` when it did.
-  public private(set) var monitorProblem: AttachmentError?
+  public var monitorProblem: AttachmentError? { lock.withLock { _ in swapProblem } }
+
+  private var swapProblem: AttachmentError?
 
   /// Holds the watch, which cannot be copied.
   private final class WatchBox {
@@ -89,7 +106,7 @@ public final class AttachedSource: FrameSource {
       } else {
         nil
       }
-    name = target.description
+    title = target.description
     reason = .waiting("Looking for \(target).")
     do {
       try attach(to: try finder.find(target, descriptor: descriptor))
@@ -128,7 +145,7 @@ public final class AttachedSource: FrameSource {
     descriptor = nil
     finder = GuestFinder(host: host)
     lookup = nil
-    name = target.description
+    title = target.description
     reason = .waiting("Looking for \(target).")
     let watch = try Self.watch(process)
     do {
@@ -142,12 +159,21 @@ public final class AttachedSource: FrameSource {
 
   /// What has been done so far, at all processes together.
   public var counters: SourceCounters {
-    guard let now = current?.source.counters else { return past }
-    return past + now
+    lock.withLock { _ in
+      guard let now = current?.source.counters else { return past }
+      return past + now
+    }
   }
 
   /// Looks at the guest's screen now; see `FrameSource`.
   public func poll() -> DisplayState {
+    // A frame cannot leave a lock's scope by its result, being of no other thread's concern.
+    var state: DisplayState?
+    lock.withLock { _ in state = lookAtGuest() }
+    return state ?? .noPicture(.waiting("\(target)"))
+  }
+
+  private func lookAtGuest() -> DisplayState {
     let now = MonotonicInstant.now
     let interval = current == nil ? Self.searchInterval : Self.watchInterval
     if now.seconds(since: lastLook) >= interval
@@ -161,7 +187,7 @@ public final class AttachedSource: FrameSource {
       do {
         try monitor.step()
       } catch {
-        monitorProblem = .vfio(error)
+        swapProblem = .vfio(error)
       }
     }
     return current.source.poll()
@@ -170,10 +196,12 @@ public final class AttachedSource: FrameSource {
   /// Whether the guest's monitor can be exchanged, and then for which sizes, in pixels; `nil` while
   /// nothing is attached, without `controlsMonitor`, and where the driver has no EDID region.
   public var monitorLimits: MonitorLimits? {
-    current?.monitor.map { monitor in
-      MonitorLimits(
-        width: monitor.maximumSize.map { Int($0.width) },
-        height: monitor.maximumSize.map { Int($0.height) })
+    lock.withLock { _ in
+      current?.monitor.map { monitor in
+        MonitorLimits(
+          width: monitor.maximumSize.map { Int($0.width) },
+          height: monitor.maximumSize.map { Int($0.height) })
+      }
     }
   }
 
@@ -185,13 +213,19 @@ public final class AttachedSource: FrameSource {
   ///   - size: the mode that it prefers, in pixels, to be compared with what the driver can make.
   /// - Throws: `AttachmentError.noMonitor`, `.monitorTooLarge`, `.vfio`.
   public func plugIn(edid: [UInt8], size: (width: Int, height: Int)) throws(AttachmentError) {
+    try lock.withLock { _ throws(AttachmentError) in try begin(edid: edid, size: size) }
+  }
+
+  private func begin(
+    edid: [UInt8], size: (width: Int, height: Int)
+  ) throws(AttachmentError) {
     wantedEDID = edid
     guard let current else { return }
-    guard let monitor = current.monitor else { throw .noMonitor(name) }
+    guard let monitor = current.monitor else { throw .noMonitor(title) }
     if let most = monitor.maximumSize, size.width > most.width || size.height > most.height {
       wantedEDID = nil
       throw .monitorTooLarge(
-        name, width: size.width, height: size.height, most: "\(most.width)x\(most.height)")
+        title, width: size.width, height: size.height, most: "\(most.width)x\(most.height)")
     }
     do {
       try monitor.begin(edid)
@@ -295,16 +329,16 @@ public final class AttachedSource: FrameSource {
     let source = DisplaySource(try device.displayDevice())
     var monitor: MonitorSwap?
     if controlsMonitor, let port = try device.monitorPort() { monitor = MonitorSwap(port) }
-    let title = vGPU.map { "\($0.type) \($0.uuid)" }
-    name = lookup == nil ? title ?? "\(target)" : "\(target)"
-    renderNode = vGPU?.renderNode
+    let vGPUTitle = vGPU.map { "\($0.type) \($0.uuid)" }
+    title = lookup == nil ? vGPUTitle ?? "\(target)" : "\(target)"
+    foundNode = vGPU?.renderNode
     comesBackAs = vGPU?.uuid ?? comesBackAs
     current = Current(source: source, process: process, watch: watch, monitor: monitor)
     if let monitor, let wantedEDID {
       do {
         try monitor.begin(wantedEDID)
       } catch {
-        monitorProblem = .vfio(error)
+        swapProblem = .vfio(error)
       }
     }
   }

@@ -152,18 +152,26 @@ long vgpu_unix_connect(int socket, const char *path) {
   return vgpu_result(connect(socket, (const struct sockaddr *)&address, sizeof(address)));
 }
 
-long vgpu_start_thread(void *(*body)(void *), void *argument) {
+static long start_thread(void *(*body)(void *), void *argument, int state, pthread_t *thread) {
   sigset_t all, before;
   sigfillset(&all);
-  pthread_t thread;
   pthread_attr_t attributes;
   int error = pthread_attr_init(&attributes);
   if (error != 0) return -error;
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setdetachstate(&attributes, state);
   // A thread inherits its creator's mask.
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  error = pthread_create(&thread, &attributes, body, argument);
+  error = pthread_create(thread, &attributes, body, argument);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   return -error;
+}
+
+long vgpu_start_thread(void *(*body)(void *), void *argument) {
+  pthread_t thread;
+  return start_thread(body, argument, PTHREAD_CREATE_DETACHED, &thread);
+}
+
+long vgpu_start_joinable_thread(void *(*body)(void *), void *argument, pthread_t *thread) {
+  return start_thread(body, argument, PTHREAD_CREATE_JOINABLE, thread);
 }

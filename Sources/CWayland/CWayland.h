@@ -19,6 +19,11 @@ static inline struct wl_subcompositor *vgpu_wl_bind_subcompositor(
       registry, name, &wl_subcompositor_interface, 1);
 }
 
+// Makes an object that has no children yet deliver its events to a queue.
+static inline void vgpu_wl_move_to_queue(void *proxy, struct wl_event_queue *queue) {
+  wl_proxy_set_queue((struct wl_proxy *)proxy, queue);
+}
+
 // Makes a proxy's new objects deliver their events to a queue.
 static inline void vgpu_wl_set_queue(struct wl_display *wrapper, struct wl_event_queue *queue) {
   wl_proxy_set_queue((struct wl_proxy *)wrapper, queue);

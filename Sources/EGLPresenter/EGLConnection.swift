@@ -6,9 +6,9 @@ import Synchronization
 /// An initialised EGL display.
 ///
 /// EGL hands out one display per native display and process, and does not count who uses it. Those
-/// that are ours alone are therefore counted here and terminated with the last user. Those made of
-/// a window system's connection may be in use by the toolkit too, so they are never terminated:
-/// they end with the process.
+/// that are ours alone are therefore counted here and terminated with the last user. One made of a
+/// Wayland connection may be in use by the toolkit too, so it is never terminated: it ends with the
+/// process.
 final class EGLConnection {
   let display: EGLDisplay
   private let isShared: Bool
@@ -28,8 +28,8 @@ final class EGLConnection {
     let display = try Self.find(platform)
     isShared =
       switch platform {
-      case .wayland, .x11: true
-      case .device, .surfaceless: false
+      case .wayland: true
+      case .x11, .device, .surfaceless: false
       }
     let isInitialized = Self.users.withLock { users in
       guard vgpu_eglInitialize(display, nil, nil) == EGL_TRUE else { return false }

@@ -2,6 +2,7 @@
 
 import CEGL
 import DMABuf
+import LinuxSystem
 public import VGPUDisplay
 
 /// Draws guests' frames: imports their buffers once and samples them where they are, or copies
@@ -21,12 +22,20 @@ public final class FrameRenderer {
   /// Imports are not even tried: for comparisons, and for drivers that import badly.
   public let alwaysUploads: Bool
 
+  /// What is laid over each frame that is drawn as on a window; uploaded once, when it has changed.
+  public var overlay: Overlay? {
+    didSet { isOverlayUploaded = false }
+  }
+
+  private var overlayTexture: OverlayTexture?
+  private var isOverlayUploaded = false
   private var images = ImageCache()
   // One for each plane: guests flip among buffers of one size and format.
   private var primaryUpload: UploadTexture?
   private var cursorUpload: UploadTexture?
   private var programs = [ShaderProgram?](repeating: nil, count: 8)
   private var readback: PixelReadback?
+  private var changes = PixelChanges()
   private let corners: GLuint
 
   /// Makes the GL objects that all drawings share.
@@ -60,7 +69,9 @@ public final class FrameRenderer {
     // Without a current context the GL objects end with it instead.
     guard (try? context.makeCurrent()) != nil else { return }
     readback = nil
+    changes.removeAll()
     images.removeAll()
+    overlayTexture = nil
     primaryUpload = nil
     cursorUpload = nil
     programs = []
@@ -80,15 +91,39 @@ public final class FrameRenderer {
     try context.makeCurrent(surface.surface)
     vgpu_glBindFramebuffer(GLenum(GL_FRAMEBUFFER), 0)
     let placement = Placement(guest: frame.primary.size, area: surface.size, mode: mode)
-    try draw(frame, placement, on: RenderTarget(size: surface.size, isTopDown: false))
+    let target = RenderTarget(size: surface.size, isTopDown: false)
+    try draw(frame, placement, on: target)
+    try drawOverlay(on: target)
     return placement
   }
 
-  /// Draws a frame into memory, one pixel to one of the guest, and reads it: a screenshot.
+  /// Whether a frame's pixels are other ones than at the last call with this frame's buffers and
+  /// `flip`; `true` for the first, and where that cannot be found out. Of a guest that draws into the
+  /// buffer that it shows.
+  ///
+  /// The CPU compares all bytes, or else, where it cannot read them or only slowly, the GPU makes a
+  /// sum of each block of pixels, for which it is waited.
+  ///
+  /// - Throws: `GraphicsError` as `draw(_:on:mode:)`.
+  public func hasChanged(_ frame: Frame) throws(GraphicsError) -> Bool {
+    try context.makeCurrent()
+    var texture: Texture?
+    if case .imported(let image) = images.outcome(of: frame.primary) { texture = image.texture }
+    return try changes.hasChanged(frame, texture, context)
+  }
+
+  /// How changes within a buffer are found; `nil` before that was first asked.
+  public var changeDetection: ChangeDetection? { changes.detection }
+
+  /// Has the GPU find changes, where it can: for tests.
+  func preferGPUForChanges() { changes.isSlowToRead = true }
+
+  /// Draws a frame into memory, one pixel to one of the guest, without an overlay, and reads it: a
+  /// screenshot.
   ///
   /// - Throws: `GraphicsError` as `draw(_:on:mode:)`.
   public func pixels(of frame: Frame) throws(GraphicsError) -> PixelImage {
-    try pixels(of: frame, area: frame.primary.size, mode: .oneToOne)
+    try pixels(of: frame, area: frame.primary.size, mode: .oneToOne, hasOverlay: false)
   }
 
   /// Draws a frame into memory as on a window of `area` device pixels, and reads it.
@@ -96,6 +131,12 @@ public final class FrameRenderer {
   /// - Throws: `GraphicsError` as `draw(_:on:mode:)`.
   public func pixels(
     of frame: Frame, area: PixelSize, mode: ScalingMode
+  ) throws(GraphicsError) -> PixelImage {
+    try pixels(of: frame, area: area, mode: mode, hasOverlay: true)
+  }
+
+  private func pixels(
+    of frame: Frame, area: PixelSize, mode: ScalingMode, hasOverlay: Bool
   ) throws(GraphicsError) -> PixelImage {
     try context.makeCurrent()
     let limit = context.capabilities.largestSide
@@ -106,9 +147,9 @@ public final class FrameRenderer {
     }
     let readback = try readback(area)
     readback.bind()
-    try draw(
-      frame, Placement(guest: frame.primary.size, area: area, mode: mode),
-      on: RenderTarget(size: area, isTopDown: true))
+    let target = RenderTarget(size: area, isTopDown: true)
+    try draw(frame, Placement(guest: frame.primary.size, area: area, mode: mode), on: target)
+    if hasOverlay { try drawOverlay(on: target) }
     let bytes = readback.read()
     try context.checkGL("glReadPixels")
     guard let image = PixelImage(width: area.width, height: area.height, rgba: bytes) else {
@@ -189,6 +230,29 @@ public final class FrameRenderer {
       on: target)
   }
 
+  private func drawOverlay(on target: RenderTarget) throws(GraphicsError) {
+    guard let overlay else {
+      overlayTexture = nil
+      return
+    }
+    let texture: OverlayTexture
+    if let overlayTexture, overlayTexture.fits(overlay) {
+      texture = overlayTexture
+    } else {
+      overlayTexture = nil
+      isOverlayUploaded = false
+      texture = try OverlayTexture(for: overlay, context)
+      overlayTexture = texture
+    }
+    if !isOverlayUploaded { texture.upload(overlay) }
+    isOverlayUploaded = true
+    vgpu_glEnable(GLenum(GL_BLEND))
+    defer { vgpu_glDisable(GLenum(GL_BLEND)) }
+    texture.texture.bind(.nearest)
+    try program(texture.texture, isTranslucent: true).draw(overlay.area, on: target)
+    try context.checkGL("drawing an overlay")
+  }
+
   /// The buffer's pixels as they are now, imported or copied.
   private func texture(
     _ buffer: PlaneBuffer, _ upload: inout UploadTexture?
@@ -208,7 +272,9 @@ public final class FrameRenderer {
       refusal = GraphicsError(.importRefused, buffer.name, "not imported: imports are switched off")
     } else {
       do {
+        let start = MonotonicInstant.now
         let image = try ImportedImage(buffer, context)
+        counters.importNanoseconds += MonotonicInstant.now.elapsed(since: start)
         counters.imports += 1
         images.insert(.imported(image), for: buffer)
         return (image.texture, .import)

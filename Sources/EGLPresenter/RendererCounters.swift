@@ -6,6 +6,8 @@ public struct RendererCounters: Hashable, Sendable {
   public var draws = 0
   /// Buffers imported (eglCreateImage). In steady state this stands still.
   public var imports = 0
+  /// What they took, in nanoseconds together.
+  public var importNanoseconds: UInt64 = 0
   /// Pictures and cursors copied by the CPU (glTexSubImage2D).
   public var uploads = 0
   /// Buffers that the driver refused to import.

@@ -20,22 +20,8 @@ final class ShaderProgram {
   private let rectangle: GLint
 
   init(_ variant: Variant, _ context: RenderContext) throws(GraphicsError) {
-    let program = vgpu_glCreateProgram()
-    do throws(GraphicsError) {
-      try Self.attach(GL_VERTEX_SHADER, Self.vertexSource, to: program, context)
-      try Self.attach(GL_FRAGMENT_SHADER, Self.fragmentSource(variant), to: program, context)
-      vgpu_glBindAttribLocation(program, 0, "corner")
-      vgpu_glLinkProgram(program)
-      var isLinked: GLint = 0
-      vgpu_glGetProgramiv(program, GLenum(GL_LINK_STATUS), &isLinked)
-      guard isLinked == GL_TRUE else {
-        let log = Self.log { vgpu_glGetProgramInfoLog(program, $0, nil, $1) }
-        throw GraphicsError(.unavailable, context.name, "glLinkProgram: \(log)")
-      }
-    } catch {
-      vgpu_glDeleteProgram(program)
-      throw error
-    }
+    let program = try Self.link(
+      vertex: Self.vertexSource, fragment: Self.fragmentSource(variant), context)
     self.program = program
     rectangle = vgpu_glGetUniformLocation(program, "rectangle")
     vgpu_glUseProgram(program)
@@ -58,6 +44,29 @@ final class ShaderProgram {
       self.rectangle, x, y * downwards, Float(rectangle.width) * width,
       Float(rectangle.height) * height * downwards)
     vgpu_glDrawArrays(GLenum(GL_TRIANGLE_STRIP), 0, 4)
+  }
+
+  /// A program of two shaders, whose vertices' corners are attribute 0.
+  static func link(
+    vertex: String, fragment: String, _ context: RenderContext
+  ) throws(GraphicsError) -> GLuint {
+    let program = vgpu_glCreateProgram()
+    do throws(GraphicsError) {
+      try attach(GL_VERTEX_SHADER, vertex, to: program, context)
+      try attach(GL_FRAGMENT_SHADER, fragment, to: program, context)
+      vgpu_glBindAttribLocation(program, 0, "corner")
+      vgpu_glLinkProgram(program)
+      var isLinked: GLint = 0
+      vgpu_glGetProgramiv(program, GLenum(GL_LINK_STATUS), &isLinked)
+      guard isLinked == GL_TRUE else {
+        let log = log { vgpu_glGetProgramInfoLog(program, $0, nil, $1) }
+        throw GraphicsError(.unavailable, context.name, "glLinkProgram: \(log)")
+      }
+    } catch {
+      vgpu_glDeleteProgram(program)
+      throw error
+    }
+    return program
   }
 
   private static func attach(

@@ -13,15 +13,17 @@ public final class WindowSurface {
 
   let surface: EGLSurface
 
-  /// eglCreatePlatformWindowSurface and, so that swapping never waits for the display,
-  /// eglSwapInterval of zero: whoever draws knows when.
+  /// eglCreatePlatformWindowSurface.
   ///
   /// - Parameters:
   ///   - window: a `struct wl_egl_window *` on Wayland, a pointer to a `Window` on X11, whichever
   ///     the context was made for.
   ///   - size: the window's, in device pixels.
+  ///   - swapInterval: eglSwapInterval: with 0 swapping never waits for the display, and may tear
+  ///     where no compositor puts the picture together; with 1 each picture waits for a refresh.
   public init(
-    _ context: RenderContext, window: UnsafeMutableRawPointer, size: PixelSize
+    _ context: RenderContext, window: UnsafeMutableRawPointer, size: PixelSize,
+    swapInterval: Int32 = 0
   ) throws(GraphicsError) {
     guard
       let surface = vgpu_eglCreatePlatformWindowSurfaceEXT(
@@ -34,7 +36,7 @@ public final class WindowSurface {
     self.surface = surface
     self.size = size
     try context.makeCurrent(surface)
-    _ = vgpu_eglSwapInterval(context.display, 0)
+    _ = vgpu_eglSwapInterval(context.display, swapInterval)
   }
 
   deinit {

@@ -23,6 +23,8 @@ final class ControlCore: Sendable {
   private static let answerTimeout = Duration.seconds(1 << 30)
   /// For questions.
   private static let questionTimeout = Duration.seconds(10)
+  /// For selecting a mouse, which a control's end waits for.
+  private static let selectionTimeout = Duration.seconds(2)
   /// How long a guest has for each key while more wait, so that its keyboard does not overflow.
   private static let keyPause = Duration.milliseconds(2)
 
@@ -227,17 +229,23 @@ final class ControlCore: Sendable {
   private func deliverNext(
     to monitor: any MachineMonitor, limit: Int
   ) async throws(QMPError) -> [InputQueue.Item]? {
-    let items = state.withLock { state -> [InputQueue.Item] in
-      guard state.machine.reasonAgainstInput == nil else { return [] }
-      let items = state.queue.take(limit: limit)
+    let (items, detour) = state.withLock { state -> ([InputQueue.Item], MouseDetour?) in
+      guard state.machine.reasonAgainstInput == nil else { return ([], nil) }
+      var items = state.queue.take(limit: limit)
       if !items.isEmpty { state.sentAt = .now }
-      return items
+      guard let detour = state.detour, let index = items.firstIndex(where: detour.isNeeded) else {
+        return (items, nil)
+      }
+      // One by one, so that nothing else goes that way.
+      let count = max(1, index)
+      state.queue.putBack(Array(items[count...]))
+      items.removeSubrange(count...)
+      return (items, index == 0 ? detour : nil)
     }
     if items.isEmpty { return nil }
     defer { state.withLock { $0.sentAt = nil } }
     do {
-      _ = try await monitor.execute(
-        InputSendEvent(items.flatMap(\.events)), timeout: Self.answerTimeout)
+      try await send(items, to: monitor, detour)
       return items
     } catch .refused {
       try await lookAtMachine(monitor)
@@ -256,6 +264,37 @@ final class ControlCore: Sendable {
       for _ in items { _ = try await deliverNext(to: monitor, limit: 1) }
     }
     return items
+  }
+
+  private func send(
+    _ items: [InputQueue.Item], to monitor: any MachineMonitor, _ detour: MouseDetour?
+  ) async throws(QMPError) {
+    let command = InputSendEvent(items.flatMap(\.events))
+    guard let detour else {
+      _ = try await monitor.execute(command, timeout: Self.answerTimeout)
+      return
+    }
+    state.withLock { $0.detours += 1 }
+    await select(detour.mouse, monitor)
+    let result: Result<Void, QMPError>
+    do throws(QMPError) {
+      _ = try await monitor.execute(command, timeout: Self.answerTimeout)
+      result = .success(())
+    } catch {
+      result = .failure(error)
+    }
+    // A task of its own, which the control's end does not cancel: the guest would be left without
+    // its tablet.
+    await Task { await self.select(detour.tablet, monitor) }.value
+    state.withLock { $0.detours += 1 }
+    try result.get()
+  }
+
+  /// Selects a pointing device of QEMU's. Where that fails the one before gets what comes, and a
+  /// monitor that has ended says so at the next command.
+  private func select(_ mouse: Int, _ monitor: any MachineMonitor) async {
+    _ = try? await monitor.execute(
+      HumanMonitorCommand.selectMouse(mouse), timeout: Self.selectionTimeout)
   }
 
   // MARK: The machine's state
@@ -277,11 +316,18 @@ final class ControlCore: Sendable {
 
   private func look(_ monitor: any MachineMonitor) async throws(QMPError) {
     try await lookAtMachine(monitor)
+    let detours = state.withLock(\.detours)
+    var mice: [QueryMice.Mouse] = []
     do {
-      let mice = try await monitor.execute(QueryMice(), timeout: Self.questionTimeout)
-      state.withLock { $0.hasAbsolutePointer = mice.contains { $0.current && $0.absolute } }
+      mice = try await monitor.execute(QueryMice(), timeout: Self.questionTimeout)
     } catch .refused {
-      state.withLock { $0.hasAbsolutePointer = false }
+      // A QEMU that does not tell has none.
+    }
+    state.withLock { state in
+      // During a detour the tablet is not the selected one.
+      guard state.detours == detours, detours.isMultiple(of: 2) else { return }
+      state.hasAbsolutePointer = mice.contains { $0.current && $0.absolute }
+      state.detour = MouseDetour(mice)
     }
   }
 

@@ -9,6 +9,9 @@ struct ControlState {
   var monitor: (any MachineMonitor)?
   var machine = MachineState.unknown
   var hasAbsolutePointer = false
+  /// To the mouse beside the tablet, and how often one began or ended: odd while on one.
+  var detour: MouseDetour?
+  var detours = 0
   /// Why there is no monitor.
   var reason = MonitorUnavailable.unknown.description
   /// Keys that this QEMU has no name for, or no device.
@@ -38,6 +41,7 @@ struct ControlState {
     unknownKeys = []
     sentAt = nil
     hasAbsolutePointer = false
+    detour = nil
   }
 
   /// Leaves out what QEMU refuses by itself: the first of the queue.

@@ -9,6 +9,13 @@ public enum MonitorEndpoint: Sendable {
   /// By a way that this library does not know, such as libvirt.
   case other(any MonitorConnector)
 
+  /// Connects for a few commands; `GuestControl` follows a guest for longer.
+  ///
+  /// - Returns: a monitor that is to be closed.
+  public func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
+    try await connector.connect()
+  }
+
   var connector: any MonitorConnector {
     switch self {
     case .socket(let path): SocketConnector(path: path)

@@ -12,7 +12,7 @@ func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
 
 /// A number of at most `digits` hexadecimal digits, and of nothing else: no sign, no blanks, unlike
 /// the standard library's initializers.
-func hexadecimalNumber(_ text: some StringProtocol, digits: ClosedRange<Int>) -> UInt64? {
+package func hexadecimalNumber(_ text: some StringProtocol, digits: ClosedRange<Int>) -> UInt64? {
   guard digits.contains(text.utf8.count), digits.upperBound <= 16 else { return nil }
   var number: UInt64 = 0
   for byte in text.utf8 {
@@ -23,7 +23,7 @@ func hexadecimalNumber(_ text: some StringProtocol, digits: ClosedRange<Int>) ->
 }
 
 /// A decimal number of digits only, as the kernel writes a count or a group's number.
-func decimalNumber(_ text: some StringProtocol) -> Int? {
+package func decimalNumber(_ text: some StringProtocol) -> Int? {
   guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
   return UInt32(text).map(Int.init)
 }

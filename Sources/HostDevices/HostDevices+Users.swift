@@ -9,7 +9,13 @@ extension HostDevices {
   /// may look (`/proc/<pid>/fd`); root sees all of its own pid namespace.
   public func users(of uuid: MdevUUID) -> [Int32] {
     guard let device = device(uuid) else { return [] }
-    let nodes = Set([device.groupNode, device.deviceNode].compactMap { $0.map(sysfs.location) })
+    return processes(holding: [device.groupNode, device.deviceNode].compactMap { $0 })
+  }
+
+  /// The processes that have one of these nodes open, by pid, as far as this process may look.
+  func processes(holding nodes: [String]) -> [Int32] {
+    let nodes = Set(nodes.map(sysfs.location))
+    if nodes.isEmpty { return [] }
     let pids = sysfs.readableNames(in: "/proc").compactMap { decimalNumber($0) }.sorted()
     return pids.filter { pid in
       sysfs.readableNames(in: "/proc/\(pid)/fd").contains { number in
@@ -34,7 +40,11 @@ extension HostDevices {
   /// holders of a mere device descriptor (a viewer), whose link does not name the device. Both keep
   /// the group in use, and a group that is in use cannot be opened. So it is opened for a moment.
   public func isBusy(_ uuid: MdevUUID) -> Bool {
-    guard let node = device(uuid)?.groupNode else { return false }
+    device(uuid)?.groupNode.map(isBusy(groupNode:)) ?? false
+  }
+
+  /// The same of any group, by its node.
+  func isBusy(groupNode node: String) -> Bool {
     do {
       _ = try OwnedFileDescriptor.open(
         sysfs.location(node), flags: O_RDWR | O_NONBLOCK, kernel: sysfs.kernel)

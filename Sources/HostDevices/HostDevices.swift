@@ -11,7 +11,7 @@ public import SystemPackage
 /// is missing is an empty list, for that is how sysfs says "none"; a folder that may not be read is
 /// an error.
 public struct HostDevices: Sendable {
-  let sysfs: Sysfs
+  package let sysfs: Sysfs
 
   /// Looks at the tree under `root`, which holds `sys` and `dev`.
   ///

@@ -21,6 +21,13 @@ public struct PCIAddress: Hashable, Sendable {
   }
 }
 
+extension PCIAddress {
+  /// Whether both are functions of one device: the same domain, bus and device number.
+  public func isOnSameDevice(as other: PCIAddress) -> Bool {
+    (domain, bus, device) == (other.domain, other.bus, other.device)
+  }
+}
+
 extension PCIAddress: LosslessStringConvertible {
   /// Reads `0000:00:02.0`, or `00:02.0` for a function of domain 0; `nil` for anything else.
   public init?(_ text: String) {

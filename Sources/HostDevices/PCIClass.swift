@@ -8,6 +8,11 @@ public struct PCIClass: Hashable, Sendable {
 
   /// Whether the function is a display controller (base class 3): a GPU, with a monitor or without.
   public var isDisplay: Bool { rawValue >> 16 == 0x03 }
+
+  /// Whether the function leads to another PCI bus (base class 6, subclasses 4 and 9): a root port,
+  /// a switch's port, a bridge to conventional PCI. Its driver hands no memory to it, and so may
+  /// stay in a group that a guest uses.
+  public var isPCIBridge: Bool { [0x0604, 0x0609].contains(rawValue >> 8) }
 }
 
 extension PCIClass: LosslessStringConvertible {

@@ -8,7 +8,7 @@ import SystemPackage
 /// folders while they are read, and a captured tree may hold anything.
 ///
 /// Paths given and returned are the host's own (`/sys/...`), whatever the root.
-struct Sysfs: Sendable {
+package struct Sysfs: Sendable {
   let kernel: any Kernel
   /// Without a trailing slash, so that a path can be appended: empty for `/`.
   private let prefix: String
@@ -20,7 +20,7 @@ struct Sysfs: Sendable {
   }
 
   /// Where a path of the host is found on this machine.
-  func location(_ path: String) -> String { prefix + path }
+  package func location(_ path: String) -> String { prefix + path }
 
   /// The sorted names in a folder; none when it is not there, which to sysfs means "has none".
   func names(in path: String) throws(HostDevicesError) -> [String] {
@@ -37,11 +37,11 @@ struct Sysfs: Sendable {
   }
 
   /// The same where a folder that cannot be read is as good as none.
-  func readableNames(in path: String) -> [String] { (try? names(in: path)) ?? [] }
+  package func readableNames(in path: String) -> [String] { (try? names(in: path)) ?? [] }
 
   /// An attribute's text without blanks at its ends; `nil` when there is no such file, when it
   /// cannot be read or is no plain text, and when it is empty.
-  func text(_ path: String) -> String? {
+  package func text(_ path: String) -> String? {
     // An attribute is at most a page long; 64 KiB is the largest page of Linux.
     let limit = 65_536
     // O_NOFOLLOW: attributes are plain files. O_NONBLOCK: whatever else lies there must not hang.
@@ -62,12 +62,32 @@ struct Sysfs: Sendable {
     }
   }
 
+  /// A file's bytes, whatever they are, to the end of all links; `nil` when there is no such file in
+  /// the tree, when it cannot be read, and when it is longer than `limit`.
+  package func bytes(_ path: String, limit: Int) -> [UInt8]? {
+    guard let real = resolve(path),
+      let file = try? OwnedFileDescriptor.open(
+        location(real), flags: O_RDONLY | O_NONBLOCK, kernel: kernel),
+      let bytes = try? file.readAll(limit: limit + 1, of: path), bytes.count <= limit
+    else { return nil }
+    return bytes
+  }
+
+  /// The lines of a text that a person or the kernel wrote, without those that are not UTF-8;
+  /// none where `bytes` has nothing.
+  package func lines(_ path: String, limit: Int = 1 << 20) -> [Substring] {
+    guard let bytes = bytes(path, limit: limit) else { return [] }
+    return bytes.split(separator: UInt8(ascii: "\n")).compactMap {
+      String(validating: $0, as: UTF8.self)?[...]
+    }
+  }
+
   /// A number of decimal digits; `nil` for anything else.
-  func number(_ path: String) -> Int? { text(path).flatMap { decimalNumber($0) } }
+  package func number(_ path: String) -> Int? { text(path).flatMap { decimalNumber($0) } }
 
   /// The path at the end of all links; `nil` when nothing is there or when it lies outside of the
   /// tree.
-  func resolve(_ path: String) -> String? {
+  package func resolve(_ path: String) -> String? {
     guard let real = FileTree.realPath(of: location(path)), real.hasPrefix(prefix + "/") else {
       return nil
     }
@@ -75,7 +95,7 @@ struct Sysfs: Sendable {
   }
 
   /// The name that a link such as `driver` ends in.
-  func linkedName(_ path: String) -> String? {
+  package func linkedName(_ path: String) -> String? {
     guard let name = resolve(path)?.split(separator: "/").last.map(String.init),
       Self.isName(name)
     else { return nil }
@@ -83,7 +103,7 @@ struct Sysfs: Sendable {
   }
 
   /// Whether there is a file, a folder or a node.
-  func exists(_ path: String) -> Bool { FileTree.exists(location(path)) }
+  package func exists(_ path: String) -> Bool { FileTree.exists(location(path)) }
 
   /// Writes an attribute in one call, as sysfs wants it.
   func write(_ text: String, to path: String) throws(SystemCallError) {
@@ -106,7 +126,7 @@ struct Sysfs: Sendable {
 
   /// Whether something can be a device's, a type's or a driver's name: printable ASCII, so that it
   /// can stand in an error's one line and on a terminal.
-  static func isName(_ name: String) -> Bool {
+  package static func isName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.allSatisfy { (0x20...0x7e).contains($0) }
   }
 }

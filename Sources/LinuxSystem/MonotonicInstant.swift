@@ -22,6 +22,11 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable {
     (Double(nanoseconds) - Double(earlier.nanoseconds)) / 1e9
   }
 
+  /// The whole nanoseconds from `earlier` to this instant; zero when it comes before.
+  public func elapsed(since earlier: MonotonicInstant) -> UInt64 {
+    nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0
+  }
+
   /// Whether one instant comes before another.
   public static func < (left: MonotonicInstant, right: MonotonicInstant) -> Bool {
     left.nanoseconds < right.nanoseconds

@@ -8,8 +8,7 @@ extension GuestConfiguration {
   func devicesElement(emulator: String) -> XMLElement {
     var devices = XMLElement("devices", [:], [XMLElement("emulator", text: emulator)])
     devices.children += diskElements + controllerElements + networkElements
-    // The pointer is where the host's is.
-    devices.children.append(XMLElement("input", ["type": "tablet", "bus": "usb"]))
+    devices.children += inputElements
     devices.children.append(
       XMLElement("video", [:], [XMLElement("model", ["type": hasBootScreen ? "ramfb" : "none"])]))
     devices.children += vGPUElements + slotElements + usbElements + scsiElements
@@ -82,7 +81,14 @@ extension GuestConfiguration {
     return elements
   }
 
-  // MARK: - Network
+  // MARK: - Input and network
+
+  private var inputElements: [XMLElement] {
+    let kinds = hasVirtioInput ? ["tablet", "keyboard"] : ["tablet"]
+    return kinds.map {
+      XMLElement("input", ["type": $0, "bus": hasVirtioInput ? "virtio" : "usb"])
+    }
+  }
 
   private var networkElements: [XMLElement] {
     let card = [

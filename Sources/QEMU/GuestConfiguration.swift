@@ -61,8 +61,8 @@ public struct GuestConfiguration: Hashable, Sendable {
   public var hidesHypervisor = false
   /// KVM runs the guest; else it is emulated.
   public var hasKVM = true
-  /// Where QMP is served.
-  public var qmpSocket: String?
+  /// Where QMP is served: each socket to one client at a time.
+  public var qmpSockets: [String] = []
   /// Further arguments, as QEMU takes them.
   public var extra: [String] = []
 

@@ -38,12 +38,18 @@ extension GuestConfiguration {
       add("-drive", "if=pflash,unit=0,readonly=on,\(Self.fileOption(code))")
       add("-drive", "if=pflash,unit=1,\(Self.fileOption(variables))")
     }
-    if let qmpSocket { add("-qmp", "unix:\(Self.escaped(qmpSocket)),server=on,wait=off") }
+    for socket in qmpSockets { add("-qmp", "unix:\(Self.escaped(socket)),server=on,wait=off") }
     // Before anything that QEMU places by itself, which would take their addresses.
     add(contentsOf: passedSlotOptions)
-    // A tablet: the pointer is where the host's is, without grabbing it. The mainboard's own
-    // keyboard is there as always.
-    add("-device", "qemu-xhci", "-device", "usb-tablet")
+    add("-device", "qemu-xhci")
+    // A tablet: the pointer is where the host's is, without grabbing it. Virtio's has more buttons,
+    // and its keyboard more keys; each takes over when the guest's driver starts it, until when the
+    // mainboard's own are there.
+    if hasVirtioInput {
+      add("-device", "virtio-tablet-pci", "-device", "virtio-keyboard-pci")
+    } else {
+      add("-device", "usb-tablet")
+    }
     add(contentsOf: usbOptions)
     add(contentsOf: networkOptions)
     add(contentsOf: storageOptions)
@@ -69,6 +75,9 @@ extension GuestConfiguration {
     if hugePages != nil { option += ",memory-backend=mem0" }
     return option
   }
+
+  /// Windows has no driver for them by itself.
+  var hasVirtioInput: Bool { hasVirtio && !isWindows }
 
   private var networkOptions: [String] {
     let model = hasVirtio ? "virtio-net-pci" : "e1000e"

@@ -3,9 +3,13 @@
 /// Where frames come from: a device that this process holds, one duplicated out of another process,
 /// a synthetic guest. Whoever has a guest elsewhere writes one more.
 ///
-/// A source is used by one thread at a time. It has no thread and no timer of its own: the kernel
-/// signals neither flips nor vertical blanks, so whoever shows frames asks, once before each
-/// refresh.
+/// A source belongs to one thread at a time, and so do the frames that it hands out: a viewer takes
+/// it over (`sending`) and polls it on the thread that draws. Whoever made it keeps no part of it,
+/// unless its type is `Sendable` and says which of its members any thread may use meanwhile. What a
+/// source calls back it calls during a poll, on that thread.
+///
+/// It has no thread and no timer of its own: the kernel signals neither flips nor vertical blanks, so
+/// whoever shows frames asks, once before each refresh.
 public protocol FrameSource: AnyObject {
   /// What is looked at, for titles and messages.
   var name: String { get }

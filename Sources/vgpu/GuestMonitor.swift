@@ -2,7 +2,33 @@
 
 import Attachment
 import GuestControl
+import HostDevices
 import LibvirtControl
+
+extension MonitorEndpoint {
+  /// Where the guest that a target shows takes commands.
+  ///
+  /// - Parameter socket: where QEMU serves QMP, if the user has said so.
+  init(of target: Target, socket: String?) throws {
+    if let socket {
+      self = .socket(socket)
+      return
+    }
+    switch target {
+    case .demo: throw Failure("demo: no QEMU runs it; name a guest")
+    case .process(let pid): self = .process(pid)
+    case .libvirt(let name, let daemon):
+      self = .other(LibvirtConnector(name: name, uri: daemon?.uri))
+    case .mdev(let uuid):
+      let host = HostDevices()
+      guard host.device(uuid) != nil else {
+        throw AttachmentError.noSuchVGPU(uuid, existing: try host.devices().map(\.uuid))
+      }
+      guard let pid = host.users(of: uuid).first else { throw AttachmentError.notHeld(uuid) }
+      self = .process(pid)
+    }
+  }
+}
 
 extension GuestControl {
   /// A control of the guest that a source shows, wherever it comes back.

@@ -14,8 +14,8 @@ final class GuestRun {
   let process: GuestProcess
   /// Its screen, where the host shows it.
   let vGPU: GuestVGPU?
-  /// Where its QEMU serves QMP.
-  let socket: QMPSocket
+  /// Where its QEMU serves QMP, the window's place first.
+  private let sockets: [QMPSocket]
   private let log: GuestLog
   /// The device as it was handed to QEMU; `nil` where QEMU opened it, and once the source has it.
   private var device: OwnedFileDescriptor?
@@ -29,15 +29,15 @@ final class GuestRun {
   /// - Throws: why the guest does not run.
   init(
     _ configuration: GuestConfiguration, by launcher: GuestLauncher, on vGPU: GuestVGPU?,
-    socket: QMPSocket, identity: String
+    sockets: [QMPSocket], identity: String
   ) throws {
-    try socket.prepare()
+    for socket in sockets { try socket.prepare() }
     log = try GuestLog(identity)
     var guest = try launcher.start(configuration, log: log.descriptor.rawValue)
     process = guest.process
     device = guest.device.take()
     self.vGPU = vGPU
-    self.socket = socket
+    self.sockets = sockets
     if vGPU != nil { try waitForDevice() }
     if vGPU == nil || configuration.pinning != nil { try waitForProcessors(configuration.pinning) }
     let screens =
@@ -84,9 +84,13 @@ final class GuestRun {
       if vGPU.isMade { Self.say("when it has ended, `vgpu remove \(uuid)` removes its vGPU") }
       return
     }
-    socket.remove()
+    removeSockets()
     try vGPU?.remove()
     if !isKilled, let failure = failure(end) { throw failure }
+  }
+
+  private func removeSockets() {
+    for socket in sockets { socket.remove() }
   }
 
   private func failure(_ end: GuestProcess.End) -> Failure? {
@@ -125,13 +129,13 @@ final class GuestRun {
       pause(seconds: 0.1)
     }
     throw Failure(
-      "pid:\(process.pid): QEMU runs, but does not answer at \(socket.path); log: \(log.path)")
+      "pid:\(process.pid): QEMU runs, but does not answer over QMP; log: \(log.path)")
   }
 
   /// `nil` where QEMU does not answer, or not yet. It lets go of QMP, which serves one at a time.
   private func processorThreads() -> [QueryCPUs.CPU]? {
-    let path = socket.path
-    return try? Blocking.value {
+    guard let path = sockets.last?.path else { return nil }
+    return try? waiting {
       let client = try await QMPClient(path: path)
       let cpus = try? await client.execute(QueryCPUs())
       await client.close()
@@ -141,7 +145,7 @@ final class GuestRun {
 
   private func checkEnd() throws {
     guard hasEnded, let end else { return }
-    socket.remove()
+    removeSockets()
     throw failure(end) ?? Failure("QEMU ended at once: \(log.tail)")
   }
 

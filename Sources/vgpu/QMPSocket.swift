@@ -4,16 +4,24 @@ import CLinux
 import LinuxSystem
 import SystemPackage
 
-/// Where a guest's QEMU serves QMP for the viewer: `IDENTITY.qmp` in the user's folder for sockets.
+/// A place where a guest's QEMU serves QMP, in the user's folder for sockets. QEMU serves one client at
+/// a time at each, so the window has one to itself.
 struct QMPSocket {
+  /// Who is served there; what the file's name ends in.
+  enum Client: String, CaseIterable {
+    case window = "qmp"
+    /// Commands that come and go.
+    case commands = "commands.qmp"
+  }
+
   let path: String
 
   /// Finds the place and leaves it alone.
   ///
   /// - Parameter identity: what tells the guest from others, such as its vGPU's UUID.
   /// - Throws: `Failure` where an address cannot hold the path.
-  init(_ identity: String) throws {
-    path = "\(UserFolder.runtime())/\(identity).qmp"
+  init(_ identity: String, for client: Client) throws {
+    path = "\(UserFolder.runtime())/\(identity).\(client.rawValue)"
     // sockaddr_un has 108 bytes, one of them for the end.
     guard path.utf8.count <= 107 else {
       throw Failure("\(path): too long for a socket; set XDG_RUNTIME_DIR to a shorter path")

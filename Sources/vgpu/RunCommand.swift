@@ -106,7 +106,8 @@ struct RunCommand: ParsableCommand {
 
   @MainActor
   private func show(_ run: GuestRun, _ source: AttachedSource) throws {
-    let control = GuestControl(.socket(run.socket.path))
+    let control = GuestControl(
+      .socket(try QMPSocket(plan.identity(run.vGPU?.device), for: .window).path))
     let ender = GuestEnder(control)
     var options = try window.apply(to: source)
     options.input = control
@@ -123,10 +124,10 @@ struct RunCommand: ParsableCommand {
   ) throws -> GuestRun? {
     let launcher = GuestLauncher(program: program)
     let identity = plan.identity(vGPU?.device)
-    let socket = try QMPSocket(identity)
+    let sockets = try QMPSocket.Client.allCases.map { try QMPSocket(identity, for: $0) }
     var configuration = try plan.configuration(parts, vGPU?.device, makesStore: true)
     configuration.useKVM()
-    configuration.qmpSocket = socket.path
+    configuration.qmpSockets = sockets.map(\.path)
     if printsCommand {
       print(
         ShellCommand.text(
@@ -138,6 +139,6 @@ struct RunCommand: ParsableCommand {
       GuestRun.say("warning: \(warning)")
     }
     return try GuestRun(
-      configuration, by: launcher, on: vGPU, socket: socket, identity: identity)
+      configuration, by: launcher, on: vGPU, sockets: sockets, identity: identity)
   }
 }

@@ -56,12 +56,7 @@ struct ScreenshotCommand: ParsableCommand {
     let pixels = try renderer.pixels(
       of: Frame(
         primary: frame.primary, cursor: nil, flip: frame.flip, detectedAt: frame.detectedAt))
-    var rgb: [UInt8] = []
-    rgb.reserveCapacity(pixels.width * pixels.height * 3)
-    for offset in stride(from: 0, to: pixels.rgba.count, by: 4) {
-      rgb += pixels.rgba[offset..<offset + 3]
-    }
-    guard let picture = Picture(width: pixels.width, height: pixels.height, rgb: rgb) else {
+    guard let picture = Picture(pixels) else {
       throw Failure("a picture without pixels")
     }
     return picture

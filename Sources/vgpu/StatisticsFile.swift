@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EGLPresenter
+import FrameStatistics
 import VGPUDisplay
 import ViewerGTK
 
-/// The contents of `vgpu view --stats`. docs/statistics.md describes every key; keys are added,
+/// The contents of `vgpu view --stats` and `vgpu bench --json`. docs/statistics.md describes every key; keys are added,
 /// never renamed or removed.
 struct StatisticsFile: Encodable, Sendable {
   let framesPresented: Int
+  let newFrames: Int
+  let framesShown: Int
+  let framesLate: Int
+  let framesDiscarded: Int
+  let feedback: String?
+  let refreshRate: Double?
+  let comparisons: Int
+  let comparisonSeconds: Double
+  let changeDetection: String?
   let seconds: Double
   let framesPerSecond: Double
   let path: String?
@@ -23,9 +33,19 @@ struct StatisticsFile: Encodable, Sendable {
   let backend: String?
   let importRefusal: String?
   let fallback: String?
+  let timing: FrameReport?
 
   init(_ view: ViewerStatistics, source: SourceCounters) {
     framesPresented = view.framesPresented
+    newFrames = view.newFrames
+    framesShown = view.framesShown
+    framesLate = view.framesLate
+    framesDiscarded = view.framesDiscarded
+    feedback = view.feedback?.rawValue
+    refreshRate = view.refreshRate
+    comparisons = view.comparisons
+    comparisonSeconds = view.comparisonSeconds
+    changeDetection = view.changeDetection?.rawValue
     seconds = view.seconds
     framesPerSecond = view.framesPerSecond
     path = view.path?.rawValue
@@ -41,5 +61,6 @@ struct StatisticsFile: Encodable, Sendable {
     backend = view.backend?.rawValue
     importRefusal = view.importRefusal.map { "\($0)" }
     fallback = view.fallback.map { "\($0)" }
+    timing = view.frames?.report
   }
 }

@@ -27,8 +27,8 @@ struct VGPU: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       TypesCommand.self, ListCommand.self, CreateCommand.self, StartCommand.self,
-      RemoveCommand.self,
-      ViewCommand.self, ScreenshotCommand.self, RunCommand.self, XMLCommand.self,
-      EDIDCommand.self,
+      RemoveCommand.self, ViewCommand.self, ScreenshotCommand.self, BenchCommand.self,
+      RunCommand.self, XMLCommand.self, PlugCommand.self, UnplugCommand.self, EDIDCommand.self,
+      PCICommand.self, DoctorCommand.self,
     ])
 }

@@ -18,7 +18,8 @@ struct ViewCommand: ParsableCommand {
       not the guest.
 
       Ctrl+Alt+G gives keyboard and mouse to the guest and takes them back, Ctrl+Alt+F is fullscreen, \
-      Ctrl+Alt+M opens the menu with keys to send.
+      Ctrl+Alt+M opens the menu with keys to send, Ctrl+Alt+P saves the picture as a PNG file, \
+      Ctrl+Alt+S shows statistics over it. F8 and F11 do the same while the guest gets no keys.
       """)
 
   @OptionGroup var target: TargetArgument
@@ -78,8 +79,12 @@ struct ViewCommand: ParsableCommand {
     let control =
       viewOnly ? nil : GuestControl.of(source, target: target.target, socket: qmp)
     options.input = control
-    let shown: any FrameSource = control.map { BootScreenSource(wrapping: source, $0) } ?? source
-    let view = try Viewer.run(source: shown, options: options)
+    let view: ViewerStatistics
+    if let control {
+      view = try Viewer.run(source: BootScreenSource(wrapping: source, control), options: options)
+    } else {
+      view = try Viewer.run(source: source, options: options)
+    }
     if let problem = source.monitorProblem { throw problem }
     if view.framesPresented == 0, case .noPicture(let reason) = source.poll() {
       throw Failure("\(source.name): nothing was shown: \(reason)")

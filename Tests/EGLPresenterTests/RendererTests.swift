@@ -95,6 +95,63 @@ struct RendererTests {
     #expect(renderer.counters.imports <= 1)
   }
 
+  /// Changes one pixel after the other and asks each time, and once more in between.
+  private func expectChangesFound(_ picture: Picture, by detection: ChangeDetection) throws {
+    let frame = picture.frame()
+    _ = try renderer.pixels(of: frame)
+    #expect(try renderer.hasChanged(frame), "the first time nothing is known")
+    #expect(try !renderer.hasChanged(frame))
+    #expect(renderer.changeDetection == detection)
+    var words = picture.words
+    let (width, height) = (picture.layout.width, picture.layout.height)
+    for (x, y) in [(0, 0), (width - 1, 0), (17, 33), (0, height - 1), (width - 1, height - 1)] {
+      words[y * width + x] ^= 1
+      try picture.fill(words)
+      #expect(try renderer.hasChanged(frame), "one bit of one pixel at \(x), \(y)")
+      #expect(try !renderer.hasChanged(frame))
+    }
+    #expect(try renderer.hasChanged(picture.frame(flip: 2)), "another flip, nothing is known")
+    #expect(try !renderer.hasChanged(picture.frame(flip: 2)))
+  }
+
+  @Test(arguments: [false, true])
+  func findsChangesByTheCPU(asRegion: Bool) throws {
+    try expectChangesFound(Picture(.xrgb8888, 319, 201, asRegion: asRegion), by: .cpu)
+  }
+
+  @Test(
+    .enabled(if: Machine.importsMemory, Machine.noImport), arguments: [FourCC.xrgb8888, .rgb565])
+  func findsChangesByTheGPU(format: FourCC) throws {
+    renderer.preferGPUForChanges()
+    try expectChangesFound(Picture(format, 320, 201), by: .gpu)
+    // A picture of another size comes, and the first again.
+    try expectChangesFound(Picture(format, 64, 48), by: .gpu)
+    #expect(try renderer.pixels(of: Picture(format, 64, 48).frame()).width == 64)
+  }
+
+  @Test func findsAChangedPointer() throws {
+    let (picture, pointer) = try (
+      Picture(.xrgb8888, 64, 48), Picture(.argb8888, 16, 16, asRegion: true)
+    )
+    let cursor = Cursor(buffer: pointer.buffer, x: 3, y: 4, hotspot: nil)
+    _ = try renderer.pixels(of: picture.frame(cursor: cursor))
+    _ = try renderer.hasChanged(picture.frame(cursor: cursor))
+    #expect(try !renderer.hasChanged(picture.frame(cursor: cursor)))
+    try pointer.fill(seed: 4711)
+    #expect(try renderer.hasChanged(picture.frame(cursor: cursor)))
+    #expect(try !renderer.hasChanged(picture.frame(cursor: cursor)))
+  }
+
+  @Test(.enabled(if: allocations_are_counted() != 0, "the sanitizers' allocator is not counted"))
+  func comparesWithoutAllocating() throws {
+    let frame = try Picture(.xrgb8888, 320, 200).frame()
+    _ = try renderer.pixels(of: frame)
+    _ = try renderer.hasChanged(frame)
+    let before = swift_allocation_count()
+    for _ in 0..<1000 { _ = try renderer.hasChanged(frame) }
+    #expect(swift_allocation_count() - before == 0)
+  }
+
   @Test func forgetsBuffersThatAreGone() throws {
     let before = openDescriptors()
     for seed in 1...200 {

@@ -3,6 +3,7 @@
 import Foundation
 import HostDevices
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct ListTests {

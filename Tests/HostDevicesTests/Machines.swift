@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import SystemPackage
+import TestSupport
 
 /// Machines as sysfs shows them. The GVT-g ones follow the kernel's documentation
 /// (Documentation/driver-api/vfio-mediated-device.rst) and i915's kvmgt; the sample drivers were
@@ -170,4 +172,8 @@ extension SysfsTree {
 
 extension HostDevices {
   func devices(_ uuid: String) -> MdevDevice? { MdevUUID(uuid).flatMap(device) }
+}
+
+extension SysfsTree {
+  var host: HostDevices { HostDevices(root: FilePath(root)) }
 }

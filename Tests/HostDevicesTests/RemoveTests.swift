@@ -3,6 +3,7 @@
 import HostDevices
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct RemoveTests {

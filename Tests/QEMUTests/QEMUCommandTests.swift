@@ -57,6 +57,20 @@ import Testing
     #expect(option("-device", in: other.arguments(.opensGroup)).contains(screen))
   }
 
+  @Test func tabletAndKeyboardAreWhatTheGuestHasDriversFor() throws {
+    let virtio = ["virtio-tablet-pci", "virtio-keyboard-pci"]
+    var guest = try configuration()
+    var devices = option("-device", in: guest.arguments(.opensGroup))
+    #expect(virtio.allSatisfy(devices.contains) && !devices.contains("usb-tablet"))
+    guest.hasVirtio = false
+    devices = option("-device", in: guest.arguments(.opensGroup))
+    #expect(!virtio.contains(where: devices.contains) && devices.contains("usb-tablet"))
+    guest.isWindows = true
+    guest.hasVirtio = true
+    devices = option("-device", in: guest.arguments(.opensGroup))
+    #expect(!virtio.contains(where: devices.contains) && devices.contains("usb-tablet"))
+  }
+
   @Test func accelerationAndProcessor() throws {
     var configuration = try configuration()
     func model() -> String {
@@ -99,7 +113,7 @@ import Testing
     configuration.disks = [
       DiskImage(path: "/a,b.img", format: .raw), DiskImage(path: "c.qcow2", format: .qcow2),
     ]
-    configuration.qmpSocket = "/run/a,b"
+    configuration.qmpSockets = ["/run/a,b"]
     let arguments = configuration.arguments(.opensGroup)
     #expect(
       option("-drive", in: arguments) == [

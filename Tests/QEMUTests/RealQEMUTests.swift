@@ -59,7 +59,7 @@ import Testing
         guest.hasKVM = false
         guest.disks = [DiskImage(path: disk, format: .raw)]
         guest.cdrom = cdrom
-        guest.qmpSocket = "\(folder)/qmp"
+        guest.qmpSockets = ["\(folder)/qmp"]
         all.append(guest)
         guest.hasVirtio.toggle()
         guest.hasBootScreen = false

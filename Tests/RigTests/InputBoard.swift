@@ -114,3 +114,12 @@ struct InputBoard {
     return ~crc
   }
 }
+
+extension InputBoard: CustomStringConvertible {
+  /// What a failed test has to say of it.
+  var description: String {
+    let keys = touched.map { "\($0): \(key($0))" }.joined(separator: ", ")
+    return "mode \(mode) absolute \(absolute) relative \(relative) wheel \(wheel) "
+      + "\(horizontalWheel) keys [\(keys)]"
+  }
+}

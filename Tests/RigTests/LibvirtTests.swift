@@ -58,6 +58,14 @@ extension RigTests {
         try virsh("define", path)
       }
 
+      /// The same with the Linux guest.
+      func defineLinux(_ name: String, _ vGPU: MdevUUID) throws {
+        let xml = try Child("\(folder)/linuxdomain", [name, "\(vGPU)"]).end()
+        let path = "\(folder)/\(name).xml"
+        try xml.output.write(to: URL(fileURLWithPath: path))
+        try virsh("define", path)
+      }
+
       /// Ends a domain that a test has not ended, and forgets it.
       func remove(_ name: String) {
         _ = try? run("virsh", "-q", "destroy", name)

@@ -84,6 +84,8 @@ extension RigTests {
       let imports: Int
       let gets: Int
       let copies: Int
+      let comparisons: Int
+      let changeDetection: String?
       let backend: String
     }
 
@@ -128,7 +130,9 @@ extension RigTests {
         #expect(view.picture?.wrong == 0)
         #expect(view.statistics.path == "import")
         #expect(view.statistics.backend == "wayland")
-        // However many frames: one buffer, fetched once, imported once, never copied.
+        // The picture stands still: it is compared, and drawn no more often than the window needs.
+        #expect(view.statistics.changeDetection == "cpu")
+        // One buffer, fetched once, imported once, never copied.
         #expect(view.statistics.gets == 1)
         #expect(view.statistics.imports == 1)
         #expect(view.statistics.copies == 0)

@@ -5,7 +5,8 @@ import LinuxSystem
 import VFIO
 import VGPUDisplay
 
-/// A guest that flips at every look among buffers which all show the same, known picture.
+/// A guest that flips at every look among buffers which all show the same, known picture; with one
+/// buffer it never flips, and may draw into that.
 final class SyntheticSource: FrameSource {
   let name = "synthetic"
   private(set) var counters = SourceCounters()
@@ -13,13 +14,18 @@ final class SyntheticSource: FrameSource {
   private let begin = MonotonicInstant.now
   private let offBefore: Double
   private let offAfter: Double
+  private let front: DMABuf?
+  private var drawsAt: Double?
 
   /// - Parameters:
   ///   - offBefore: seconds for which there is no picture at first.
   ///   - offAfter: seconds after which there is none any more.
+  ///   - drawsAt: seconds after which the pointer's square is drawn into the first buffer.
   init(
-    width: Int, height: Int, buffers: Int, hasCursor: Bool, offBefore: Double, offAfter: Double
+    width: Int, height: Int, buffers: Int, hasCursor: Bool, offBefore: Double, offAfter: Double,
+    drawsAt: Double?
   ) throws {
+    self.drawsAt = drawsAt
     self.offBefore = offBefore
     self.offAfter = offAfter
     let pointer = try hasCursor ? Self.buffer(.argb8888, 16, 16) { _, _ in 0xFFFF_00FF } : nil
@@ -30,6 +36,22 @@ final class SyntheticSource: FrameSource {
         primary: buffer, cursor: cursor, flip: UInt64(index + 1), detectedAt: .now)
     }
     counters.gets = buffers
+    front =
+      if case .dmaBuf(let memory)? = frames.first?.primary.storage { memory } else { nil }
+  }
+
+  /// What the tests know as the pointer, drawn into the buffer that is shown.
+  private func drawPointer() {
+    drawsAt = nil
+    guard let layout = frames.first?.primary.layout else { return }
+    try? front?.map(.readWrite).write { bytes in
+      for y in 60..<76 {
+        for x in 100..<116 {
+          bytes.storeBytes(
+            of: 0xFF_00FF, toByteOffset: y * layout.stride + x * 4, as: UInt32.self)
+        }
+      }
+    }
   }
 
   /// The known picture: every pixel of a screen another one. The tests compute it likewise.
@@ -58,7 +80,8 @@ final class SyntheticSource: FrameSource {
     counters.queries += 1
     let elapsed = MonotonicInstant.now.seconds(since: begin)
     if elapsed < offBefore || elapsed >= offAfter { return .noPicture(.planeOff) }
-    counters.flips += 1
+    if let drawsAt, elapsed >= drawsAt { drawPointer() }
+    if frames.count > 1 { counters.flips += 1 }
     return .frame(frames[counters.flips % frames.count])
   }
 }

@@ -23,10 +23,6 @@ func openDescriptors() -> Int {
 }
 
 do {
-  let source = try SyntheticSource(
-    width: Int(number("width", 640)), height: Int(number("height", 480)),
-    buffers: Int(number("buffers", 3)), hasCursor: options["cursor"] != nil,
-    offBefore: number("off-before", 0), offAfter: number("off-after", 1e9))
   var viewer = ViewerOptions(
     scaling: options["scaling"].flatMap(ScalingMode.init) ?? .fit,
     frames: options["frames"].flatMap(Int.init), seconds: options["seconds"].flatMap(Double.init),
@@ -56,6 +52,11 @@ do {
       ])
   }
   for round in 0..<Int(number("rounds", 1)) {
+    let source = try SyntheticSource(
+      width: Int(number("width", 640)), height: Int(number("height", 480)),
+      buffers: Int(number("buffers", 3)), hasCursor: options["cursor"] != nil,
+      offBefore: number("off-before", 0), offAfter: number("off-after", 1e9),
+      drawsAt: options["draws-at"].flatMap(Double.init))
     let statistics = try Viewer.run(source: source, options: viewer)
     report("round=\(round)")
     report("frames=\(statistics.framesPresented)")
@@ -68,6 +69,13 @@ do {
     report("draws=\(statistics.draws)")
     report("renderer=\(statistics.renderer ?? "none")")
     report("backend=\(statistics.backend?.rawValue ?? "none")")
+    report("feedback=\(statistics.feedback?.rawValue ?? "none")")
+    report("comparisons=\(statistics.comparisons)")
+    report("comparison=\(statistics.changeDetection?.rawValue ?? "none")")
+    report("rate=\(statistics.refreshRate ?? 0)")
+    report("shown=\(statistics.framesShown)")
+    report("late=\(statistics.framesLate)")
+    report("discarded=\(statistics.framesDiscarded)")
     report("refusal=\(statistics.importRefusal?.description ?? "none")")
     report("fallback=\(statistics.fallback?.description ?? "none")")
     report("descriptors=\(openDescriptors())")

@@ -90,10 +90,43 @@ struct WindowTests {
   @Test(arguments: Screen.Kind.inPlace)
   func saysThatThePictureIsGone(kind: Screen.Kind) throws {
     let screen = try Screen(kind)
-    let viewer = try screen.view(["off-after=1"])
+    let viewer = try screen.view(["off-after=4"])
     try expectMessage(screen)
     viewer.terminate()
     #expect(try statistics(viewer)["frames"] != "0")
+  }
+
+  /// A guest that draws into the buffer that it shows: each change is seen, and nothing is drawn
+  /// for none.
+  @Test(arguments: Screen.Kind.allCases)
+  func drawsOnlyWhatChanges(kind: Screen.Kind) throws {
+    let screen = try Screen(kind)
+    let viewer = try screen.view(["buffers=1", "draws-at=3"])
+    try expectPicture(screen, hasCursor: false)
+    try expectPicture(screen, hasCursor: true)
+    usleep(1_000_000)
+    viewer.terminate()
+    let statistics = try statistics(viewer)
+    let comparisons = try #require(statistics["comparisons"].flatMap { Int($0) })
+    let draws = try #require(statistics["draws"].flatMap { Int($0) })
+    #expect(statistics["comparison"] == "cpu")
+    #expect(comparisons > 40)
+    #expect(draws < comparisons / 2, "few more than those that its size and its change needed")
+  }
+
+  @Test(arguments: [
+    (Screen.Kind.westonPixman, "presentation-time"), (.westonGL, "presentation-time"),
+    (.xvfb, "present"), (.westonOnXvfb, "presentation-time"),
+  ])
+  func isToldWhenFramesAreShown(kind: Screen.Kind, feedback: String) throws {
+    let screen = try Screen(kind)
+    let told = try statistics(screen.view(["frames=60"]))
+    #expect(told["feedback"] == feedback)
+    let shown = try #require(told["shown"].flatMap { Int($0) })
+    #expect(shown > 40)
+    let rate = try #require(told["rate"].flatMap { Double($0) })
+    // weston's outputs say 60 Hz, and Xvfb counts so; Xvfb's count is a matter of the machine's load.
+    #expect(kind == .xvfb ? rate > 30 && rate < 90 : abs(rate - 60) < 0.1)
   }
 
   @Test(arguments: Screen.Kind.allCases)

@@ -20,7 +20,8 @@
 // 17 pixels each, lies at the absolute pointer; all else is R = x & 255, G = y & 255, B = x ^ y & 255.
 //
 // The serial port gets `board WxH` when a mode is shown, `input NAME` when a device is read,
-// `error: ...` when something is wrong.
+// `drive NAME TEXT` when an optical drive comes, TEXT being how its disc begins, `drive NAME gone` when
+// it goes, and `error: ...` when something is wrong.
 #include <dirent.h>
 #include <drm.h>
 #include <drm_fourcc.h>
@@ -415,6 +416,33 @@ static void load_modules(const char *prefix) {
     }
 }
 
+// MARK: Drives
+
+enum { MAX_DRIVES = 4 };
+
+static bool has_drive[MAX_DRIVES];
+
+static void look_for_drives(void) {
+    for (int number = 0; number < MAX_DRIVES; number++) {
+        char path[32], text[17] = "";
+        snprintf(path, sizeof path, "/sys/block/sr%d", number);
+        bool is_there = !access(path, F_OK);
+        if (is_there == has_drive[number]) continue;
+        if (is_there) {
+            snprintf(path, sizeof path, "/dev/sr%d", number);
+            int drive = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+            // Its node comes a little after its folder.
+            if (drive < 0) continue;
+            if (read(drive, text, sizeof text - 1) < 0) failed(path);
+            close(drive);
+            for (char *c = text; *c; c++)
+                if (*c < ' ' || *c > '~') *c = 0;
+        }
+        has_drive[number] = is_there;
+        say("drive sr%d %s\n", number, is_there ? text : "gone");
+    }
+}
+
 static void start_machine(void) {
     mkdir("/dev", 0755), mkdir("/proc", 0755), mkdir("/sys", 0755);
     mount("dev", "/dev", "devtmpfs", 0, NULL);
@@ -448,6 +476,7 @@ int main(void) {
         if (milliseconds() >= next_look) {
             open_inputs();
             follow_monitor();
+            look_for_drives();
             next_look = milliseconds() + POLL_MS;
         }
         struct pollfd waits[MAX_INPUTS];

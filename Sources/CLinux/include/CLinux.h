@@ -18,6 +18,7 @@
 #include <linux/udmabuf.h>
 #include <linux/vfio.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -256,7 +258,26 @@ static inline long vgpu_receive(int socket, void *bytes, size_t length) {
 
 static inline long vgpu_eventfd(void) { return vgpu_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
+/// timerfd_create(2) on CLOCK_MONOTONIC.
+static inline long vgpu_timerfd(void) {
+  return vgpu_result(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+}
+
+/// timerfd_settime(2): readable once at that time, at once if it is over; never when zero.
+static inline long vgpu_timerfd_set(int fd, uint64_t nanoseconds) {
+  struct itimerspec when = {
+      .it_value = {
+          .tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)}};
+  return vgpu_result(timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL));
+}
+
 /// pthread_create(3): a detached thread that takes no signals, which belong to the program.
 long vgpu_start_thread(void *(*body)(void *), void *argument);
+
+/// The same, but one that must be waited for with vgpu_join_thread, once.
+long vgpu_start_joinable_thread(void *(*body)(void *), void *argument, pthread_t *thread);
+
+/// pthread_join(3).
+static inline long vgpu_join_thread(pthread_t thread) { return -pthread_join(thread, NULL); }
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "pointer-constraints-unstable-v1-protocol.h"
+#include "presentation-time-protocol.h"
 #include "relative-pointer-unstable-v1-protocol.h"
 
 // Binds the global when it is zwp_pointer_constraints_v1, else returns NULL.
@@ -26,6 +27,13 @@ static inline struct zwp_relative_pointer_manager_v1 *vgpu_wl_bind_relative_poin
   if (strcmp(interface, zwp_relative_pointer_manager_v1_interface.name) != 0) return NULL;
   return (struct zwp_relative_pointer_manager_v1 *)wl_registry_bind(
       registry, name, &zwp_relative_pointer_manager_v1_interface, 1);
+}
+
+// Binds the global when it is wp_presentation, else returns NULL.
+static inline struct wp_presentation *vgpu_wl_bind_presentation(
+    struct wl_registry *registry, uint32_t name, const char *interface) {
+  if (strcmp(interface, wp_presentation_interface.name) != 0) return NULL;
+  return (struct wp_presentation *)wl_registry_bind(registry, name, &wp_presentation_interface, 1);
 }
 
 #endif

@@ -25,10 +25,12 @@ extension ViewInput {
     vgpu_connect_scroll(widget, onScroll, data)
     vgpu_connect_event(widget, "focus-out-event", onFocusOut, data)
     vgpu_connect_event(widget, "grab-broken-event", onFocusOut, data)
+    promptMotion = PromptMotion(widget)
   }
 
   /// Disconnects what `connect` has connected.
   func disconnect(_ widget: UnsafeMutablePointer<GtkWidget>) {
+    promptMotion = nil
     g_signal_handlers_disconnect_matched(
       widget, G_SIGNAL_MATCH_DATA, 0, 0, nil, nil, Unmanaged.borrowed(self))
   }

@@ -17,6 +17,8 @@ final class ViewInput: PointerLockMotion {
   /// Events that were sent.
   private(set) var count = 0
   private let widget: UnsafeMutablePointer<GtkWidget>
+  /// While the widget's signals are connected.
+  var promptMotion: PromptMotion?
   private var held = HeldInput()
   private var grab: InputGrab?
   private var across = (wheel: FractionCounter(), motion: FractionCounter())

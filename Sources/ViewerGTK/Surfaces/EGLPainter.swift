@@ -5,16 +5,16 @@ import VGPUDisplay
 
 /// The EGL side of a surface: a context, a renderer and a window. Released in the reverse order of
 /// its parts.
-@MainActor
 final class EGLPainter {
   let renderer: FrameRenderer
   let window: WindowSurface
 
   init(
-    _ platform: EGLPlatform, window: UnsafeMutableRawPointer, size: PixelSize, alwaysUploads: Bool
+    _ platform: EGLPlatform, window: UnsafeMutableRawPointer, size: PixelSize,
+    alwaysUploads: Bool, swapInterval: Int32
   ) throws(GraphicsError) {
     let context = try RenderContext(platform)
     renderer = try FrameRenderer(context, alwaysUploads: alwaysUploads)
-    self.window = try WindowSurface(context, window: window, size: size)
+    self.window = try WindowSurface(context, window: window, size: size, swapInterval: swapInterval)
   }
 }

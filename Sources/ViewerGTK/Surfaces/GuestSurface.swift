@@ -1,43 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EGLPresenter
-import VGPUDisplay
 
-/// What shows frames over a widget's area: the seam between the view, which knows what to show, and
-/// the window systems, which know how and when.
+/// What shows frames over a widget's area: the seam between the view and the window systems. GTK's
+/// thread makes it, moves it and releases it; the render thread draws on its canvas.
 ///
-/// A surface lives while its widget is mapped. After presenting a frame it calls the view's `tick`
-/// once, when the next frame is due; while hidden it calls nothing.
+/// A surface lives while its widget is mapped, and longer than its canvas.
 @MainActor
 protocol GuestSurface: AnyObject {
-  var backend: ViewerStatistics.Backend? { get }
-  /// Who draws.
-  var renderer: String { get }
-  var path: PresentationPath? { get }
-  var counters: RendererCounters { get }
-  var importRefusal: GraphicsError? { get }
+  /// Makes the canvas, on the render thread.
+  var maker: any CanvasMaker { get }
 
-  /// Follows the widget.
+  /// Follows the widget, as far as that is not the canvas's task.
   func place(_ geometry: SurfaceGeometry)
-  /// Shows a frame; returns where the picture lies in device pixels.
-  func present(_ frame: Frame, _ mode: ScalingMode) throws(GraphicsError) -> Placement
-  /// Uncovers the widget.
-  func hide()
   /// Draws what was presented, for a surface that has none of its own to draw on.
   func paint(_ context: CairoContext)
-  /// Releases everything in reverse order. Nothing is called afterwards.
+  /// Releases everything in reverse order, when there is no canvas any more.
   func dispose()
 }
 
 extension GuestSurface {
+  func place(_ geometry: SurfaceGeometry) {}
   func paint(_ context: CairoContext) {}
+  func dispose() {}
 }
 
 /// A cairo drawing context (`cairo_t *`).
 typealias CairoContext = OpaquePointer
 
 /// Where a widget is, in the units of its toplevel window, and how many device pixels one is.
-struct SurfaceGeometry: Equatable {
+struct SurfaceGeometry: Equatable, Sendable {
   var x = 0
   var y = 0
   var width = 1

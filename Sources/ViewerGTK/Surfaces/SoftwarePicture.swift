@@ -7,7 +7,6 @@ import LinuxSystem
 import VGPUDisplay
 
 /// A copy of a plane's pixels that cairo can draw, refreshed from the mapped buffer.
-@MainActor
 final class SoftwarePicture {
   let surface: OpaquePointer
   private let layout: ImageLayout
@@ -33,7 +32,7 @@ final class SoftwarePicture {
     self.surface = surface
   }
 
-  isolated deinit {
+  deinit {
     cairo_surface_destroy(surface)
   }
 

@@ -13,6 +13,10 @@ final class WaylandGlobals {
   private(set) var pointerConstraints: OpaquePointer?
   /// `zwp_relative_pointer_manager_v1`.
   private(set) var relativePointers: OpaquePointer?
+  /// `wp_presentation`.
+  private(set) var presentation: OpaquePointer?
+  /// The clock of its timestamps, as clock_gettime(2) numbers it.
+  private(set) var presentationClock: UInt32?
   private let queue: OpaquePointer
   private let registry: OpaquePointer
 
@@ -34,13 +38,19 @@ final class WaylandGlobals {
     self.registry = registry
     wl_registry_add_listener(registry, Self.listener, Unmanaged.borrowed(self))
     wl_display_roundtrip_queue(display, queue)
+    guard let presentation else { return }
+    wp_presentation_add_listener(
+      presentation, Self.presentationListener, Unmanaged.borrowed(self))
+    wl_display_roundtrip_queue(display, queue)
   }
 
   /// Releases everything in reverse order.
   func dispose() {
     if let relativePointers { zwp_relative_pointer_manager_v1_destroy(relativePointers) }
     if let pointerConstraints { zwp_pointer_constraints_v1_destroy(pointerConstraints) }
+    if let presentation { wp_presentation_destroy(presentation) }
     if let subcompositor { wl_subcompositor_destroy(subcompositor) }
+    presentation = nil
     relativePointers = nil
     pointerConstraints = nil
     subcompositor = nil
@@ -57,6 +67,8 @@ final class WaylandGlobals {
       pointerConstraints = bound
     } else if let bound = vgpu_wl_bind_relative_pointers(registry, name, interface) {
       relativePointers = bound
+    } else if let bound = vgpu_wl_bind_presentation(registry, name, interface) {
+      presentation = bound
     }
   }
 
@@ -70,6 +82,17 @@ final class WaylandGlobals {
           Unmanaged<WaylandGlobals>.fromOpaque(data).takeUnretainedValue()
             .announced(registry, name, interface)
         }, global_remove: { _, _, _ in }))
+    return listener
+  }()
+
+  /// As above.
+  private static let presentationListener: UnsafeMutablePointer<wp_presentation_listener> = {
+    let listener = UnsafeMutablePointer<wp_presentation_listener>.allocate(capacity: 1)
+    listener.initialize(
+      to: wp_presentation_listener { data, _, clock in
+        guard let data else { return }
+        Unmanaged<WaylandGlobals>.fromOpaque(data).takeUnretainedValue().presentationClock = clock
+      })
     return listener
   }()
 }

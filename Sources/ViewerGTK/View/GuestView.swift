@@ -2,8 +2,9 @@
 
 public import CGTK3
 public import EGLPresenter
+public import FrameStatistics
 public import GuestInput
-import LinuxSystem
+public import LinuxSystem
 public import VGPUDisplay
 
 /// A widget that shows a guest's screen, for any container of any GTK 3 program.
@@ -17,18 +18,23 @@ public import VGPUDisplay
 /// has them first.
 ///
 /// The widget owns the view: it lives until the widget is destroyed. All of it belongs to GTK's
-/// thread, the main one.
+/// thread, the main one; the guest is looked at and drawn on a thread of the view's own, which has
+/// the frame source to itself. On X11 with libX11 before 1.8 call XInitThreads before gtk_init.
 @MainActor
-public final class GuestView: SurfaceTicks {
+public final class GuestView {
   /// The widget, a `GtkDrawingArea`. Put it into a container, whose it is then. One that never gets
   /// into a container must be destroyed (gtk_widget_destroy).
   public let widget: UnsafeMutablePointer<GtkWidget>
-  /// Where the frames come from; polled once before each drawing while the widget is mapped.
-  public let source: any FrameSource
   /// How the picture is sized to the widget.
-  public var scaling: ScalingMode
-  /// Called after each presented frame.
-  public var onPresent: (@MainActor () -> Void)?
+  public var scaling: ScalingMode {
+    didSet { link.order { [scaling] in $0.scaling = scaling } }
+  }
+  /// No more frames are presented than these, and then `onFinish` is called; `nil` for no end.
+  public var frameLimit: Int? {
+    didSet { link.order { [frameLimit] in $0.frameLimit = frameLimit ?? .max } }
+  }
+  /// Called when as many frames have been presented as `frameLimit` allows.
+  public var onFinish: (@MainActor () -> Void)?
   /// Called when the guest's picture gets another size, in the guest's pixels, and for the first.
   public var onResize: (@MainActor (PixelSize) -> Void)?
   /// Called when keyboard and mouse become the guest's alone, and when no longer.
@@ -40,36 +46,48 @@ public final class GuestView: SurfaceTicks {
   public var onArea: (@MainActor (PixelSize) -> Void)?
   /// Where the picture was last drawn, in device pixels of the widget; `nil` while there is none.
   public private(set) var placement: Placement?
+  /// A picture that is laid over the guest's; `nil` for none.
+  public var overlay: Overlay? {
+    didSet { link.order { [overlay] in $0.overlay = .some(overlay) } }
+  }
   /// What is shown instead of a picture; `nil` while there is one.
   public private(set) var message: String?
+
+  /// What becomes of each frame, in numbers, for any thread.
+  public let reporter: FrameReporter
 
   private let alwaysUploads: Bool
   private let pointerAndKeys: ViewInput
   private let pointer: HostPointer
   private var area: PixelSize?
+  private let link: RenderLink
+  private var thread: RenderThread?
   private var surface: (any GuestSurface)?
+  private var isMapped = false
   private var isEGLGivenUp = false
   private var losses = 0
   private var guestSize: PixelSize?
-  private var shown = ViewerStatistics()
-  /// Of the surfaces that are gone.
-  private var past = RendererCounters()
-  private var slowTimer: Timer?
-  private var lastTick: MonotonicInstant = .now
   private var startID: guint = 0
 
-  /// How often a guest without a picture is looked at, in milliseconds.
-  private static let slowPeriod = 150
   /// Lost contexts in a row after which EGL is given up.
   private static let mostLosses = 3
 
   /// Makes the widget. gtk_init has been called.
   ///
-  /// - Parameter alwaysUploads: copies every frame even where it could be imported.
+  /// - Parameters:
+  ///   - source: looked at just before each refresh of the monitor while the widget is mapped, on
+  ///     a thread of the view's own.
+  ///   - alwaysUploads: copies every frame even where it could be imported.
+  ///   - presentations: how many of the last presentations are kept for time lines.
+  /// - Throws: `SystemCallError` when that thread cannot be had.
   public init(
-    source: any FrameSource, scaling: ScalingMode = .fit, alwaysUploads: Bool = false
-  ) {
-    self.source = source
+    source: sending any FrameSource, scaling: ScalingMode = .fit, alwaysUploads: Bool = false,
+    presentations: Int = 600
+  ) throws(SystemCallError) {
+    link = try RenderLink()
+    let recorder = FrameRecorder(capacity: presentations)
+    reporter = recorder.reporter
+    thread = try RenderLoop.start(source, scaling, link, recorder)
     self.scaling = scaling
     self.alwaysUploads = alwaysUploads
     widget = gtk_drawing_area_new()
@@ -88,6 +106,7 @@ public final class GuestView: SurfaceTicks {
     vgpu_connect(widget, "unmap", onUnmap, data)
     vgpu_connect(widget, "destroy", onDestroy, data)
     pointerAndKeys.connect(widget)
+    link.onNews = { [weak self] news in self?.heard(news) }
   }
 
   isolated deinit {
@@ -117,15 +136,19 @@ public final class GuestView: SurfaceTicks {
 
   /// What has been shown so far.
   public var statistics: ViewerStatistics {
-    var statistics = shown
+    var statistics = link.statistics
     statistics.inputEvents = pointerAndKeys.count
-    let counters = surface?.counters ?? RendererCounters()
-    statistics.imports = past.imports + counters.imports
-    statistics.copies = past.uploads + counters.uploads
-    statistics.draws = past.draws + counters.draws
-    statistics.gets = source.counters.gets
-    if let refusal = surface?.importRefusal { statistics.importRefusal = refusal }
     return statistics
+  }
+
+  /// What has become of the frames so far; of all of them once the widget is destroyed.
+  public func frameMeasurement() -> FrameMeasurement { reporter.measurement() }
+
+  /// The guest's picture as it is now, pixel for pixel, without the pointer where the guest has it on
+  /// a plane of its own: copied by the CPU, or where only the GPU can read it by the GPU.
+  public func picture() throws(ScreenshotError) -> Picture {
+    guard thread != nil else { throw .noPicture("the view has ended") }
+    return try link.picture()
   }
 
   // MARK: The widget's life
@@ -133,8 +156,8 @@ public final class GuestView: SurfaceTicks {
   fileprivate func mapped() {
     // Every motion at once, and not one before each frame: the guest draws the pointer.
     gdk_window_set_event_compression(gtk_widget_get_window(widget), 0)
+    isMapped = true
     moved()
-    slowTimer = Timer(milliseconds: Self.slowPeriod) { [unowned self] in slowTick() }
   }
 
   /// The toplevel has its surface and GTK has painted it: only now can a surface be put above it.
@@ -146,21 +169,25 @@ public final class GuestView: SurfaceTicks {
       cairo_paint(context)
       surface?.paint(context)
     }
-    guard surface == nil, startID == 0, slowTimer != nil else { return }
+    guard surface == nil, startID == 0, isMapped else { return }
     startID = g_idle_add(onStart, Unmanaged.borrowed(self))
   }
 
   fileprivate func start() {
     startID = 0
-    guard surface == nil, slowTimer != nil else { return }
-    surface = makeSurface()
-    tick()
+    guard surface == nil, isMapped else { return }
+    let surface = makeSurface()
+    self.surface = surface
+    link.order { [maker = surface.maker, interval = refreshInterval] in
+      $0.canvas = maker
+      $0.fallbackInterval = interval
+    }
   }
 
   fileprivate func unmapped() {
     if startID != 0 { g_source_remove(startID) }
     startID = 0
-    slowTimer = nil
+    isMapped = false
     pointerAndKeys.endGrab()
     dropSurface()
   }
@@ -168,14 +195,23 @@ public final class GuestView: SurfaceTicks {
   fileprivate func destroyed() {
     unmapped()
     pointerAndKeys.disconnect(widget)
+    link.onNews = nil
+    link.order { $0.ends = true }
+    thread.take()?.join()
     onArea = nil
-    onPresent = nil
+    onFinish = nil
     onResize = nil
   }
 
   fileprivate func moved() {
     let geometry = geometry
-    surface?.place(geometry)
+    if let surface {
+      surface.place(geometry)
+      link.order { [interval = refreshInterval] in
+        $0.geometry = geometry
+        $0.fallbackInterval = interval
+      }
+    }
     guard geometry.pixels != area else { return }
     area = geometry.pixels
     onArea?(geometry.pixels)
@@ -194,6 +230,17 @@ public final class GuestView: SurfaceTicks {
     return geometry
   }
 
+  /// Nanoseconds between two refreshes of the monitor that the widget is on; `nil` where GDK does
+  /// not know.
+  private var refreshInterval: Int? {
+    guard let window = gtk_widget_get_window(widget),
+      let monitor = gdk_display_get_monitor_at_window(gtk_widget_get_display(widget), window)
+    else { return nil }
+    let millihertz = Int(gdk_monitor_get_refresh_rate(monitor))
+    // What no monitor has is no answer: Xvfb's says 0 or anything.
+    return (10_000...1_000_000).contains(millihertz) ? 1_000_000_000_000 / millihertz : nil
+  }
+
   // MARK: Surfaces
 
   private func makeSurface() -> any GuestSurface {
@@ -203,93 +250,61 @@ public final class GuestView: SurfaceTicks {
     if !isEGLGivenUp {
       do throws(GraphicsError) {
         if isWayland {
-          return try WaylandSurface(
-            over: widget, geometry, alwaysUploads: alwaysUploads, ticks: self)
+          return try WaylandSurface(over: widget, geometry, alwaysUploads: alwaysUploads)
         }
         if isX11 {
-          return try X11Surface(over: widget, geometry, alwaysUploads: alwaysUploads, ticks: self)
+          return try X11Surface(over: widget, geometry, alwaysUploads: alwaysUploads)
         }
       } catch {
         isEGLGivenUp = true
-        shown.fallback = error
+        link.update { $0.fallback = error }
       }
     }
-    return CairoSurface(
-      over: widget, geometry, backend: isWayland ? .wayland : isX11 ? .x11 : nil, ticks: self)
+    return CairoSurface(geometry, backend: isWayland ? .wayland : isX11 ? .x11 : nil, link)
   }
 
   private func dropSurface() {
     guard let surface else { return }
-    if let refusal = surface.importRefusal { shown.importRefusal = refusal }
-    past.imports += surface.counters.imports
-    past.uploads += surface.counters.uploads
-    past.draws += surface.counters.draws
-    past.refusals += surface.counters.refusals
     self.surface = nil
+    // What the canvas draws on must outlive it.
+    link.orderAndWait { orders in
+      orders.canvas = nil
+      orders.letsGo = true
+    }
     surface.dispose()
     forgetPlacement()
   }
 
-  // MARK: Frames
+  // MARK: News of the render thread
 
-  /// Looks at the guest and shows what there is. The surface calls it when a frame is due.
-  func tick() {
-    lastTick = .now
-    guard let surface else { return }
-    switch source.poll() {
-    case .frame(let frame):
-      show(frame, on: surface)
-    case .noPicture(let reason):
-      show(message: "\(reason)")
+  private func heard(_ news: RenderLink.News) {
+    if let failure = news.failure { failed(failure) }
+    if surface != nil {
+      if let picture = news.picture { show(picture) }
+      if let message = news.message { show(message: message) }
+      if news.wantsPaint { gtk_widget_queue_draw(widget) }
     }
+    if news.isFinished { onFinish?() }
   }
 
-  /// Looks at a guest that has no picture, and once a second at one whose surface asks for nothing:
-  /// it may be hidden, and the guest's end should not go unnoticed; or the compositor had not shown
-  /// the surface yet when it got the first frame, and has to be given another.
-  private func slowTick() {
-    guard surface != nil else { return }
-    if message != nil || MonotonicInstant.now.seconds(since: lastTick) > 1 { tick() }
-  }
-
-  private func show(_ frame: Frame, on surface: any GuestSurface) {
-    surface.place(geometry)
-    do {
-      let placement = try surface.present(frame, scaling)
-      self.placement = placement
-      pointerAndKeys.placement = placement
-      pointer.isHidden = frame.cursor != nil
-      losses = 0
-    } catch {
-      failed(error)
-      return
-    }
+  private func show(_ picture: RenderLink.Shown) {
+    placement = picture.placement
+    pointerAndKeys.placement = picture.placement
+    pointer.isHidden = picture.hasPointer
+    losses = 0
     if message != nil {
       message = nil
       gtk_widget_queue_draw(widget)
     }
-    shown.presented(at: .now)
-    shown.path = surface.path
-    shown.renderer = surface.renderer
-    shown.backend = surface.backend
-    let size = frame.primary.size
-    if size != guestSize {
-      guestSize = size
-      onResize?(size)
-    }
-    onPresent?()
+    let size = picture.placement.guest
+    guard size != guestSize else { return }
+    guestSize = size
+    onResize?(size)
   }
 
   private func failed(_ error: GraphicsError) {
-    if error.kind == .cannotShow {
-      show(message: "\(error)")
-      return
-    }
     losses += 1
-    if losses >= Self.mostLosses {
-      isEGLGivenUp = true
-      shown.fallback = error
-    }
+    if error.kind == .unavailable || losses >= Self.mostLosses { isEGLGivenUp = true }
     dropSurface()
     // The next drawing of the widget makes a new one.
     gtk_widget_queue_draw(widget)
@@ -297,7 +312,6 @@ public final class GuestView: SurfaceTicks {
 
   private func show(message text: String) {
     guard text != message else { return }
-    if message == nil { surface?.hide() }
     message = text
     forgetPlacement()
     gtk_widget_queue_draw(widget)

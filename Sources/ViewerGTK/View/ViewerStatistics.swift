@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EGLPresenter
+public import FrameStatistics
 public import LinuxSystem
 
 /// What a view has shown since it was made.
@@ -13,8 +14,20 @@ public struct ViewerStatistics: Hashable, Sendable {
     case x11
   }
 
-  /// Frames handed to the display server: after eglSwapBuffers, or after cairo has drawn. Each was
-  /// asked for by the compositor or the frame clock; whether it reached the glass is not known.
+  /// What tells when frames were shown.
+  public enum Feedback: String, Hashable, Sendable {
+    /// Wayland's `wp_presentation`: when the frame turned into light.
+    case presentationTime = "presentation-time"
+    /// X11's Present extension (PresentNotifyMSC): when the monitor refreshed after the frame was
+    /// handed over.
+    case present
+    /// Wayland's `wl_surface.frame` alone: that the compositor has taken a frame.
+    case frameCallback = "frame-callback"
+    /// Nothing: frames are shown at the rate that the monitor is said to have.
+    case timer
+  }
+
+  /// Frames handed to the display server: after eglSwapBuffers, or when cairo is about to draw.
   public internal(set) var framesPresented = 0
   /// When the first of them was; CLOCK_MONOTONIC.
   public internal(set) var firstPresentedAt: MonotonicInstant?
@@ -30,6 +43,26 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var copies = 0
   /// Frames drawn.
   public internal(set) var draws = 0
+  /// Frames in which the guest showed another buffer than before.
+  public internal(set) var newFrames = 0
+  /// Frames of which the display server has said that they were shown.
+  public internal(set) var framesShown = 0
+  /// Of those, frames that were shown a refresh or more after the one that they aimed at.
+  public internal(set) var framesLate = 0
+  /// Frames that the display server did not show, as another one came before.
+  public internal(set) var framesDiscarded = 0
+  /// Times that the pixels of a buffer that was shown already were compared with what they had
+  /// been, as the guest may draw into it.
+  public internal(set) var comparisons = 0
+  /// What that took altogether, in seconds.
+  public internal(set) var comparisonSeconds = 0.0
+  /// How they are compared; `nil` as long as they were not.
+  public internal(set) var changeDetection: ChangeDetection?
+  /// What tells when frames were shown; `nil` before the first frame.
+  public internal(set) var feedback: Feedback?
+  /// How often the monitor refreshes in Hz, as the feedback tells; `nil` where it does not, and
+  /// where the rate varies.
+  public internal(set) var refreshRate: Double?
   /// Key strokes, clicks and motions that were passed on to the guest.
   public internal(set) var inputEvents = 0
   /// Who draws: GL_RENDERER, or `cairo`; `nil` before the first frame.
@@ -40,6 +73,9 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var importRefusal: GraphicsError?
   /// Why there is no EGL; `nil` as long as there is.
   public internal(set) var fallback: GraphicsError?
+
+  /// What became of each frame, in numbers; `nil` before the end.
+  public internal(set) var frames: FrameMeasurement?
 
   /// Nothing shown yet.
   public init() {}

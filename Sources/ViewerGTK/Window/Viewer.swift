@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CGTK3
+import CX11
 import Glibc
+import LinuxSystem
 public import VGPUDisplay
 
 /// The whole of a viewer: a window, GTK's main loop, an orderly end.
@@ -14,13 +16,19 @@ public enum Viewer {
   ///
   /// When the display server goes away, GDK ends the process.
   ///
+  /// - Parameter source: looked at once, for the window's size, and then on a thread of its own.
   /// - Throws: `ViewerError` when there is nothing to open a window on.
   public static func run(
-    source: any FrameSource, options: ViewerOptions = ViewerOptions()
+    source: sending any FrameSource, options: ViewerOptions = ViewerOptions()
   ) throws(ViewerError) -> ViewerStatistics {
+    // Xlib before 1.8 does not do so by itself, and a render thread has a connection of its own.
+    XInitThreads()
     guard gtk_init_check(nil, nil) != 0 else { throw .noDisplayServer }
-    let run = ViewerRun(source: source, options: options)
-    return run.wait()
+    do {
+      return try ViewerRun(source: source, options: options).wait()
+    } catch {
+      throw .system(error)
+    }
   }
 }
 
@@ -35,15 +43,14 @@ private final class ViewerRun {
   private var watch: Timer?
   private var isOver = false
 
-  init(source: any FrameSource, options: ViewerOptions) {
+  init(
+    source: sending any FrameSource, options: ViewerOptions
+  ) throws(SystemCallError) {
+    window = try ViewerWindow(source: source, options: options)
     loop = g_main_loop_new(nil, 0)
-    window = ViewerWindow(source: source, options: options)
     window.onClose = { [unowned self] in end() }
-    if let frames = options.frames {
-      window.view.onPresent = { [unowned self] in
-        if window.view.statistics.framesPresented >= frames { end() }
-      }
-    }
+    window.view.frameLimit = options.frames
+    window.view.onFinish = { [unowned self] in end() }
     if let seconds = options.seconds {
       let milliseconds = Int(min(max(0, seconds), 1e9) * 1000)
       deadline = Timer(milliseconds: min(milliseconds, Int(Int32.max))) { [unowned self] in end() }
@@ -77,6 +84,8 @@ private final class ViewerRun {
     window.close()
     // What closing has put off: unmapping and the last events.
     while g_main_context_iteration(nil, 0) != 0 {}
+    // The thread that recorded it has said its last word.
+    statistics.frames = window.view.frameMeasurement()
     return statistics
   }
 

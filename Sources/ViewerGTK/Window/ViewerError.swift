@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import LinuxSystem
+
 /// Why no window can be shown.
 public enum ViewerError: Error, Hashable, Sendable {
   /// gtk_init_check failed: there is nothing to open a window on.
   case noDisplayServer
+  /// The view's thread cannot be had.
+  case system(SystemCallError)
 }
 
 extension ViewerError: CustomStringConvertible {
@@ -12,6 +16,7 @@ extension ViewerError: CustomStringConvertible {
     switch self {
     case .noDisplayServer:
       "no display server: neither WAYLAND_DISPLAY nor DISPLAY leads to one; run this inside a graphical session, or set one of them (and XDG_RUNTIME_DIR for Wayland)"
+    case .system(let error): "\(error)"
     }
   }
 }

@@ -17,6 +17,8 @@ public struct ViewerOptions: Sendable {
   public var seconds: Double?
   /// Copies every frame even where it could be imported: for comparisons.
   public var alwaysUploads: Bool
+  /// How many of the last presentations are kept for time lines, 48 bytes each and three times over.
+  public var presentations = 600
 
   /// Where keyboard and mouse go; `nil` for a window that only shows.
   public var input: (any GuestInput)?

@@ -3,14 +3,15 @@
 import CGTK3
 import EGLPresenter
 import GuestInput
-import LinuxSystem
+public import LinuxSystem
 public import VGPUDisplay
 
 /// A toplevel window with a guest's screen: its title tells the guest's name and the frame rate, the
 /// line below what there is to know of keyboard and mouse; it begins with the guest's size.
 ///
 /// Ctrl+Alt+F switches to the whole screen and back, Ctrl+Alt+G makes keyboard and mouse the guest's
-/// alone and gives them back, Ctrl+Alt+M opens the menu.
+/// alone and gives them back, Ctrl+Alt+M opens the menu, Ctrl+Alt+P saves the picture, Ctrl+Alt+S
+/// shows the statistics. As long as the guest does not get the keyboard, F8 and F11 do so too.
 ///
 /// Keep it as long as it is to be shown; the user may close it earlier.
 @MainActor
@@ -34,20 +35,32 @@ public final class ViewerWindow {
   private var menu: WindowMenu?
   private var dialog: CloseDialog?
   private let follower = AreaFollower()
+  private var statistics: StatisticsOverlay?
+  /// What was done last, for a while.
+  private var notice: (text: String, timer: Timer)?
   private var titleTimer: Timer?
   private var titled = (frames: 0, at: MonotonicInstant.now)
   private var rate: Int?
   private var isFullscreen: Bool
   private var hasGuestSize = false
 
+  /// Milliseconds.
+  private static let noticeTime = 8000
+
   /// Makes the window and shows it. gtk_init has been called.
   ///
-  /// - Parameter source: looked at once, for the window's size.
-  public init(source: any FrameSource, options: ViewerOptions = ViewerOptions()) {
+  /// - Parameter source: looked at once, for the window's size, and then on the view's own thread.
+  /// - Throws: `SystemCallError` when that thread cannot be had.
+  public init(
+    source: sending any FrameSource, options: ViewerOptions = ViewerOptions()
+  ) throws(SystemCallError) {
     name = options.name ?? source.name
     isFullscreen = options.isFullscreen
-    view = GuestView(
-      source: source, scaling: options.scaling, alwaysUploads: options.alwaysUploads)
+    var firstSize: PixelSize?
+    if case .frame(let frame) = source.poll() { firstSize = frame.primary.size }
+    view = try GuestView(
+      source: source, scaling: options.scaling, alwaysUploads: options.alwaysUploads,
+      presentations: options.presentations)
     view.input = options.input
     onMonitor = options.onMonitor
     closeQuestion = options.closeQuestion
@@ -64,9 +77,7 @@ public final class ViewerWindow {
     vgpu_connect_event(window, "delete-event", onDelete, data)
     vgpu_connect(window, "destroy", onWindowDestroy, data)
     gtk_window_set_default_size(vgpu_gtk_window(window), 1024, 768)
-    if case .frame(let frame) = source.poll() {
-      adopt(frame.primary.size)
-    }
+    if let firstSize { adopt(firstSize) }
     view.onResize = { [unowned self] size in adopt(size) }
     view.onArea = { [unowned self] size in follower.changed(to: size) }
     view.onGrab = { [unowned self] in updateTitle() }
@@ -110,6 +121,8 @@ public final class ViewerWindow {
 
   fileprivate func destroyed() {
     titleTimer = nil
+    statistics = nil
+    notice = nil
     dialog = nil
     window = nil
     onClose?()
@@ -187,6 +200,7 @@ public final class ViewerWindow {
   }
 
   private var subtitle: String {
+    if let notice { return notice.text }
     if let status { return status }
     if view.isGrabbed { return "Keyboard and mouse are the guest's: Ctrl+Alt+G gives them back" }
     switch view.input?.state {
@@ -204,7 +218,9 @@ public final class ViewerWindow {
         press: { [unowned self] chord in view.press(chord.keys) },
         grab: { [unowned self] in view.toggleGrab() },
         fullscreen: { [unowned self] in toggleFullscreen() },
-        scale: { [unowned self] mode in view.scaling = mode }))
+        scale: { [unowned self] mode in view.scaling = mode },
+        picture: { [unowned self] in savePicture() },
+        statistics: { [unowned self] in toggleStatistics() }))
   }
 
   private func toggleFullscreen() {
@@ -217,6 +233,22 @@ public final class ViewerWindow {
     }
   }
 
+  private func toggleStatistics() {
+    statistics = statistics == nil ? StatisticsOverlay(over: view) : nil
+  }
+
+  /// Saves what the guest shows, and says where below the title for some seconds.
+  private func savePicture() {
+    let text: String
+    do throws(ScreenshotError) {
+      text = "Saved \(try ScreenshotFile.save(try view.picture(), of: name))"
+    } catch {
+      text = "Not saved: \(error)"
+    }
+    notice = (text, Timer(milliseconds: Self.noticeTime) { [unowned self] in notice = nil })
+    updateTitle()
+  }
+
   /// Does what one of the window's own keys asks for. The guest has heard of Ctrl and Alt, and must
   /// hear their end, which the window may not get.
   fileprivate func perform(_ shortcut: WindowShortcut) {
@@ -225,6 +257,8 @@ public final class ViewerWindow {
     case .fullscreen: toggleFullscreen()
     case .grab: view.toggleGrab()
     case .menu: menu?.open(over: view.widget)
+    case .picture: savePicture()
+    case .statistics: toggleStatistics()
     }
   }
 

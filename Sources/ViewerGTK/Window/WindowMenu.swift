@@ -18,6 +18,8 @@ final class WindowMenu {
     let grab: @MainActor () -> Void
     let fullscreen: @MainActor () -> Void
     let scale: @MainActor (ScalingMode) -> Void
+    let picture: @MainActor () -> Void
+    let statistics: @MainActor () -> Void
   }
 
   init(_ actions: Actions) {
@@ -29,6 +31,8 @@ final class WindowMenu {
     addSeparator()
     keyItems.append(add("Grab keyboard and mouse (Ctrl+Alt+G)", actions.grab))
     items.append(add("Full screen (Ctrl+Alt+F)", actions.fullscreen))
+    items.append(add("Save the picture (Ctrl+Alt+P)", actions.picture))
+    items.append(add("Statistics (Ctrl+Alt+S)", actions.statistics))
     addSeparator()
     for mode in ScalingMode.allCases {
       items.append(add("Picture: \(mode.menuName)") { actions.scale(mode) })

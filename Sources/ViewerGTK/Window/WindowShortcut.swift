@@ -2,8 +2,8 @@
 
 import CGTK3
 
-/// What a viewer's window keeps for itself of the keyboard: Ctrl+Alt and a letter, and F11 as long
-/// as the guest does not get it.
+/// What a viewer's window keeps for itself of the keyboard: Ctrl+Alt and a letter, and F8 and
+/// F11 as long as the guest does not get them.
 enum WindowShortcut {
   /// Ctrl+Alt+F, F11.
   case fullscreen
@@ -11,6 +11,10 @@ enum WindowShortcut {
   case grab
   /// Ctrl+Alt+M.
   case menu
+  /// Ctrl+Alt+P.
+  case picture
+  /// Ctrl+Alt+S, F8.
+  case statistics
 
   /// - Parameters:
   ///   - key: what the key means in the layout (GDK_KEY_*).
@@ -18,9 +22,14 @@ enum WindowShortcut {
   ///   - state: the modifiers.
   ///   - isTyping: whether the guest gets the keyboard.
   init?(key: guint, code: UInt32, state: guint, isTyping: Bool) {
-    if key == guint(GDK_KEY_F11), !isTyping {
+    switch key {
+    case guint(GDK_KEY_F8) where !isTyping:
+      self = .statistics
+      return
+    case guint(GDK_KEY_F11) where !isTyping:
       self = .fullscreen
       return
+    default: break
     }
     let both = GDK_CONTROL_MASK.rawValue | GDK_MOD1_MASK.rawValue
     let others = GDK_SHIFT_MASK.rawValue | GDK_SUPER_MASK.rawValue
@@ -29,6 +38,8 @@ enum WindowShortcut {
     case "f": self = .fullscreen
     case "g": self = .grab
     case "m": self = .menu
+    case "p": self = .picture
+    case "s": self = .statistics
     default: return nil
     }
   }
@@ -37,8 +48,10 @@ enum WindowShortcut {
   private static func letter(_ key: guint, _ code: UInt32) -> Character? {
     let lower = gdk_keyval_to_lower(key)
     if lower < 0x80 { return Unicode.Scalar(lower).map(Character.init) }
-    // KEY_F, KEY_G and KEY_M of linux/input-event-codes.h, and the 8 that display servers add.
+    // KEY_P, KEY_S and so on of linux/input-event-codes.h, and the 8 that display servers add.
     switch code {
+    case 25 + 8: return "p"
+    case 31 + 8: return "s"
     case 33 + 8: return "f"
     case 34 + 8: return "g"
     case 50 + 8: return "m"

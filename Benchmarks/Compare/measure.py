@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Inside the rig, for Benchmarks/compare: runs guest and viewers, writes one JSON line per measurement.
+
+The guest's flips are stamped in QEMU (flipstamp.c), what a viewer shows where it arrives (metronome/, dbus-listener.c). Nothing is put
+into a viewer. All times are nanoseconds of CLOCK_MONOTONIC, CPU times those of the scheduler (CLOCK_PROCESS_CPUTIME_ID of the process).
+"""
+import argparse, bisect, itertools, json, os, statistics, struct, subprocess, sys, time
+
+import processes
+from first_frame import first_frames
+from processes import Child, Failed, cpu, now, on_metronome, say, undo, wait_for
+
+RUN = "/run/compare"
+BUFFERS = 4
+
+
+class Setting:
+    """What all measurements share."""
+
+    def __init__(self, options):
+        self.options = options
+        self.tools, self.qemu, self.guest, self.vgpu = options.tools, options.qemu, options.guest, options.vgpu
+        self.width, self.height = map(int, options.mode.split("x"))
+        os.makedirs(RUN, exist_ok=True)
+        processes.folder = RUN
+        inside = os.path.join(options.rig, "inside")
+        self.uuid = subprocess.run([f"{inside}/mdev-create", "mbochs", "small"], check=True, capture_output=True, text=True).stdout.strip()
+        # QEMU's D-Bus and SPICE want a render node to start GL on. It lies where nobody else finds it: beside a DRM device
+        # this Mesa would choose another driver for the viewers.
+        self.node = f"{RUN}/renderD128"
+        major, minor = open("/sys/class/drm/renderD128/dev").read().split(":")
+        os.mknod(self.node, 0o600 | 0o020000, os.makedev(int(major), int(minor)))
+        self.bus = f"unix:path={RUN}/bus"
+        self.daemon = None
+
+    def start_guest(self, rate, display, extra=(), environment=None):
+        flips = f"{RUN}/flips"
+        if os.path.exists(flips): os.unlink(flips)
+        shown = "on" if display != "none" else "off"
+        child = Child("qemu", [
+            self.qemu, "-M", "pc", "-m", "64", "-nodefaults", *(["-display", display] if display else []), "-serial", "stdio",
+            "-device", f"vfio-pci,sysfsdev=/sys/bus/mdev/devices/{self.uuid},display={shown}", "-kernel", self.guest,
+            "-append", f"mode={self.options.mode} buffers={BUFFERS} fps={rate}", *extra],
+            LD_PRELOAD=f"{self.tools}/flipstamp.so", FLIPSTAMP=flips, **(environment or {}))
+        try:
+            child.line("frame 0", 30)
+        except Failed:
+            child.stop()
+            raise
+        return child
+
+    def start_metronome(self, rate):
+        return processes.start_metronome(self.tools, rate, self.options.mode, *(["--dmabuf"] if self.options.dmabuf else []))
+
+    def start_bus(self):
+        if self.daemon: return
+        self.daemon = Child("dbus-daemon", ["dbus-daemon", "--session", "--nofork", f"--address={self.bus}"])
+        wait_for(lambda: os.path.exists(f"{RUN}/bus"), 10, "dbus-daemon: no socket")
+
+
+# MARK: viewers
+
+class Running:
+    """A viewer at work: whose CPU time is its, and who saw what it showed."""
+
+    def __init__(self, guest, witness=None, viewer=None, beyond_none=False):
+        self.guest, self.witness, self.viewer = guest, witness, viewer
+        # The viewer's work is partly or wholly done in QEMU.
+        self.beyond_none = beyond_none
+
+    def cpu(self):
+        total = cpu(self.viewer.pid) if self.viewer else 0
+        return total, cpu(self.guest.pid), cpu(self.witness.pid) if self.witness and self.witness is not self.viewer else 0
+
+    def stop(self):
+        for child in (self.viewer, self.witness, self.guest):
+            if child: child.stop()
+
+
+def start_none(setting, rate):
+    return Running(setting.start_guest(rate, "none"))
+
+
+def start_vgpu(setting, rate):
+    guest = witness = viewer = None
+    try:
+        guest, witness = setting.start_guest(rate, "none"), setting.start_metronome(rate)
+        viewer = Child("vgpu", [setting.vgpu, "view", setting.uuid, *setting.options.vgpu_option], **on_metronome())
+        return Running(guest, witness, viewer)
+    except Failed:
+        undo(viewer, witness, guest)
+        raise
+
+
+def start_gtk(setting, rate):
+    witness = setting.start_metronome(rate)
+    try:
+        # The picture is shown pixel by pixel, as by the others: otherwise it would be scaled to 640x480.
+        return Running(setting.start_guest(rate, "gtk,gl=on,zoom-to-fit=off", environment=on_metronome()), witness, beyond_none=True)
+    except Failed:
+        undo(witness)
+        raise
+
+
+def start_dbus(setting, rate):
+    setting.start_bus()
+    guest = setting.start_guest(rate, f"dbus,addr={setting.bus},gl=on,rendernode={setting.node}")
+    try:
+        viewer = Child("dbus-listener", [f"{setting.tools}/dbus-listener", setting.bus, setting.options.mode, f"{RUN}/commits"])
+        return Running(guest, viewer, viewer, beyond_none=True)
+    except Failed:
+        undo(guest)
+        raise
+
+
+def start_spice(setting, rate):
+    socket = f"{RUN}/spice"
+    if os.path.exists(socket): os.unlink(socket)
+    guest = witness = None
+    try:
+        witness = setting.start_metronome(rate)
+        # SPICE is no -display.
+        guest = setting.start_guest(rate, None, ["-spice", f"unix=on,addr={socket},disable-ticketing=on,gl=on,rendernode={setting.node}"])
+        viewer = Child("remote-viewer", ["remote-viewer", f"spice+unix://{socket}"], **on_metronome())
+        return Running(guest, witness, viewer, beyond_none=True)
+    except Failed:
+        undo(guest, witness)
+        raise
+
+
+VIEWERS = {"none": start_none, "vgpu": start_vgpu, "gtk": start_gtk, "dbus": start_dbus, "spice": start_spice}
+
+
+# MARK: one measurement
+
+def read_flips(setting):
+    """When each frame was flipped to, by number."""
+    with open(f"{RUN}/flips", "rb") as file:
+        count = struct.unpack("<QQ", file.read(16))[0]
+        writes = list(struct.iter_unpack("<QQ", file.read(16 * count)))
+    # The first write belongs to the mode. Lines between the buffers: each starts on a page.
+    frames = writes[1:]
+    lines = setting.height
+    while lines * setting.width * 4 % 4096: lines += 1
+    for number, (_, y) in enumerate(frames):
+        if y != number % BUFFERS * lines: raise Failed(f"flipstamp: frame {number} lies at line {y}: a flip was not seen")
+    return [stamp for stamp, _ in frames]
+
+
+def read_log():
+    commits, refreshes = [], []
+    with open(f"{RUN}/commits") as file:
+        for line in file:
+            fields = line.rstrip("\n").split("\t")
+            (refreshes if fields[0] == "refresh" else commits).append(fields[1:])
+    return [[int(v) for v in c[:5]] + [c[5]] for c in commits], [[int(v) for v in r] for r in refreshes]
+
+
+def percentile(values, share):
+    """The nearest rank; values are sorted."""
+    return values[min(len(values) - 1, max(0, -(-len(values) * share // 100) - 1))]
+
+
+def judge(setting, begin, end, flips, commits, refreshes):
+    """What a viewer made of the frames that the guest flipped to between `begin` and `end`."""
+    made = [number for number, stamp in enumerate(flips) if begin <= stamp < end]
+    first = {}
+    for stamp, number, *_ in commits:
+        if number >= 0 and number not in first: first[number] = stamp
+    # What was on screen at a refresh; a listener's updates have no screen.
+    shown = {number for stamp, number, _ in refreshes if number >= 0} if refreshes else set(first)
+    latencies, early = [], 0
+    for number in made:
+        if number not in shown or number not in first: continue
+        # The guest draws a frame before it flips to it: who still shows that buffer shows it too soon.
+        if first[number] < flips[number]: early += 1
+        else: latencies.append(first[number] - flips[number])
+    latencies.sort()
+    times = sorted(stamp for number, stamp in first.items() if begin <= stamp < end)
+    intervals = [b - a for a, b in zip(times, times[1:])]
+    inside = [c for c in commits if begin <= c[0] < end]
+    # What one who shows the newest frame at every refresh, with no delay, would have shown.
+    possible = set()
+    for stamp, *_ in refreshes:
+        newest = bisect.bisect_right(flips, stamp) - 1
+        if newest >= 0: possible.add(newest)
+    late = sorted(stamp - due for stamp, _, due in refreshes if begin <= stamp < end)
+    record = {
+        "made": len(made), "possible": sum(1 for number in made if number in possible) if refreshes else None,
+"shown": sum(1 for number in made if number in shown), "early": early,
+        "torn": sum(1 for c in inside if c[1] < 0), "commits": len(inside),
+        "jitter": statistics.pstdev(intervals) if len(intervals) > 1 else None,
+        "latencies": latencies,
+        "probe": statistics.median(c[2] for c in inside) if inside else None,
+        "buffer": f"{inside[0][3]}x{inside[0][4]} {inside[0][5]}" if inside else None,
+        "late_refresh_p99": percentile(late, 99) if late else None,
+        "refreshes": len(late),
+    }
+    flip_times = [flips[number] for number in made]
+    gaps = sorted(b - a for a, b in zip(flip_times, flip_times[1:]))
+    if gaps: record["flip_interval"] = {"p50": percentile(gaps, 50), "p99": percentile(gaps, 99)}
+    if latencies:
+        for share in (50, 95, 99): record[f"p{share}"] = percentile(latencies, share)
+        record["max"] = latencies[-1]
+    return record
+
+
+def measure(setting, viewer, rate, run):
+    running = VIEWERS[viewer](setting, rate)
+    try:
+        if running.witness: running.witness.line("found", 30)
+        time.sleep(setting.options.warm_up)
+        before, begin = running.cpu(), now()
+        # One frame in a thousand must count for something in all runs together.
+        time.sleep(max(setting.options.seconds, 200 / rate))
+        after, end = running.cpu(), now()
+        # What was flipped to last has to arrive.
+        time.sleep(0.2)
+        for child in (running.guest, running.viewer):
+            if child and not child.alive(): raise Failed(f"{child.name}: it ended; {child.last_words()}")
+    finally:
+        running.stop()
+    used = [b - a for a, b in zip(before, after)]
+    flips = read_flips(setting)
+    commits, refreshes = read_log() if running.witness else ([], [])
+    record = {"kind": "run", "viewer": viewer, "rate": rate, "run": run, "seconds": (end - begin) / 1e9, "cpu_viewer": used[0], "cpu_qemu": used[1],
+              "cpu_witness": used[2], "beyond_none": running.beyond_none}
+    record.update(judge(setting, begin, end, flips, commits, refreshes))
+    return record
+
+
+# MARK: the rest
+
+def attach(setting, count):
+    """On a running guest."""
+    guest = setting.start_guest(60, "none")
+    try:
+        yield from first_frames("attach", setting.tools, [setting.vgpu, "view", setting.uuid, *setting.options.vgpu_option], setting.options.mode, count)
+    finally:
+        guest.stop()
+
+
+def switches(pid):
+    """How often a process's threads have waited so far, which is how often they were woken."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        for line in open(f"/proc/{pid}/task/{task}/status"):
+            if line.startswith("voluntary_ctxt_switches"): total += int(line.split()[1])
+    return total
+
+
+def idle(setting, seconds):
+    """A guest that draws one frame and halts."""
+    guest, witness, viewer = setting.start_guest(0, "none"), setting.start_metronome(60), None
+    stats = f"{RUN}/stats.json"
+    try:
+        viewer = Child("vgpu", [setting.vgpu, "view", setting.uuid, "--seconds", str(seconds + 8), "--stats", stats, *setting.options.vgpu_option],
+                       **on_metronome())
+        witness.line("found", 30)
+        time.sleep(3)
+        before, begin, woken = cpu(viewer.pid), now(), switches(viewer.pid)
+        time.sleep(seconds)
+        after, end, woken_after = cpu(viewer.pid), now(), switches(viewer.pid)
+        viewer.process.wait(30)
+        figures = json.load(open(stats))
+    finally:
+        undo(viewer, witness, guest)
+    span = (end - begin) / 1e9
+    commits, _ = read_log()
+    return {"kind": "idle", "seconds": span, "cpu_share": (after - before) / (end - begin), "wake_ups": (woken_after - woken) / span,
+            "queries": figures.get("queries"), "viewer_seconds": figures.get("seconds"),
+            "commits": sum(1 for c in commits if begin <= c[0] < end)}
+
+
+def many(setting, rounds):
+    answer = subprocess.run([setting.options.many, str(rounds)], capture_output=True, text=True, timeout=300)
+    if answer.returncode: raise Failed(f"ManyGuests: {(answer.stdout + answer.stderr).strip()}")
+    return {"kind": "many", **json.loads(answer.stdout)}
+
+
+def refuse(option, value, remedy):
+    say(f"Benchmarks/compare: {option} {value}: not understood\n  -> {remedy}")
+    sys.exit(64)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("tools", "rig", "qemu", "guest", "vgpu", "out"): parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--many", default="")
+    parser.add_argument("--mode", default="320x240")
+    parser.add_argument("--rates", default="60,75,120,144,240")
+    parser.add_argument("--viewers", default="vgpu,gtk,dbus,spice")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--warm-up", type=float, default=0.7)
+    parser.add_argument("--attaches", type=int, default=10)
+    parser.add_argument("--idle", type=float, default=20)
+    parser.add_argument("--dmabuf", action="store_true")
+    parser.add_argument("--vgpu-option", action="append", default=[])
+    options = parser.parse_args()
+    unknown = set(options.viewers.split(",")) - set(VIEWERS)
+    if unknown: refuse("--viewers", options.viewers, "of vgpu,gtk,dbus,spice, with commas between")
+    if not all(rate.isdecimal() and 1 <= int(rate) <= 1000 for rate in options.rates.split(",")):
+        refuse("--rates", options.rates, "give 1 to 1000, with commas between, e.g. 60,144")
+    setting = Setting(options)
+    failures = 0
+
+    with open(options.out, "w") as out:
+        def keep(record):
+            out.write(json.dumps(record) + "\n")
+            out.flush()
+
+        def attempt(what, body):
+            nonlocal failures
+            try:
+                for record in body(): keep(record)
+            except (Failed, OSError, subprocess.TimeoutExpired, ValueError) as error:
+                failures += 1
+                say(f"{what}: {error}")
+                keep({"kind": "failure", "what": what, "why": str(error)})
+
+        rates = [int(rate) for rate in options.rates.split(",")]
+        viewers = ["none"] + [viewer for viewer in options.viewers.split(",") if viewer != "none"]
+        for run, (place, rate) in itertools.product(range(options.runs), enumerate(rates)):
+            turn = (run + place) % len(viewers)
+            for viewer in viewers[turn:] + viewers[:turn]:
+                def once():
+                    record = measure(setting, viewer, rate, run)
+                    text = f"run {run + 1}/{options.runs}  {rate} Hz  {viewer}: {record['made']} made"
+                    if viewer != "none": text += f", {record['shown']} shown, p50 {(record.get('p50') or 0) / 1e6:.2f} ms"
+                    say(text)
+                    yield record
+                attempt(f"{viewer} at {rate} Hz, run {run + 1}", once)
+        if "vgpu" in viewers:
+            if options.attaches: attempt("attach", lambda: attach(setting, options.attaches))
+            if options.idle: attempt("idle", lambda: [idle(setting, options.idle)])
+        # Sixteen take all of mbochs's memory.
+        subprocess.run([f"{options.rig}/inside/mdev-remove", setting.uuid], check=True)
+        if options.many: attempt("16 vGPUs", lambda: [many(setting, 25)])
+        if setting.daemon: setting.daemon.stop()
+    return 1 if failures else 0
+
+
+sys.exit(main())

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""For Benchmarks/compare: makes the report of what was measured.
+
+  report.py FOLDER RESULTS.md        FOLDER has raw.jsonl and machine.json
+"""
+import json, os, statistics, sys
+
+NAMES = {"vgpu": "`vgpu view`", "gtk": "QEMU `-display gtk,gl=on`", "dbus": "QEMU D-Bus, listener that draws nothing",
+         "spice": "SPICE with GL, remote-viewer"}
+
+
+def spread(values, digits=2):
+    """Median and, of several, the least and the greatest."""
+    values = [v for v in values if v is not None]
+    if not values: return "-"
+    middle = f"{statistics.median(values):.{digits}f}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def median(values):
+    values = [v for v in values if v is not None]
+    return statistics.median(values) if values else None
+
+
+def milliseconds(records, key):
+    return [r[key] / 1e6 if r.get(key) is not None else None for r in records]
+
+
+class Data:
+    def __init__(self, folder):
+        with open(os.path.join(folder, "machine.json")) as file: self.machine = json.load(file)
+        with open(os.path.join(folder, "raw.jsonl")) as file: self.records = [json.loads(line) for line in file]
+        self.runs = {}
+        for r in self.of("run"): self.runs.setdefault((r["viewer"], r["rate"]), []).append(r)
+        self.rates = sorted({rate for _, rate in self.runs})
+        self.viewers = [v for v in NAMES if any(viewer == v for viewer, _ in self.runs)]
+        for (viewer, rate), records in self.runs.items():
+            for r in records: r["work"] = self.work(r)
+
+    def of(self, kind):
+        return [r for r in self.records if r["kind"] == kind]
+
+    def at(self, viewer, rate):
+        return self.runs.get((viewer, rate), [])
+
+    def work(self, r):
+        """CPU time that showing took, in ns: the viewer's, and what QEMU used beyond the same guest shown to nobody."""
+        if r["viewer"] == "none": return None
+        total = r["cpu_viewer"]
+        if r["beyond_none"]:
+            none = [n for n in self.at("none", r["rate"]) if n["run"] == r["run"]]
+            if not none: return None
+            total += r["cpu_qemu"] - none[0]["cpu_qemu"] * r["seconds"] / none[0]["seconds"]
+        return total
+
+    def share(self, viewer, rate):
+        records = self.at(viewer, rate)
+        made = sum(r["made"] for r in records)
+        return sum(r["shown"] for r in records) / made if made else None
+
+    def per_frame(self, viewer, rate):
+        return [r["work"] / r["shown"] / 1e6 if r["work"] is not None and r["shown"] else None for r in self.at(viewer, rate)]
+
+
+def head(data):
+    m = data.machine
+    before, after = m["times_begin"], m.get("times_end", m["times_begin"])
+    passed = [b - a for a, b in zip(before, after)]
+    total = sum(passed) or 1
+    yield "# vgpu against the other ways to look at a vGPU"
+    yield ""
+    yield f"    {m['command']}"
+    yield ""
+    yield f"{m['date']} to {m.get('ended', '?')}, commit {m['commit']}, `{m['vgpu']}`."
+    yield ""
+    yield "| | |"
+    yield "| --- | --- |"
+    yield f"| machine | {m['processors']} x {m['processor']}, {m['memory'] / 2**30:.0f} GB; " \
+          f"{'a DRM device, not used' if m['gpu'] else 'no GPU'}; Linux {m['kernel']} |"
+    yield f"| how busy it was | load {m['load_begin'][0]:.1f} at the beginning, {m.get('load_end', [0])[0]:.1f} at the end; of all processors' time " \
+          f"{100 * passed[3] / total:.0f} % idle, {100 * passed[7] / total:.0f} % stolen by the host |"
+    yield f"| rig | User-Mode Linux of {m['packages'].get('linux-source-6.12', '?')}, one processor; Mesa 25, llvmpipe; the guest emulated (TCG) |"
+    yield f"| others | {m['qemu']}; virt-viewer {m['packages'].get('virt-viewer', '?')}, GTK {m['packages'].get('libgtk-3-0', '?')} |"
+    yield ""
+    if passed[3] < total / 5:
+        yield "**The machine was busy with other things while this was measured: these figures want repeating on a quiet one.**"
+        yield ""
+    yield "On a busy machine the guest misses flips, the monitor misses refreshes, and all times are longer. " \
+          "*Possible* is what a viewer without any delay would have shown at the refreshes that there were. Figures are medians of the runs, with the least and the greatest. What is measured and how: [README](README.md#head-to-head)."
+    yield ""
+
+
+def tables(data):
+    for rate in data.rates:
+        none = data.at("none", rate)
+        flips = [r["made"] / r["seconds"] for r in none]
+        yield f"## {rate} Hz: guest and monitor"
+        yield ""
+        if none:
+            gaps = [r["flip_interval"]["p99"] / 1e6 for r in none if "flip_interval" in r]
+            yield f"Shown to nobody, the guest flipped {spread(flips, 1)} times a second, p99 {spread(gaps)} ms apart; QEMU took {spread([r['cpu_qemu'] / r['seconds'] / 1e7 for r in none], 1)} % of a processor."
+            yield ""
+        yield "| viewer | flips/s | shown of made | possible | flip -> commit, ms: p50 | p95 | p99 | max | jitter, ms | CPU per shown frame, ms |"
+        yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+        for viewer in data.viewers:
+            records = data.at(viewer, rate)
+            if not records:
+                yield f"| {NAMES[viewer]} | - | - | - | - | - | - | - | - | - |"
+                continue
+            shown, made = sum(r["shown"] for r in records), sum(r["made"] for r in records)
+            cells = [NAMES[viewer], spread([r["made"] / r["seconds"] for r in records], 1),
+                     f"{shown / made:.3f} ({shown} of {made})" if made else "-",
+                     f"{sum(r['possible'] for r in records) / made:.3f}" if made and all(r["possible"] is not None for r in records) else "-"]
+            cells += [spread(milliseconds(records, key)) for key in ("p50", "p95", "p99", "max")]
+            cells += [spread([r["jitter"] / 1e6 if r["jitter"] is not None else None for r in records]), spread(data.per_frame(viewer, rate))]
+            yield "| " + " | ".join(cells) + " |"
+        yield ""
+
+
+def verdict(reached):
+    return "-" if reached is None else "yes" if reached else "**no**"
+
+
+def goals(data):
+    yield "## Goals"
+    yield ""
+    yield "| goal | measured | reached |"
+    yield "| --- | --- | --- |"
+
+    def row(goal, measured, reached):
+        return f"| {goal} | {measured} | {verdict(reached)} |"
+
+    def number(value, digits=3, unit=""):
+        return "-" if value is None else f"{value:.{digits}f}{unit}"
+
+    ours, theirs = data.share("vgpu", 60), data.share("gtk", 60)
+    if ours is not None:
+        yield row("60 Hz: shown of made at least 0.999, never fewer than QEMU gtk's", f"{number(ours)}, gtk {number(theirs)}",
+                  ours >= 0.999 and (theirs is None or ours >= theirs))
+    for rate in data.rates:
+        ours, theirs = data.share("vgpu", rate), data.share("gtk", rate)
+        if rate >= 120 and ours is not None and theirs:
+            yield row(f"{rate} Hz: frames shown, twice QEMU gtk's or more", f"{ours / theirs:.2f} times ({number(ours)} to {number(theirs)} of made)",
+                      ours >= 2 * theirs)
+    for rate in data.rates:
+        ours, theirs = median(milliseconds(data.at("vgpu", rate), "p50")), median(milliseconds(data.at("gtk", rate), "p50"))
+        if ours is not None and theirs is not None:
+            yield row(f"{rate} Hz: flip -> commit p50, at most half of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}",
+                      ours <= theirs / 2)
+        last, limit = median(milliseconds(data.at("vgpu", rate), "p99")), 1000 / rate + 2
+        if last is not None:
+            yield row(f"{rate} Hz: flip -> commit p99, at most a refresh and 2 ms", f"{last:.2f} ms, limit {limit:.2f}", last <= limit)
+    for rate in data.rates:
+        ours, theirs = median(data.per_frame("vgpu", rate)), median(data.per_frame("gtk", rate))
+        if ours is not None and theirs:
+            yield row(f"{rate} Hz: CPU per shown frame, at most 0.6 of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}",
+                      ours <= 0.6 * theirs)
+    for r in data.of("idle"):
+        polls = r["queries"] / 2 / r["viewer_seconds"] if r.get("queries") and r.get("viewer_seconds") else None
+        yield row("idle guest: under 1 % of a processor", f"{100 * r['cpu_share']:.2f} % over {r['seconds']:.0f} s, {r['commits']} commits", r["cpu_share"] < 0.01)
+        beyond = r["wake_ups"] - polls if polls is not None else None
+        yield row("idle guest: under 5 wake-ups a second beyond the poll",
+                  f"{r['wake_ups']:.1f} a second, all threads; polls {number(polls, 1)} a second", None if beyond is None else beyond < 5)
+    for r in data.of("many"):
+        for what, key in (("polled", "poll"), ("polled, drawn and read back", "draw")):
+            one, many = r[f"{key}One"], r[f"{key}Many"]
+            least = min(many) / min(one)
+            yield row(f"16 vGPUs in one process, {what}: each at most 1.1 times one",
+                      f"{least:.3f} by the least disturbed of {len(one)} rounds ({min(one) / 1e3:.1f} us for one), "
+                      f"{statistics.median(many) / statistics.median(one):.3f} by their medians", least <= 1.1)
+    for kind, where in (("host", "on this machine, `vgpu view demo` at 1024x768"), ("attach", "in the rig, a guest in QEMU")):
+        records = data.of(kind)
+        if not records: continue
+        whole, gl = [r["first_frame"] / 1e6 for r in records], [r["gl"] / 1e6 for r in records]
+        rest = [a - b for a, b in zip(whole, gl)]
+        yield row("start to first frame: under 150 ms on the host, GL's own start aside",
+                  f"{where}, {len(whole)} times: {spread(whole, 0)} ms, GL alone {spread(gl, 0)} ms, the rest {spread(rest, 0)} ms",
+                  statistics.median(rest) < 150 if kind == "host" else None)
+    yield ""
+
+
+def notes(data):
+    yield "## About these figures"
+    yield ""
+    probes = {v: median([r["probe"] / 1e3 for rate in data.rates for r in data.at(v, rate) if r["probe"] is not None]) for v in data.viewers}
+    yield "- Reading a frame number took, in the compositor or listener: " + \
+          ", ".join(f"{v} {cost:.0f} us" for v, cost in probes.items() if cost is not None) + " a commit. No viewer does anything for it."
+    for rate in data.rates:
+        late = [r["late_refresh_p99"] / 1e6 for v in data.viewers for r in data.at(v, rate) if r["late_refresh_p99"] is not None]
+        if late: yield f"- At {rate} Hz the compositor's refreshes were late by {spread(late)} ms (p99 of a run)."
+    early = {v: sum(r["early"] for rate in data.rates for r in data.at(v, rate)) for v in data.viewers}
+    torn = {v: sum(r["torn"] for rate in data.rates for r in data.at(v, rate)) for v in data.viewers}
+    told = [f"{v} {early[v]} too early, {torn[v]} torn" for v in data.viewers if early[v] or torn[v]]
+    if told:
+        yield "- Frames that came before the guest's flip to them, as the viewer showed a buffer that the guest was drawing into by then, and commits " \
+              "whose number cannot be read: " + "; ".join(told) + ". The first count as shown and have no latency."
+    buffers = {v: sorted({r["buffer"] for rate in data.rates for r in data.at(v, rate) if r["buffer"]}) for v in data.viewers}
+    yield "- What arrived: " + "; ".join(f"{v} {', '.join(kinds)}" for v, kinds in buffers.items() if kinds) + "."
+    if data.of("attach"):
+        yield "- System calls and page faults cost ten to a hundred times as much in the rig as on a host, so its attaching says little of a host's 150 ms. " \
+              "A host without a vGPU has nothing to attach to: there the viewer starts on the synthetic guest, which takes all the same steps but " \
+              "finding QEMU and duplicating its descriptor. GL alone is a program that makes a context and draws a triangle."
+    for r in data.of("failure"): yield f"- Failed: {r['what']}: {r['why']}"
+    yield ""
+
+
+def main():
+    data = Data(sys.argv[1])
+    lines = [line for part in (head, goals, tables, notes) for line in part(data)]
+    with open(sys.argv[2], "w") as file: file.write("\n".join(lines).rstrip("\n") + "\n")
+
+
+main()

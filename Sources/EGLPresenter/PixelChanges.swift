@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LinuxSystem
+import VGPUDisplay
+
+/// How changes within a buffer are found.
+public enum ChangeDetection: String, Hashable, Sendable {
+  /// The CPU compares every byte with a copy.
+  case cpu
+  /// The GPU makes a sum of each block of pixels.
+  case gpu
+  /// Not at all: every frame counts as changed.
+  case none
+}
+
+/// Finds out whether the pixels of a frame are still those that they were. The context is current
+/// whenever this is used.
+struct PixelChanges {
+  private(set) var detection: ChangeDetection?
+  /// The CPU reads the buffers so slowly that the GPU is asked, where it can tell.
+  var isSlowToRead = false
+  private let primary = PixelShadow()
+  private let cursor = PixelShadow()
+  private var digest: PixelDigest?
+  private var digested: (buffer: UInt64, flip: UInt64)?
+  private var hasNoDigest = false
+
+  /// Memory that is read more slowly, in bytes a second, is not the CPU's own: it is not cached.
+  private static let slow = 1e9
+
+  /// Lets the GL objects go.
+  mutating func removeAll() {
+    digest = nil
+    digested = nil
+  }
+
+  /// - Parameter texture: the picture, where it was imported.
+  mutating func hasChanged(
+    _ frame: Frame, _ texture: Texture?, _ context: RenderContext
+  ) throws(GraphicsError) -> Bool {
+    // Both are looked at: what one did not see now it would tell as a change next time.
+    let hasPointerChanged =
+      frame.cursor.map { (try? cursor.hasChanged($0.buffer, epoch: frame.flip)) ?? false }
+      ?? false
+    let hasPictureChanged = try hasPictureChanged(frame, texture, context)
+    return hasPointerChanged || hasPictureChanged
+  }
+
+  private mutating func hasPictureChanged(
+    _ frame: Frame, _ texture: Texture?, _ context: RenderContext
+  ) throws(GraphicsError) -> Bool {
+    let buffer = frame.primary
+    let mayAskGPU = texture != nil && !hasNoDigest
+    if !(isSlowToRead && mayAskGPU), buffer.isMappable,
+      let hasChanged = try? primary.hasChanged(buffer, epoch: frame.flip)
+    {
+      detection = .cpu
+      // A software renderer reads no faster than the CPU, being the CPU.
+      if !context.capabilities.isSoftware, let rate = primary.rate, rate < Self.slow {
+        isSlowToRead = true
+      }
+      return hasChanged
+    }
+    guard mayAskGPU, let texture, let digest = try digest(texture, buffer.size, context) else {
+      detection = ChangeDetection.none
+      return true
+    }
+    detection = .gpu
+    let isKnown = digested.map { $0 == (buffer.id, frame.flip) } ?? false
+    let hasChanged = digest.hasChanged(texture)
+    digested = (buffer.id, frame.flip)
+    try context.checkGL("summing up pixels")
+    return hasChanged || !isKnown
+  }
+
+  private mutating func digest(
+    _ texture: Texture, _ size: PixelSize, _ context: RenderContext
+  ) throws(GraphicsError) -> PixelDigest? {
+    if let digest, digest.fits(texture, size) { return digest }
+    digest = nil
+    digest = try PixelDigest(size, isExternal: texture.isExternal, context)
+    hasNoDigest = digest == nil
+    return digest
+  }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CEGL
+import Glibc
+
+/// A picture boiled down by the GPU to a number for each block of 16 by 16 pixels, by which the
+/// changes of a buffer are found that the CPU cannot read, or only slowly. OpenGL ES 3; the context
+/// is current whenever this is made, used or released.
+final class PixelDigest {
+  /// One of 32 bits: that a block's pixels change and its number does not is as good as impossible,
+  /// but not quite.
+  private var numbers: [UInt8]
+  private let readback: PixelReadback
+  private let size: PixelSize
+  private let program: GLuint
+  private let isExternal: Bool
+
+  private static let side = 16
+
+  /// Makes room for the numbers of pictures of a size.
+  ///
+  /// - Returns: `nil` where the context is no OpenGL ES 3, or cannot read single pixels of an
+  ///   external texture.
+  init?(_ size: PixelSize, isExternal: Bool, _ context: RenderContext) throws(GraphicsError) {
+    guard vgpu_gl_version() >= 30,
+      !isExternal || vgpu_has_gl_extension("GL_OES_EGL_image_external_essl3")
+    else { return nil }
+    let blocks = PixelSize(
+      width: (size.width + Self.side - 1) / Self.side,
+      height: (size.height + Self.side - 1) / Self.side)
+    self.size = size
+    self.isExternal = isExternal
+    readback = try PixelReadback(blocks, context)
+    numbers = [UInt8](repeating: 0, count: blocks.width * blocks.height * 4)
+    program = try ShaderProgram.link(
+      vertex: Self.vertexSource, fragment: Self.fragmentSource(isExternal), context)
+    vgpu_glUseProgram(program)
+    vgpu_glUniform1i(vgpu_glGetUniformLocation(program, "picture"), 0)
+  }
+
+  deinit {
+    vgpu_glDeleteProgram(program)
+  }
+
+  /// Whether this one can be used for a texture.
+  func fits(_ texture: Texture, _ size: PixelSize) -> Bool {
+    self.size == size && isExternal == texture.isExternal
+  }
+
+  /// Whether a texture's pixels are other ones than at the last call. It waits for the GPU.
+  func hasChanged(_ texture: Texture) -> Bool {
+    readback.bind()
+    vgpu_glViewport(0, 0, GLsizei(readback.size.width), GLsizei(readback.size.height))
+    vgpu_glDisable(GLenum(GL_SCISSOR_TEST))
+    vgpu_glDisable(GLenum(GL_BLEND))
+    vgpu_glUseProgram(program)
+    texture.bind(.nearest)
+    vgpu_glDrawArrays(GLenum(GL_TRIANGLE_STRIP), 0, 4)
+    let read = readback.read()
+    defer { numbers = read }
+    return read != numbers
+  }
+
+  private static let vertexSource = """
+    #version 300 es
+    in vec2 corner;
+    void main() {
+      gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
+    }
+    """
+
+  private static func fragmentSource(_ isExternal: Bool) -> String {
+    """
+    #version 300 es
+    \(isExternal ? "#extension GL_OES_EGL_image_external_essl3 : require" : "")
+    precision highp float;
+    precision highp int;
+    uniform highp \(isExternal ? "samplerExternalOES" : "sampler2D") picture;
+    out vec4 number;
+    void main() {
+      ivec2 size = textureSize(picture, 0);
+      ivec2 first = ivec2(gl_FragCoord.xy) * \(side);
+      ivec2 last = min(first + \(side), size);
+      uint sum = 2166136261u;
+      for (int y = first.y; y < last.y; y++) {
+        for (int x = first.x; x < last.x; x++) {
+          uvec4 bits = floatBitsToUint(texelFetch(picture, ivec2(x, y), 0));
+          sum = (sum ^ bits.r ^ (bits.g << 11 | bits.g >> 21) ^ (bits.b << 22 | bits.b >> 10))
+            * 16777619u;
+          sum ^= sum >> 15;
+        }
+      }
+      uvec4 bytes = uvec4(sum, sum >> 8, sum >> 16, sum >> 24) & 255u;
+      number = vec4(bytes) / 255.0;
+    }
+    """
+  }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LinuxSystem
+
+/// When to look at a guest, so that what it shows is handed over just before the display server
+/// needs it: not earlier, as it would be older, and not later, as it would be a refresh late.
+///
+/// Pure arithmetic on what it is told. Whoever shows frames asks it for the next turn, sleeps until
+/// then, looks, and tells it what came of it.
+public struct FrameSchedule: Sendable {
+  /// When to look, and for which refresh.
+  public struct Turn: Hashable, Sendable {
+    /// When to look at the guest; in the past for at once.
+    public var wake: MonotonicInstant
+    /// The refresh that is aimed at; `nil` while none can be foreseen.
+    public var aim: MonotonicInstant?
+
+    /// Makes a turn of its parts.
+    public init(wake: MonotonicInstant, aim: MonotonicInstant?) {
+      self.wake = wake
+      self.aim = aim
+    }
+  }
+
+  /// What became of a frame.
+  public enum Verdict: Hashable, Sendable {
+    /// It was in the refresh that it aimed at, or in an earlier one.
+    case inTime
+    /// It was in a later one.
+    case late
+    /// It aimed at none.
+    case unknown
+  }
+
+  /// When the monitor refreshes.
+  public private(set) var clock = PresentationClock()
+  /// How long before a refresh a frame has to be handed over.
+  public private(set) var margin: DeadlineMargin
+  /// How long that takes.
+  public private(set) var work = WorkEstimate()
+  /// Nanoseconds between looks while nothing is known of the monitor's refreshes.
+  public var fallbackInterval: Int
+
+  private var marginInterval: Int
+  private var lastTurn: Turn?
+  /// The refresh of the frame that was handed over last, as far as is known.
+  private var lastTaken: MonotonicInstant?
+  private var lastNumber: UInt64 = 0
+  private var isAsked = false
+  private var pending: [Pending] = []
+
+  private struct Pending {
+    let number: UInt64
+    let aim: MonotonicInstant
+    /// It was handed over as early as the margin asks: if it is late, the margin is too small.
+    let isFair: Bool
+  }
+
+  /// More frames than that are not on their way; a server that says nothing of them is not waited
+  /// for.
+  private static let mostPending = 8
+  /// Without feedback for so many nanoseconds the foreseen refreshes have drifted away from the
+  /// true ones: a late frame then says nothing of the margin.
+  private static let memory = 2_000_000_000
+
+  /// - Parameter fallbackInterval: nanoseconds between looks while nothing is known.
+  public init(fallbackInterval: Int) {
+    self.fallbackInterval = fallbackInterval
+    marginInterval = fallbackInterval
+    margin = DeadlineMargin(interval: fallbackInterval)
+  }
+
+  /// The interval that is worked with, in nanoseconds.
+  public var interval: Int { clock.interval ?? fallbackInterval }
+
+  /// The next turn after the last one.
+  public func next(now: MonotonicInstant) -> Turn {
+    guard let interval = clock.interval else {
+      // Without a clock the server's own asking is the best there is.
+      let wake = isAsked ? now : lastTurn?.wake.advanced(nanoseconds: fallbackInterval) ?? now
+      return Turn(wake: max(wake, now), aim: nil)
+    }
+    // Each refresh has one turn; the clock may have been put right by less than half of one.
+    let last = [lastTurn?.aim, lastTaken].lazy.compactMap { $0 }.max()
+    let earliest = last?.advanced(nanoseconds: interval / 2) ?? now
+    let aim = clock.nextRefresh(after: max(now, earliest))
+    return Turn(
+      wake: (aim ?? now).advanced(nanoseconds: -margin.nanoseconds - work.nanoseconds), aim: aim)
+  }
+
+  /// The server has taken the frame that was handed over last, and asks for the next
+  /// (`wl_surface.frame`).
+  public mutating func asked(now: MonotonicInstant) {
+    isAsked = true
+    guard let aim = lastTurn?.aim else { return }
+    // Taken after its refresh it can only be in a later one, and so can what follows it.
+    lastTaken = now > aim ? clock.nextRefresh(after: now) : aim
+  }
+
+  /// The turn was taken; whether anything came of it is told by `handedOver`.
+  public mutating func took(_ turn: Turn, now: MonotonicInstant) {
+    lastTurn = Turn(wake: now, aim: turn.aim)
+    isAsked = false
+  }
+
+  /// A frame was handed over in the last turn.
+  ///
+  /// - Parameter number: by which its feedback will be told.
+  public mutating func handedOver(_ number: UInt64, at now: MonotonicInstant) {
+    guard let lastTurn else { return }
+    lastNumber = number
+    work.learn(now.nanoseconds(since: lastTurn.wake), most: interval)
+    guard let aim = lastTurn.aim, let lastRefresh = clock.lastRefresh else { return }
+    let isFresh = now.nanoseconds(since: lastRefresh) < Self.memory
+    let isEarly = aim.nanoseconds(since: now) >= margin.nanoseconds - interval / 32
+    if pending.count == Self.mostPending { pending.removeFirst() }
+    pending.append(Pending(number: number, aim: aim, isFair: isFresh && isEarly))
+  }
+
+  /// The server has shown a frame.
+  public mutating func presented(
+    _ number: UInt64, _ feedback: PresentationFeedback, now: MonotonicInstant
+  ) -> Verdict {
+    let frame = take(number)
+    guard let time = clock.learn(feedback, now: now) else { return .unknown }
+    if number == lastNumber { lastTaken = time }
+    if abs(interval - marginInterval) > marginInterval / 16 {
+      // Another monitor, or another mode: what was learned does not hold there.
+      marginInterval = interval
+      margin = DeadlineMargin(interval: interval)
+      return .unknown
+    }
+    guard let frame, clock.interval != nil else { return .unknown }
+    if time.nanoseconds(since: frame.aim) <= interval / 8 {
+      margin.madeIt()
+      return .inTime
+    }
+    if frame.isFair { margin.missed() }
+    return .late
+  }
+
+  /// The server has not shown a frame, and never will.
+  public mutating func discarded(_ number: UInt64) { _ = take(number) }
+
+  private mutating func take(_ number: UInt64) -> Pending? {
+    guard let index = pending.firstIndex(where: { $0.number == number }) else { return nil }
+    return pending.remove(at: index)
+  }
+}

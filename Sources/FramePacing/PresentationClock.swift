@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LinuxSystem
+
+/// When a monitor refreshes, learned from what the display server says of frames that it has shown.
+public struct PresentationClock: Sendable {
+  /// Nanoseconds from one refresh to the next; `nil` while none is known, and where the rate
+  /// varies.
+  public private(set) var interval: Int?
+  /// The last refresh that is known of.
+  public private(set) var lastRefresh: MonotonicInstant?
+  private var lastSequence: UInt64?
+  /// Since when, and since which counted refresh, the interval is being measured.
+  private var start: (time: MonotonicInstant, sequence: UInt64)?
+
+  /// Intervals that a monitor may have, in nanoseconds: 1000 Hz to 5 Hz.
+  public static let intervals = 1_000_000...200_000_000
+  /// How far a timestamp may be from the present, in nanoseconds, to be believed.
+  private static let plausibleDistance = 1_000_000_000
+  /// Refreshes over which an interval is measured: single timestamps may scatter a great deal.
+  private static let measured: UInt64 = 32
+  /// Refreshes after which there is a first, rough measure.
+  private static let roughly: UInt64 = 4
+
+  /// Nothing is known yet.
+  public init() {}
+
+  /// Learns from a refresh.
+  ///
+  /// - Parameter now: what a timestamp is held against: one that is not near is not believed.
+  /// - Returns: when the refresh was, or `nil` where it was not believed.
+  @discardableResult
+  public mutating func learn(
+    _ feedback: PresentationFeedback, now: MonotonicInstant
+  ) -> MonotonicInstant? {
+    guard abs(feedback.time.nanoseconds(since: now)) <= Self.plausibleDistance else {
+      return nil
+    }
+    let time = smoothed(feedback)
+    lastRefresh = time
+    lastSequence = feedback.sequence
+    if Self.intervals.contains(feedback.interval) {
+      interval = feedback.interval
+    } else if let sequence = feedback.sequence {
+      measure(feedback.time, sequence)
+    } else {
+      interval = nil
+    }
+    return time
+  }
+
+  /// Timestamps of a server that does not know the interval either scatter, as it counts without a
+  /// monitor: they are believed an eighth at a time.
+  private func smoothed(_ feedback: PresentationFeedback) -> MonotonicInstant {
+    guard feedback.interval == 0, let sequence = feedback.sequence, let lastSequence, let interval,
+      let lastRefresh, sequence >= lastSequence, sequence - lastSequence < Self.measured
+    else { return feedback.time }
+    let foreseen = lastRefresh.advanced(nanoseconds: Int(sequence - lastSequence) * interval)
+    let error = feedback.time.nanoseconds(since: foreseen)
+    return abs(error) < interval ? foreseen.advanced(nanoseconds: error / 8) : feedback.time
+  }
+
+  private mutating func measure(_ time: MonotonicInstant, _ sequence: UInt64) {
+    guard let start, sequence >= start.sequence, sequence - start.sequence < 2 * Self.measured
+    else {
+      // The first, or the first after a while, or of another monitor.
+      start = (time, sequence)
+      return
+    }
+    let count = sequence - start.sequence
+    guard count >= Self.measured || interval == nil && count >= Self.roughly else { return }
+    let length = time.nanoseconds(since: start.time) / Int(count)
+    if Self.intervals.contains(length) { interval = length }
+    if count >= Self.measured { self.start = (time, sequence) }
+  }
+
+  /// The first refresh after an instant; `nil` while the interval is not known.
+  public func nextRefresh(after instant: MonotonicInstant) -> MonotonicInstant? {
+    guard let interval, let lastRefresh else { return nil }
+    let elapsed = instant.nanoseconds(since: lastRefresh)
+    if elapsed < 0 { return lastRefresh }
+    return lastRefresh.advanced(nanoseconds: (elapsed / interval + 1) * interval)
+  }
+}

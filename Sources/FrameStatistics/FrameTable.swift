@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A report as text for a terminal of 80 columns.
+public struct FrameTable: Sendable, CustomStringConvertible {
+  private let report: FrameReport
+
+  /// Makes a table of a report.
+  public init(_ report: FrameReport) { self.report = report }
+
+  /// Several lines without a newline at the end.
+  public var description: String {
+    let counts = [
+      "presented   \(report.presented) frames, \(report.framesPerSecond.fixed(2)) FPS",
+      "new frames  \(report.updates), \(report.updatesPerSecond.fixed(2)) UPS",
+      "missed      \(report.missed) refreshes; superseded \(report.superseded), "
+        + "discarded \(report.discarded), pauses \(report.pauses)",
+      "feedback    \(report.feedback.rawValue), \(report.clock)"
+        + (report.displayRate.map { ", display at \($0.fixed(2)) Hz" } ?? ""),
+      "",
+      Self.row(["milliseconds", "count", "p50", "p95", "p99", "max"]),
+    ]
+    let rows = report.distributions.map { name, values in
+      values.count == 0
+        ? Self.row([name, "0", "-", "-", "-", "-"])
+        : Self.row(
+          [name, "\(values.count)"]
+            + [values.p50, values.p95, values.p99, values.max].map {
+              (Double($0) / 1e6).fixed(3)
+            })
+    }
+    return (counts + rows).joined(separator: "\n")
+  }
+
+  private static func row(_ cells: [String]) -> String {
+    let widths = [19, 9, 11, 11, 11, 11]
+    let texts = zip(cells, widths).enumerated().map { index, cell in
+      let padding = String(repeating: " ", count: max(0, cell.1 - cell.0.count))
+      return index == 0 ? cell.0 + padding : padding + cell.0
+    }
+    return texts.joined()
+  }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+
+/// BAR 2 of the GPU, of which each vGPU gets a part.
+struct ApertureCheck: Check {
+  let id = "aperture"
+  let title = "Aperture"
+  let area = CheckArea.vGPUs
+  let purposes: Set<Purpose> = [.gvtG]
+  let why = "Each vGPU takes 64 MiB and more of it, and the host takes some itself."
+  let documentation = "docs/host.md#vgpus"
+
+  func examine(_ machine: Machine) -> Verdict {
+    guard let gpu = machine.target else { return .notApplicable("no Intel GPU") }
+    let sizes = machine.barSizes(of: gpu)
+    guard sizes.count > 2, sizes[2] > 0 else {
+      return .notApplicable("unknown: \(gpu.address) shows no BAR 2")
+    }
+    guard sizes[2] >= 256 << 20 else {
+      return .warn(
+        "\(memorySize(sizes[2])): one small vGPU at most",
+        remedy: "raise the aperture size in the firmware's graphics settings")
+    }
+    return .ok(memorySize(sizes[2]))
+  }
+}

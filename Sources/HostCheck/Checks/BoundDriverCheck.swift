@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+
+/// Which driver has the device now.
+struct BoundDriverCheck: Check {
+  let id = "driver"
+  let title = "Driver"
+  let area = CheckArea.device
+  let purposes: Set<Purpose> = [.igd, .gpu]
+  let why = "QEMU opens devices that vfio-pci has, with all functions of the device."
+  let documentation = "docs/host.md#driver"
+
+  func examine(_ machine: Machine) -> Verdict {
+    guard let target = machine.target else { return .notApplicable("there is no such device") }
+    let bound = machine.companions.filter(\.keepsGroupFromGuests)
+    guard !bound.isEmpty, target.driver.map({ !$0.contains("vfio") }) ?? true else {
+      return target.driver.map { .ok("\(target.address): \($0)") }
+        ?? .warn(
+          "\(target.address) has none",
+          remedy: "vgpu pci bind \(target.address) vfio-pci")
+    }
+    return .warn(
+      bound.map { "\($0.address): \($0.driver ?? "-")" }.list(),
+      remedy: "vgpu pci bind \(target.address) vfio-pci, which takes all of its functions")
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+
+/// Whether there is a GPU of the kind that the purpose asks for.
+struct GraphicsCheck: Check {
+  let id = "gpu"
+  let title = "Graphics"
+  let area = CheckArea.hardware
+  let why = "Only i915's GPUs of Broadwell to Comet Lake can be split; a whole GPU must be there."
+  let documentation = "docs/host.md#hardware"
+
+  func examine(_ machine: Machine) -> Verdict {
+    guard let target = machine.target else {
+      let displays = machine.displays.map(\.label)
+      let others = displays.isEmpty ? "no display controller at all" : "only \(displays.list())"
+      return switch machine.purpose {
+      case .gvtG, .igd:
+        .fail("no integrated Intel GPU, \(others)", remedy: "switch it on in the firmware")
+      case .gpu:
+        .fail(
+          "no graphics card, \(others)",
+          remedy: "put one in, name another device with --device, or see vgpu doctor --for igd")
+      }
+    }
+    let found =
+      machine.host.names(of: [target]).device(of: target).map { "\(target.label) \($0)" }
+      ?? target.label
+    if machine.purpose == .gpu { return .ok(found) }
+    guard let generation = IntelGeneration(target) else {
+      return .fail("\(found): not Intel's", remedy: "see vgpu doctor --for gpu")
+    }
+    guard machine.purpose == .igd || generation.hasGVT else {
+      return .fail(
+        "\(found): \(generation.name), which GVT-g does not know",
+        remedy: "hand it over whole: vgpu doctor --for igd")
+    }
+    return .ok("\(found): \(generation.name)")
+  }
+}

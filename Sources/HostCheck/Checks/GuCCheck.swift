@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// i915 gives GVT-g up when the GPU's own scheduler (GuC) is to submit the work.
+struct GuCCheck: Check {
+  let id = "guc"
+  let title = "i915.enable_guc"
+  let area = CheckArea.kernel
+  let purposes: Set<Purpose> = [.gvtG]
+  let why = "With GuC submission i915 refuses GVT-g; with GuC loaded some kernels crash in it."
+  let documentation = "docs/host.md#guc"
+
+  func examine(_ machine: Machine) -> Verdict {
+    let value = machine.parameters.value("enable_guc", of: "i915")
+    guard let text = value.text else {
+      return .ok("not set, which is off on the GPUs of GVT-g")
+    }
+    // A bit mask; -1 leaves it to the driver, who leaves it off before generation 12.
+    guard let mask = Int(text), mask > 0 else { return .ok("\(text), which is off") }
+    let remedy = "boot with i915.enable_guc=0, and take other values out of modprobe.d"
+    return mask & 1 != 0
+      ? .fail("\(text): GuC submission", remedy: remedy)
+      : .warn("\(text): GuC is loaded, for HuC", remedy: remedy)
+  }
+}

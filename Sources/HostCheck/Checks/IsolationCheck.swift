@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+
+/// What else is in the device's IOMMU group.
+struct IsolationCheck: Check {
+  let id = "isolation"
+  let title = "Group isolation"
+  let area = CheckArea.device
+  let purposes: Set<Purpose> = [.igd, .gpu]
+  let why = "A guest gets the whole group: no device in it may keep a driver of the host's."
+  let documentation = "https://docs.kernel.org/driver-api/vfio.html"
+
+  func examine(_ machine: Machine) -> Verdict {
+    guard let target = machine.target else { return .notApplicable("there is no such device") }
+    guard let group = target.iommuGroup else {
+      return .notApplicable("\(target.address) is in no group: see IOMMU")
+    }
+    let others = machine.functions.filter {
+      $0.iommuGroup == group && !$0.address.isOnSameDevice(as: target.address)
+    }
+    let kept = others.filter(\.keepsGroupFromGuests)
+    guard kept.isEmpty else {
+      let names = kept.map { "\($0.address) (\($0.driver ?? "-"))" }
+      return .fail(
+        "group \(group) has \(names.list()) too",
+        remedy: "put the card into another slot, or hand those over as well: vgpu pci bind")
+    }
+    let bystanders = others.map { "\($0.address)" }
+    return .ok(
+      "group \(group): \(machine.companions.map { "\($0.address)" }.list())"
+        + (bystanders.isEmpty ? "" : "; beside it \(bystanders.list()), which does no harm"))
+  }
+}

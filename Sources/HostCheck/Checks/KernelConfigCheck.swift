@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Options that the kernel must be built with.
+struct KernelConfigCheck: Check {
+  let id = "config"
+  let title = "Kernel options"
+  let area = CheckArea.kernel
+  let why = "What a kernel was not built with no module and no parameter brings back."
+  let documentation = "docs/host.md#kernel"
+
+  func examine(_ machine: Machine) -> Verdict {
+    guard let config = machine.config else {
+      return .notApplicable(
+        "unknown: neither /boot/config-\(machine.release ?? "VERSION") nor /proc/config.gz")
+    }
+    let missing = options(machine).filter { !$0.contains(where: config.has) }
+      .map { $0.map { "CONFIG_\($0)" }.joined(separator: " or ") }
+    guard missing.isEmpty else {
+      return .fail(
+        "\(config.path) lacks \(missing.list(limit: 8))",
+        remedy: "take a kernel with them: your distribution's, or build it so")
+    }
+    let optional = machine.purpose == .gpu && !config.has("VFIO_PCI_VGA")
+    return .ok("\(config.path) has them" + (optional ? "; no VFIO_PCI_VGA: no x-vga=on" : ""))
+  }
+
+  /// Of each row one is needed.
+  private func options(_ machine: Machine) -> [[String]] {
+    let isIntel = machine.processor?.isIntel ?? true
+    let common = [
+      ["KVM"], [isIntel ? "KVM_INTEL" : "KVM_AMD"], ["VFIO"], ["VFIO_IOMMU_TYPE1", "IOMMUFD"],
+    ]
+    let iommu = [isIntel ? "INTEL_IOMMU" : "AMD_IOMMU"]
+    return switch machine.purpose {
+    case .gvtG: common + [["VFIO_MDEV"], ["DRM_I915"], ["DRM_I915_GVT"], ["DRM_I915_GVT_KVMGT"]]
+    case .igd: common + [iommu, ["VFIO_PCI"], ["VFIO_PCI_IGD"]]
+    case .gpu: common + [iommu, ["VFIO_PCI"]]
+    }
+  }
+}

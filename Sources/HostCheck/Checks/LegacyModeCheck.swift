@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+
+/// QEMU's legacy mode for Intel graphics, with the screen that the firmware shows.
+struct LegacyModeCheck: Check {
+  let id = "igd"
+  let title = "Legacy mode"
+  let area = CheckArea.device
+  let purposes: Set<Purpose> = [.igd]
+  let why = "At 00:02.0 and up to Comet Lake a guest has the screen from its start (legacy mode)."
+  let documentation = "https://gitlab.com/qemu-project/qemu/-/blob/master/docs/igd-assign.txt"
+
+  func examine(_ machine: Machine) -> Verdict {
+    guard let target = machine.target, let generation = IntelGeneration(target) else {
+      return .notApplicable("no Intel GPU")
+    }
+    let remedy = "take it as a second GPU (UPT): the guest's screen comes with its driver"
+    guard target.address == PCIAddress(bus: 0, device: 2, function: 0) else {
+      return .warn("the GPU is at \(target.address), not at 00:02.0", remedy: remedy)
+    }
+    guard generation.hasLegacyMode else {
+      return .warn("\(generation.name) has none", remedy: remedy)
+    }
+    return .ok("\(generation.name) at 00:02.0")
+  }
+}

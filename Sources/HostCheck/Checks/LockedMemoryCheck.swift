@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+
+/// RLIMIT_MEMLOCK against the guest's memory: `/proc/self/limits`.
+struct LockedMemoryCheck: Check {
+  let id = "memlock"
+  let title = "Memory that may be locked"
+  let area = CheckArea.rights
+  let why = "A guest with a real device has all of its memory locked, one with a vGPU much of it."
+  let documentation = "docs/host.md#rights"
+
+  func examine(_ machine: Machine) -> Verdict {
+    if machine.isRoot { return .ok("root has no limit") }
+    let line = machine.files.lines("/proc/self/limits").first {
+      $0.hasPrefix("Max locked memory")
+    }
+    guard let soft = line?.dropFirst("Max locked memory".utf8.count).split(separator: " ").first
+    else { return .notApplicable("unknown: /proc/self/limits does not tell") }
+    guard soft != "unlimited" else { return .ok("unlimited") }
+    guard let bytes = UInt64(soft) else {
+      return .notApplicable("unknown: /proc/self/limits does not tell")
+    }
+    // QEMU's own and the device's come on top.
+    let overhead = machine.purpose.isPassthrough ? 1024 : 0
+    let needed = machine.guestMemory + overhead
+    let found = "\(bytes >> 20) MiB, and the guest needs \(needed) MiB"
+    if bytes >> 20 >= UInt64(max(0, needed)) { return .ok(found) }
+    let remedy = "@kvm - memlock unlimited in /etc/security/limits.d/vgpu.conf, and log in anew"
+    let fix = ["printf '@kvm - memlock unlimited\\n' >/etc/security/limits.d/vgpu.conf"]
+    return machine.purpose.isPassthrough
+      ? .fail(found, remedy: remedy, fix: fix) : .warn(found, remedy: remedy, fix: fix)
+  }
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+
+/// Whether the GPU offers vGPUs: `mdev_supported_types`.
+struct MdevTypesCheck: Check {
+  let id = "mdev-types"
+  let title = "Types of vGPU"
+  let area = CheckArea.vGPUs
+  let purposes: Set<Purpose> = [.gvtG]
+  let why = "This is where vGPUs are made."
+  let documentation = "https://docs.kernel.org/driver-api/vfio-mediated-device.html"
+
+  func examine(_ machine: Machine) -> Verdict {
+    let types = (try? machine.host.types()) ?? []
+    guard !types.isEmpty else {
+      return .fail(
+        machine.parents.isEmpty
+          ? "no device in /sys/class/mdev_bus"
+          : "none of \(machine.parents.map(\.name).list()) has a type",
+        remedy: "mend what fails under Kernel; journalctl -k -g gvt tells i915's reason")
+    }
+    return .ok("\(types.count): \(Set(types.map(\.id)).sorted().list())")
+  }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A kernel without the symbols that nothing of its own needs.
+struct SymbolsCheck: Check {
+  let id = "ksyms"
+  let title = "Exported symbols"
+  let area = CheckArea.kernel
+  let purposes: Set<Purpose> = [.gvtG]
+  let why = "A kernel with trimmed symbols has refused to work with kvmgt."
+  let documentation = "https://github.com/intel/gvt-linux/issues/57"
+
+  func examine(_ machine: Machine) -> Verdict {
+    guard let config = machine.config else {
+      return .notApplicable("unknown: the kernel's options cannot be read")
+    }
+    return config.has("TRIM_UNUSED_KSYMS")
+      ? .warn("CONFIG_TRIM_UNUSED_KSYMS is set", remedy: "take a kernel without that option")
+      : .ok("not trimmed")
+  }
+}

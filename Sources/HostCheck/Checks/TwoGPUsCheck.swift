@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+
+/// Several GPUs: the guest's frames come from one and may be shown by another (PRIME).
+struct TwoGPUsCheck: Check {
+  let id = "two-gpus"
+  let title = "Several GPUs"
+  let area = CheckArea.hardware
+  let purposes: Set<Purpose> = [.gvtG]
+  let why = "A frame that another GPU than the vGPU's shows must cross the bus (PRIME)."
+  let documentation = "docs/host.md#two-gpus"
+
+  func examine(_ machine: Machine) -> Verdict {
+    let drawing = machine.displays.filter { $0.renderNode != nil }
+    guard let target = machine.target, drawing.count > 1 else {
+      return .notApplicable(drawing.count == 1 ? "one GPU" : "no second GPU that draws")
+    }
+    guard let boot = drawing.first(where: \.isBootVGA), boot.address != target.address else {
+      return .ok("\(drawing.map { "\($0.address)" }.list()); vGPUs are of the one with the screen")
+    }
+    return .warn(
+      "vGPUs are of \(target.address), the screen is on \(boot.address)",
+      remedy: "connect the monitor to the GPU of the vGPUs, or make it the first in the firmware")
+  }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension HostDevices {
+  /// What the host uses a PCI function for, as far as it can be told from `boot_vga`, the mounted
+  /// file systems (`/proc/<self and 1>/mountinfo`), `/proc/swaps`, the network interfaces' flags and
+  /// the descriptors of those processes that this one may look into. A file system whose members
+  /// the kernel does not name (ZFS) is not seen.
+  public func uses(of function: PCIFunction) -> [PCIUse] {
+    var uses: [PCIUse] = function.isBootVGA ? [.bootDisplay] : []
+    guard let path = sysfs.resolve("/sys/bus/pci/devices/\(function.address)") else { return uses }
+    uses += blockUses(below: path)
+    uses += sysfs.readableNames(in: "/sys/class/net")
+      .filter { isBelow(path, "/sys/class/net/\($0)") && isUp($0) }.map { .network(interface: $0) }
+    for node in [function.cardNode, function.renderNode].compactMap({ $0 }) {
+      let processes = processes(holding: [node])
+      if !processes.isEmpty { uses.append(.opened(node: node, processes: processes)) }
+    }
+    return uses
+  }
+
+  /// IFF_UP in file `flags` (netdevice(7)), or a link that works.
+  private func isUp(_ interface: String) -> Bool {
+    let path = "/sys/class/net/\(interface)"
+    if sysfs.text("\(path)/operstate") == "up" { return true }
+    guard let flags = sysfs.text("\(path)/flags"), flags.hasPrefix("0x"),
+      let number = hexadecimalNumber(flags.dropFirst(2), digits: 1...8)
+    else { return false }
+    return number & 1 != 0
+  }
+
+  private func blockUses(below path: String) -> [PCIUse] {
+    var devices = sysfs.readableNames(in: "/sys/class/block").filter {
+      isBelow(path, "/sys/class/block/\($0)")
+    }
+    // Below the controller of an NVMe disk with several paths lies a hidden nvme0c0n1, for nvme0n1.
+    devices += devices.compactMap(Self.sharedNVMe)
+    // What is made of them (LVM, dm-crypt, md), and of that again. The list ends: names are added
+    // once, and there are finitely many.
+    var index = 0
+    while index < devices.count {
+      let folder = "/sys/class/block/\(devices[index])/holders"
+      for holder in sysfs.readableNames(in: folder) where !devices.contains(holder) {
+        devices.append(holder)
+      }
+      index += 1
+    }
+    if devices.isEmpty { return [] }
+    let mounts = mounts()
+    let swaps = Set(sysfs.lines("/proc/swaps").compactMap { $0.split(separator: " ").first })
+    return devices.flatMap { device -> [PCIUse] in
+      let names = nodeNames(of: device)
+      let number = sysfs.text("/sys/class/block/\(device)/dev")
+      let mount = mounts.first {
+        $0.number == number.map { $0[...] } || names.contains(String($0.source))
+      }
+      let isSwap = names.contains { swaps.contains($0[...]) }
+      return (mount.map { [.mounted(device: device, at: Self.printable($0.place))] } ?? [])
+        + (isSwap ? [.swap(device: device)] : [])
+    }
+  }
+
+  private typealias Mount = (number: Substring, place: Substring, source: Substring)
+
+  /// The lines of proc_pid_mountinfo(5), of this process's mount namespace and of the first one's.
+  private func mounts() -> [Mount] {
+    (sysfs.lines("/proc/self/mountinfo") + sysfs.lines("/proc/1/mountinfo")).compactMap { line in
+      let fields = line.split(separator: " ", omittingEmptySubsequences: false)
+      // Optional fields end with a hyphen of their own; type and source follow.
+      guard fields.count > 6, let hyphen = fields[6...].firstIndex(of: "-"),
+        hyphen + 2 < fields.count
+      else { return nil }
+      return (fields[2], fields[4], fields[hyphen + 2])
+    }
+  }
+
+  private func nodeNames(of device: String) -> [String] {
+    let mapped = sysfs.text("/sys/class/block/\(device)/dm/name").map { "/dev/mapper/\($0)" }
+    return ["/dev/\(device)"] + (mapped.map { [$0] } ?? [])
+  }
+
+  /// `nvme0n1` for `nvme0c1n1`; `nil` for any other name.
+  private static func sharedNVMe(_ name: String) -> String? {
+    guard name.hasPrefix("nvme"), let path = name.lastIndex(of: "c"),
+      let space = name[path...].firstIndex(of: "n")
+    else { return nil }
+    return String(name[..<path] + name[space...])
+  }
+
+  private func isBelow(_ folder: String, _ path: String) -> Bool {
+    sysfs.resolve(path)?.hasPrefix(folder + "/") ?? false
+  }
+
+  private static func printable(_ text: Substring) -> String {
+    Sysfs.isName(String(text)) ? String(text) : text.debugDescription
+  }
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import GuestControl
+import LinuxSystem
+import QMP
+
+/// Gives a running guest devices of the host's, and takes them away again, over QMP.
+///
+/// What is plugged in is known by the ids that QEMU's devices have, so that whoever comes later can
+/// list it and take it away.
+public struct Hotplug: Sendable {
+  private let monitor: any MachineMonitor
+  private let host: HostInventory
+
+  /// How long QEMU has for an answer: opening a drive can wait for its disc to turn.
+  private static let answerTimeout = Duration.seconds(30)
+  private static let peripherals = "/machine/peripheral"
+
+  /// - Parameters:
+  ///   - monitor: a guest's.
+  ///   - root: the root of the tree that holds the host's `sys`.
+  public init(_ monitor: any MachineMonitor, root: String = "") {
+    self.monitor = monitor
+    host = HostInventory(root: root)
+  }
+
+  /// What was plugged in and is still there.
+  public func plugged() async throws(HotplugError) -> [PluggableDevice] {
+    try await ids().compactMap { PluggableDevice(id: $0) }
+  }
+
+  /// Gives the guest a device.
+  ///
+  /// - Throws: `HotplugError`; the guest is then as it was.
+  public func plug(_ device: PluggableDevice) async throws(HotplugError) {
+    if try await ids().contains(device.id) { throw .isPlugged(device) }
+    switch device {
+    case .scsi(let node): try await plugSCSI(device, node)
+    case .usb, .usbAddress: try await plugUSB(device)
+    }
+  }
+
+  /// Takes a device from the guest, and waits until the guest has let go of it.
+  ///
+  /// - Parameter patience: how long the guest has, in seconds.
+  /// - Throws: `HotplugError`.
+  public func unplug(
+    _ device: PluggableDevice, patience: Int = 30
+  ) async throws(HotplugError) {
+    let ids = try await ids()
+    guard ids.contains(device.id) else {
+      throw .isNotPlugged(device, existing: ids.compactMap { PluggableDevice(id: $0) })
+    }
+    try await remove(device.id, of: device, patience: patience)
+    guard case .scsi = device else { return }
+    if ids.contains(device.carrier) {
+      try await remove(device.carrier, of: device, patience: patience)
+    }
+    try await send(BlockdevDel(nodeName: device.id))
+  }
+
+  // MARK: SCSI
+
+  private func plugSCSI(_ device: PluggableDevice, _ node: String) async throws(HotplugError) {
+    let generic = try host.genericNode(of: node)
+    do {
+      try await send(
+        BlockdevAdd(
+          nodeName: device.id, hostDevice: generic,
+          isReadOnly: host.isOptical(generic: generic)))
+    } catch .qmp(.refused(_, _, _, let reason)) where reason.contains("Permission denied") {
+      throw .noRights(device, node: generic)
+    }
+    do {
+      try await connectSCSI(device)
+    } catch {
+      _ = try? await send(BlockdevDel(nodeName: device.id))
+      throw error
+    }
+  }
+
+  /// To whatever SCSI controller has room; else by a USB one of its own, for which every system
+  /// brings a driver.
+  private func connectSCSI(_ device: PluggableDevice) async throws(HotplugError) {
+    let drive: [String: JSONValue] = ["drive": .string(device.id)]
+    do {
+      try await send(DeviceAdd("scsi-generic", id: device.id, drive))
+      return
+    } catch {
+      guard error.saysNoBus else { throw error }
+    }
+    do {
+      try await send(DeviceAdd("usb-bot", id: device.carrier))
+    } catch {
+      throw error.saysNoBus ? .noController(device) : error
+    }
+    do {
+      try await send(
+        DeviceAdd(
+          "scsi-generic", id: device.id,
+          drive.merging(["bus": .string("\(device.carrier).0"), "lun": 0]) { $1 }))
+      // The guest sees it only with its drive in it.
+      try await send(
+        QOMSet(path: "\(Self.peripherals)/\(device.carrier)", property: "attached", value: true))
+    } catch {
+      _ = try? await send(DeviceDel(id: device.id))
+      _ = try? await send(DeviceDel(id: device.carrier))
+      throw error
+    }
+  }
+
+  // MARK: USB
+
+  private func plugUSB(_ device: PluggableDevice) async throws(HotplugError) {
+    let node = try host.usbNode(of: device)
+    let properties: [String: JSONValue]
+    switch device {
+    case .usb(let vendor, let product):
+      properties = ["vendorid": .integer(Int64(vendor)), "productid": .integer(Int64(product))]
+    case .usbAddress(let bus, let address):
+      properties = ["hostbus": .integer(Int64(bus)), "hostaddr": .integer(Int64(address))]
+    case .scsi: return
+    }
+    do {
+      try await send(DeviceAdd("usb-host", id: device.id, properties))
+    } catch .qmp(.refused(_, _, _, let reason)) where reason.contains("LIBUSB_ERROR_ACCESS") {
+      throw .noRights(device, node: node)
+    } catch {
+      throw error.saysNoBus ? .noController(device) : error
+    }
+  }
+
+  // MARK: QMP
+
+  private func ids() async throws(HotplugError) -> [String] {
+    try await send(QOMList(path: Self.peripherals)).map(\.name)
+  }
+
+  private func remove(
+    _ id: String, of device: PluggableDevice, patience: Int
+  ) async throws(HotplugError) {
+    do {
+      try await send(DeviceDel(id: id))
+    } catch .qmp(.refused(_, _, "DeviceNotFound", _)) {
+      return
+    }
+    // Not by its event, of which libvirt's way to QEMU does not tell.
+    let start = MonotonicInstant.now
+    while try await ids().contains(id) {
+      if MonotonicInstant.now.seconds(since: start) > Double(patience) {
+        throw .guestKeeps(device, seconds: patience)
+      }
+      try? await Task.sleep(for: .milliseconds(100))
+    }
+  }
+
+  @discardableResult
+  private func send<Command: QMPCommand>(
+    _ command: Command
+  ) async throws(HotplugError) -> Command.Response {
+    do {
+      return try await monitor.execute(command, timeout: Self.answerTimeout)
+    } catch {
+      throw .qmp(error)
+    }
+  }
+}
+
+extension PluggableDevice {
+  /// The id of what a drive is connected by, where the machine had no place for it.
+  fileprivate var carrier: String { "vgpu-carrier-\(id.dropFirst(Self.idPrefix.count))" }
+}
+
+extension HotplugError {
+  /// QEMU has one class for all errors, so its words decide: `No 'SCSI' bus found for device …`, and
+  /// `Bus '…' is full`.
+  fileprivate var saysNoBus: Bool {
+    guard case .qmp(.refused(_, _, _, let reason)) = self else { return false }
+    return reason.contains("bus found for device") || reason.contains("is full")
+  }
+}

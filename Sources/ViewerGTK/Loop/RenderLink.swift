@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+import CLinux
+import EGLPresenter
+import LinuxSystem
+import Synchronization
+import VGPUDisplay
+
+/// What GTK's thread and a view's render thread say to each other. Both only leave notes under a
+/// lock; of several notes on the same matter the last counts.
+final class RenderLink: Sendable {
+  /// What the render thread is to do.
+  struct Orders {
+    /// A surface to draw on.
+    var canvas: (any CanvasMaker)?
+    /// Lets go of the canvas, and says so by `letGo`.
+    var letsGo = false
+    /// Lets go of everything; the thread is joined then.
+    var ends = false
+    var geometry: SurfaceGeometry?
+    var scaling: ScalingMode?
+    /// Nanoseconds between two refreshes of the monitor, as GDK has it.
+    var fallbackInterval: Int?
+    /// Presents no more frames than these.
+    var frameLimit: Int?
+    /// What is laid over the picture: `.some(nil)` for nothing any more.
+    var overlay: Overlay??
+    /// A copy of the guest's picture that is waited for.
+    var picture: PictureRequest?
+    /// The widget has painted what was presented on a canvas that is none of the render thread's.
+    var hasPainted = false
+  }
+
+  /// What has changed on the render thread.
+  struct News {
+    /// The picture's place, and whether it has a pointer in it; `nil` where nothing is new.
+    var picture: Shown?
+    /// What is to be said instead of a picture.
+    var message: String?
+    /// The canvas failed.
+    var failure: GraphicsError?
+    /// As many frames as were asked for have been presented.
+    var isFinished = false
+    /// The widget is to be painted anew.
+    var wantsPaint = false
+  }
+
+  /// A picture that is shown.
+  struct Shown: Equatable {
+    var placement: Placement
+    var hasPointer: Bool
+  }
+
+  /// An eventfd by which the render thread is woken.
+  let wakeup: OwnedFileDescriptor
+  /// An eventfd by which it answers those orders that are waited for.
+  private let answer: OwnedFileDescriptor
+  private let orders = Mutex(Orders())
+  private let news = Mutex<News?>(nil)
+  private let shown = Mutex(ViewerStatistics())
+
+  /// Who gets the news; on GTK's thread.
+  @MainActor var onNews: (@MainActor (News) -> Void)?
+
+  init() throws(SystemCallError) {
+    wakeup = try Self.eventDescriptor()
+    answer = try Self.eventDescriptor()
+  }
+
+  private static func eventDescriptor() throws(SystemCallError) -> OwnedFileDescriptor {
+    let fd = try SystemCall.make("eventfd", on: "the render thread") { vgpu_eventfd() }
+    return OwnedFileDescriptor(owning: Int32(fd))
+  }
+
+  // MARK: GTK's thread
+
+  /// Leaves an order, and wakes the render thread.
+  func order(_ change: (inout Orders) -> Void) {
+    orders.withLock { change(&$0) }
+    _ = eventfd_write(wakeup.rawValue, 1)
+  }
+
+  /// Leaves an order that is answered, and waits for that: as long as one drawing takes.
+  @MainActor
+  func orderAndWait(_ change: (inout Orders) -> Void) {
+    order(change)
+    waitForAnswer()
+    // Of what is gone.
+    news.withLock { news in
+      guard let late = news else { return }
+      news = News(isFinished: late.isFinished)
+    }
+  }
+
+  /// Has the render thread copy the guest's picture as it is now, and waits for that.
+  @MainActor
+  func picture() throws(ScreenshotError) -> Picture {
+    let request = PictureRequest()
+    order { $0.picture = request }
+    waitForAnswer()
+    return try request.picture()
+  }
+
+  private func waitForAnswer() {
+    var entry = pollfd(fd: answer.rawValue, events: Int16(POLLIN), revents: 0)
+    while true {
+      var count: eventfd_t = 0
+      if poll(&entry, 1, -1) > 0, eventfd_read(answer.rawValue, &count) == 0 { break }
+    }
+  }
+
+  /// What has been shown so far.
+  var statistics: ViewerStatistics { shown.withLock { $0 } }
+
+  // MARK: The render thread
+
+  /// All orders since the last call.
+  func takeOrders() -> Orders {
+    var count: eventfd_t = 0
+    _ = eventfd_read(wakeup.rawValue, &count)
+    return orders.withLock { orders in
+      defer { orders = Orders() }
+      return orders
+    }
+  }
+
+  /// Answers an order that is waited for.
+  func letGo() { _ = eventfd_write(answer.rawValue, 1) }
+
+  /// Leaves news, and sees to it that GTK's thread comes by, once for however many.
+  func tell(_ change: (inout News) -> Void) {
+    let isFirst = news.withLock { news in
+      let isFirst = news == nil
+      var changed = news ?? News()
+      change(&changed)
+      news = changed
+      return isFirst
+    }
+    guard isFirst else { return }
+    g_idle_add_full(
+      G_PRIORITY_DEFAULT, onIdle, Unmanaged.passRetained(self).toOpaque(), nil)
+  }
+
+  func update(_ change: (inout ViewerStatistics) -> Void) { shown.withLock { change(&$0) } }
+
+  @MainActor
+  fileprivate func deliver() {
+    let news = news.withLock { news in
+      defer { news = nil }
+      return news
+    }
+    if let news { onNews?(news) }
+  }
+}
+
+private func onIdle(_ data: UnsafeMutableRawPointer?) -> gboolean {
+  guard let data else { return 0 }
+  let link = Unmanaged<RenderLink>.fromOpaque(data).takeRetainedValue()
+  MainActor.assumeIsolated { link.deliver() }
+  return 0
+}

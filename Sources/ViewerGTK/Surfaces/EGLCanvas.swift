@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EGLPresenter
+import VGPUDisplay
+
+/// A canvas that EGL draws on: what it says of its drawing is what its renderer says.
+protocol EGLCanvas: Canvas {
+  var painter: EGLPainter { get }
+}
+
+extension EGLCanvas {
+  var renderer: String { painter.renderer.context.capabilities.renderer }
+  var path: PresentationPath? { painter.renderer.path }
+  var counters: RendererCounters { painter.renderer.counters }
+  var importRefusal: GraphicsError? { painter.renderer.importRefusal }
+
+  func show(_ overlay: Overlay?) { painter.renderer.overlay = overlay }
+
+  func pixels(of frame: Frame) throws(GraphicsError) -> PixelImage? {
+    try painter.renderer.pixels(of: frame)
+  }
+
+  // What is wrong with the context is found out by drawing.
+  func hasChanged(_ frame: Frame) -> Bool { (try? painter.renderer.hasChanged(frame)) ?? true }
+  var changeDetection: ChangeDetection? { painter.renderer.changeDetection }
+}

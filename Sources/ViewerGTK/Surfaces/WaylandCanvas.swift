@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CWayland
+import CWaylandProtocols
+import EGLPresenter
+import FramePacing
+import LinuxSystem
+import VGPUDisplay
+
+/// The render thread's part of a `wl_subsurface`. The compositor asks for each frame of this very
+/// surface (wl_surface.frame) and tells when it was shown (wp_presentation).
+final class WaylandCanvas: EGLCanvas {
+  let painter: EGLPainter
+  let asksForFrames = true
+  let feedback: ViewerStatistics.Feedback
+  let descriptor: Int32
+  var events: [CanvasEvent] = []
+  private let handles: WaylandHandles
+  private var callback: OpaquePointer?
+  private var awaited: [Awaited] = []
+  private var geometry: SurfaceGeometry
+
+  /// A frame whose `wp_presentation_feedback` is awaited.
+  private struct Awaited {
+    let feedback: OpaquePointer
+    let number: UInt64
+  }
+
+  /// A compositor that says nothing of frames is not listened to for ever.
+  private static let mostAwaited = 32
+
+  init(
+    _ handles: WaylandHandles, _ geometry: SurfaceGeometry, alwaysUploads: Bool
+  ) throws(GraphicsError) {
+    self.handles = handles
+    self.geometry = geometry
+    descriptor = wl_display_get_fd(handles.display)
+    feedback = handles.presentation == nil ? .frameCallback : .presentationTime
+    painter = try EGLPainter(
+      .wayland(display: UnsafeMutableRawPointer(handles.display)),
+      window: UnsafeMutableRawPointer(handles.window), size: geometry.pixels,
+      alwaysUploads: alwaysUploads, swapInterval: 0)
+    awaited.reserveCapacity(Self.mostAwaited)
+    apply()
+  }
+
+  deinit { forget() }
+
+  func prepare() {
+    while wl_display_prepare_read_queue(handles.display, handles.queue) != 0 {
+      guard wl_display_dispatch_queue_pending(handles.display, handles.queue) >= 0 else { return }
+    }
+    wl_display_flush(handles.display)
+  }
+
+  func read(isReadable: Bool) {
+    if isReadable {
+      // Waits for GDK, which sleeps on the same descriptor and reads as well.
+      wl_display_read_events(handles.display)
+    } else {
+      wl_display_cancel_read(handles.display)
+    }
+    wl_display_dispatch_queue_pending(handles.display, handles.queue)
+  }
+
+  func place(_ geometry: SurfaceGeometry) {
+    guard geometry != self.geometry else { return }
+    self.geometry = geometry
+    let pixels = geometry.pixels
+    wl_egl_window_resize(handles.window, Int32(pixels.width), Int32(pixels.height), 0, 0)
+    painter.window.size = pixels
+    apply()
+  }
+
+  /// Takes effect with the next frame, which is of this size.
+  private func apply() {
+    wl_surface_set_buffer_scale(handles.surface, Int32(geometry.scale))
+    if let all = wl_compositor_create_region(handles.compositor) {
+      wl_region_add(all, 0, 0, Int32(geometry.width), Int32(geometry.height))
+      wl_surface_set_opaque_region(handles.surface, all)
+      wl_region_destroy(all)
+    }
+  }
+
+  func present(
+    _ frame: Frame, _ mode: ScalingMode, number: UInt64
+  ) throws(GraphicsError) -> Placement {
+    let placement = try painter.renderer.draw(frame, on: painter.window, mode: mode)
+    // Before the commit that swapping makes, which they belong to.
+    if callback == nil, let callback = wl_surface_frame(handles.surface) {
+      self.callback = callback
+      wl_callback_add_listener(callback, Self.callbackListener, Unmanaged.borrowed(self))
+    }
+    if let presentation = handles.presentation, awaited.count < Self.mostAwaited,
+      let feedback = wp_presentation_feedback(presentation, handles.surface)
+    {
+      awaited.append(Awaited(feedback: feedback, number: number))
+      wp_presentation_feedback_add_listener(
+        feedback, Self.feedbackListener, Unmanaged.borrowed(self))
+    }
+    try painter.window.swap()
+    return placement
+  }
+
+  func hide() {
+    painter.renderer.releaseGoneBuffers()
+    forget()
+    wl_surface_attach(handles.surface, nil, 0, 0)
+    wl_surface_commit(handles.surface)
+    wl_display_flush(handles.display)
+  }
+
+  private func forget() {
+    if let callback { wl_callback_destroy(callback) }
+    callback = nil
+    for entry in awaited { wp_presentation_feedback_destroy(entry.feedback) }
+    awaited.removeAll(keepingCapacity: true)
+  }
+
+  private func isReady() {
+    if let callback { wl_callback_destroy(callback) }
+    callback = nil
+    events.append(.ready)
+  }
+
+  /// The frame that an object's last event is about; destroys the object.
+  private func take(_ feedback: OpaquePointer?) -> UInt64? {
+    guard let index = awaited.firstIndex(where: { $0.feedback == feedback }) else { return nil }
+    let entry = awaited.remove(at: index)
+    wp_presentation_feedback_destroy(entry.feedback)
+    return entry.number
+  }
+
+  private func presented(
+    _ feedback: OpaquePointer?, seconds: UInt64, nanoseconds: UInt32, interval: UInt32,
+    sequence: UInt64
+  ) {
+    guard let number = take(feedback) else { return }
+    var time = MonotonicInstant.now
+    if handles.isMonotonic {
+      // Beyond the clock's end is as implausible as any other time that is not near.
+      let (whole, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+      let (sum, overflowsToo) = whole.addingReportingOverflow(UInt64(nanoseconds))
+      time = MonotonicInstant(nanoseconds: overflows || overflowsToo ? .max : sum)
+    }
+    events.append(
+      .presented(
+        number,
+        PresentationFeedback(
+          time: time, interval: Int(interval), sequence: sequence == 0 ? nil : sequence)))
+  }
+
+  private func discarded(_ feedback: OpaquePointer?) {
+    if let number = take(feedback) { events.append(.discarded(number)) }
+  }
+
+  private static func canvas(_ data: UnsafeMutableRawPointer?) -> WaylandCanvas? {
+    data.map { Unmanaged<WaylandCanvas>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  /// libwayland keeps the address: never moved, never freed. `unsafe`, as nobody writes to it.
+  nonisolated(unsafe) private static let callbackListener = {
+    let listener = UnsafeMutablePointer<wl_callback_listener>.allocate(capacity: 1)
+    listener.initialize(to: wl_callback_listener { data, _, _ in canvas(data)?.isReady() })
+    return listener
+  }()
+
+  /// As above.
+  nonisolated(unsafe) private static let feedbackListener = {
+    let listener = UnsafeMutablePointer<wp_presentation_feedback_listener>.allocate(capacity: 1)
+    listener.initialize(
+      to: wp_presentation_feedback_listener(
+        sync_output: { _, _, _ in },
+        presented: { data, feedback, high, low, nanoseconds, interval, top, bottom, _ in
+          canvas(data)?.presented(
+            feedback, seconds: UInt64(high) << 32 | UInt64(low), nanoseconds: nanoseconds,
+            interval: interval, sequence: UInt64(top) << 32 | UInt64(bottom))
+        },
+        discarded: { data, feedback in canvas(data)?.discarded(feedback) }))
+    return listener
+  }()
+}
+
+/// Makes the canvas of a Wayland surface.
+struct WaylandCanvasMaker: CanvasMaker {
+  let handles: WaylandHandles
+  let geometry: SurfaceGeometry
+  let alwaysUploads: Bool
+
+  var backend: ViewerStatistics.Backend? { .wayland }
+
+  func make(_ link: RenderLink) throws(GraphicsError) -> any Canvas {
+    try WaylandCanvas(handles, geometry, alwaysUploads: alwaysUploads)
+  }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+import Glibc
+import PNGFile
+import SystemPackage
+import VGPUDisplay
+
+/// Pictures that a user saves out of the window: in the user's folder for pictures, each with the
+/// guest's name and the time in its own, such as `vgpu-demo-2026-11-21-155543.png`.
+@MainActor
+enum ScreenshotFile {
+  /// Files of one second that are tried before giving up.
+  private static let mostOfOneSecond = 100
+
+  /// Encodes a picture and writes it. No file is ever overwritten.
+  ///
+  /// - Returns: the file's path.
+  static func save(_ picture: Picture, of guest: String) throws(ScreenshotError) -> String {
+    let bytes: [UInt8]
+    do {
+      bytes = try PNG.encode(picture)
+    } catch {
+      throw .notEncoded(error.description)
+    }
+    let stem = "vgpu-\(plain(guest))-\(time)"
+    var failure: ScreenshotError?
+    for folder in folders {
+      do {
+        return try write(bytes, folder, stem)
+      } catch {
+        // The best folder's is the one worth telling.
+        failure = failure ?? error
+      }
+    }
+    throw failure ?? .notWritten(".", .noSuchFileOrDirectory)
+  }
+
+  /// The user's folder for pictures, else the home, else where the program was started.
+  private static var folders: [FilePath] {
+    [
+      g_get_user_special_dir(G_USER_DIRECTORY_PICTURES).map { FilePath(platformString: $0) },
+      g_get_home_dir().map { FilePath(platformString: $0) }, ".",
+    ].compactMap { $0 }
+  }
+
+  private static func write(
+    _ bytes: [UInt8], _ folder: FilePath, _ stem: String
+  ) throws(ScreenshotError) -> String {
+    for number in 1...mostOfOneSecond {
+      let path = folder.appending(number == 1 ? "\(stem).png" : "\(stem)-\(number).png")
+      do {
+        let file = try FileDescriptor.open(
+          path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
+          permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        do {
+          _ = try file.closeAfter { try file.writeAll(bytes) }
+        } catch {
+          // Half a picture is worth nothing.
+          unlink(path.string)
+          throw error
+        }
+        return path.string
+      } catch Errno.fileExists {
+        continue
+      } catch {
+        throw .notWritten(path.string, error as? Errno ?? .ioError)
+      }
+    }
+    throw .notWritten(folder.appending("\(stem).png").string, .fileExists)
+  }
+
+  /// A name that is no path and needs no quotes.
+  private static func plain(_ name: String) -> String {
+    let characters = name.unicodeScalars.prefix(64).map { scalar -> Character in
+      switch scalar {
+      case "a"..."z", "A"..."Z", "0"..."9", "-", "_", ".": Character(scalar)
+      default: "_"
+      }
+    }
+    return characters.isEmpty ? "guest" : String(characters)
+  }
+
+  /// By the user's own clock.
+  private static var time: String {
+    var now = Glibc.time(nil)
+    var parts = tm()
+    localtime_r(&now, &parts)
+    var text = [CChar](repeating: 0, count: 32)
+    let count = strftime(&text, text.count, "%Y-%m-%d-%H%M%S", &parts)
+    return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

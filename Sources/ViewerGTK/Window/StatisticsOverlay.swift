@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CGTK3
+import EGLPresenter
+import FrameStatistics
+import LinuxSystem
+
+/// The statistics over a guest's picture: a graph of the last intervals between presentations, and
+/// the numbers. Drawn by cairo a few times a second, laid over the picture by whoever draws that.
+/// While there is none, nothing is done for it.
+@MainActor
+final class StatisticsOverlay {
+  private let view: GuestView
+  private var timer: Timer?
+  private var scale = 1
+
+  /// In GTK's units.
+  private static let width = 372
+  private static let height = 180
+  private static let margin = 12
+  /// Milliseconds from one drawing to the next.
+  private static let period = 250
+
+  /// Shows it until it is released.
+  init(over view: GuestView) {
+    self.view = view
+    update()
+    timer = Timer(milliseconds: Self.period) { [unowned self] in update() }
+  }
+
+  isolated deinit { view.overlay = nil }
+
+  private func update() {
+    scale = max(1, Int(gtk_widget_get_scale_factor(view.widget)))
+    let width = Self.width * scale
+    let height = Self.height * scale
+    guard
+      let surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, Int32(width), Int32(height))
+    else { return }
+    defer { cairo_surface_destroy(surface) }
+    guard let context = cairo_create(surface) else { return }
+    cairo_scale(context, Double(scale), Double(scale))
+    draw(view.reporter.measurement(), context)
+    cairo_destroy(context)
+    cairo_surface_flush(surface)
+    guard cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS,
+      let data = cairo_image_surface_get_data(surface)
+    else { return }
+    let stride = Int(cairo_image_surface_get_stride(surface))
+    let pixels = [UInt32](unsafeUninitializedCapacity: width * height) { buffer, count in
+      for y in 0..<height {
+        UnsafeMutableRawBufferPointer(
+          rebasing: UnsafeMutableRawBufferPointer(buffer)[y * width * 4..<(y + 1) * width * 4]
+        ).copyMemory(from: UnsafeRawBufferPointer(start: data + y * stride, count: width * 4))
+      }
+      count = width * height
+    }
+    let margin = Self.margin * scale
+    view.overlay = Overlay(
+      area: PixelRectangle(x: margin, y: margin, width: width, height: height), pixels: pixels)
+  }
+
+  private func draw(_ record: FrameMeasurement, _ context: CairoContext) {
+    cairo_set_source_rgba(context, 0, 0, 0, 0.72)
+    cairo_paint(context)
+    drawGraph(record, context)
+    let lines = lines(record)
+    write(lines.joined(separator: "\n"), context)
+  }
+
+  // MARK: Graph
+
+  private static let graph = (x: 10.0, y: 92.0, width: 352.0, height: 78.0)
+
+  /// The last intervals, a bar each; the line is the display's period, or else the median.
+  private func drawGraph(_ record: FrameMeasurement, _ context: CairoContext) {
+    let graph = Self.graph
+    cairo_set_source_rgba(context, 1, 1, 1, 0.10)
+    cairo_rectangle(context, graph.x, graph.y, graph.width, graph.height)
+    cairo_fill(context)
+    let period = record.report.displayRate.map { 1e9 / $0 } ?? Double(record.report.interval.p50)
+    guard period > 0 else { return }
+    let top = period * 3
+    let bars = record.presentations.suffix(Int(graph.width / 2))
+    for (index, presentation) in bars.enumerated() {
+      let height = min(Double(presentation.interval) / top, 1) * graph.height
+      if presentation.missed > 0 {
+        cairo_set_source_rgb(context, 1, 0.38, 0.32)
+      } else {
+        cairo_set_source_rgb(context, 0.35, 0.72, 1)
+      }
+      cairo_rectangle(
+        context, graph.x + Double(index * 2), graph.y + graph.height - height, 1.5, height)
+      cairo_fill(context)
+    }
+    cairo_set_source_rgba(context, 1, 1, 1, 0.55)
+    cairo_rectangle(context, graph.x, graph.y + graph.height * 2 / 3, graph.width, 1)
+    cairo_fill(context)
+  }
+
+  // MARK: Numbers
+
+  private func lines(_ record: FrameMeasurement) -> [String] {
+    let report = record.report
+    guard report.presented > 0 else { return ["measuring begins after a second of frames"] }
+    let now = rates(record)
+    let display = report.displayRate.map { ", display \($0.fixed(1)) Hz" } ?? ""
+    return [
+      "\(now.frames.fixed(1)) FPS, \(now.updates.fixed(1)) UPS\(display), by \(report.feedback.rawValue)",
+      "ms      \(Self.column("p50"))\(Self.column("p95"))\(Self.column("p99"))\(Self.column("max"))",
+      row("latency ", report.detectToPresent),
+      row("interval", report.interval),
+      "query \(Self.milliseconds(report.query.p50)), draw \(Self.milliseconds(report.draw.p50)), "
+        + "jitter \(Self.milliseconds(report.jitter.p50)) (p50)",
+      "missed \(report.missed), superseded \(report.superseded), discarded \(report.discarded)",
+    ]
+  }
+
+  private func row(_ name: String, _ values: Distribution) -> String {
+    name
+      + [values.p50, values.p95, values.p99, values.max]
+      .map { Self.column(Self.milliseconds($0)) }.joined()
+  }
+
+  private static func milliseconds(_ nanoseconds: UInt64) -> String {
+    (Double(nanoseconds) / 1e6).fixed(2)
+  }
+
+  private static func column(_ text: String) -> String {
+    String(repeating: " ", count: max(1, 9 - text.count)) + text
+  }
+
+  /// Of the last second, or zero where the last presentation lies longer back than two reports.
+  private func rates(_ record: FrameMeasurement) -> (frames: Double, updates: Double) {
+    guard let last = record.presentations.last?.time else { return (0, 0) }
+    let patience = UInt64(Self.period) * 3_000_000
+    if record.report.clock == "\(TimestampClock.monotonic)",
+      MonotonicInstant.now.elapsed(since: MonotonicInstant(nanoseconds: last)) > patience
+    {
+      return (0, 0)
+    }
+    let recent = record.presentations.filter { last &- $0.time <= 1_000_000_000 }
+    guard let first = recent.first?.time, last > first else { return (0, 0) }
+    let seconds = Double(last - first) / 1e9
+    return (
+      Double(recent.count - 1) / seconds,
+      Double(recent.dropFirst().count { $0.isNew }) / seconds
+    )
+  }
+
+  private func write(_ text: String, _ context: CairoContext) {
+    guard let layout = pango_cairo_create_layout(context) else { return }
+    defer { g_object_unref(UnsafeMutableRawPointer(layout)) }
+    if let font = pango_font_description_from_string("Monospace 8") {
+      pango_layout_set_font_description(layout, font)
+      pango_font_description_free(font)
+    }
+    pango_layout_set_text(layout, text, -1)
+    cairo_set_source_rgb(context, 1, 1, 1)
+    cairo_move_to(context, 10, 6)
+    pango_cairo_show_layout(context, layout)
+  }
+}

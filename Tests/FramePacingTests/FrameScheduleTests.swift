@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FramePacing
+import LinuxSystem
+import Testing
+
+struct FrameScheduleTests {
+  static let rates = [30, 59.94, 60, 75, 144, 240]
+
+  private func interval(_ rate: Double) -> Int { Int((1e9 / rate).rounded()) }
+
+  @Test(arguments: rates)
+  func comesNearToTheDeadlineAndMissesFewFrames(rate: Double) {
+    let interval = interval(rate)
+    var screen = ScriptedScreen(interval: interval, latch: interval / 4)
+    var viewer = ScriptedViewer(work: 700_000)
+    viewer.show(2000, on: &screen)
+    #expect(viewer.late <= 4)
+    viewer.forget()
+    viewer.show(10_000, on: &screen)
+    #expect(viewer.late <= 5, "fewer than one of a thousand")
+    #expect(viewer.shown(of: interval) >= 0.999)
+    let margin = viewer.schedule.margin.nanoseconds
+    #expect((interval / 4...interval / 4 + interval / 5).contains(margin))
+    let usual = viewer.ages.sorted()[viewer.ages.count / 2]
+    #expect(usual < interval / 2 + 1_000_000, "looked at just before the deadline")
+  }
+
+  @Test(arguments: rates)
+  func isNeverSlowerThanAServerThatTakesFramesARefreshAhead(rate: Double) {
+    let interval = interval(rate)
+    var screen = ScriptedScreen(interval: interval, latch: interval - interval / 20)
+    var viewer = ScriptedViewer(work: interval / 40)
+    viewer.show(4000, on: &screen)
+    viewer.forget()
+    viewer.show(2000, on: &screen)
+    #expect(viewer.shown(of: interval) >= 0.998)
+  }
+
+  @Test(arguments: rates)
+  func standsScatteredTimestamps(rate: Double) {
+    let interval = interval(rate)
+    var screen = ScriptedScreen(interval: interval, latch: interval / 4)
+    screen.jitter = interval / 20
+    var viewer = ScriptedViewer(work: 300_000)
+    viewer.show(1000, on: &screen)
+    viewer.forget()
+    viewer.show(5000, on: &screen)
+    #expect(viewer.shown(of: interval) >= 0.998)
+  }
+
+  @Test(arguments: rates)
+  func measuresAnIntervalThatIsNotTold(rate: Double) throws {
+    let interval = interval(rate)
+    var screen = ScriptedScreen(interval: interval, latch: interval / 4)
+    screen.tellsInterval = false
+    var viewer = ScriptedViewer()
+    viewer.show(200, on: &screen)
+    let measured = try #require(viewer.schedule.clock.interval)
+    #expect(abs(measured - interval) < interval / 1000)
+  }
+
+  @Test func backsOffAtOnceWhenTheServerBeginsToTakeFramesEarlier() {
+    let interval = interval(60)
+    var screen = ScriptedScreen(interval: interval, latch: interval / 8)
+    var viewer = ScriptedViewer()
+    viewer.show(2000, on: &screen)
+    viewer.forget()
+    screen.latch = interval / 2
+    viewer.show(400, on: &screen)
+    #expect(viewer.late <= 8)
+    #expect(viewer.schedule.margin.nanoseconds >= interval / 2)
+  }
+
+  @Test func followsAMonitorToAnotherRate() {
+    var screen = ScriptedScreen(interval: interval(60), latch: 2_000_000)
+    var viewer = ScriptedViewer()
+    viewer.show(500, on: &screen)
+    screen = ScriptedScreen(
+      interval: interval(144), latch: 2_000_000, origin: viewer.now.nanoseconds)
+    viewer.show(20, on: &screen)
+    viewer.forget()
+    viewer.show(1000, on: &screen)
+    #expect(viewer.schedule.interval == interval(144))
+    #expect(viewer.shown(of: interval(144)) >= 0.99)
+  }
+
+  @Test func standsAGap() {
+    let interval = interval(59.94)
+    var screen = ScriptedScreen(interval: interval, latch: 3_000_000)
+    var viewer = ScriptedViewer()
+    viewer.show(1000, on: &screen)
+    let margin = viewer.schedule.margin
+    // Nothing new for a minute; the monitor is a little slower than it says.
+    viewer.now = viewer.now.advanced(nanoseconds: 60_000_000_000)
+    screen.origin += 4_000_000
+    viewer.forget()
+    viewer.show(1, on: &screen)
+    #expect(viewer.schedule.margin.nanoseconds <= margin.nanoseconds, "says nothing of the margin")
+    viewer.show(500, on: &screen)
+    #expect(viewer.shown(of: interval) >= 0.99)
+  }
+
+  @Test func looksAtTheFallbackRateWithoutFeedback() {
+    var screen = ScriptedScreen(interval: interval(60), latch: 0)
+    screen.isSilent = true
+    var viewer = ScriptedViewer(fallbackInterval: interval(75), work: 0)
+    let start = viewer.now
+    viewer.show(751, on: &screen)
+    #expect(viewer.now.nanoseconds(since: start) == 750 * interval(75))
+  }
+
+  @Test func looksAtOnceWhenAskedWithoutFeedback() {
+    var schedule = FrameSchedule(fallbackInterval: 16_666_667)
+    let now = MonotonicInstant(nanoseconds: 5_000_000_000)
+    let first = schedule.next(now: now)
+    #expect(first.wake == now)
+    #expect(first.aim == nil)
+    schedule.took(first, now: now)
+    let soon = now.advanced(nanoseconds: 3_000_000)
+    #expect(schedule.next(now: soon).wake == now.advanced(nanoseconds: 16_666_667))
+    schedule.asked(now: soon)
+    #expect(schedule.next(now: soon).wake == soon)
+  }
+
+  @Test func hasOneTurnForEachRefresh() {
+    let interval = interval(60)
+    var screen = ScriptedScreen(interval: interval, latch: 1_000_000)
+    var viewer = ScriptedViewer()
+    viewer.show(100, on: &screen)
+    // Idle: looks and hands over nothing.
+    var aims: [MonotonicInstant] = []
+    for _ in 0..<100 {
+      let turn = viewer.schedule.next(now: viewer.now)
+      viewer.now = max(viewer.now, turn.wake)
+      viewer.schedule.took(turn, now: viewer.now)
+      if let aim = turn.aim { aims.append(aim) }
+    }
+    #expect(aims.count == 100)
+    for (earlier, later) in zip(aims, aims.dropFirst()) {
+      #expect(later.nanoseconds(since: earlier) == interval)
+    }
+  }
+
+  @Test func forgetsFramesThatNothingIsSaidOf() {
+    let interval = interval(60)
+    var screen = ScriptedScreen(interval: interval, latch: 1_000_000)
+    var viewer = ScriptedViewer()
+    viewer.show(10, on: &screen)
+    screen.isSilent = true
+    viewer.show(100, on: &screen)
+    screen.isSilent = false
+    viewer.forget()
+    viewer.show(100, on: &screen)
+    #expect(viewer.shown(of: interval) >= 0.95)
+  }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FramePacing
+import LinuxSystem
+
+/// A monitor and its display server: it takes what was handed over `latch` nanoseconds before each
+/// refresh. Time passes as the script says.
+struct ScriptedScreen {
+  var interval: Int
+  /// How long before a refresh the server takes what there is.
+  var latch: Int
+  var origin: UInt64
+  /// Whether it tells its interval, counts its refreshes, says anything at all.
+  var tellsInterval = true
+  var counts = true
+  var isSilent = false
+  /// How far a timestamp is off, at most.
+  var jitter = 0
+  private var random: UInt64 = 88_172_645_463_325_252
+
+  init(interval: Int, latch: Int, origin: UInt64 = 1_000_000_000_000) {
+    self.interval = interval
+    self.latch = latch
+    self.origin = origin
+  }
+
+  private mutating func scatter() -> Int {
+    // xorshift: the same at every run.
+    random ^= random << 13
+    random ^= random >> 7
+    random ^= random << 17
+    return jitter == 0 ? 0 : Int(random % UInt64(2 * jitter)) - jitter
+  }
+
+  /// The refresh that shows what is handed over now, and what is said of it.
+  mutating func shows(
+    _ instant: MonotonicInstant
+  ) -> (refresh: MonotonicInstant, feedback: PresentationFeedback) {
+    let needed = Int(instant.nanoseconds - origin) + latch
+    let count = (needed + interval - 1) / interval
+    let refresh = MonotonicInstant(nanoseconds: origin).advanced(nanoseconds: count * interval)
+    return (
+      refresh,
+      PresentationFeedback(
+        time: refresh.advanced(nanoseconds: scatter()), interval: tellsInterval ? interval : 0,
+        sequence: counts ? UInt64(count) : nil)
+    )
+  }
+}
+
+/// A viewer that shows something new at each of its turns.
+struct ScriptedViewer {
+  var schedule: FrameSchedule
+  var now: MonotonicInstant
+  /// How long it takes to draw, in nanoseconds.
+  var work: Int
+  private(set) var number: UInt64 = 0
+  /// By how much each frame was shown after it was looked for, in nanoseconds.
+  private(set) var ages: [Int] = []
+  private(set) var refreshes: [MonotonicInstant] = []
+  private(set) var late = 0
+
+  init(fallbackInterval: Int = 16_666_667, work: Int = 1_000_000) {
+    schedule = FrameSchedule(fallbackInterval: fallbackInterval)
+    now = MonotonicInstant(nanoseconds: 1_000_000_123_456)
+    self.work = work
+  }
+
+  mutating func show(_ frames: Int, on screen: inout ScriptedScreen) {
+    for _ in 0..<frames {
+      let turn = schedule.next(now: now)
+      now = max(now, turn.wake)
+      let looked = now
+      schedule.took(turn, now: now)
+      now = now.advanced(nanoseconds: work)
+      number += 1
+      schedule.handedOver(number, at: now)
+      let (refresh, feedback) = screen.shows(now)
+      ages.append(refresh.nanoseconds(since: looked))
+      refreshes.append(refresh)
+      if screen.isSilent { continue }
+      // The server asks for the next frame as it takes this one.
+      now = max(now, refresh.advanced(nanoseconds: -screen.latch))
+      schedule.asked(now: now)
+      if schedule.presented(number, feedback, now: refresh) == .late { late += 1 }
+    }
+  }
+
+  mutating func forget() {
+    ages = []
+    refreshes = []
+    late = 0
+  }
+
+  /// Refreshes that showed something new, of those that passed.
+  func shown(of interval: Int) -> Double {
+    guard let first = refreshes.first, let last = refreshes.last, last > first else { return 0 }
+    let passed = Double(last.nanoseconds(since: first)) / Double(interval)
+    return Double(Set(refreshes).count - 1) / passed.rounded()
+  }
+}

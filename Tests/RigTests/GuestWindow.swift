@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import GuestControl
+import GuestInput
+import Testing
+
+/// A viewer's window on the Linux guest, and what a person does to it.
+final class GuestWindow {
+  let desktop: Desktop
+  let viewer: Child
+
+  /// The guest's pixel (0, 0) on the screen.
+  let origin: (x: Int, y: Int)
+  /// What was read last.
+  private(set) var board: InputBoard
+
+  /// Waits until the window shows a guest of this mode, and points at it.
+  init(
+    _ desktop: Desktop, _ viewer: Child, width: Int, height: Int,
+    location: SourceLocation = #_sourceLocation
+  ) throws {
+    self.desktop = desktop
+    self.viewer = viewer
+    // A compositor may still move a window that it has just shown.
+    var before: (x: Int, y: Int)?
+    let board = try desktop.board(seconds: 120) { board in
+      defer { before = board.origin }
+      return board.mode == (width, height) && before.map { $0 == board.origin } == true
+    }
+    let end = viewer.isRunning ? "" : viewer.end().errors
+    let shown = try #require(board, "no board in the window: \(end)", sourceLocation: location)
+    #expect(shown.mode == (width, height), sourceLocation: location)
+    origin = shown.origin
+    self.board = shown
+    try pointAt(width / 2, height - 40)
+    // X gives the keyboard to the window below the pointer, weston to the one that is clicked.
+    try desktop.xdotool("click", "3")
+    try expect("a click") { $0.key(EventCode.right).releases == 1 }
+  }
+
+  /// Reads the guest's board off the screen until it is as hoped for.
+  @discardableResult
+  func expect(
+    _ what: String, seconds: Double = 20, location: SourceLocation = #_sourceLocation,
+    until isThere: (InputBoard) -> Bool
+  ) throws -> InputBoard {
+    board = try #require(
+      try desktop.board(seconds: seconds, until: isThere), "no board: \(what)",
+      sourceLocation: location)
+    #expect(isThere(board), "\(what): \(board)", sourceLocation: location)
+    return board
+  }
+
+  /// Moves the pointer to the guest's pixel.
+  func pointAt(_ x: Int, _ y: Int) throws {
+    try desktop.xdotool("mousemove", "\(origin.x + x)", "\(origin.y + y)")
+  }
+
+  /// Presses and releases keys, one after the other, by the kernel's numbers.
+  func type(_ codes: [Int]) throws {
+    // A keycode of one digit is that digit's name to xdotool.
+    let names = codes.map { $0 == 1 ? "Escape" : "\($0 + 8)" }
+    try desktop.xdotool(["key", "--delay", "40"] + names)
+  }
+
+  /// All keys that the product has a name for.
+  static let keys = (1...767).filter {
+    Keycode(rawValue: UInt16($0)).qKeyCode != nil
+  }
+}
+
+/// Codes of linux/input-event-codes.h.
+enum EventCode {
+  static let leftControl = 29
+  static let a = 30
+  static let b = 48
+  static let leftAlt = 56
+  static let g = 34
+  static let delete = 111
+  static let left = 0x110
+  static let right = 0x111
+  static let middle = 0x112
+  static let side = 0x113
+  static let extra = 0x114
+}
