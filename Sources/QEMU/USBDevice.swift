@@ -62,9 +62,10 @@ public enum USBDevice: Hashable, Sendable {
 }
 
 extension USBDevice: LosslessStringConvertible {
-  /// Reads `046d:c52b`, or `1.4` (bus and device, as `lsusb` has them, zeros before or not); `nil`
-  /// for anything else.
+  /// Reads `046d:c52b`, or `1.4` (bus and device, as `lsusb` has them, zeros before or not), with
+  /// `usb:` before it or not; `nil` for anything else.
   public init?(_ text: String) {
+    let text = text.hasPrefix("usb:") ? text.dropFirst(4) : text[...]
     func parts(_ separator: Character) -> [Substring]? {
       let parts = text.split(separator: separator, omittingEmptySubsequences: false)
       let isPlain = parts.allSatisfy { part in

@@ -153,6 +153,7 @@ import Testing
     try write("sys/bus/usb/devices/1-2:1.0/bInterfaceNumber", "00\n")
     let named = try #require(USBDevice("046D:c52b"))
     let placed = try #require(USBDevice("001.004"))
+    #expect(USBDevice("usb:046d:c52b") == named)
     #expect(placed == .address(bus: 1, device: 4))
     for device in [named, placed] {
       #expect(device.node(root: root.path) == "/dev/bus/usb/001/004")
@@ -166,7 +167,10 @@ import Testing
     #expect(throws: QEMUError.self) {
       try USBDevice.address(bus: 2, device: 4).check(root: self.root.path)
     }
-    for text in ["", "046d", "046d:", ":c52b", "046dd:1", "+1:1", "1.128", "0.1", "1.0", "a.b"] {
+    for text in [
+      "", "usb:", "usb:usb:1.4", "046d", "046d:", ":c52b", "046dd:1", "+1:1", "1.128", "0.1", "1.0",
+      "a.b",
+    ] {
       #expect(USBDevice(text) == nil, "\(text)")
     }
   }
