@@ -40,11 +40,13 @@ extension PassedSlot {
       numbers.insert(group)
       if !function.isBoundToVFIO { unbound.append(function) }
     }
-    guard unbound.isEmpty else { throw Self.notBound(unbound) }
     let groups = ((try? host.iommuGroups()) ?? []).filter { numbers.contains($0.number) }
-    for group in groups {
-      let others = group.devices.compactMap { PCIAddress($0) }.filter { !functions.contains($0) }
+    let others = groups.map { group in
+      group.devices.compactMap { PCIAddress($0) }.filter { !functions.contains($0) }
         .compactMap { host.pciFunction(at: $0) }.filter { !$0.maySharePassedGroup }
+    }
+    guard unbound.isEmpty else { throw Self.notBound(unbound, with: others.flatMap(\.self)) }
+    for (group, others) in zip(groups, others) {
       guard others.isEmpty else { throw Self.shared(group, others) }
       let node = "/dev/vfio/\(group.number)"
       guard access(nodes + node, R_OK | W_OK) == 0 else {
@@ -55,14 +57,16 @@ extension PassedSlot {
     }
   }
 
-  private static func notBound(_ unbound: [PCIFunction]) -> QEMUError {
+  /// - Parameter others: what must be bound with them, as it is in their groups.
+  private static func notBound(_ unbound: [PCIFunction], with others: [PCIFunction]) -> QEMUError {
     let addresses = unbound.map { "\($0.address)" }
     let drivers = unbound.map { $0.driver ?? "no driver" }
+    let all = (unbound + others).map { "\($0.address)" }
     return .host(
       addresses.joined(separator: ", "),
       reason: """
         bound to \(drivers.joined(separator: ", ")), not to vfio-pci; bind with `vgpu pci bind \
-        \(addresses.joined(separator: " ")) vfio-pci`
+        \(all.joined(separator: " ")) vfio-pci`
         """)
   }
 

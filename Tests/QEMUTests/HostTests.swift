@@ -251,6 +251,13 @@ import Testing
         0000:01:00.0, 0000:01:00.1: bound to nouveau, no driver, not to vfio-pci; bind with `vgpu \
         pci bind 0000:01:00.0 0000:01:00.1 vfio-pci`
         """)
+    // With what is in their group.
+    try function("0000:02:00.1", group: 1, driver: "xhci_hcd")
+    #expect(defect(slot)?.hasSuffix(" 0000:01:00.1 0000:02:00.1 vfio-pci`") == true)
+    for folder in ["bus/pci/devices", "kernel/iommu_groups/1/devices"] {
+      try FileManager.default.removeItem(
+        at: root.appendingPathComponent("sys/\(folder)/0000:02:00.1"))
+    }
     try FileManager.default.removeItem(
       at: root.appendingPathComponent("sys/bus/pci/devices/0000:01:00.0"))
     try FileManager.default.removeItem(

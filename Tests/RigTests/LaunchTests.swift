@@ -52,9 +52,10 @@ extension RigTests {
         "vgpu",
         [
           "run", "--vgpu", "mbochs-small", "--qemu", program, "--memory", "128M", "--cpus", "1",
-          "--machine", "pc", "--no-view",
+          "--machine", "pc", "--pin", "--no-view",
         ] + Self.guestArguments("mode=640x480 fps=60 frames=30"))
       #expect(launch.code == 0, "\(launch.errors)")
+      #expect(!launch.errors.contains("not pinned"), "\(launch.errors)")
       let text = String(decoding: launch.output, as: UTF8.self)
       let pid = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
       defer { kill(pid, SIGKILL) }
