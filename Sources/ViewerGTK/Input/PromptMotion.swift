@@ -2,6 +2,7 @@
 
 import CGTK3
 import CWayland
+import Glibc
 
 /// Makes GDK hand on the pointer's motion at once. GDK 3 keeps the last motion of its queue until
 /// another event comes or a frame begins, up to 16 ms, even with a window's event compression off:
@@ -68,6 +69,10 @@ private func onTurn(_ data: UnsafeMutableRawPointer?) -> gboolean {
 private func onReadable(
   _ connection: gint, _ condition: GIOCondition, _ data: UnsafeMutableRawPointer?
 ) -> gboolean {
+  // GDK does not read while it has events of its own: one put now would keep it from reading, this
+  // would be called again at once, and nothing else ever. When it has read, this is called too.
+  var entry = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+  guard poll(&entry, 1, 0) == 0 else { return 1 }
   onMain(data, as: PromptMotion.self) { $0.follow() }
   return 1
 }

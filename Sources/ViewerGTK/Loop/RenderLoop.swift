@@ -91,14 +91,19 @@ final class RenderLoop {
       // A turn that has come is taken, however late: a busy machine gets later frames, not none.
       if let due = turn, isDue(due, now: .now) { take(due) }
       turn = nextTurn(now: .now)
-      sleep(until: turn?.wake)
+      // Orders are followed when nothing else holds the canvas any more: it must be gone when GTK's
+      // thread is told so.
+      if sleep(until: turn?.wake) { follow(link.takeOrders()) }
     }
     record.flush()
   }
 
   // MARK: Sleeping
 
-  private func sleep(until time: MonotonicInstant?) {
+  /// Sleeps, and hears what the display server says.
+  ///
+  /// - Returns: whether there are orders.
+  private func sleep(until time: MonotonicInstant?) -> Bool {
     let isNow = time.map { $0 <= .now } ?? false
     if !isNow { alarm.set(time) }
     let canvas = canvas
@@ -116,7 +121,7 @@ final class RenderLoop {
     canvas?.read(isReadable: polled.2.revents != 0)
     if let canvas { hear(canvas) }
     if polled.1.revents != 0 { alarm.hasRung() }
-    if polled.0.revents != 0 { follow(link.takeOrders()) }
+    return polled.0.revents != 0
   }
 
   private func hear(_ canvas: any Canvas) {
