@@ -46,7 +46,12 @@ import Testing
     struct Device: Decodable {
       let slot: Int
       let function: Int
-      let qdev_id: String
+      let id: String
+
+      private enum CodingKeys: String, CodingKey {
+        case slot, function
+        case id = "qdev_id"
+      }
     }
     struct Bus: Decodable { let devices: [Device] }
     enum Value: Decodable {
@@ -111,7 +116,7 @@ import Testing
       let devices = try start(
         "--profile igd --memory 128M --machine \(machine)", program, asking: []
       ).devices
-      let graphics = try #require(devices.first { $0.qdev_id == "pci0.0" })
+      let graphics = try #require(devices.first { $0.id == "pci0.0" })
       #expect(graphics.slot == 2 && graphics.function == 0)
     }
   }
