@@ -61,10 +61,19 @@ final class Screen {
   }
 
   private func startXvfb() throws {
-    let server = try Tool(
-      "Xvfb", ["-displayfd", "1", "-screen", "0", "1000x800x24", "-nolisten", "tcp"], in: folder)
-    servers.append(server)
-    let display = ":\(server.firstLine())"
+    // A number at random: those that Xvfb looks for by itself it may share with another that starts
+    // at the same moment.
+    var display = ":"
+    while display == ":" {
+      let number = Int.random(in: 1000..<60_000)
+      let server = try Tool(
+        "Xvfb",
+        [
+          ":\(number)", "-displayfd", "1", "-screen", "0", "1000x800x24", "-nolisten", "tcp",
+        ], in: folder)
+      servers = [server]
+      display = ":\(server.firstLine())"
+    }
     xDisplay = display
     environment = ["DISPLAY": display, "WAYLAND_DISPLAY": nil, "GDK_BACKEND": "x11"]
   }

@@ -21,6 +21,8 @@ final class ViewInput: PointerLockMotion {
   var promptMotion: PromptMotion?
   private var held = HeldInput()
   private var grab: InputGrab?
+  /// The grab is for want of an absolute pointer, and nobody asked for it.
+  private var isGrabByClick = false
   private var across = (wheel: FractionCounter(), motion: FractionCounter())
   private var down = (wheel: FractionCounter(), motion: FractionCounter())
 
@@ -73,8 +75,9 @@ final class ViewInput: PointerLockMotion {
     if grab == nil { beginGrab() } else { endGrab() }
   }
 
-  private func beginGrab() {
+  private func beginGrab(byClick: Bool = false) {
     guard grab == nil, isReady else { return }
+    isGrabByClick = byClick
     releaseAll()
     across.motion.reset()
     down.motion.reset()
@@ -100,7 +103,7 @@ final class ViewInput: PointerLockMotion {
     guard isReady else { return }
     // Without an absolute pointer the guest gets nothing of the mouse but by a grab.
     if down, grab == nil, !hasAbsolutePointer {
-      beginGrab()
+      beginGrab(byClick: true)
       return
     }
     if down { moved(toX: x, y: y) }
@@ -122,6 +125,11 @@ final class ViewInput: PointerLockMotion {
   }
 
   func moved(dx: Double, dy: Double) {
+    // The guest's tablet was not there yet when it was clicked.
+    if isGrabByClick, hasAbsolutePointer {
+      endGrab()
+      return
+    }
     let steps = (x: across.motion.steps(adding: dx), y: down.motion.steps(adding: dy))
     if steps != (0, 0) { send(.relative(dx: steps.x, dy: steps.y)) }
   }

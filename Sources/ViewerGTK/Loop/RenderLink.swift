@@ -3,6 +3,7 @@
 import CGTK3
 import CLinux
 import EGLPresenter
+import Glibc
 import LinuxSystem
 import Synchronization
 import VGPUDisplay

@@ -4,6 +4,7 @@ import CLinux
 import EGLPresenter
 import FramePacing
 import FrameStatistics
+import Glibc
 import LinuxSystem
 import VGPUDisplay
 
