@@ -159,7 +159,8 @@ extension PCIBindings {
         let node = "/dev/vfio/\(group)"
         let processes = host.processes(
           holding: [node, host.announcedDeviceNode(ofDevice: path(function))].compactMap { $0 })
-        if !processes.isEmpty || host.isBusy(groupNode: node) {
+        // A guest that has just ended may not have been cleared away yet.
+        if !processes.isEmpty || !waitUntil(timeout, { !host.isBusy(groupNode: node) }) {
           throw .guestHolds(function.address, group: group, processes: processes)
         }
       }

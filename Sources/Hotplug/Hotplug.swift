@@ -14,6 +14,7 @@ public struct Hotplug: Sendable {
 
   /// How long QEMU has for an answer: opening a drive can wait for its disc to turn.
   private static let answerTimeout = Duration.seconds(30)
+  private static let closingSeconds = 5.0
   private static let peripherals = "/machine/peripheral"
 
   /// - Parameters:
@@ -56,13 +57,31 @@ public struct Hotplug: Sendable {
     if ids.contains(device.carrier) {
       try await remove(device.carrier, of: device, patience: patience)
     }
-    try await send(BlockdevDel(nodeName: device.id))
+    try await close(device)
+  }
+
+  /// QEMU lets go of a drive a moment after its device is gone.
+  private func close(_ device: PluggableDevice) async throws(HotplugError) {
+    let start = MonotonicInstant.now
+    while true {
+      do {
+        try await send(BlockdevDel(nodeName: device.id))
+        return
+      } catch .qmp(.refused(_, _, _, let reason))
+        where reason.contains("in use")
+        && MonotonicInstant.now.seconds(since: start) < Self.closingSeconds
+      {
+        try? await Task.sleep(for: .milliseconds(50))
+      }
+    }
   }
 
   // MARK: SCSI
 
   private func plugSCSI(_ device: PluggableDevice, _ node: String) async throws(HotplugError) {
     let generic = try host.genericNode(of: node)
+    // What somebody who was interrupted has left open.
+    _ = try? await send(BlockdevDel(nodeName: device.id))
     do {
       try await send(
         BlockdevAdd(

@@ -41,6 +41,8 @@ private final class Machine: Sendable {
     /// How often a device that is to go is still there when it is looked for.
     var reluctance = 0
     var refusals: [String: String] = [:]
+    /// How often a drive is still in use when it is to be closed.
+    var attachment = 0
   }
 
   let state: Mutex<State>
@@ -101,7 +103,13 @@ private final class Machine: Sendable {
         state.devices.remove(at: index)
       }
     case "blockdev-add": state.nodes.append(text("node-name"))
-    case "blockdev-del": state.nodes.removeAll { $0 == text("node-name") }
+    case "blockdev-del":
+      guard state.nodes.contains(text("node-name")) else { return refuse("Failed to find node") }
+      if state.attachment > 0 {
+        state.attachment -= 1
+        return refuse("Node \(text("node-name")) is in use")
+      }
+      state.nodes.removeAll { $0 == text("node-name") }
     default: break
     }
     return Array(#"{"return": {}}"#.utf8)
@@ -188,6 +196,18 @@ private final class Host {
       try await hotplug.unplug(drive, patience: 0)
     }
     #expect(machine.nodes == ["vgpu-plug-sr0"], "what the guest may still read stays open")
+  }
+
+  @Test func driveThatIsLetGoAMomentLater() async throws {
+    let machine = Machine(buses: ["SCSI"])
+    try await hotplug(machine).plug(drive)
+    machine.state.withLock { $0.attachment = 3 }
+    try await hotplug(machine).unplug(drive)
+    #expect(machine.nodes.isEmpty)
+    // Whoever was interrupted before that does not keep the drive for ever.
+    machine.state.withLock { $0.nodes = ["vgpu-plug-sr0"] }
+    try await hotplug(machine).plug(drive)
+    #expect(machine.nodes == ["vgpu-plug-sr0"])
   }
 
   @Test func nothingIsLeftOfAnAttempt() async throws {

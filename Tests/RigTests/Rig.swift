@@ -84,7 +84,7 @@ final class Child {
   var pid: Int32 { process.processIdentifier }
   var isRunning: Bool { process.isRunning }
 
-  /// The next line of its standard output; `nil` at the end.
+  /// The next line of its standard output; `nil` at the end, and when none comes for two minutes.
   func line() throws -> String? {
     while true {
       if let end = buffered.firstIndex(of: UInt8(ascii: "\n")) {
@@ -92,6 +92,9 @@ final class Child {
         buffered = Data(buffered[(end + 1)...])
         return line
       }
+      var entry = pollfd(
+        fd: output.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&entry, 1, 120_000) > 0 else { return nil }
       let more = output.fileHandleForReading.availableData
       if more.isEmpty { return nil }
       buffered.append(more)
