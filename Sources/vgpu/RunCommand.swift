@@ -95,17 +95,19 @@ struct RunCommand: ParsableCommand {
       try? vGPU?.remove()
       throw error
     }
-    guard !noView, let source = try run.source(controlsMonitor: window.controlsMonitor) else {
+    if noView || run.vGPU == nil {
       print(run.process.pid)
       return
     }
-    let view = Result { try show(run, source) }
+    let view = Result { try show(run) }
     try run.finish()
     try view.get()
   }
 
+  /// The source goes with it, as nothing may hold the vGPU that is removed then.
   @MainActor
-  private func show(_ run: GuestRun, _ source: AttachedSource) throws {
+  private func show(_ run: GuestRun) throws {
+    guard let source = try run.source(controlsMonitor: window.controlsMonitor) else { return }
     let control = GuestControl(
       .socket(try QMPSocket(plan.identity(run.vGPU?.device), for: .window).path))
     let ender = GuestEnder(control)

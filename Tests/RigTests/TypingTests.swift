@@ -100,7 +100,11 @@ extension RigTests {
         try clicks(window)
         try wheel(window)
         try sideways(window)
-        try everyKey(window, GuestWindow.keys.filter { Self.notOfPS2.contains($0) || $0 < 60 })
+        try everyKey(
+          window,
+          GuestWindow.keys.filter {
+            Self.notOfPS2.contains($0) || Self.notOf72.contains($0) || $0 < 60
+          })
         try grab(window)
       }
     }
