@@ -11,7 +11,7 @@ final class GuestWindow {
   let viewer: Child
 
   /// The guest's pixel (0, 0) on the screen.
-  let origin: (x: Int, y: Int)
+  private(set) var origin: (x: Int, y: Int)
   /// What was read last.
   private(set) var board: InputBoard
 
@@ -42,7 +42,8 @@ final class GuestWindow {
       try pointAt(width / 2, height - 41)
       try pointAt(width / 2, height - 40)
     }
-    try expect("a click", until: Self.isClicked)
+    // The window's title may have grown as it got the keyboard.
+    origin = try expect("a click", until: Self.isClicked).origin
   }
 
   private static func isClicked(_ board: InputBoard) -> Bool {

@@ -19,7 +19,7 @@ extension WindowTests {
         viewer = try screen.view(options)
         let screen = screen
         var place: (x: Int, y: Int)?
-        try Screen.wait {
+        try Screen.wait(for: viewer) {
           let before = place
           place = try screen.picture().flatMap { FixturePicture(hasCursor: false).place(in: $0) }
           // A compositor may still move a window that it has just shown.

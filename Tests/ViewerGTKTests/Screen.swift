@@ -118,6 +118,22 @@ final class Screen {
 
   struct Timeout: Error {}
 
+  /// A viewer that is to be looked at has ended, and what it said.
+  struct Ended: Error {
+    let output: String
+    let status: Int32
+  }
+
+  /// The same as long as a viewer runs.
+  static func wait(for viewer: Tool, _ condition: () throws -> Bool) throws {
+    try wait {
+      if try condition() { return true }
+      guard !viewer.isRunning else { return false }
+      let end = try viewer.finish()
+      throw Ended(output: String(decoding: end.output, as: UTF8.self), status: end.status)
+    }
+  }
+
   /// Starts the viewer of the synthetic guest.
   func view(_ options: [String], environment more: [String: String?] = [:]) throws -> Tool {
     let products = Bundle.main.bundleURL
