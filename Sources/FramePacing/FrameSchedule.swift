@@ -45,6 +45,8 @@ public struct FrameSchedule: Sendable {
   private var lastTurn: Turn?
   /// The refresh of the frame that was handed over last, as far as is known.
   private var lastTaken: MonotonicInstant?
+  /// That is not a guess.
+  private var isLastTakenTold = false
   private var lastNumber: UInt64 = 0
   private var isAsked = false
   private var pending: [Pending] = []
@@ -92,7 +94,8 @@ public struct FrameSchedule: Sendable {
   /// (`wl_surface.frame`).
   public mutating func asked(now: MonotonicInstant) {
     isAsked = true
-    guard let aim = lastTurn?.aim else { return }
+    // A server that asks after it has told of the frame asks late, and takes the next in time.
+    guard let aim = lastTurn?.aim, !isLastTakenTold else { return }
     // Taken after its refresh it can only be in a later one, and so can what follows it.
     lastTaken = now > aim ? clock.nextRefresh(after: now) : aim
   }
@@ -109,6 +112,7 @@ public struct FrameSchedule: Sendable {
   public mutating func handedOver(_ number: UInt64, at now: MonotonicInstant) {
     guard let lastTurn else { return }
     lastNumber = number
+    isLastTakenTold = false
     work.learn(now.nanoseconds(since: lastTurn.wake), most: interval)
     guard let aim = lastTurn.aim, let lastRefresh = clock.lastRefresh else { return }
     let isFresh = now.nanoseconds(since: lastRefresh) < Self.memory
@@ -123,7 +127,10 @@ public struct FrameSchedule: Sendable {
   ) -> Verdict {
     let frame = take(number)
     guard let time = clock.learn(feedback, now: now) else { return .unknown }
-    if number == lastNumber { lastTaken = time }
+    if number == lastNumber {
+      lastTaken = time
+      isLastTakenTold = true
+    }
     if abs(interval - marginInterval) > marginInterval / 16 {
       // Another monitor, or another mode: what was learned does not hold there.
       marginInterval = interval

@@ -38,6 +38,18 @@ struct FrameScheduleTests {
   }
 
   @Test(arguments: rates)
+  func missesNoRefreshOfAServerThatAsksAfterIt(rate: Double) {
+    let interval = interval(rate)
+    var screen = ScriptedScreen(interval: interval, latch: interval / 10)
+    screen.asksAfterwards = true
+    var viewer = ScriptedViewer(work: interval / 20)
+    viewer.show(2000, on: &screen)
+    viewer.forget()
+    viewer.show(2000, on: &screen)
+    #expect(viewer.shown(of: interval) >= 0.998)
+  }
+
+  @Test(arguments: rates)
   func standsScatteredTimestamps(rate: Double) {
     let interval = interval(rate)
     var screen = ScriptedScreen(interval: interval, latch: interval / 4)

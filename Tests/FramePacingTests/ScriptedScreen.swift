@@ -14,6 +14,8 @@ struct ScriptedScreen {
   var tellsInterval = true
   var counts = true
   var isSilent = false
+  /// Whether it asks for the next frame only after the refresh, when it has told of this one.
+  var asksAfterwards = false
   /// How far a timestamp is off, at most.
   var jitter = 0
   private var random: UInt64 = 88_172_645_463_325_252
@@ -79,6 +81,12 @@ struct ScriptedViewer {
       ages.append(refresh.nanoseconds(since: looked))
       refreshes.append(refresh)
       if screen.isSilent { continue }
+      if screen.asksAfterwards {
+        now = max(now, refresh.advanced(nanoseconds: screen.interval / 100))
+        if schedule.presented(number, feedback, now: now) == .late { late += 1 }
+        schedule.asked(now: now)
+        continue
+      }
       // The server asks for the next frame as it takes this one.
       now = max(now, refresh.advanced(nanoseconds: -screen.latch))
       schedule.asked(now: now)
