@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ArgumentParser
 import HostDevices
 import QEMU
 
 /// A guest as a command line describes it.
-struct GuestPlan {
-  let graphics: GraphicsOptions
-  let guest: GuestOptions
-  let passthrough: PassthroughOptions
-  let resources: ResourceOptions
-  let extra: [String]
+struct GuestPlan: ParsableArguments {
+  @OptionGroup(title: "GRAPHICS")
+  var graphics: GraphicsOptions
+
+  @OptionGroup(title: "GUEST")
+  var guest: GuestOptions
+
+  @OptionGroup(title: "DEVICES OF THE HOST")
+  var passthrough: PassthroughOptions
+
+  @OptionGroup(title: "RESOURCES OF THE HOST")
+  var resources: ResourceOptions
+
+  @Argument(parsing: .postTerminator, help: "Further arguments for QEMU.")
+  var extra: [String] = []
 
   /// What a guest is made of that the host has, known before anything is made for it.
   struct Parts {

@@ -33,17 +33,7 @@ struct RunCommand: ParsableCommand {
         vgpu run --profile gpu --gpu 01:00 --disk win.img --windows --pin
       """)
 
-  @OptionGroup(title: "GRAPHICS")
-  var graphics: GraphicsOptions
-
-  @OptionGroup(title: "GUEST")
-  var guest: GuestOptions
-
-  @OptionGroup(title: "DEVICES OF THE HOST")
-  var passthrough: PassthroughOptions
-
-  @OptionGroup(title: "RESOURCES OF THE HOST")
-  var resources: ResourceOptions
+  @OptionGroup var plan: GuestPlan
 
   @OptionGroup(title: "WINDOW")
   var window: WindowOptions
@@ -60,19 +50,10 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Start the guest without showing it; prints its process.")
   var noView = false
 
-  @Argument(parsing: .postTerminator, help: "Further arguments for QEMU.")
-  var extra: [String] = []
-
   func validate() throws {
-    if extra.contains(where: { $0 == "-daemonize" || $0 == "--daemonize" }) {
+    if plan.extra.contains(where: { $0 == "-daemonize" || $0 == "--daemonize" }) {
       throw ValidationError("-daemonize: a guest outlives this command anyway; leave it out")
     }
-  }
-
-  private var plan: GuestPlan {
-    GuestPlan(
-      graphics: graphics, guest: guest, passthrough: passthrough, resources: resources, extra: extra
-    )
   }
 
   func run() throws {
@@ -83,12 +64,11 @@ struct RunCommand: ParsableCommand {
   @MainActor
   private func runGuest() throws {
     let program = try QEMUProgram.probe(qemu)
-    let plan = plan
     let parts = try plan.parts(for: program, isHere: !printsCommand)
-    let vGPU = try graphics.vgpu.map { try GuestVGPU($0, starting: !printsCommand) }
+    let vGPU = try plan.graphics.vgpu.map { try GuestVGPU($0, starting: !printsCommand) }
     let run: GuestRun
     do {
-      guard let started = try start(plan, parts, on: vGPU, program) else { return }
+      guard let started = try start(parts, on: vGPU, program) else { return }
       run = started
     } catch {
       // A guest that never ran leaves nothing behind.
@@ -122,7 +102,7 @@ struct RunCommand: ParsableCommand {
   /// - Returns: `nil` where the command was only to be printed.
   @MainActor
   private func start(
-    _ plan: GuestPlan, _ parts: GuestPlan.Parts, on vGPU: GuestVGPU?, _ program: QEMUProgram
+    _ parts: GuestPlan.Parts, on vGPU: GuestVGPU?, _ program: QEMUProgram
   ) throws -> GuestRun? {
     let launcher = GuestLauncher(program: program)
     let identity = plan.identity(vGPU?.device)

@@ -18,26 +18,13 @@ struct XMLCommand: ParsableCommand {
         vgpu view libvirt:vgpu-UUID
       """)
 
-  @OptionGroup(title: "GRAPHICS")
-  var graphics: GraphicsOptions
-
-  @OptionGroup(title: "GUEST")
-  var guest: GuestOptions
-
-  @OptionGroup(title: "DEVICES OF THE HOST")
-  var passthrough: PassthroughOptions
-
-  @OptionGroup(title: "RESOURCES OF THE HOST")
-  var resources: ResourceOptions
+  @OptionGroup var plan: GuestPlan
 
   @Option(help: ArgumentHelp("The domain's name.", valueName: "name"))
   var name: String?
 
   @Option(help: ArgumentHelp("Which QEMU.", valueName: "program"))
   var qemu = "qemu-system-x86_64"
-
-  @Argument(parsing: .postTerminator, help: "Further arguments for QEMU.")
-  var extra: [String] = []
 
   func validate() throws {
     guard let name else { return }
@@ -48,11 +35,8 @@ struct XMLCommand: ParsableCommand {
 
   func run() throws {
     let program = try QEMUProgram.probe(qemu)
-    let plan = GuestPlan(
-      graphics: graphics, guest: guest, passthrough: passthrough, resources: resources,
-      extra: extra)
     let parts = try plan.parts(for: program, isHere: false)
-    let vGPU = try graphics.vgpu.map { try GuestVGPU($0, starting: false) }
+    let vGPU = try plan.graphics.vgpu.map { try GuestVGPU($0, starting: false) }
     var configuration = try plan.configuration(parts, vGPU?.device, makesStore: false)
     configuration.useKVM()
     if let name { configuration.name = name }
