@@ -63,6 +63,8 @@ struct BenchCommand: ParsableCommand {
 
   /// Seconds that the recorder leaves out.
   private static let warmUp = 1.0
+  /// Seconds that a window, a GL driver and a guest may take until a frame is there.
+  private static let patience = 20.0
   /// Presentations that a time line needs a second: displays are no faster.
   private static let mostPerSecond = 500.0
   private static let mostPresentations = 1 << 17
@@ -71,7 +73,9 @@ struct BenchCommand: ParsableCommand {
   private func measure() throws -> BenchRun {
     let source = try AttachedSource(target.target, descriptor: target.device)
     var options = ViewerOptions(isFullscreen: fullscreen, alwaysUploads: upload)
-    options.seconds = seconds + Self.warmUp
+    options.secondsOfFrames = seconds + Self.warmUp
+    // For a guest that shows nothing.
+    options.seconds = seconds + Self.warmUp + Self.patience
     options.presentations = Int(
       min((seconds + Self.warmUp) * Self.mostPerSecond, Double(Self.mostPresentations)))
     let progress = quiet ? nil : BenchProgress(seconds: seconds + Self.warmUp)

@@ -12,7 +12,7 @@ import VFIO
 import VGPUDisplay
 
 /// SeaBIOS on a `ramfb`, beside a vGPU that shows nothing.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct BootScreenTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct BootScreenTests {
   /// A vGPU's source that says what the test says.
   private final class ScriptedSource: FrameSource {
     let name = "scripted"

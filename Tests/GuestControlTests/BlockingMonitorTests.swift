@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// A monitor that somebody else has, as libvirt does.
-@Suite(.timeLimit(.minutes(1))) struct BlockingMonitorTests {
+@Suite(.timeLimit(.minutes(15))) struct BlockingMonitorTests {
   private struct Connector: MonitorConnector {
     let call: @Sendable ([UInt8]) throws -> [UInt8]
     func connect() async throws(MonitorUnavailable) -> any MachineMonitor {

@@ -9,7 +9,7 @@ import Testing
 @testable import GuestControl
 
 /// With the real QEMUs.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct ControlTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct ControlTests {
   private let a = Keycode(rawValue: 30)
   private let b = Keycode(rawValue: 48)
   private static let tablet = ["-device", "qemu-xhci", "-device", "usb-tablet"]

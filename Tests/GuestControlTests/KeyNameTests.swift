@@ -7,7 +7,7 @@ import Testing
 
 @testable import GuestControl
 
-@Suite(.timeLimit(.minutes(2))) struct KeyNameTests {
+@Suite(.timeLimit(.minutes(15))) struct KeyNameTests {
   @Test func keycodesOfTheWindowSystemCountFromEight() {
     #expect(Keycode(xkb: 38)?.rawValue == 30)
     #expect(Keycode(xkb: 8) == nil)

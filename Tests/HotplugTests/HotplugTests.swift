@@ -148,7 +148,7 @@ private final class Host {
   }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct HotplugTests {
+@Suite(.timeLimit(.minutes(15))) struct HotplugTests {
   private let host: Host
   private let drive = PluggableDevice.scsi(node: "/dev/sr0")
   private let mouse = PluggableDevice.usb(vendor: 0x046d, product: 0xc52b)

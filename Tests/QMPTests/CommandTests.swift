@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Commands and their answers, with a QEMU that does what it wants.
-@Suite(.timeLimit(.minutes(1))) struct CommandTests {
+@Suite(.timeLimit(.minutes(15))) struct CommandTests {
   private func error(_ body: () async throws -> Void) async -> QMPError? {
     do {
       try await body()

@@ -5,7 +5,7 @@ import QMP
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EventTests {
+@Suite(.timeLimit(.minutes(15))) struct EventTests {
   @Test func everyReaderGetsEveryEvent() async throws {
     try await ScriptedServer.with { wire in
       let id = wire.command()?.id ?? 0

@@ -5,7 +5,7 @@ import QMP
 import Testing
 
 /// What may happen before a client is ready.
-@Suite(.timeLimit(.minutes(1))) struct GreetingTests {
+@Suite(.timeLimit(.minutes(15))) struct GreetingTests {
   private func refusal(
     timeout: Duration = .seconds(5), limits: QMPLimits = QMPLimits(),
     _ script: @escaping @Sendable (ScriptedServer.Wire) -> Void

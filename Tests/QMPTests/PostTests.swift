@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Commands that nobody waits for.
-@Suite(.timeLimit(.minutes(1))) struct PostTests {
+@Suite(.timeLimit(.minutes(15))) struct PostTests {
   @Test func orderIsKept() async throws {
     let seen = Mutex<[String]>([])
     try await ScriptedServer.with { wire in

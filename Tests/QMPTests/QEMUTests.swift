@@ -7,7 +7,7 @@ import Testing
 
 /// The real one, with a machine that has nothing in it.
 @Suite(
-  .serialized, .timeLimit(.minutes(1)),
+  .serialized, .timeLimit(.minutes(15)),
   .enabled(if: QEMU.program != nil, "needs qemu-system-x86_64: Scripts/setup test installs it"))
 struct QEMUTests {
   @Test func machineIsControlled() async throws {

@@ -70,6 +70,9 @@ final class Screen {
         "Xvfb",
         [
           ":\(number)", "-displayfd", "1", "-screen", "0", "1000x800x24", "-nolisten", "tcp",
+          // Else it begins anew when the last client goes, a screenshot's maker, and takes along the
+          // viewer that is just coming.
+          "-noreset",
         ], in: folder)
       servers = [server]
       display = ":\(server.firstLine())"

@@ -55,13 +55,20 @@ private final class ViewerRun {
       let milliseconds = Int(min(max(0, seconds), 1e9) * 1000)
       deadline = Timer(milliseconds: min(milliseconds, Int(Int32.max))) { [unowned self] in end() }
     }
-    if let isOver = options.isOver {
-      watch = Timer(milliseconds: 250) { [unowned self] in if isOver() { end() } }
+    if options.isOver != nil || options.secondsOfFrames != nil {
+      watch = Timer(milliseconds: 250) { [unowned self] in
+        if options.isOver?() == true || hasShown(options.secondsOfFrames) { end() }
+      }
     }
     let data = Unmanaged.borrowed(self)
     signals.append(g_unix_signal_add(SIGINT, onInterrupt, data))
     signals.append(g_unix_signal_add(SIGTERM, onTerminate, data))
     unblockSignals()
+  }
+
+  private func hasShown(_ seconds: Double?) -> Bool {
+    guard let seconds, let first = window.view.statistics.firstPresentedAt else { return false }
+    return MonotonicInstant.now.seconds(since: first) >= seconds
   }
 
   /// Some programs start others with every signal blocked, Foundation's `Process` among them.

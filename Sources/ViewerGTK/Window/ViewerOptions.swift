@@ -15,6 +15,9 @@ public struct ViewerOptions: Sendable {
   public var frames: Int?
   /// Ends after this many seconds, whatever was presented.
   public var seconds: Double?
+  /// Ends so many seconds after the first frame was presented, to a quarter of a second: what came
+  /// before, a window and a GL driver that start, is not in it.
+  public var secondsOfFrames: Double?
   /// Copies every frame even where it could be imported: for comparisons.
   public var alwaysUploads: Bool
   /// How many of the last presentations are kept for time lines, 48 bytes each and three times over.
