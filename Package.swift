@@ -26,6 +26,9 @@ let package = Package(
     .executable(name: "vgpu", targets: ["vgpu"]),
     .library(name: "VFIO", targets: ["VFIO"]),
     .library(name: "BootScreen", targets: ["BootScreen"]),
+    .library(name: "BridgeClient", targets: ["BridgeClient"]),
+    .library(name: "BridgeProtocol", targets: ["BridgeProtocol"]),
+    .library(name: "BridgeServer", targets: ["BridgeServer"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
@@ -45,6 +48,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
@@ -148,11 +152,36 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    // Frames across a socket, for those who may not have the device.
+    .target(name: "BridgeProtocol", swiftSettings: swiftSettings),
+    .target(
+      name: "BridgeServer",
+      dependencies: [
+        "BridgeProtocol", "CLinux", "DMABuf", "LinuxSystem", "VGPUDisplay",
+        .product(name: "Logging", package: "swift-log"), system,
+      ],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "BridgeClient",
+      dependencies: [
+        "BridgeProtocol", "CLinux", "DMABuf", "LinuxSystem", "VFIO", "VGPUDisplay", system,
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "BridgeTests",
+      dependencies: [
+        "BridgeClient", "BridgeProtocol", "BridgeServer", "CAllocationCount", "CLinux", "DMABuf",
+        "LinuxSystem", "TestPattern", "TestSupport", "VFIO", "VGPUDisplay",
+        .product(name: "Logging", package: "swift-log"), system,
+      ],
+      swiftSettings: swiftSettings),
+
     // From a target to its frames.
     .target(
       name: "Attachment",
       dependencies: [
-        "CLinux", "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay", system,
+        "BridgeClient", "BridgeProtocol", "CLinux", "HostDevices", "Libvirt", "LinuxSystem", "VFIO",
+        "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -182,11 +211,11 @@ let package = Package(
     .executableTarget(
       name: "vgpu",
       dependencies: [
-        "Attachment", "BootScreen", "CLinux", "EDID", "EGLPresenter", "FrameStatistics",
+        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
+        "EDID", "EGLPresenter", "FrameStatistics",
         "GuestControl", "GuestInput", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
         "LibvirtControl", "LinuxSystem", "PNGFile", "QEMU", "QMP", "VFIO", "VGPUDisplay",
-        "ViewerGTK", argumentParser,
-        system,
+        "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
 
@@ -238,7 +267,8 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "GuestControl", "GuestInput",
+        "Attachment", "BridgeClient", "CAllocationCount", "CLinux", "DMABuf", "EDID",
+        "GuestControl", "GuestInput",
         "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO",
         "VGPUDisplay", system,
       ],

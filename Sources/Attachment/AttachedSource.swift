@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeClient
+import BridgeProtocol
 public import HostDevices
 import Libvirt
 public import LinuxSystem
@@ -39,7 +41,7 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   public var renderNode: String? { lock.withLock { _ in foundNode } }
 
   /// What is looked at, for titles and messages.
-  public var name: String { lock.withLock { _ in title } }
+  public var name: String { lock.withLock { _ in bridge?.name ?? title } }
 
   /// The process that holds the device, such as the guest's QEMU; `nil` while there is none.
   public var process: Int32? { lock.withLock { _ in current?.process } }
@@ -51,6 +53,8 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
     set { lock.withLock { _ in processCallback = newValue } }
   }
 
+  /// The current source, where it is a bridge's.
+  private var bridge: BridgeSource? { current?.source as? BridgeSource }
   private var foundNode: String?
   private var title: String
   private var processCallback: (@Sendable (Int32?) -> Void)?
@@ -66,7 +70,9 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   private var wantedEDID: [UInt8]?
 
   /// Why the guest did not get the monitor that was asked for; `nil` when it did.
-  public var monitorProblem: AttachmentError? { lock.withLock { _ in swapProblem } }
+  public var monitorProblem: AttachmentError? {
+    lock.withLock { _ in swapProblem ?? bridge?.resizeProblem.map { .bridge($0) } }
+  }
 
   private var swapProblem: AttachmentError?
 
@@ -108,6 +114,10 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
       }
     title = target.description
     reason = .waiting("Looking for \(target).")
+    if case .bridge(let path, let vGPU) = target {
+      try connect(path, vGPU, waiting: waiting)
+      return
+    }
     do {
       try attach(to: try finder.find(target, descriptor: descriptor))
     } catch {
@@ -197,7 +207,10 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   /// nothing is attached, without `controlsMonitor`, and where the driver has no EDID region.
   public var monitorLimits: MonitorLimits? {
     lock.withLock { _ in
-      current?.monitor.map { monitor in
+      if let bridge {
+        return bridge.monitorLimits.map { MonitorLimits(width: $0.width, height: $0.height) }
+      }
+      return current?.monitor.map { monitor in
         MonitorLimits(
           width: monitor.maximumSize.map { Int($0.width) },
           height: monitor.maximumSize.map { Int($0.height) })
@@ -206,7 +219,8 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   }
 
   /// Gives the guest another monitor: unplugs the one that it sees and, 0.1 s later, at a `poll`,
-  /// plugs in one with this EDID. A guest that comes back later gets it too.
+  /// plugs in one with this EDID. A guest that comes back later gets it too. A bridge is told the size
+  /// alone, and makes an EDID of its own.
   ///
   /// - Parameters:
   ///   - edid: one block of 128 bytes.
@@ -221,6 +235,10 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   ) throws(AttachmentError) {
     wantedEDID = edid
     guard let current else { return }
+    if let bridge {
+      bridge.resize(width: size.width, height: size.height)
+      return
+    }
     guard let monitor = current.monitor else { throw .noMonitor(title) }
     if let most = monitor.maximumSize, size.width > most.width || size.height > most.height {
       wantedEDID = nil
@@ -290,6 +308,18 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
       case .libvirt(.notRunning): reason = .waiting("Waiting for \(target) to be started.")
       default: reason = .waiting("\(error)")
       }
+    }
+  }
+
+  /// A bridge comes back by itself, so it is connected to once.
+  private func connect(
+    _ path: String, _ vGPU: VGPUIdentifier, waiting: Bool
+  ) throws(AttachmentError) {
+    do {
+      let source = try BridgeSource(path: path, vGPU: vGPU, waiting: waiting)
+      current = Current(source: source, process: nil, watch: nil, monitor: nil)
+    } catch {
+      throw .bridge(error)
     }
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import BridgeClient
 public import HostDevices
 public import Libvirt
 public import LinuxSystem
@@ -32,6 +33,8 @@ public enum AttachmentError: Error, Sendable {
   case monitorTooLarge(String, width: Int, height: Int, most: String)
   /// libvirt does not know the domain, or nothing runs it.
   case libvirt(LibvirtError)
+  /// The bridge shows nothing.
+  case bridge(BridgeError)
   /// The kernel refused.
   case vfio(VFIOError)
   /// The host's vGPUs cannot be read.
@@ -98,6 +101,8 @@ extension AttachmentError: CustomStringConvertible {
       most; ask for less, or create a larger type
       """
     case .libvirt(let error):
+      error.description
+    case .bridge(let error):
       error.description
     case .vfio(let error):
       error.description

@@ -22,7 +22,7 @@ struct GuestFinder {
   /// - Parameter descriptor: the user's choice where a process holds several.
   func find(_ target: Target, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay? {
     switch target {
-    case .demo: nil
+    case .demo, .bridge: nil
     case .process(let pid): try find(pid: pid, descriptor: descriptor)
     case .mdev(let uuid): try find(uuid, descriptor: descriptor)
     case .libvirt(let name, let daemon):

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import BridgeProtocol
 public import HostDevices
 import Libvirt
 
@@ -12,6 +13,9 @@ public enum Target: Hashable, Sendable {
   /// What a domain of libvirt's shows, by its name or UUID; of the user's own connections where none
   /// is named (`LibvirtDomain.open`).
   case libvirt(name: String, of: LibvirtDaemon?)
+  /// What a bridge (`vgpu bridge`) shows, by its socket's path: a vGPU by its UUID there, or the only
+  /// one.
+  case bridge(path: String, vGPU: VGPUIdentifier)
   /// The synthetic guest.
   case demo
 }
@@ -33,8 +37,8 @@ public enum LibvirtDaemon: String, Hashable, Sendable {
 }
 
 extension Target: LosslessStringConvertible {
-  /// Reads `mdev:UUID`, `pid:N`, `libvirt:NAME`, `libvirt:session/NAME`, `libvirt:system/NAME` or
-  /// `demo`; a bare UUID or number is one of the first two.
+  /// Reads `mdev:UUID`, `pid:N`, `libvirt:NAME`, `libvirt:session/NAME`, `libvirt:system/NAME`,
+  /// `bridge:PATH`, `bridge:PATH/UUID` or `demo`; a bare UUID or number is one of the first two.
   ///
   /// - Returns: `nil` for everything else.
   public init?(_ text: String) {
@@ -49,6 +53,9 @@ extension Target: LosslessStringConvertible {
     case ("libvirt", let rest?):
       guard let domain = Self.domain(rest) else { return nil }
       self = domain
+    case ("bridge", let rest?):
+      guard let bridge = Self.bridge(rest) else { return nil }
+      self = bridge
     case ("demo", nil):
       self = .demo
     case (let bare?, nil):
@@ -71,6 +78,8 @@ extension Target: LosslessStringConvertible {
     case .process(let pid): "pid:\(pid)"
     case .libvirt(let name, nil): "libvirt:\(name)"
     case .libvirt(let name, let daemon?): "libvirt:\(daemon.rawValue)/\(name)"
+    case .bridge(let path, .only): "bridge:\(path)"
+    case .bridge(let path, let vGPU): "bridge:\(path)/\(vGPU)"
     case .demo: "demo"
     }
   }
@@ -80,6 +89,18 @@ extension Target: LosslessStringConvertible {
       return nil
     }
     return pid
+  }
+
+  private static func bridge(_ text: Substring) -> Target? {
+    guard
+      !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+    else { return nil }
+    let name = text.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
+    guard let vGPU = VGPUIdentifier(String(name)), vGPU != .only else {
+      return text.isEmpty ? nil : .bridge(path: String(text), vGPU: .only)
+    }
+    let path = text.dropLast(name.count + 1)
+    return path.isEmpty ? nil : .bridge(path: String(path), vGPU: vGPU)
   }
 
   /// The slash is libvirt's own: it forbids it in names.

@@ -16,6 +16,8 @@ extension MonitorEndpoint {
     }
     switch target {
     case .demo: throw Failure("demo: no QEMU runs it; name a guest")
+    case .bridge:
+      throw Failure("\(target): a bridge shows a guest, and tells it nothing; give --qmp")
     case .process(let pid): self = .process(pid)
     case .libvirt(let name, let daemon):
       self = .other(LibvirtConnector(name: name, uri: daemon?.uri))
@@ -38,7 +40,7 @@ extension GuestControl {
   static func of(_ source: AttachedSource, target: Target, socket: String?) -> GuestControl? {
     if let socket { return GuestControl(.socket(socket)) }
     switch target {
-    case .demo: return nil
+    case .demo, .bridge: return nil
     case .libvirt(let name, let daemon):
       return GuestControl(.other(LibvirtConnector(name: name, uri: daemon?.uri)))
     case .mdev, .process:

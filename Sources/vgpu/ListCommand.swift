@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import BridgeClient
 import HostDevices
 
 struct ListCommand: ParsableCommand {
@@ -9,11 +10,21 @@ struct ListCommand: ParsableCommand {
     discussion: """
       One that lasts is listed whether it runs or not: with `auto` the host makes it at its start, \
       with `manual` `vgpu start` does.
+
+      With --bridge: those that a bridge shows you, and what it has done for them so far.
       """)
+
+  @Option(help: ArgumentHelp("List what the bridge at this socket shows.", valueName: "path"))
+  var bridge: String?
 
   @OptionGroup var output: JSONOption
 
   func run() throws {
+    if let bridge {
+      let report = BridgeReport(try BridgeListing(path: bridge))
+      print(output.json ? try JSONOutput.text(report) : report.text)
+      return
+    }
     let host = HostDevices()
     var lasting = Self.lasting()
     let running = try host.devices().map { device in

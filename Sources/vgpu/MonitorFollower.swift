@@ -29,7 +29,8 @@ struct MonitorFollower {
   /// Chroma is subsampled by two in what guests make of their screens, so sizes are even.
   private static func even(_ value: Int) -> Int { value - value % 2 }
 
-  private static func edid(_ mode: DisplayMode) throws(EDIDError) -> (EDID, DisplayMode) {
+  /// The EDID of a mode, or of the nearest that one can carry.
+  nonisolated static func edid(_ mode: DisplayMode) throws(EDIDError) -> (EDID, DisplayMode) {
     do {
       return (try EDID(mode: mode), mode)
     } catch {

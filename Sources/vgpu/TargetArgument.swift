@@ -5,7 +5,7 @@ public import Attachment
 
 /// What every command that looks at a guest takes.
 struct TargetArgument: ParsableArguments {
-  @Argument(help: "mdev:UUID, pid:N, libvirt:[session/|system/]NAME or demo.")
+  @Argument(help: "mdev:UUID, pid:N, libvirt:[session/|system/]NAME, bridge:PATH[/UUID] or demo.")
   var target: Target
 
   @Option(

@@ -19,6 +19,9 @@ struct VGPU: ParsableCommand {
                     a domain of libvirt's, by its name or UUID: one of your own
                     (libvirt:session/NAME), or else of the machine's
                     (libvirt:system/NAME); for root only of the machine's
+        bridge:PATH[/UUID]
+                    what a bridge shows (`vgpu bridge`), by its socket's path; with
+                    a UUID where it shows several
         demo        a synthetic guest, to try the viewer on any machine
       A bare UUID or number is taken for one of the first two.
 
@@ -29,6 +32,6 @@ struct VGPU: ParsableCommand {
       TypesCommand.self, ListCommand.self, CreateCommand.self, StartCommand.self,
       RemoveCommand.self, ViewCommand.self, ScreenshotCommand.self, BenchCommand.self,
       RunCommand.self, XMLCommand.self, PlugCommand.self, UnplugCommand.self, EDIDCommand.self,
-      PCICommand.self, DoctorCommand.self,
+      PCICommand.self, BridgeCommand.self, DoctorCommand.self,
     ])
 }

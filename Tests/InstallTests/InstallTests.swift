@@ -77,7 +77,8 @@ import Testing
       "usr/share/icons/hicolor/scalable/apps/vgpu.svg", "usr/lib/udev/rules.d/70-vgpu.rules",
       "usr/lib/sysusers.d/vgpu.conf", "usr/lib/modprobe.d/vgpu.conf",
       "usr/lib/modules-load.d/vgpu.conf", "usr/lib/sysctl.d/60-vgpu.conf",
-      "usr/lib/systemd/system/vgpu@.service", "etc/security/limits.d/vgpu.conf",
+      "usr/lib/systemd/system/vgpu@.service", "usr/lib/systemd/system/vgpu-bridge.service",
+      "usr/lib/systemd/system/vgpu-bridge.socket", "etc/security/limits.d/vgpu.conf",
     ]
     #expect(Set(files).isSubset(of: found))
     let version = try run(["\(folder.path)/usr/bin/vgpu", "--version"])
@@ -118,13 +119,17 @@ import Testing
     try check("desktop-file-validate", "\(usr)/share/applications/vgpu.desktop")
     try check("xmllint", "--noout", "\(usr)/share/icons/hicolor/scalable/apps/vgpu.svg")
     // The program's place is the host's, where it is not installed.
-    let unit = "\(usr)/lib/systemd/system/vgpu@.service"
-    let text = try String(contentsOfFile: unit, encoding: .utf8)
-    #expect(text.contains("ExecStart=/usr/bin/vgpu start %i\n"))
-    try text.replacingOccurrences(of: "/usr/bin/vgpu", with: "\(usr)/bin/vgpu")
-      .replacingOccurrences(of: "Documentation=man:vgpu(1)\n", with: "")
-      .write(toFile: unit, atomically: true, encoding: .utf8)
-    try check("systemd-analyze", "verify", unit)
+    for (unit, command) in [
+      ("vgpu@.service", "start %i"), ("vgpu-bridge.service", "bridge --allow group:vfio"),
+    ] {
+      let unit = "\(usr)/lib/systemd/system/\(unit)"
+      let text = try String(contentsOfFile: unit, encoding: .utf8)
+      #expect(text.contains("ExecStart=/usr/bin/vgpu \(command)\n"))
+      try text.replacingOccurrences(of: "/usr/bin/vgpu", with: "\(usr)/bin/vgpu")
+        .replacing(/Documentation=man:.*\n/, with: "")
+        .write(toFile: unit, atomically: true, encoding: .utf8)
+      try check("systemd-analyze", "verify", unit)
+    }
     let group = try run([
       "systemd-sysusers", "--dry-run", "--root=\(folder.path)", "\(usr)/lib/sysusers.d/vgpu.conf",
     ])

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/dma-buf.h>
 #include <linux/memfd.h>
@@ -78,6 +79,7 @@ extern const unsigned long vgpu_KVM_CREATE_VM;
 // glibc hides these behind _GNU_SOURCE, which a header cannot ask for on Swift's behalf.
 extern const int vgpu_F_ADD_SEALS;
 extern const int vgpu_F_SEAL_SHRINK;
+extern const int vgpu_F_GET_SEALS;
 
 // ---- structures that Debian 12's headers (Linux 6.1) do not have ------------------------------
 // Layouts are part of the kernel's user ABI and never change; new fields are only appended, with
@@ -255,6 +257,42 @@ static inline long vgpu_send(int socket, const void *bytes, size_t length) {
 static inline long vgpu_receive(int socket, void *bytes, size_t length) {
   return vgpu_result(recv(socket, bytes, length, MSG_DONTWAIT));
 }
+
+// ---- sockets that keep messages apart (SOCK_SEQPACKET) --------------------------------------------
+
+static inline long vgpu_packet_socket(void) {
+  return vgpu_result(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+/// bind(2) to a path and listen(2). The file is everybody's to connect to: who is let in is decided
+/// by credentials.
+long vgpu_unix_listen(int socket, const char *path);
+
+/// Whether a descriptor is a listening Unix socket of type SOCK_SEQPACKET; makes it close-on-exec and
+/// never wait. 0, or a negated errno.
+long vgpu_adopt_listener(int fd);
+
+/// accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK.
+long vgpu_accept(int socket);
+
+/// SO_PEERCRED: whose process connected.
+long vgpu_peer(int socket, uint32_t *user, uint32_t *group, int32_t *process);
+
+/// SO_PEERGROUPS: its supplementary groups, up to `count`. Returns how many, or a negated errno.
+long vgpu_peer_groups(int socket, uint32_t *groups, size_t count);
+
+/// SO_SNDBUF: as little as the kernel allows, so that a peer that does not read is noticed after a
+/// few messages.
+long vgpu_least_send_buffer(int socket);
+
+/// sendmsg(2) of a text to systemd's notification socket; one that begins with `@` is abstract.
+long vgpu_notify(const char *socket, const char *text);
+
+// ---- privileges ----------------------------------------------------------------------------------
+
+/// Becomes another user for good: his groups, no way back, of the capabilities only those whose bits
+/// are set in `keep`, and no new privileges (PR_SET_NO_NEW_PRIVS). For a process with one thread.
+long vgpu_become(const char *name, uint32_t user, uint32_t group, uint64_t keep);
 
 static inline long vgpu_eventfd(void) { return vgpu_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 

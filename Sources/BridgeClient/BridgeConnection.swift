@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeProtocol
+import CLinux
+import LinuxSystem
+import SystemPackage
+
+/// A client's end of the socket. Nothing of it waits but `wait`.
+final class BridgeConnection {
+  let path: String
+  private let socket: OwnedFileDescriptor
+  private var serial: UInt32 = 0
+
+  /// connect(2), which does not wait: a bridge whose queue is full refuses (EAGAIN).
+  init(path: String) throws(BridgeError) {
+    self.path = path
+    do throws(SystemCallError) {
+      let number = try SystemCall.make("socket", on: path) { vgpu_packet_socket() }
+      let socket = OwnedFileDescriptor(owning: Int32(number))
+      let fd = socket.rawValue
+      try SystemCall.make("connect", on: path) { vgpu_unix_connect(fd, path) }
+      self.socket = socket
+    } catch {
+      throw .unreachable(error)
+    }
+  }
+
+  /// - Returns: the number that the answers will have.
+  @discardableResult
+  func send(_ message: ClientMessage) throws(BridgeError) -> UInt32 {
+    serial &+= 1
+    let serial = serial
+    let answer = withUnsafeTemporaryAllocation(
+      byteCount: BridgeProtocol.longestMessage, alignment: 8
+    ) { buffer in
+      let count = message.encode(serial: serial, into: buffer)
+      return SystemCall.uninterrupted {
+        vgpu_send(socket.rawValue, buffer.baseAddress, count)
+      }
+    }
+    // A socket takes far more messages than a client sends before it reads an answer.
+    guard answer >= 0 else { throw .ended(path: path) }
+    return serial
+  }
+
+  /// What has come: a message, and the descriptor that belongs to it.
+  struct Incoming: ~Copyable {
+    let message: BridgeMessage
+    let serial: UInt32
+    var descriptor: OwnedFileDescriptor?
+  }
+
+  /// - Returns: `nil` when nothing has come.
+  func receive() throws(BridgeError) -> Incoming? {
+    var descriptor: Int32 = -1
+    var incoming: (message: BridgeMessage, serial: UInt32)?
+    var problem: ProtocolError?
+    // A byte more than the longest, so that a longer one is not cut to it.
+    let count = withUnsafeTemporaryAllocation(
+      byteCount: BridgeProtocol.longestMessage + 1, alignment: 8
+    ) { buffer in
+      var count = 0
+      for _ in 0..<2 {
+        count = SystemCall.uninterrupted {
+          RunningKernel().receive(socket.rawValue, buffer, fd: &descriptor)
+        }
+        // Whoever closes a socket without having read all of it makes this the first answer at the
+        // other end; what was sent before, such as why, comes after it.
+        if count >= 0 || SystemCall.errno(count) != .connectionReset { break }
+      }
+      guard count > 0 else { return count }
+      do throws(ProtocolError) {
+        incoming = try BridgeMessage.decode(
+          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
+      } catch {
+        problem = error
+      }
+      return count
+    }
+    let owned = descriptor >= 0 ? OwnedFileDescriptor(owning: descriptor) : nil
+    if let problem { throw .malformed(path: path, reason: "\(problem)") }
+    guard let incoming else {
+      if count < 0, SystemCall.errno(count) == .resourceTemporarilyUnavailable { return nil }
+      throw .ended(path: path)
+    }
+    if case .buffer = incoming.message {
+    } else if descriptor >= 0 {
+      throw .malformed(path: path, reason: "a descriptor that belongs to nothing")
+    }
+    return Incoming(message: incoming.message, serial: incoming.serial, descriptor: owned)
+  }
+
+  /// poll(2): until something has come, or until then.
+  ///
+  /// - Returns: whether something has.
+  func wait(until deadline: MonotonicInstant) -> Bool {
+    let milliseconds = (max(0, deadline.seconds(since: .now)) * 1000).rounded(.up)
+    var entry = pollfd(fd: socket.rawValue, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, Int32(min(milliseconds, 60_000))) > 0
+  }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import BridgeProtocol
+public import LinuxSystem
+import SystemPackage
+
+/// Why a bridge shows nothing. Each case's description is one line that names the object, the cause
+/// and the remedy.
+public enum BridgeError: Error, Hashable, Sendable {
+  /// Nobody serves at the socket, or it may not be connected to.
+  case unreachable(SystemCallError)
+  /// The bridge refuses, and says why.
+  case refused(path: String, Refusal, reason: String)
+  /// The bridge ended the connection, or is none.
+  case ended(path: String)
+  /// The bridge does not answer.
+  case silent(path: String)
+  /// What the bridge says makes no sense.
+  case malformed(path: String, reason: String)
+}
+
+extension BridgeError: CustomStringConvertible {
+  /// One line: object, cause, remedy.
+  public var description: String {
+    switch self {
+    case .unreachable(let error):
+      "\(error.advising(Self.remedy(error)))"
+    case .refused(let path, .severalVGPUs, let reason):
+      "bridge:\(path): \(reason) (bridge:\(path)/UUID; `vgpu list --bridge \(path)` lists them)"
+    case .refused(let path, .notAllowed, let reason):
+      "bridge:\(path): \(reason): ask who runs it for `--allow`"
+    case .refused(let path, _, let reason):
+      "bridge:\(path): \(reason)"
+    case .ended(let path):
+      "bridge:\(path): the bridge has ended the connection"
+    case .silent(let path):
+      "bridge:\(path): the bridge does not answer; is it stopped?"
+    case .malformed(let path, let reason):
+      "bridge:\(path): the bridge's answer makes no sense: \(reason)"
+    }
+  }
+
+  private static func remedy(_ error: SystemCallError) -> String? {
+    switch error.errno {
+    case .noSuchFileOrDirectory, .connectionRefused: "no bridge serves there: start `vgpu bridge`"
+    case .permissionDenied: "the folder or the socket is not open to you"
+    case .protocolWrongTypeForSocket: "it is another kind of socket"
+    default: nil
+    }
+  }
+}

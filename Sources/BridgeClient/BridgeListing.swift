@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import BridgeProtocol
+import LinuxSystem
+
+/// What a bridge has, for this user.
+public struct BridgeListing: Hashable, Sendable {
+  /// The vGPUs that this user may see.
+  public let vGPUs: [ListedVGPU]
+  /// What the bridge has done so far.
+  public let counters: BridgeCounters
+
+  /// The most vGPUs that are listed; no GPU makes as many.
+  private static let most: UInt32 = 4096
+  /// How long an answer may take, in nanoseconds.
+  private static let patience: UInt64 = 5_000_000_000
+
+  /// Asks a bridge, and waits for its answers.
+  ///
+  /// - Throws: `BridgeError`.
+  public init(path: String) throws(BridgeError) {
+    let connection = try BridgeConnection(path: path)
+    let versions = BridgeProtocol.versions
+    let greeting = try Self.ask(
+      .hello(oldest: versions.lowerBound, newest: versions.upperBound), connection)
+    guard case .welcome = greeting else { throw Self.misunderstanding(path) }
+    guard case .counters(let counters) = try Self.ask(.count, connection) else {
+      throw Self.misunderstanding(path)
+    }
+    self.counters = counters
+    var vGPUs: [ListedVGPU] = []
+    for index in 0..<Self.most {
+      do throws(BridgeError) {
+        guard case .vGPU(let vGPU) = try Self.ask(.list(index: index), connection) else {
+          throw Self.misunderstanding(path)
+        }
+        vGPUs.append(vGPU)
+        if vGPU.index + 1 == vGPU.count { break }
+      } catch {
+        // There is none, or the last has gone meanwhile.
+        guard case .refused(_, .noSuchVGPU, _) = error else { throw error }
+        break
+      }
+    }
+    self.vGPUs = vGPUs
+  }
+
+  private static func misunderstanding(_ path: String) -> BridgeError {
+    .malformed(path: path, reason: "an answer to nothing")
+  }
+
+  private static func ask(
+    _ question: ClientMessage, _ connection: BridgeConnection
+  ) throws(BridgeError) -> BridgeMessage {
+    let serial = try connection.send(question)
+    let deadline = MonotonicInstant(nanoseconds: MonotonicInstant.now.nanoseconds + patience)
+    while connection.wait(until: deadline) {
+      guard let incoming = try connection.receive() else { continue }
+      if case .refused(let refusal, let reason) = incoming.message {
+        throw .refused(path: connection.path, refusal, reason: reason)
+      }
+      guard incoming.serial == serial else { throw misunderstanding(connection.path) }
+      return incoming.message
+    }
+    throw .silent(path: connection.path)
+  }
+}

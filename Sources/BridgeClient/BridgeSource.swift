@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import BridgeProtocol
+import DMABuf
+import LinuxSystem
+public import VGPUDisplay
+
+/// The frames of a vGPU that a bridge holds (`vgpu bridge`): for viewers that may not have the
+/// device.
+///
+/// A poll asks the bridge and waits for its answer, for 2 ms at most; without one the last frame
+/// stays. When the bridge has gone it is looked for, and the vGPU chosen again. Nothing that a bridge
+/// says is believed: its buffers are checked against their true size as a driver's are.
+public final class BridgeSource: FrameSource {
+  private let path: String
+  private let vGPU: VGPUIdentifier
+  private let retryInterval: UInt64
+  private var connection: BridgeConnection?
+  private var buffers: BufferTable?
+  private var opened: OpenedVGPU?
+  /// The LOOK that was not answered yet.
+  private var look: UInt32?
+  private var state: DisplayState
+  private var lostAt: MonotonicInstant?
+  private var connectsAgainAt = MonotonicInstant(nanoseconds: 0)
+  private var lastFlip: (wire: UInt64, buffer: UInt64)?
+
+  /// What the source has done so far: looks that were answered, buffers that were received.
+  public private(set) var counters = SourceCounters()
+
+  /// Why the guest did not get the size that was last asked for; `nil` when it did.
+  public private(set) var resizeProblem: BridgeError?
+
+  private var wantedSize: (width: UInt32, height: UInt32)?
+
+  /// How long a poll waits for an answer, in nanoseconds: a bridge needs a tenth of a millisecond,
+  /// and a viewer has a picture to draw.
+  private static let patience: UInt64 = 2_000_000
+  /// How long the first answers may take, in nanoseconds.
+  private static let firstPatience: UInt64 = 5_000_000_000
+  /// How often a bridge is looked for, in nanoseconds.
+  static let retryInterval: UInt64 = 250_000_000
+  /// Messages that are read at one time: an answer has three.
+  private static let mostAtOnce = 32
+  /// How long the last frame outlives its bridge, in seconds: a restart takes less.
+  private static let grace = 1.0
+
+  /// Connects to a bridge and chooses a vGPU. Waits for the bridge's first answers, 5 s at most;
+  /// `poll` does not.
+  ///
+  /// - Parameters:
+  ///   - path: the bridge's socket.
+  ///   - vGPU: which; the only one where none is named.
+  ///   - waiting: whether a bridge that is not there yet is waited for instead of being an error.
+  /// - Throws: `BridgeError`.
+  public convenience init(
+    path: String, vGPU: VGPUIdentifier = .only, waiting: Bool = false
+  ) throws(BridgeError) {
+    self.init(awaiting: path, vGPU: vGPU)
+    do throws(BridgeError) {
+      try connect()
+      let deadline = MonotonicInstant(
+        nanoseconds: MonotonicInstant.now.nanoseconds + Self.firstPatience)
+      while opened == nil {
+        guard let connection, connection.wait(until: deadline) else { throw .silent(path: path) }
+        try takeAll()
+      }
+    } catch {
+      disconnect(error)
+      guard waiting, case .unreachable = error else { throw error }
+    }
+  }
+
+  /// Connects at the first poll.
+  init(
+    awaiting path: String, vGPU: VGPUIdentifier,
+    retryInterval: UInt64 = BridgeSource.retryInterval
+  ) {
+    self.path = path
+    self.vGPU = vGPU
+    self.retryInterval = retryInterval
+    state = .noPicture(.waiting("Waiting for the bridge at \(path)."))
+  }
+
+  /// What is looked at, by the bridge's name for it.
+  public var name: String { opened?.name ?? "bridge:\(path)" }
+
+  /// For which sizes the guest's monitor can be asked, in pixels, `nil` where nobody knows; nothing
+  /// at all where the bridge does not allow it.
+  public var monitorLimits: (width: Int?, height: Int?)? {
+    guard let opened, opened.canResize else { return nil }
+    func known(_ most: UInt32) -> Int? { most == 0 ? nil : Int(most) }
+    return (known(opened.maximumWidth), known(opened.maximumHeight))
+  }
+
+  /// Asks for another size of the guest's monitor, in pixels, now and after the bridge's restart.
+  /// What became of that is in `resizeProblem` some polls later.
+  public func resize(width: Int, height: Int) {
+    guard let width = UInt32(exactly: width), let height = UInt32(exactly: height) else { return }
+    wantedSize = (width, height)
+    resizeProblem = nil
+    do {
+      if opened != nil { try connection?.send(.resize(width: width, height: height)) }
+    } catch {
+      disconnect(error)
+    }
+  }
+
+  /// Looks at the guest's screen now; see `FrameSource`.
+  public func poll() -> DisplayState {
+    let now = MonotonicInstant.now
+    do {
+      if connection == nil, now >= connectsAgainAt { try connect() }
+      if connection != nil { try ask(now) }
+    } catch {
+      disconnect(error)
+    }
+    if let lostAt, now.seconds(since: lostAt) > Self.grace, case .frame = state {
+      state = .noPicture(
+        .waiting("The bridge at \(path) has ended. Waiting for it to come back."))
+    }
+    return state
+  }
+
+  private func connect() throws(BridgeError) {
+    let connection = try BridgeConnection(path: path)
+    let versions = BridgeProtocol.versions
+    try connection.send(.hello(oldest: versions.lowerBound, newest: versions.upperBound))
+    try connection.send(.open(vGPU))
+    self.connection = connection
+  }
+
+  private func ask(_ now: MonotonicInstant) throws(BridgeError) {
+    try takeAll()
+    guard let connection else { return }
+    let deadline = MonotonicInstant(nanoseconds: now.nanoseconds + Self.patience)
+    while opened == nil {
+      guard connection.wait(until: deadline) else { return }
+      try takeAll()
+    }
+    if look == nil {
+      while let id = buffers?.removeSurplus() { try connection.send(.release(buffer: id)) }
+      look = try connection.send(.look)
+    }
+    while look != nil, connection.wait(until: deadline) { try takeAll() }
+  }
+
+  private func takeAll() throws(BridgeError) {
+    // A bridge that talks without end must not keep the viewer from drawing.
+    for _ in 0..<Self.mostAtOnce {
+      guard let connection, let incoming = try connection.receive() else { return }
+      try take(incoming)
+    }
+  }
+
+  private func take(
+    _ incoming: consuming BridgeConnection.Incoming
+  ) throws(BridgeError) {
+    switch incoming.message {
+    case .welcome(let welcome):
+      guard buffers == nil, BridgeProtocol.versions.contains(welcome.version) else {
+        throw .malformed(path: path, reason: "version \(welcome.version)")
+      }
+      buffers = BufferTable(welcome)
+    case .opened(let vGPU):
+      guard buffers != nil, opened == nil else {
+        throw .malformed(path: path, reason: "an answer to nothing")
+      }
+      opened = vGPU
+      if let wantedSize {
+        try connection?.send(.resize(width: wantedSize.width, height: wantedSize.height))
+      }
+    case .buffer(let buffer):
+      guard look != nil, let descriptor = incoming.descriptor.take() else {
+        throw .malformed(path: path, reason: "a buffer without its descriptor")
+      }
+      do throws(BufferDefect) {
+        try buffers?.add(buffer, descriptor, name: name)
+      } catch {
+        throw .malformed(path: path, reason: "\(error)")
+      }
+      counters.gets += 1
+    case .frame(let frame):
+      guard look == incoming.serial else {
+        throw .malformed(path: path, reason: "an answer to nothing")
+      }
+      look = nil
+      try show(frame)
+    case .noPicture(let absence, let reason):
+      guard look == incoming.serial else {
+        throw .malformed(path: path, reason: "an answer to nothing")
+      }
+      look = nil
+      counters.queries += 1
+      counters.transients += 1
+      lostAt = nil
+      if absence == .gone { buffers?.removeAll() }
+      lastFlip = nil
+      state = .noPicture(absence == .planeOff ? .planeOff : .waiting(reason))
+    case .refused(.size, let reason):
+      resizeProblem = .refused(path: path, .size, reason: reason)
+    case .refused(let refusal, let reason):
+      throw .refused(path: path, refusal, reason: reason)
+    case .done, .vGPU, .counters:
+      break
+    }
+  }
+
+  private func show(_ frame: SharedFrame) throws(BridgeError) {
+    guard let primary = buffers?.use(frame.buffer) else {
+      throw .malformed(path: path, reason: "a frame in a buffer that was not sent")
+    }
+    var cursor: Cursor?
+    if let pointer = frame.pointer {
+      guard let picture = buffers?.use(pointer.buffer) else {
+        throw .malformed(path: path, reason: "a pointer in a buffer that was not sent")
+      }
+      cursor = Cursor(
+        buffer: picture, x: Int(pointer.x), y: Int(pointer.y),
+        hotspot: pointer.hotspot.flatMap { hotspot in
+          let spot = (x: Int(hotspot.x), y: Int(hotspot.y))
+          return spot.x < picture.layout.width && spot.y < picture.layout.height ? spot : nil
+        })
+    }
+    counters.queries += 1
+    // Counted here, so that it only grows, whatever a bridge says.
+    if lastFlip?.wire != frame.flip || lastFlip?.buffer != frame.buffer {
+      lastFlip = (frame.flip, frame.buffer)
+      counters.flips += 1
+    }
+    lostAt = nil
+    let now = MonotonicInstant.now
+    state = .frame(
+      Frame(
+        primary: primary, cursor: cursor, flip: UInt64(counters.flips),
+        detectedAt: min(now, MonotonicInstant(nanoseconds: frame.detectedAt))))
+  }
+
+  /// Forgets a connection. The last frame stays for a moment, as the guest goes on.
+  private func disconnect(_ error: BridgeError) {
+    connection = nil
+    buffers = nil
+    opened = nil
+    look = nil
+    lastFlip = nil
+    let now = MonotonicInstant.now
+    connectsAgainAt = MonotonicInstant(nanoseconds: now.nanoseconds + retryInterval)
+    switch error {
+    case .ended, .unreachable:
+      lostAt = lostAt ?? now
+      guard case .frame = state else { break }
+      return
+    case .refused, .silent, .malformed: break
+    }
+    switch error {
+    case .unreachable:
+      state = .noPicture(.waiting("Waiting for the bridge: \(error)"))
+    default:
+      state = .noPicture(.waiting("\(error)"))
+    }
+  }
+}

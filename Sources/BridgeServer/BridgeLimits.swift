@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a bridge gives to its clients at most.
+public struct BridgeLimits: Hashable, Sendable {
+  /// Clients altogether.
+  public var clients = 256
+  /// Clients of one user.
+  public var clientsPerUser = 64
+  /// New connections of one user in a second.
+  public var connectionsPerSecond = 64
+  /// Messages of one client that are answered in a second.
+  public var messagesPerSecond = 1000
+  /// Buffers that one client holds.
+  public var buffersPerClient = 64
+  /// Bytes of buffers that one client holds: guests' memory, that lives as long as anyone holds it.
+  public var bytesPerClient = 2 << 30
+  /// Seconds until a client must have said HELLO.
+  public var secondsToHello = 5.0
+  /// Seconds that an answer may wait for a client to read.
+  public var secondsToRead = 5.0
+
+  /// The limits as they are above.
+  public init() {}
+}

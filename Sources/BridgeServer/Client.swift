@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeProtocol
+import LinuxSystem
+
+/// One connection of a bridge, and all that the bridge remembers of it.
+final class Client {
+  let socket: OwnedFileDescriptor
+  let peer: Peer
+  let connectedAt: MonotonicInstant
+  var hasGreeted = false
+  var vGPU: BridgedVGPU?
+  /// The LOOK that is still to be answered, as the client did not read what it was sent before.
+  var owed: (serial: UInt32, since: MonotonicInstant)?
+  var rate: TokenBucket
+  var isThrottled = false
+  var hasEnded = false
+
+  private struct Held {
+    let buffer: UInt64
+    let bytes: Int
+  }
+
+  private var held: [Held] = []
+  private var heldBytes = 0
+
+  init(
+    _ socket: consuming OwnedFileDescriptor, _ peer: Peer, _ limits: BridgeLimits,
+    _ now: MonotonicInstant
+  ) {
+    self.socket = socket
+    self.peer = peer
+    connectedAt = now
+    rate = TokenBucket(perSecond: limits.messagesPerSecond, now: now)
+    held.reserveCapacity(limits.buffersPerClient)
+  }
+
+  func holds(_ buffer: UInt64) -> Bool {
+    for entry in held where entry.buffer == buffer { return true }
+    return false
+  }
+
+  /// Whether one more buffer is within the limits.
+  func mayHold(bytes: Int, _ limits: BridgeLimits) -> Bool {
+    held.count < limits.buffersPerClient && bytes <= limits.bytesPerClient - heldBytes
+  }
+
+  func hold(_ buffer: UInt64, bytes: Int) {
+    held.append(Held(buffer: buffer, bytes: bytes))
+    heldBytes += bytes
+  }
+
+  func release(_ buffer: UInt64) {
+    guard let index = held.firstIndex(where: { $0.buffer == buffer }) else { return }
+    heldBytes -= held[index].bytes
+    held.remove(at: index)
+  }
+
+  func releaseAll() {
+    held.removeAll(keepingCapacity: true)
+    heldBytes = 0
+  }
+}
+
+extension Client: CustomStringConvertible {
+  var description: String { "pid \(peer.process) of user \(peer.user)" }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a server of packets needs of the kernel, and how it gives its privileges up.
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/un.h>
+
+long vgpu_unix_listen(int socket, const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length >= sizeof(address.sun_path)) return -ENAMETOOLONG;
+  memcpy(address.sun_path, path, length);
+  if (bind(socket, (const struct sockaddr *)&address, sizeof(address)) < 0) return -(long)errno;
+  if (chmod(path, 0666) < 0 || listen(socket, 64) < 0) {
+    long error = -(long)errno;
+    unlink(path);
+    return error;
+  }
+  return 0;
+}
+
+long vgpu_adopt_listener(int fd) {
+  int type = 0, domain = 0, listens = 0;
+  socklen_t size = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0) return -(long)errno;
+  size = sizeof domain;
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0) return -(long)errno;
+  size = sizeof listens;
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0) return -(long)errno;
+  if (type != SOCK_SEQPACKET || domain != AF_UNIX || !listens) return -EPROTOTYPE;
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -(long)errno;
+  return vgpu_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
+
+long vgpu_accept(int socket) {
+  return vgpu_result(accept4(socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+long vgpu_peer(int socket, uint32_t *user, uint32_t *group, int32_t *process) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) return -(long)errno;
+  *user = peer.uid;
+  *group = peer.gid;
+  *process = peer.pid;
+  return 0;
+}
+
+long vgpu_peer_groups(int socket, uint32_t *groups, size_t count) {
+  socklen_t size = (socklen_t)(count * sizeof *groups);
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0) return -(long)errno;
+  return (long)(size / sizeof *groups);
+}
+
+long vgpu_least_send_buffer(int socket) {
+  int least = 0;
+  return vgpu_result(setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &least, sizeof least));
+}
+
+long vgpu_notify(const char *path, const char *text) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length == 0 || length >= sizeof(address.sun_path)) return -ENAMETOOLONG;
+  memcpy(address.sun_path, path, length);
+  if (path[0] == '@') address.sun_path[0] = 0;
+  long fd = vgpu_result(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (fd < 0) return fd;
+  long sent = vgpu_result(sendto(
+      (int)fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&address,
+      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)));
+  close((int)fd);
+  return sent;
+}
+
+long vgpu_become(const char *name, uint32_t user, uint32_t group, uint64_t keep) {
+  for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
+    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) return -(long)errno;
+  // What is permitted now stays so beyond the change of user, and is taken away right after it.
+  if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || initgroups(name, group) < 0 ||
+      setresgid(group, group, group) < 0 || setresuid(user, user, user) < 0)
+    return -(long)errno;
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct data[2] = {
+      {.effective = (uint32_t)keep, .permitted = (uint32_t)keep},
+      {.effective = (uint32_t)(keep >> 32), .permitted = (uint32_t)(keep >> 32)},
+  };
+  if (syscall(SYS_capset, &header, data) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 ||
+      prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    return -(long)errno;
+  return 0;
+}

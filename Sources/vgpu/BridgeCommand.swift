@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Attachment
+import BridgeServer
+import Dispatch
+import Glibc
+import Logging
+
+struct BridgeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bridge",
+    abstract: "Show vGPUs to users who may not have the device.",
+    discussion: """
+      Serves the pictures of the named vGPUs, or of all of this host's, on a Unix socket. Whoever is \
+      allowed to looks at them with
+
+        vgpu view bridge:PATH[/UUID]
+
+      and gets buffers of pixels, never a device. Root and whoever starts the bridge may look; others \
+      by --allow, which can be given several times: user:NAME, group:NAME, or, for one vGPU alone, \
+      UUID=user:NAME. docs/bridge-protocol.md has the protocol, and what a buffer gives away.
+
+        vgpu bridge --user nobody --allow group:vfio
+        vgpu list --bridge /run/vgpu/bridge.sock
+
+      systemd starts it by vgpu-bridge.socket.
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "mdev:UUID, pid:N, libvirt:[session/|system/]NAME or demo; all vGPUs where none is named.",
+      valueName: "target"))
+  var targets: [Target] = []
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Where to serve; /run/vgpu/bridge.sock for root, else vgpu/bridge.sock in your runtime folder, \
+      or the socket that systemd hands over.
+      """, valueName: "path"))
+  var socket: String?
+
+  @Option(help: ArgumentHelp("Who else may look.", valueName: "[uuid=]user:name|group:name"))
+  var allow: [AccessRule] = []
+
+  @Flag(help: "Let those who may look ask for another size of the guest's monitor.")
+  var allowResize = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Become this user once the socket is there, and give up every privilege that is not needed.",
+      valueName: "name"))
+  var user: String?
+
+  @Flag(help: "Say who comes and goes.")
+  var verbose = false
+
+  func validate() throws {
+    for case .bridge(let path, _) in targets {
+      throw ValidationError("bridge:\(path): a bridge shows no other bridge's vGPUs")
+    }
+    for rule in allow {
+      guard let vGPU = rule.vGPU, !targets.isEmpty, !targets.contains(.mdev(vGPU)) else { continue }
+      throw ValidationError("--allow \(vGPU)=…: that vGPU is not among the targets")
+    }
+  }
+
+  func run() throws {
+    let account = try user.map { name in
+      guard let account = UserDatabase.user(name) else {
+        throw Failure("--user \(name): no such user")
+      }
+      return account
+    }
+    let logger = Logger(label: "vgpu") { [verbose] _ in
+      JournalLogHandler(program: "vgpu", level: verbose ? .debug : .info)
+    }
+    let catalogue = BridgeCatalogue(
+      targets: targets, rules: allow, starter: getuid(), allowsResize: allowResize)
+    // What is wrong with a target is said now, and with the rights of whoever starts it.
+    try catalogue.attach()
+    let listener = try makeListener()
+    let place = listener.path ?? "systemd's socket"
+    if let account {
+      let isLooking = targets.isEmpty || targets.contains { $0 != .demo }
+      try Privileges.become(account, keeping: isLooking ? [.readAll, .traceAll] : [])
+    } else if geteuid() == 0 {
+      logger.notice("runs as root; --user NAME gives up what is not needed")
+    }
+    let server = try BridgeServer(
+      listener, logger: logger, catalogue: { catalogue.vGPUs() })
+    let handle = server.handle
+    let signals = [SIGTERM, SIGINT].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler { handle.stop() }
+      source.resume()
+      return source
+    }
+    logger.info("serves \(place)")
+    ServiceManager.notify("READY=1")
+    try withExtendedLifetime(signals) { try server.run() }
+    ServiceManager.notify("STOPPING=1")
+  }
+
+  private func makeListener() throws -> BridgeListener {
+    guard let listener = try ServiceManager.listener() else {
+      return try BridgeListener(path: try socket ?? Self.defaultSocket())
+    }
+    if socket != nil { throw Failure("--socket: systemd has handed a socket over") }
+    return listener
+  }
+
+  /// Where a bridge is looked for where nobody says anything else. Its folder is made.
+  private static func defaultSocket() throws -> String {
+    let folder: String
+    if geteuid() == 0 {
+      folder = "/run/vgpu"
+    } else if let runtime = getenv("XDG_RUNTIME_DIR") {
+      folder = "\(String(cString: runtime))/vgpu"
+    } else {
+      throw Failure("--socket: there is no XDG_RUNTIME_DIR: say where to serve")
+    }
+    if mkdir(folder, 0o755) != 0, errno != EEXIST {
+      throw Failure(
+        "\(folder): cannot be made (\(String(cString: strerror(errno)))); give --socket")
+    }
+    return "\(folder)/bridge.sock"
+  }
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeProtocol
+import BridgeServer
+import CLinux
+import DMABuf
+import Foundation
+import LinuxSystem
+import TestSupport
+import Testing
+import VGPUDisplay
+
+@testable import BridgeClient
+
+extension BridgeTests {
+  /// Clients that break every rule, beside one that does not.
+  @Suite(.serialized) struct HostileClients {
+    private let before = openDescriptors()
+
+    private static func limits(_ change: (inout BridgeLimits) -> Void) -> BridgeLimits {
+      var limits = BridgeLimits()
+      limits.connectionsPerSecond = 1_000_000
+      limits.messagesPerSecond = 1_000_000
+      change(&limits)
+      return limits
+    }
+
+    /// That the bridge shows its guest to somebody else as before, and holds nothing of who has gone.
+    private func expectUnharmed(
+      _ bridge: TestBridge, _ source: BridgeSource, location: SourceLocation = #_sourceLocation
+    ) throws {
+      let flips = source.counters.flips
+      BridgeTests.frame(of: source) { _ in source.counters.flips > flips + 5 }
+      var listing = try BridgeListing(path: bridge.path)
+      // Who has gone is noticed a moment later.
+      while listing.counters.clients > 2 { listing = try BridgeListing(path: bridge.path) }
+      #expect(listing.vGPUs.map(\.viewers) == [1], sourceLocation: location)
+    }
+
+    @Test func nonsenseIsAnsweredByTheDoor() throws {
+      do {
+        let bridge = try TestBridge(framesPerSecond: 100, limits: Self.limits { _ in })
+        let source = try BridgeSource(path: bridge.path)
+        let corpus = ProtocolTests.questions.map { RawClient.bytes($0, serial: 1) }
+        var generator = SeededGenerator(seed: 20)
+        var client = try RawClient(path: bridge.path, opening: .only)
+        for _ in 0..<30_000 {
+          let bytes = ProtocolTests.mutate(corpus, &generator)
+          if !bytes.isEmpty { client.send(bytes) }
+          while poll(client), let (_, descriptor) = client.answer() {
+            if descriptor >= 0 { close(descriptor) }
+          }
+          // Who was thrown out comes again.
+          if client.hasEnded { client = try RawClient(path: bridge.path, opening: .only) }
+        }
+        let counters = try BridgeListing(path: bridge.path).counters
+        #expect(counters.malformed > 100 && counters.expelled >= counters.malformed)
+        _ = consume client
+        try expectUnharmed(bridge, source)
+      }
+      #expect(openDescriptors() == before)
+    }
+
+    private func poll(_ client: RawClient) -> Bool {
+      var entry = pollfd(fd: client.socket.rawValue, events: Int16(POLLIN), revents: 0)
+      return CLinux.poll(&entry, 1, 0) > 0
+    }
+
+    @Test func descriptorsThatAreSentAreClosed() throws {
+      do {
+        let bridge = try TestBridge(framesPerSecond: 100, limits: Self.limits { _ in })
+        let source = try BridgeSource(path: bridge.path)
+        let open = openDescriptors()
+        for round in 0..<50 {
+          let client = try RawClient(path: bridge.path)
+          if round % 2 == 0 { client.send(.hello(oldest: 1, newest: 1)) }
+          for _ in 0..<5 { client.send(RawClient.bytes(.look), fd: 0) }
+          let answers = client.rest()
+          #expect(
+            answers.contains { if case .refused(.malformed, _) = $0 { true } else { false } })
+        }
+        while openDescriptors() != open { usleep(1000) }
+        #expect(try BridgeListing(path: bridge.path).counters.strayDescriptors >= 50)
+        try expectUnharmed(bridge, source)
+      }
+      #expect(openDescriptors() == before)
+    }
+
+    @Test func whoDoesNotReadIsOwedOneAnswerAndGoes() throws {
+      do {
+        let bridge = try TestBridge(
+          framesPerSecond: 100, limits: Self.limits { $0.secondsToRead = 0.3 })
+        let source = try BridgeSource(path: bridge.path)
+        let client = try RawClient(path: bridge.path, opening: .only)
+        var isTaken = true
+        while isTaken {
+          isTaken = client.send(.look)
+          BridgeTests.frame(of: source)
+        }
+        try eventuallyExpelled(bridge, 1)
+        #expect(try BridgeListing(path: bridge.path).counters.postponed >= 1)
+        // The kernel kept a handful of messages for it, no more.
+        #expect(client.rest().count < 32)
+        try expectUnharmed(bridge, source)
+      }
+      #expect(openDescriptors() == before)
+    }
+
+    private func eventuallyExpelled(_ bridge: TestBridge, _ count: UInt64) throws {
+      while try BridgeListing(path: bridge.path).counters.expelled < count { usleep(10_000) }
+    }
+
+    @Test func whoSaysNothingGoes() throws {
+      let bridge = try TestBridge(limits: Self.limits { $0.secondsToHello = 0.2 })
+      let silent = try RawClient(path: bridge.path)
+      #expect(
+        silent.rest().contains { if case .refused(.malformed, _) = $0 { true } else { false } })
+      for first in [ClientMessage.look, .list(index: 0), .open(.only)] {
+        let client = try RawClient(path: bridge.path)
+        client.send(first)
+        #expect(client.rest().count == 1, "no answer but the refusal")
+      }
+      let halfClosed = try RawClient(path: bridge.path, opening: .only)
+      shutdown(halfClosed.socket.rawValue, Int32(SHUT_WR))
+      #expect(halfClosed.rest().isEmpty)
+      let twice = try RawClient(path: bridge.path, opening: .only)
+      twice.send(.hello(oldest: 1, newest: 1))
+      #expect(twice.rest().count == 1)
+      let future = try RawClient(path: bridge.path)
+      future.send(.hello(oldest: 2, newest: 9))
+      #expect(
+        future.rest().contains { if case .refused(.version, _) = $0 { true } else { false } })
+    }
+
+    @Test func whoKeepsEveryBufferGoes() throws {
+      let bridge = try TestBridge(
+        framesPerSecond: 200, limits: Self.limits { $0.buffersPerClient = 3 })
+      let client = try RawClient(path: bridge.path, opening: .only)
+      var answers: [BridgeMessage] = []
+      var isTaken = true
+      while isTaken {
+        isTaken = client.send(.look)
+        guard let (message, descriptor) = client.answer() else { break }
+        if descriptor >= 0 { close(descriptor) }
+        answers.append(message)
+      }
+      answers += client.rest()
+      #expect(answers.count { if case .buffer = $0 { true } else { false } } == 3)
+      #expect(answers.contains { if case .refused(.limit, _) = $0 { true } else { false } })
+
+      // One that lets go in time is served for ever, by the same limit.
+      let source = try BridgeSource(path: bridge.path)
+      BridgeTests.frame(of: source) { _ in source.counters.flips > 20 }
+      #expect(try BridgeListing(path: bridge.path).counters.expelled == 1)
+    }
+
+    @Test func oneUserDoesNotHaveAllConnections() throws {
+      let bridge = try TestBridge(limits: Self.limits { $0.clientsPerUser = 4 })
+      var clients: [RawClient] = []
+      for _ in 0..<4 { clients.append(try RawClient(path: bridge.path, opening: .only)) }
+      let fifth = try RawClient(path: bridge.path)
+      #expect(fifth.rest().contains { if case .refused(.limit, _) = $0 { true } else { false } })
+      clients.removeFirst()
+      // Its end is noticed a moment later.
+      while (try? BridgeListing(path: bridge.path)) == nil { usleep(10_000) }
+      clients.removeAll()
+    }
+
+    @Test func flooderIsLeftWaiting() throws {
+      var limits = BridgeLimits()
+      limits.connectionsPerSecond = 1000
+      limits.messagesPerSecond = 200
+      let bridge = try TestBridge(framesPerSecond: 100, limits: limits)
+      let source = try BridgeSource(path: bridge.path)
+      let flooder = try RawClient(path: bridge.path, opening: .only)
+      var sent = 0
+      while try BridgeListing(path: bridge.path).counters.throttled == 0 {
+        for _ in 0..<100 where flooder.send(.release(buffer: 1)) { sent += 1 }
+        BridgeTests.frame(of: source)
+      }
+      #expect(sent > 40)
+      try expectFrames(source)
+      #expect(try BridgeListing(path: bridge.path).counters.expelled == 0)
+      _ = flooder
+    }
+
+    private func expectFrames(_ source: BridgeSource) throws {
+      let flips = source.counters.flips
+      BridgeTests.frame(of: source) { _ in source.counters.flips > flips + 5 }
+    }
+  }
+
+  /// Bridges that break every rule: a viewer says so, and lives.
+  @Suite(.serialized) struct HostileBridges {
+    /// A socket at which a test answers by itself.
+    private final class Impostor {
+      let path = TestBridge.path()
+      private let listener: OwnedFileDescriptor
+      private var client: OwnedFileDescriptor?
+
+      init() throws {
+        listener = OwnedFileDescriptor(
+          owning: Int32(try SystemCall.make("socket", on: path) { vgpu_packet_socket() }))
+        let (fd, path) = (listener.rawValue, path)
+        try SystemCall.make("bind", on: path) { vgpu_unix_listen(fd, path) }
+      }
+
+      deinit { unlink(path) }
+
+      /// Takes the newest connection that waits.
+      func accept() {
+        var entry = pollfd(fd: listener.rawValue, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&entry, 1, 60_000) > 0)
+        while true {
+          let fd = vgpu_accept(listener.rawValue)
+          if fd < 0 { return }
+          client = OwnedFileDescriptor(owning: Int32(fd))
+        }
+      }
+
+      func send(_ bytes: [UInt8], fd: Int32 = -1) {
+        guard let socket = client?.rawValue else { return }
+        _ = bytes.withUnsafeBytes { RunningKernel().send(socket, $0, fd: fd) }
+      }
+
+      func send(_ message: BridgeMessage, serial: UInt32, fd: Int32 = -1) {
+        send(ProtocolTests.encode(message, serial), fd: fd)
+      }
+
+      /// HELLO, OPEN and the first LOOK have the serial numbers 1, 2 and 3.
+      func greet() {
+        send(
+          .welcome(Welcome(version: 1, buffers: 64, messagesPerSecond: 100, bytes: 1 << 30)),
+          serial: 1)
+        send(
+          .opened(
+            OpenedVGPU(
+              identifier: .only, canResize: false, maximumWidth: 0, maximumHeight: 0, name: "bad")),
+          serial: 2)
+      }
+    }
+
+    private func buffer(id: UInt64 = 1, size: UInt32 = 64 * 64 * 4) -> BridgeMessage {
+      .buffer(
+        SharedBuffer(
+          id: id, modifier: 0, format: FourCC.xrgb8888.rawValue, width: 64, height: 64, stride: 256,
+          size: size))
+    }
+
+    private func frame(_ buffer: UInt64) -> BridgeMessage {
+      .frame(SharedFrame(buffer: buffer, pointer: nil, flip: 1, detectedAt: .max, lookedAt: 0))
+    }
+
+    /// Answers the first LOOK, and tells what the viewer says of that.
+    private func reason(_ answer: (Impostor) throws -> Void) throws -> String {
+      let impostor = try Impostor()
+      let source = BridgeSource(awaiting: impostor.path, vGPU: .only)
+      _ = source.poll()
+      impostor.accept()
+      impostor.greet()
+      // Its LOOK goes out, and waits.
+      _ = source.poll()
+      try answer(impostor)
+      while true {
+        switch source.poll() {
+        case .noPicture(.waiting(let reason)) where !reason.contains("Waiting for"): return reason
+        case .frame(let frame): return "a frame of \(frame.primary.layout)"
+        default: usleep(1000)
+        }
+      }
+    }
+
+    @Test func whatTheyMaySayIsShown() throws {
+      let memory = try DMABuf.allocate(size: 64 * 64 * 4, name: "good")
+      #expect(
+        try reason {
+          $0.send(buffer(), serial: 3, fd: memory.rawValue)
+          $0.send(frame(1), serial: 3)
+        } == "a frame of 64x64 XR24 LINEAR")
+    }
+
+    @Test func whatTheyMayNotSayEndsThem() throws {
+      let before = openDescriptors()
+      do {
+        let memory = try DMABuf.allocate(size: 64 * 64 * 4, name: "good")
+        let small = try DMABuf.allocate(size: 4096, name: "small")
+        let eventfd = OwnedFileDescriptor(owning: Int32(vgpu_eventfd()))
+        let unsealed = OwnedFileDescriptor(
+          owning: Int32(RunningKernel().createMemoryFile("unsealed", flags: 1)))
+        _ = RunningKernel().truncate(unsealed.rawValue, length: 64 * 64 * 4)
+        let shrinking = unsealed.rawValue
+        let wrong = eventfd.rawValue
+        let cases: [(String, (Impostor) -> Void)] = [
+          ("in a buffer that was not sent", { $0.send(self.frame(1), serial: 3) }),
+          ("an answer to nothing", { $0.send(self.frame(1), serial: 2) }),
+          ("without its descriptor", { $0.send(self.buffer(), serial: 3) }),
+          ("belongs to nothing", { $0.send(.done, serial: 3, fd: memory.rawValue) }),
+          ("can become shorter", { $0.send(self.buffer(), serial: 3, fd: shrinking) }),
+          (
+            "in a buffer of 4096 bytes",
+            { $0.send(self.buffer(), serial: 3, fd: small.rawValue) }
+          ),
+          (
+            "in a plane of 100 bytes",
+            { $0.send(self.buffer(size: 100), serial: 3, fd: memory.rawValue) }
+          ),
+          ("can become shorter|no buffer", { $0.send(self.buffer(), serial: 3, fd: wrong) }),
+          (
+            "a buffer too many",
+            {
+              $0.send(self.buffer(), serial: 3, fd: memory.rawValue)
+              $0.send(self.buffer(), serial: 3, fd: memory.rawValue)
+            }
+          ),
+          (
+            "a buffer too many",
+            { impostor in
+              for id in UInt64(1)...65 {
+                impostor.send(self.buffer(id: id), serial: 3, fd: memory.rawValue)
+              }
+            }
+          ),
+          ("unknown type", { $0.send([9, 9, 9, 9, 9, 9, 9, 9]) }),
+          ("with 209 bytes", { $0.send([0x85] + [UInt8](repeating: 0, count: 400)) }),
+        ]
+        for (expected, answer) in cases {
+          let reason = try reason(answer)
+          #expect(
+            expected.split(separator: "|").contains { reason.contains($0) },
+            "\(expected): \(reason)")
+        }
+      }
+      #expect(openDescriptors() == before)
+    }
+
+    @Test func mutatedAnswersHarmNobody() throws {
+      let before = openDescriptors()
+      do {
+        let memory = try DMABuf.allocate(size: 64 * 64 * 4, name: "good")
+        let corpus = ([buffer(), frame(1)] + ProtocolTests.answers).map {
+          ProtocolTests.encode($0, 3)
+        }
+        var generator = SeededGenerator(seed: 33)
+        let impostor = try Impostor()
+        let source = BridgeSource(awaiting: impostor.path, vGPU: .only, retryInterval: 0)
+        _ = source.poll()
+        for _ in 0..<400 {
+          impostor.accept()
+          impostor.greet()
+          _ = source.poll()
+          for _ in 0..<4 {
+            impostor.send(
+              ProtocolTests.mutate(corpus, &generator),
+              fd: Bool.random(using: &generator) ? memory.rawValue : -1)
+          }
+          _ = source.poll()
+          if case .frame(let frame) = source.poll() { _ = try? Picture(copying: frame.primary) }
+          impostor.send([0])
+          _ = source.poll()
+          _ = source.poll()
+        }
+      }
+      #expect(openDescriptors() == before)
+    }
+  }
+}

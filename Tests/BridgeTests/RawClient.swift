@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeProtocol
+import CLinux
+import Foundation
+import LinuxSystem
+import SystemPackage
+import Testing
+
+/// A client that says what it likes, byte by byte.
+final class RawClient {
+  let socket: OwnedFileDescriptor
+
+  init(path: String) throws {
+    socket = OwnedFileDescriptor(
+      owning: Int32(try SystemCall.make("socket", on: path) { vgpu_packet_socket() }))
+    let fd = socket.rawValue
+    try SystemCall.make("connect", on: path) { vgpu_unix_connect(fd, path) }
+  }
+
+  /// One that has been greeted and has chosen a vGPU.
+  init(path: String, opening vGPU: VGPUIdentifier) throws {
+    socket = OwnedFileDescriptor(
+      owning: Int32(try SystemCall.make("socket", on: path) { vgpu_packet_socket() }))
+    let fd = socket.rawValue
+    try SystemCall.make("connect", on: path) { vgpu_unix_connect(fd, path) }
+    send(.hello(oldest: 1, newest: 1))
+    send(.open(vGPU))
+    _ = answer()
+    _ = answer()
+  }
+
+  /// Whether the bridge has ended the connection, as far as sending has shown.
+  private(set) var hasEnded = false
+
+  /// - Returns: whether the socket took it.
+  @discardableResult
+  func send(_ bytes: [UInt8], fd: Int32 = -1) -> Bool {
+    let answer = bytes.withUnsafeBytes { RunningKernel().send(socket.rawValue, $0, fd: fd) }
+    if answer < 0, SystemCall.errno(answer) != .resourceTemporarilyUnavailable { hasEnded = true }
+    return answer >= 0
+  }
+
+  @discardableResult
+  func send(_ message: ClientMessage, serial: UInt32 = 0) -> Bool {
+    send(Self.bytes(message, serial: serial))
+  }
+
+  static func bytes(_ message: ClientMessage, serial: UInt32 = 0) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: BridgeProtocol.longestMessage) { buffer, count in
+      count = message.encode(serial: serial, into: UnsafeMutableRawBufferPointer(buffer))
+    }
+  }
+
+  /// The next answer; `nil` at the end of the connection, and when none comes for a minute.
+  func answer() -> (message: BridgeMessage, descriptor: Int32)? {
+    var entry = pollfd(fd: socket.rawValue, events: Int16(POLLIN), revents: 0)
+    guard poll(&entry, 1, 60_000) > 0 else { return nil }
+    var bytes = [UInt8](repeating: 0, count: 512)
+    var descriptor: Int32 = -1
+    var count = 0
+    for _ in 0..<2 {
+      count = bytes.withUnsafeMutableBytes {
+        RunningKernel().receive(socket.rawValue, $0, fd: &descriptor)
+      }
+      // What was sent before the end comes after this.
+      if count >= 0 || SystemCall.errno(count) != .connectionReset { break }
+    }
+    guard count > 0 else { return nil }
+    let decoded = bytes.withUnsafeBytes { buffer in
+      try? BridgeMessage.decode(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    }
+    guard let decoded else { return nil }
+    return (decoded.message, descriptor)
+  }
+
+  /// The answers until the connection ends; their descriptors are closed.
+  func rest() -> [BridgeMessage] {
+    var messages: [BridgeMessage] = []
+    while let (message, descriptor) = answer() {
+      if descriptor >= 0 { close(descriptor) }
+      messages.append(message)
+    }
+    return messages
+  }
+}
