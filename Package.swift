@@ -267,7 +267,8 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "BridgeClient", "CAllocationCount", "CLinux", "DMABuf", "EDID",
+        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "CLinux", "DMABuf",
+        "EDID",
         "GuestControl", "GuestInput",
         "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO",
         "VGPUDisplay", system,

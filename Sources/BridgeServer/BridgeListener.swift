@@ -49,7 +49,7 @@ public struct BridgeListener: ~Copyable {
     let probe = OwnedFileDescriptor(owning: Int32(number))
     // A file of any other kind refuses connections too.
     var file = stat()
-    let isSocket = lstat(path, &file) == 0 && file.st_mode & S_IFMT == S_IFSOCK
+    let isSocket = lstat(path, &file) == 0 && file.st_mode & UInt32(S_IFMT) == UInt32(S_IFSOCK)
     guard isSocket,
       SystemCall.errno(vgpu_unix_connect(probe.rawValue, path)) == .connectionRefused
     else {
