@@ -38,8 +38,12 @@ final class BridgeConnection {
         vgpu_send(socket.rawValue, buffer.baseAddress, count)
       }
     }
-    // A socket takes far more messages than a client sends before it reads an answer.
-    guard answer >= 0 else { throw .ended(path: path) }
+    if answer < 0 {
+      // Why the bridge has ended the connection is still to be read, and then its end. Else: a socket
+      // takes far more messages than a client sends before it reads an answer.
+      let errno = SystemCall.errno(answer)
+      guard errno == .brokenPipe || errno == .connectionReset else { throw .ended(path: path) }
+    }
     return serial
   }
 

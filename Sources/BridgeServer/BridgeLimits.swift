@@ -3,11 +3,11 @@
 /// What a bridge gives to its clients at most.
 public struct BridgeLimits: Hashable, Sendable {
   /// Clients altogether.
-  public var clients = 256
+  public var clients = 512
   /// Clients of one user.
-  public var clientsPerUser = 64
+  public var clientsPerUser = 256
   /// New connections of one user in a second.
-  public var connectionsPerSecond = 64
+  public var connectionsPerSecond = 512
   /// Messages of one client that are answered in a second.
   public var messagesPerSecond = 1000
   /// Buffers that one client holds.

@@ -150,7 +150,7 @@ public final class BridgeServer {
       return
     }
     guard clients.count < limits.clients, users.admit(peer.user, now) else {
-      refuse(client, .limit, "too many clients", now)
+      refuse(client, .limit, "too many clients, or too quickly", now)
       return
     }
     clients.append(client)

@@ -80,6 +80,7 @@ struct BridgeCommand: ParsableCommand {
       targets: targets, rules: allow, starter: getuid(), allowsResize: allowResize)
     // What is wrong with a target is said now, and with the rights of whoever starts it.
     try catalogue.attach()
+    DescriptorLimit.raise()
     let listener = try makeListener()
     let place = listener.path ?? "systemd's socket"
     if let account {

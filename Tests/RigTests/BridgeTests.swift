@@ -19,17 +19,28 @@ extension RigTests {
     /// A bridge that runs as a user with two capabilities.
     private final class Bridge {
       let path: String
-      let child: Child
+      private let arguments: [String]
+      private(set) var child: Child
 
       /// - Parameter vGPUs: all of the host's where none is named.
       init(
-        _ vGPUs: [MdevUUID] = [], _ options: [String] = [],
-        path: String = "/dev/shm/bridge-\(UUID().uuidString).sock"
+        _ vGPUs: [MdevUUID] = [], _ options: [String] = []
       ) throws {
-        self.path = path
-        child = try Child(
-          "vgpu",
-          ["bridge", "--socket", path, "--user", "65534"] + options + vGPUs.map { "\($0)" })
+        path = "/dev/shm/bridge-\(UUID().uuidString).sock"
+        arguments =
+          ["bridge", "--socket", path, "--user", "65534"] + options + vGPUs.map { "\($0)" }
+        child = try Child("vgpu", arguments)
+        try wait()
+      }
+
+      /// Kills it without a word, and starts another: the socket's file is left behind, and taken over.
+      func restart() throws {
+        child.kill()
+        child = try Child("vgpu", arguments)
+        try wait()
+      }
+
+      private func wait() throws {
         let deadline = Date(timeIntervalSinceNow: 60)
         while (try? BridgeListing(path: path)) == nil {
           try #require(child.isRunning && Date() < deadline)
@@ -160,15 +171,11 @@ extension RigTests {
         let arguments = ["\(vGPU.uuid)", "--mode", "320x200"]
         var guest = try Child("rig-guest", arguments)
         #expect(try guest.line() != nil)
-        var bridge = try Bridge([vGPU.uuid])
+        let bridge = try Bridge([vGPU.uuid])
         let source = try BridgeSource(path: bridge.path)
         try frame(of: source) { $0.flip > 3 }
         for _ in 0..<3 {
-          let path = bridge.path
-          kill(bridge.child.pid, SIGKILL)
-          bridge.child.kill()
-          // The file is left behind, and taken over.
-          bridge = try Bridge([vGPU.uuid], path: path)
+          try bridge.restart()
           let flip = source.counters.flips
           try frame(of: source) { Int($0.flip) > flip + 3 }
         }
@@ -187,7 +194,8 @@ extension RigTests {
         guest.kill()
         bridge.child.kill()
       }
-      #expect(try Rig.openDescriptors().count <= before.count + 1)
+      let after = try Rig.openDescriptors()
+      #expect(after == before, "\(after.difference(from: before))")
     }
 
     @Test func guestThatEndsIsLetGoThoughNobodyLooks() throws {
@@ -221,9 +229,10 @@ extension RigTests {
         #expect(String(decoding: end.output, as: UTF8.self).contains("thrown out"))
         let flips = source.counters.flips
         try frame(of: source) { Int($0.flip) > flips + 3 }
-        #expect(try BridgeListing(path: bridge.path).counters.expelled > 10)
+        let counters = try BridgeListing(path: bridge.path).counters
+        #expect(counters.expelled > 0 && counters.connections > 100, "\(counters)")
         let deadline = Date(timeIntervalSinceNow: 60)
-        while try bridgeDescriptors(bridge) != descriptors {
+        while try bridgeDescriptors(bridge) > descriptors {
           try #require(Date() < deadline)
           usleep(10_000)
         }
@@ -250,7 +259,7 @@ extension RigTests {
           return s
       keeper = connect()
       for message in (hello, opening): keeper.send(message)
-      for round in range(150):
+      for round in range(120):
           s = connect()
           try:
               if round % 3: s.send(hello)
@@ -261,9 +270,14 @@ extension RigTests {
                   elif kind == 1:
                       s.sendmsg([look], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 200))])
                   elif kind == 2: s.send(look)
-                  else: s.shutdown(socket.SHUT_WR)
+                  elif random.randrange(4) == 0: s.shutdown(socket.SHUT_WR)
           except OSError:
               expelled += 1
+          try:
+              s.setblocking(True)
+              s.settimeout(5)
+              while s.recv(512): pass
+          except OSError: pass
           s.close()
           try: keeper.send(look)
           except OSError: pass
