@@ -11,6 +11,8 @@ extension DMABuf {
   /// - Parameters:
   ///   - size: bytes, more than zero; rounded up to whole pages.
   ///   - name: what the buffer is called in errors and in `/proc`.
+  ///   - path: the node of the kernel's udmabuf driver.
+  ///   - kernel: answers the system calls, for tests.
   public static func allocate(
     size: Int, name: String, udmabuf path: String = "/dev/udmabuf",
     kernel: any Kernel = RunningKernel()

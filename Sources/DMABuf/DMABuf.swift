@@ -53,7 +53,9 @@ public final class DMABuf: Sendable {
   /// Not every buffer can be mapped: a driver may refuse it altogether, for writing, or beyond its
   /// last whole page.
   ///
-  /// - Parameter count: bytes from the start; all of the buffer when left out.
+  /// - Parameters:
+  ///   - access: whether the CPU will write.
+  ///   - count: bytes from the start; all of the buffer when left out.
   public func map(
     _ access: MappedMemory.Access, count: Int? = nil
   ) throws(SystemCallError) -> Mapping {

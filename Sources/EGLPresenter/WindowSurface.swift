@@ -16,6 +16,7 @@ public final class WindowSurface {
   /// eglCreatePlatformWindowSurface.
   ///
   /// - Parameters:
+  ///   - context: what will draw on it.
   ///   - window: a `struct wl_egl_window *` on Wayland, a pointer to a `Window` on X11, whichever
   ///     the context was made for.
   ///   - size: the window's, in device pixels.

@@ -16,8 +16,10 @@ public struct PCIBindings: Sendable {
 
   /// Works on the tree of `host`.
   ///
-  /// - Parameter timeout: how long a driver may take to come or to go after the kernel took the
-  ///   order; most have done it by then.
+  /// - Parameters:
+  ///   - host: the host, or a captured tree of one.
+  ///   - timeout: how long a driver may take to come or to go after the kernel took the order; most
+  ///     have done it by then.
   public init(host: HostDevices = HostDevices(), timeout: Duration = .seconds(2)) {
     self.host = host
     self.timeout = timeout
@@ -33,7 +35,10 @@ public struct PCIBindings: Sendable {
   /// For a VFIO driver a group must go whole: other devices in it, but for bridges, must be named
   /// too, have no driver, or have a VFIO driver already.
   ///
-  /// - Parameter isForced: also what the host uses (`HostDevices.uses(of:)`).
+  /// - Parameters:
+  ///   - addresses: one function of each device at least.
+  ///   - driver: its name in `/sys/bus/pci/drivers`, such as `vfio-pci`.
+  ///   - isForced: also what the host uses (`HostDevices.uses(of:)`).
   /// - Returns: every function that belongs to it, those included that had the driver already.
   public func bind(
     _ addresses: [PCIAddress], to driver: String, isForced: Bool = false
@@ -60,7 +65,9 @@ public struct PCIBindings: Sendable {
 
   /// Takes functions from their drivers; the other functions of a device stay.
   ///
-  /// - Parameter isForced: also what the host uses (`HostDevices.uses(of:)`).
+  /// - Parameters:
+  ///   - addresses: the functions.
+  ///   - isForced: also what the host uses (`HostDevices.uses(of:)`).
   public func unbind(
     _ addresses: [PCIAddress], isForced: Bool = false
   ) throws(PCIBindingError) -> [PCIBinding] {

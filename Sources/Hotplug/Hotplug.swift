@@ -43,7 +43,9 @@ public struct Hotplug: Sendable {
 
   /// Takes a device from the guest, and waits until the guest has let go of it.
   ///
-  /// - Parameter patience: how long the guest has, in seconds.
+  /// - Parameters:
+  ///   - device: one that `plug` gave it.
+  ///   - patience: how long the guest has, in seconds.
   /// - Throws: `HotplugError`.
   public func unplug(
     _ device: PluggableDevice, patience: Int = 30

@@ -34,7 +34,10 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
 
   /// open(2), close-on-exec from birth.
   ///
-  /// - Parameter flags: `O_RDWR` and the like; `O_CLOEXEC` is added.
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - flags: `O_RDWR` and the like; `O_CLOEXEC` is added.
+  ///   - kernel: answers the system calls, for tests.
   /// - Throws: `SystemCallError` on `path`.
   public static func open(
     _ path: String, flags: Int32, kernel: any Kernel = RunningKernel()

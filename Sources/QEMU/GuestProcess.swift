@@ -14,6 +14,8 @@ public struct GuestProcess: Sendable {
   /// those named.
   ///
   /// - Parameters:
+  ///   - path: the program's.
+  ///   - arguments: without the program's name, which goes before them.
   ///   - output: a descriptor for its stdout and stderr, borrowed.
   ///   - descriptors: descriptors that it gets as 3 and so on, borrowed.
   public init(

@@ -58,6 +58,7 @@ public struct Container: ~Copyable {
   /// - Parameters:
   ///   - memory: page-aligned, a multiple of the page size long.
   ///   - address: the IO virtual address, page-aligned.
+  ///   - access: how the devices may use it.
   public func mapDMA(
     _ memory: UnsafeMutableRawBufferPointer, at address: UInt64, access: DMAAccess
   ) throws(VFIOError) {

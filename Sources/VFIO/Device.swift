@@ -47,8 +47,10 @@ public struct Device: ~Copyable {
   /// CAP_SYS_PTRACE. The process keeps its own descriptor and notices nothing.
   ///
   /// - Parameters:
-  ///   - pid: the process.
   ///   - number: the descriptor's number in it; `ProcessDevices` finds it.
+  ///   - pid: the process.
+  ///   - name: what errors call the device.
+  ///   - kernel: answers the system calls, for tests.
   public init(
     duplicating number: Int32, fromProcess pid: Int32, name: String,
     kernel: any Kernel = RunningKernel()
@@ -70,7 +72,10 @@ public struct Device: ~Copyable {
   /// Receives a device descriptor over a Unix socket (SCM_RIGHTS). The bytes that come with it are
   /// dropped: whoever has a protocol receives the descriptor by it and uses `init(owning:name:)`.
   ///
-  /// - Parameter socket: a connected socket of any type; borrowed.
+  /// - Parameters:
+  ///   - socket: a connected socket of any type; borrowed.
+  ///   - name: what errors call the device.
+  ///   - kernel: answers the system calls, for tests.
   public init(
     receivingFrom socket: Int32, name: String, kernel: any Kernel = RunningKernel()
   ) throws(VFIOError) {

@@ -73,7 +73,9 @@ extension Device {
 
   /// VFIO_DEVICE_FEATURE with GET.
   ///
-  /// - Parameter count: the size of the feature's structure in bytes.
+  /// - Parameters:
+  ///   - feature: which one.
+  ///   - count: the size of the feature's structure in bytes.
   /// - Returns: the structure's bytes.
   public func get(_ feature: DeviceFeature, count: Int) throws(VFIOError) -> [UInt8] {
     var data = [UInt8](repeating: 0, count: count)
@@ -83,7 +85,9 @@ extension Device {
 
   /// VFIO_DEVICE_FEATURE with SET.
   ///
-  /// - Parameter data: the feature's structure; empty where it has none.
+  /// - Parameters:
+  ///   - feature: which one.
+  ///   - data: the feature's structure; empty where it has none.
   public func set(_ feature: DeviceFeature, _ data: [UInt8] = []) throws(VFIOError) {
     var data = data
     try self.feature(feature, flags: UInt32(VFIO_DEVICE_FEATURE_SET), data: &data)

@@ -83,7 +83,9 @@ public struct DisplayDevice: ~Copyable, OwnedFileDescriptorHolder {
 
   /// mmap(2) of the first `count` bytes of the region that a plane lies in, for reading only.
   ///
-  /// - Parameter count: bytes; rounded up to whole pages.
+  /// - Parameters:
+  ///   - region: as `regionInfo` tells it.
+  ///   - count: bytes; rounded up to whole pages.
   public func mapPixels(in region: RegionInfo, count: UInt64) throws(VFIOError) -> MappedMemory {
     guard count > 0, count <= region.size else {
       throw .outOfRange(

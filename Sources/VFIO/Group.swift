@@ -16,7 +16,10 @@ public struct Group: ~Copyable {
   /// Opens a group and checks that it is viable (VFIO_GROUP_GET_STATUS): that no device of it is
   /// bound to a host driver.
   ///
-  /// - Parameter number: the IOMMU group's number in sysfs.
+  /// - Parameters:
+  ///   - number: the IOMMU group's number in sysfs.
+  ///   - directory: where the nodes are.
+  ///   - kernel: answers the system calls, for tests.
   /// - Throws: `VFIOError.system` when the node cannot be opened, `VFIOError.groupNotViable`.
   public init(
     number: Int, directory: String = "/dev/vfio", kernel: any Kernel = RunningKernel()

@@ -49,6 +49,8 @@ public struct IOMMUFD: ~Copyable {
   ///   - memory: page-aligned, a multiple of the page size long; it must stay mapped in this
   ///     process until unmapped here.
   ///   - address: the IO virtual address, page-aligned.
+  ///   - space: of this iommufd.
+  ///   - access: how the devices may use it.
   public func map(
     _ memory: UnsafeMutableRawBufferPointer, at address: UInt64, in space: AddressSpace,
     access: DMAAccess

@@ -65,9 +65,11 @@ extension Device {
   /// for `mask` and `unmask`, a signal on them does that.
   ///
   /// - Parameters:
+  ///   - index: INTx, MSI and so on; `PCIInterrupt` names a PCI device's.
+  ///   - start: the first interrupt within the index.
+  ///   - action: what is signalled.
   ///   - eventFDs: eventfd(2) descriptors, borrowed (the kernel keeps its own reference); `nil`
   ///     takes an interrupt's eventfd away.
-  ///   - start: the first interrupt within the index.
   public func setInterrupts(
     _ index: UInt32, from start: UInt32 = 0, action: InterruptAction = .trigger,
     eventFDs: [Int32?]

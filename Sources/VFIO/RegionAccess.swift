@@ -80,7 +80,10 @@ extension Device {
 
   /// pread(2) within a region.
   ///
-  /// - Parameter start: bytes from the region's start.
+  /// - Parameters:
+  ///   - region: as `regionInfo` tells it.
+  ///   - start: bytes from the region's start.
+  ///   - buffer: filled whole, or an error is thrown.
   public func read(
     _ region: RegionInfo, at start: UInt64, into buffer: UnsafeMutableRawBufferPointer
   ) throws(VFIOError) {
@@ -102,7 +105,10 @@ extension Device {
 
   /// pwrite(2) within a region.
   ///
-  /// - Parameter start: bytes from the region's start.
+  /// - Parameters:
+  ///   - region: as `regionInfo` tells it.
+  ///   - start: bytes from the region's start.
+  ///   - buffer: written whole, or an error is thrown.
   public func write(
     _ region: RegionInfo, at start: UInt64, from buffer: UnsafeRawBufferPointer
   ) throws(VFIOError) {
@@ -122,8 +128,11 @@ extension Device {
 
   /// mmap(2) of a part of a region. The mapping outlives this handle.
   ///
-  /// - Parameter range: bytes from the region's start, within one of its mappable areas,
-  ///   page-aligned at its beginning; all of the region when left out.
+  /// - Parameters:
+  ///   - region: as `regionInfo` tells it.
+  ///   - range: bytes from the region's start, within one of its mappable areas, page-aligned at
+  ///     its beginning; all of the region when left out.
+  ///   - access: whether it will be written.
   public func map(
     _ region: RegionInfo, _ range: Range<UInt64>? = nil, access: MappedMemory.Access
   ) throws(VFIOError) -> MappedMemory {

@@ -14,7 +14,10 @@ public struct Picture: Hashable, Sendable {
 
   /// Makes a picture of its parts.
   ///
-  /// - Parameter rgb: `width * height * 3` bytes; `nil` is returned for any other count.
+  /// - Parameters:
+  ///   - width: in pixels, more than zero.
+  ///   - height: in pixels, more than zero.
+  ///   - rgb: `width * height * 3` bytes; `nil` is returned for any other count.
   public init?(width: Int, height: Int, rgb: [UInt8]) {
     guard width > 0, height > 0, rgb.count == width * height * 3 else { return nil }
     self.width = width

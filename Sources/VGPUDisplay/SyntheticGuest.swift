@@ -23,6 +23,8 @@ public struct SyntheticGuest: PlaneProvider {
   /// files.
   ///
   /// - Parameters:
+  ///   - name: what it is called in titles and messages.
+  ///   - pattern: what it draws.
   ///   - framesPerSecond: flips a second; 0 stays at the first frame.
   ///   - hasCursor: whether it has a cursor plane.
   ///   - clock: what decides when a frame is due.

@@ -75,8 +75,9 @@ public final class GuestView {
   /// Makes the widget. gtk_init has been called.
   ///
   /// - Parameters:
-  ///   - source: looked at just before each refresh of the monitor while the widget is mapped, on
-  ///     a thread of the view's own.
+  ///   - source: looked at just before each refresh of the monitor while the widget is mapped, on a
+  ///     thread of the view's own.
+  ///   - scaling: how the picture is sized to the widget.
   ///   - alwaysUploads: copies every frame even where it could be imported.
   ///   - presentations: how many of the last presentations are kept for time lines.
   /// - Throws: `SystemCallError` when that thread cannot be had.
