@@ -43,6 +43,7 @@ public final class FrameRenderer {
   /// - Parameters:
   ///   - context: where they are made; current from here on.
   ///   - alwaysUploads: copies every frame, whatever could be imported.
+  /// - Throws: `GraphicsError` when the context cannot be made current.
   public init(
     _ context: RenderContext, alwaysUploads: Bool = false
   ) throws(GraphicsError) {

@@ -22,6 +22,7 @@ public final class WindowSurface {
   ///   - size: the window's, in device pixels.
   ///   - swapInterval: eglSwapInterval: with 0 swapping never waits for the display, and may tear
   ///     where no compositor puts the picture together; with 1 each picture waits for a refresh.
+  /// - Throws: `GraphicsError` when EGL refuses.
   public init(
     _ context: RenderContext, window: UnsafeMutableRawPointer, size: PixelSize,
     swapInterval: Int32 = 0

@@ -40,6 +40,7 @@ public struct PCIBindings: Sendable {
   ///   - driver: its name in `/sys/bus/pci/drivers`, such as `vfio-pci`.
   ///   - isForced: also what the host uses (`HostDevices.uses(of:)`).
   /// - Returns: every function that belongs to it, those included that had the driver already.
+  /// - Throws: `PCIBindingError`; whatever was changed by then is put back.
   public func bind(
     _ addresses: [PCIAddress], to driver: String, isForced: Bool = false
   ) throws(PCIBindingError) -> [PCIBinding] {
@@ -68,6 +69,7 @@ public struct PCIBindings: Sendable {
   /// - Parameters:
   ///   - addresses: the functions.
   ///   - isForced: also what the host uses (`HostDevices.uses(of:)`).
+  /// - Throws: `PCIBindingError`.
   public func unbind(
     _ addresses: [PCIAddress], isForced: Bool = false
   ) throws(PCIBindingError) -> [PCIBinding] {
@@ -84,6 +86,7 @@ public struct PCIBindings: Sendable {
   /// each the other functions of its device that are in its IOMMU group and were changed too.
   ///
   /// - Parameter addresses: `nil` for all that are remembered. A function that is gone is forgotten.
+  /// - Throws: `PCIBindingError`.
   public func restore(_ addresses: [PCIAddress]? = nil) throws(PCIBindingError) -> [PCIBinding] {
     let remembered = remembered
     for address in addresses ?? [] where !remembered.contains(address) {

@@ -26,6 +26,8 @@ public struct Hotplug: Sendable {
   }
 
   /// What was plugged in and is still there.
+  ///
+  /// - Throws: `HotplugError` when QEMU cannot be asked.
   public func plugged() async throws(HotplugError) -> [PluggableDevice] {
     try await ids().compactMap { PluggableDevice(id: $0) }
   }

@@ -6,6 +6,7 @@ extension OwnedFileDescriptor {
   /// - Parameters:
   ///   - limit: bytes; what lies beyond is not read.
   ///   - object: what the descriptor is of, for the error.
+  /// - Throws: `SystemCallError` on `object`.
   public func readAll(limit: Int, of object: String) throws(SystemCallError) -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 16)

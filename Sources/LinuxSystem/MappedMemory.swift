@@ -39,6 +39,7 @@ public struct MappedMemory: ~Copyable, @unchecked Sendable {
   ///   - count: bytes, more than zero.
   ///   - access: whether the memory will be written.
   ///   - object: what is mapped, for the error.
+  /// - Throws: `SystemCallError` on `object`.
   public init(
     _ fd: borrowing OwnedFileDescriptor, offset: UInt64 = 0, count: Int, access: Access,
     of object: String

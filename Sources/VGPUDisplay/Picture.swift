@@ -49,6 +49,8 @@ public struct Picture: Hashable, Sendable {
 
   /// Copies the pixels of a plane. The guest may draw meanwhile: a copy can show parts of two
   /// frames.
+  ///
+  /// - Throws: `CopyError`.
   public init(copying plane: PlaneBuffer) throws(CopyError) {
     let layout = plane.layout
     guard layout.modifier == .linear else { throw .tiled(layout.modifier) }

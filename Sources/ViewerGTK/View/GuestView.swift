@@ -147,6 +147,8 @@ public final class GuestView {
 
   /// The guest's picture as it is now, pixel for pixel, without the pointer where the guest has it on
   /// a plane of its own: copied by the CPU, or where only the GPU can read it by the GPU.
+  ///
+  /// - Throws: `ScreenshotError`.
   public func picture() throws(ScreenshotError) -> Picture {
     guard thread != nil else { throw .noPicture("the view has ended") }
     return try link.picture()
