@@ -20,6 +20,14 @@ let package = Package(
         .product(name: "VFIO", package: "swift-vgpu"),
       ]),
     .executableTarget(
+      name: "BridgeCost",
+      dependencies: [
+        .product(name: "BridgeClient", package: "swift-vgpu"),
+        .product(name: "HostDevices", package: "swift-vgpu"),
+        .product(name: "VFIO", package: "swift-vgpu"),
+        .product(name: "VGPUDisplay", package: "swift-vgpu"),
+      ]),
+    .executableTarget(
       name: "ManyGuests",
       dependencies: [
         .product(name: "EGLPresenter", package: "swift-vgpu"),

@@ -136,6 +136,52 @@ import Testing
     #expect(group.code == 0 && group.text.contains("vfio"), "\(group.text)")
   }
 
+  /// A service that systemd starts when somebody connects, as the unit says it; the calls that it
+  /// makes are among those that the unit allows.
+  @Test func bridgeIsStartedByASocket() throws {
+    let socket = folder.appendingPathComponent("bridge.sock").path
+    let trace = folder.appendingPathComponent("trace").path
+    let log = folder.appendingPathComponent("log").path
+    // A traced program on a busy machine may need more than a viewer's patience to start.
+    let script = """
+      systemd-socket-activate --seqpacket --listen="$1" --setenv=JOURNAL_STREAM=8:1 \
+        strace -D -f --output="$2" "$4" bridge demo >"$3" 2>&1 &
+      until "$4" screenshot "bridge:$1" /dev/null 2>/dev/null; do
+        kill -0 $! || exit 1
+        sleep 0.1
+      done
+      kill $!
+      wait $!
+      """
+    let (code, problem) = try run([
+      "bash", "-c", script, "bash", socket, trace, log, Self.binary,
+    ])
+    #expect(code == 0, "\(problem)")
+    let text = try String(contentsOfFile: log, encoding: .utf8)
+    #expect(text.contains("<6>serves systemd's socket\n"), "\(text)")
+
+    let unit = try String(
+      contentsOf: Self.package.appendingPathComponent("System/vgpu-bridge.service"), encoding: .utf8
+    )
+    let filter = try #require(unit.firstMatch(of: /SystemCallFilter=(.*)/)).1
+    let allowed = try Set(
+      filter.split(separator: " ").flatMap { try calls(of: String($0), depth: 0) })
+    let made = try String(contentsOfFile: trace, encoding: .utf8)
+      .matches(of: /(?m)^\d+ +([a-z0-9_]+)\(/).map { String($0.1) }
+    #expect(made.contains("sendmsg") && made.contains("accept4"))
+    let forbidden = Set(made).subtracting(allowed)
+    #expect(forbidden.isEmpty, "\(forbidden.sorted())")
+  }
+
+  /// What a name of SystemCallFilter= stands for.
+  private func calls(of name: String, depth: Int) throws -> [String] {
+    guard name.hasPrefix("@"), depth < 8 else { return [name] }
+    return try run(["systemd-analyze", "syscall-filter", name]).text.split(separator: "\n")
+      .map { $0.trimmingCharacters(in: .whitespaces) }
+      .filter { !$0.isEmpty && !$0.hasPrefix("#") && $0 != name }
+      .flatMap { try calls(of: $0, depth: depth + 1) }
+  }
+
   @Test func elsewhereNothingIsForTheSystem() throws {
     let installed = try install("--prefix", "/opt/vgpu")
     #expect(installed.code == 0, "\(installed.text)")

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import Logging
+import BridgeServer
+import Logging
 import SystemPackage
 
 /// Writes a log to standard error, a line each: with the journal's priorities (sd-daemon(3)) where it
 /// goes there, else as programs speak.
-public struct JournalLogHandler: LogHandler {
-  public var metadata: Logger.Metadata = [:]
-  public var metadataProvider: Logger.MetadataProvider?
-  public var logLevel: Logger.Level
+struct JournalLogHandler: LogHandler {
+  var metadata: Logger.Metadata = [:]
+  var metadataProvider: Logger.MetadataProvider?
+  var logLevel: Logger.Level
 
   private let hasPriorities: Bool
   private let program: String
 
   /// - Parameter program: what its lines begin with, where there is no journal.
-  public init(
+  init(
     program: String, level: Logger.Level, hasPriorities: Bool = ServiceManager.hasJournal
   ) {
     self.program = program
@@ -22,12 +23,12 @@ public struct JournalLogHandler: LogHandler {
     self.hasPriorities = hasPriorities
   }
 
-  public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
-  public func log(event: LogEvent) {
+  func log(event: LogEvent) {
     // Whatever clients and guests are called stays in its line.
     let text = "\(event.message)".split(whereSeparator: \.isNewline).joined(separator: " ")
     let line = hasPriorities ? "<\(Self.priority(event.level))>\(text)\n" : "\(program): \(text)\n"
