@@ -124,7 +124,9 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LibvirtTests",
-      dependencies: ["Attachment", "HostDevices", "Libvirt", "QEMU", "TestSupport"],
+      dependencies: [
+        "Attachment", "BridgeProtocol", "HostDevices", "Libvirt", "QEMU", "TestSupport",
+      ],
       swiftSettings: swiftSettings),
 
     .target(

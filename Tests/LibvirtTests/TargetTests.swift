@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Attachment
+import BridgeProtocol
 import Testing
 
-/// A domain as a user names it.
+/// A domain or a bridge as a user names it.
 @Suite struct TargetTests {
   private static let named: [(String, Target)] = [
     ("libvirt:win11", .libvirt(name: "win11", of: nil)),
@@ -20,10 +21,26 @@ import Testing
   }
 
   @Test(arguments: [
+    ("bridge:/run/vgpu/bridge.sock", "/run/vgpu/bridge.sock", ""),
+    ("bridge:b", "b", ""),
+    (
+      "bridge:/run/b/00112233-4455-6677-8899-aabbccddeeff", "/run/b",
+      "00112233-4455-6677-8899-aabbccddeeff"
+    ),
+    ("bridge:/run/00112233", "/run/00112233", ""),
+  ])
+  func bridgesAreRead(text: String, path: String, vGPU: String) {
+    let identifier = vGPU.isEmpty ? .only : VGPUIdentifier(vGPU)
+    #expect(Target(text) == identifier.map { .bridge(path: path, vGPU: $0) })
+    #expect(Target(text)?.description == text)
+  }
+
+  @Test(arguments: [
+    "bridge", "bridge:", "bridge:/00112233-4455-6677-8899-aabbccddeeff", "bridge:/run/\u{1B}[2J",
     "libvirt", "libvirt:", "libvirt:/", "libvirt:session/", "libvirt:/a", "libvirt:other/a",
     "libvirt:session/a/b", "libvirt:a\nb", "Libvirt:a",
   ])
-  func whatIsNoDomainIsRefused(text: String) {
+  func whatIsNeitherIsRefused(text: String) {
     #expect(Target(text) == nil)
   }
 }
