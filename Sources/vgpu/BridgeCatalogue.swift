@@ -4,7 +4,6 @@ import Attachment
 import BridgeProtocol
 import BridgeServer
 import EDID
-import Glibc
 import HostDevices
 
 /// The vGPUs that a bridge shows: those named, or those that there are.

@@ -15,7 +15,7 @@ import VGPUDisplay
 extension BridgeTests {
   /// Clients that break every rule, beside one that does not.
   @Suite(.serialized) struct HostileClients {
-    private let before = openDescriptors()
+    private let path = TestBridge.path()
 
     private static func limits(_ change: (inout BridgeLimits) -> Void) -> BridgeLimits {
       var limits = BridgeLimits()
@@ -35,11 +35,13 @@ extension BridgeTests {
       // Who has gone is noticed a moment later.
       while listing.counters.clients > 2 { listing = try BridgeListing(path: bridge.path) }
       #expect(listing.vGPUs.map(\.viewers) == [1], sourceLocation: location)
+      #expect(becomes(2) { sockets(at: bridge.path) }, sourceLocation: location)
     }
 
     @Test func nonsenseIsAnsweredByTheDoor() throws {
       do {
-        let bridge = try TestBridge(framesPerSecond: 100, limits: Self.limits { _ in })
+        let bridge = try TestBridge(
+          path: path, framesPerSecond: 100, limits: Self.limits { _ in })
         let source = try BridgeSource(path: bridge.path)
         let corpus = ProtocolTests.questions.map { RawClient.bytes($0, serial: 1) }
         var generator = SeededGenerator(seed: 20)
@@ -58,7 +60,7 @@ extension BridgeTests {
         _ = consume client
         try expectUnharmed(bridge, source)
       }
-      #expect(openDescriptors() == before)
+      #expect(becomes(0) { sockets(at: path) })
     }
 
     private func poll(_ client: RawClient) -> Bool {
@@ -68,28 +70,32 @@ extension BridgeTests {
 
     @Test func descriptorsThatAreSentAreClosed() throws {
       do {
-        let bridge = try TestBridge(framesPerSecond: 100, limits: Self.limits { _ in })
+        let bridge = try TestBridge(
+          path: path, framesPerSecond: 100, limits: Self.limits { _ in })
         let source = try BridgeSource(path: bridge.path)
-        let open = openDescriptors()
+        let name = "stray \(path)"
+        let stray = try DMABuf.allocate(size: 4096, name: name)
         for round in 0..<50 {
           let client = try RawClient(path: bridge.path)
           if round % 2 == 0 { client.send(.hello(oldest: 1, newest: 1)) }
-          for _ in 0..<5 { client.send(RawClient.bytes(.look), fd: 0) }
+          for _ in 0..<5 { client.send(RawClient.bytes(.look), fd: stray.rawValue) }
           let answers = client.rest()
           #expect(
             answers.contains { if case .refused(.malformed, _) = $0 { true } else { false } })
         }
-        while openDescriptors() != open { usleep(1000) }
+        // Ours, as long as it is.
+        #expect(becomes(1) { descriptors(named: name) })
+        _ = stray
         #expect(try BridgeListing(path: bridge.path).counters.strayDescriptors >= 50)
         try expectUnharmed(bridge, source)
       }
-      #expect(openDescriptors() == before)
+      #expect(becomes(0) { sockets(at: path) })
     }
 
     @Test func whoDoesNotReadIsOwedOneAnswerAndGoes() throws {
       do {
         let bridge = try TestBridge(
-          framesPerSecond: 100, limits: Self.limits { $0.secondsToRead = 0.3 })
+          path: path, framesPerSecond: 100, limits: Self.limits { $0.secondsToRead = 0.3 })
         let source = try BridgeSource(path: bridge.path)
         let client = try RawClient(path: bridge.path, opening: .only)
         var isTaken = true
@@ -103,7 +109,7 @@ extension BridgeTests {
         #expect(client.rest().count < 32)
         try expectUnharmed(bridge, source)
       }
-      #expect(openDescriptors() == before)
+      #expect(becomes(0) { sockets(at: path) })
     }
 
     private func eventuallyExpelled(_ bridge: TestBridge, _ count: UInt64) throws {
@@ -280,13 +286,13 @@ extension BridgeTests {
     }
 
     @Test func whatTheyMayNotSayEndsThem() throws {
-      let before = openDescriptors()
+      let name = TestBridge.path()
       do {
-        let memory = try DMABuf.allocate(size: 64 * 64 * 4, name: "good")
-        let small = try DMABuf.allocate(size: 4096, name: "small")
+        let memory = try DMABuf.allocate(size: 64 * 64 * 4, name: "good \(name)")
+        let small = try DMABuf.allocate(size: 4096, name: "small \(name)")
         let eventfd = OwnedFileDescriptor(owning: Int32(vgpu_eventfd()))
         let unsealed = OwnedFileDescriptor(
-          owning: Int32(RunningKernel().createMemoryFile("unsealed", flags: 1)))
+          owning: Int32(RunningKernel().createMemoryFile("unsealed \(name)", flags: 1)))
         _ = RunningKernel().truncate(unsealed.rawValue, length: 64 * 64 * 4)
         let shrinking = unsealed.rawValue
         let wrong = eventfd.rawValue
@@ -330,13 +336,13 @@ extension BridgeTests {
             "\(expected): \(reason)")
         }
       }
-      #expect(openDescriptors() == before)
+      #expect(becomes(0) { descriptors(named: name) })
     }
 
     @Test func mutatedAnswersHarmNobody() throws {
-      let before = openDescriptors()
+      let name = TestBridge.path()
       do {
-        let memory = try DMABuf.allocate(size: 64 * 64 * 4, name: "good")
+        let memory = try DMABuf.allocate(size: 64 * 64 * 4, name: name)
         let corpus = ([buffer(), frame(1)] + ProtocolTests.answers).map {
           ProtocolTests.encode($0, 3)
         }
@@ -360,7 +366,7 @@ extension BridgeTests {
           _ = source.poll()
         }
       }
-      #expect(openDescriptors() == before)
+      #expect(becomes(0) { descriptors(named: name) })
     }
   }
 }
