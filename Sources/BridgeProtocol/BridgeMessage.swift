@@ -88,7 +88,9 @@ public enum BridgeMessage: Hashable, Sendable {
 
   /// Writes the message as a datagram. Text that is too long is cut.
   ///
-  /// - Parameter bytes: at least `BridgeProtocol.longestMessage` of them.
+  /// - Parameters:
+  ///   - serial: the number of what it answers.
+  ///   - bytes: at least `BridgeProtocol.longestMessage` of them.
   /// - Returns: how many were written; 0 where they are too few.
   public func encode(serial: UInt32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
     guard let length = Self.length(of: type), bytes.count >= length else { return 0 }

@@ -84,7 +84,9 @@ public enum ClientMessage: Hashable, Sendable {
 
   /// Writes the message as a datagram.
   ///
-  /// - Parameter bytes: at least `BridgeProtocol.longestMessage` of them.
+  /// - Parameters:
+  ///   - serial: the number that its answers will have.
+  ///   - bytes: at least `BridgeProtocol.longestMessage` of them.
   /// - Returns: how many were written; 0 where they are too few.
   public func encode(serial: UInt32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
     guard let length = Self.length(of: type), bytes.count >= length else { return 0 }

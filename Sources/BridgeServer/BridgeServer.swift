@@ -30,6 +30,8 @@ public final class BridgeServer {
   /// Makes a bridge that `run` starts.
   ///
   /// - Parameters:
+  ///   - listener: the socket to serve.
+  ///   - limits: what each client and each user can have.
   ///   - catalogue: the vGPUs that there are now, the same objects for the same ones. Asked at most
   ///     once a second.
   ///   - logger: who came and went, and who was refused and why.

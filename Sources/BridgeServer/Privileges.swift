@@ -17,7 +17,9 @@ public enum Privileges {
   /// PR_SET_NO_NEW_PRIVS). To be called before there is a second thread, which would keep what it
   /// had.
   ///
-  /// - Parameter keeping: the capabilities that stay.
+  /// - Parameters:
+  ///   - user: whom, with all groups that he is in.
+  ///   - keeping: the capabilities that stay.
   /// - Throws: `SystemCallError`; what was given up until then is gone.
   public static func become(
     _ user: UserDatabase.User, keeping: [Capability]
