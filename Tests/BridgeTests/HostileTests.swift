@@ -267,13 +267,14 @@ extension BridgeTests {
       // Its LOOK goes out, and waits.
       _ = source.poll()
       try answer(impostor)
-      while true {
+      for _ in 0..<30_000 {
         switch source.poll() {
         case .noPicture(.waiting(let reason)) where !reason.contains("Waiting for"): return reason
         case .frame(let frame): return "a frame of \(frame.primary.layout)"
         default: usleep(1000)
         }
       }
+      return "nothing"
     }
 
     @Test func whatTheyMaySayIsShown() throws {
