@@ -13,7 +13,7 @@ public struct BridgeListing: Hashable, Sendable {
   /// The most vGPUs that are listed; no GPU makes as many.
   private static let most: UInt32 = 4096
   /// How long an answer may take, in nanoseconds.
-  private static let patience: UInt64 = 5_000_000_000
+  private static let patience: UInt64 = 10_000_000_000
 
   /// Asks a bridge, and waits for its answers.
   ///

@@ -37,7 +37,7 @@ public final class BridgeSource: FrameSource {
   /// and a viewer has a picture to draw.
   private static let patience: UInt64 = 2_000_000
   /// How long the first answers may take, in nanoseconds.
-  private static let firstPatience: UInt64 = 5_000_000_000
+  private static let firstPatience: UInt64 = 10_000_000_000
   /// How often a bridge is looked for, in nanoseconds.
   static let retryInterval: UInt64 = 250_000_000
   /// Messages that are read at one time: an answer has three.
@@ -45,7 +45,7 @@ public final class BridgeSource: FrameSource {
   /// How long the last frame outlives its bridge, in seconds: a restart takes less.
   private static let grace = 1.0
 
-  /// Connects to a bridge and chooses a vGPU. Waits for the bridge's first answers, 5 s at most;
+  /// Connects to a bridge and chooses a vGPU. Waits for the bridge's first answers, 10 s at most;
   /// `poll` does not.
   ///
   /// - Parameters:

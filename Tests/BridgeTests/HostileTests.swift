@@ -117,10 +117,11 @@ extension BridgeTests {
     }
 
     @Test func whoSaysNothingGoes() throws {
-      let bridge = try TestBridge(limits: Self.limits { $0.secondsToHello = 0.2 })
-      let silent = try RawClient(path: bridge.path)
+      let hasty = try TestBridge(limits: Self.limits { $0.secondsToHello = 0.2 })
+      let silent = try RawClient(path: hasty.path)
       #expect(
         silent.rest().contains { if case .refused(.malformed, _) = $0 { true } else { false } })
+      let bridge = try TestBridge(limits: Self.limits { $0.secondsToHello = 3600 })
       for first in [ClientMessage.look, .list(index: 0), .open(.only)] {
         let client = try RawClient(path: bridge.path)
         client.send(first)
