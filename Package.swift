@@ -42,6 +42,8 @@ let package = Package(
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
     .library(name: "FramePacing", targets: ["FramePacing"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
+    // What Scripts/link-c-library makes libvgpu.so of.
+    .library(name: "CInterface", type: .static, targets: ["CInterface"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -174,6 +176,23 @@ let package = Package(
       dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "vgpu"],
       swiftSettings: swiftSettings),
 
+    // The same for C: vgpu.h.
+    .systemLibrary(name: "CVGPU"),
+    .target(
+      name: "CInterface",
+      dependencies: [
+        "Attachment", "CLinux", "CVGPU", "DMABuf", "EDID", "HostDevices", "Libvirt", "LinuxSystem",
+        "VFIO", "VGPUDisplay", system,
+      ],
+      swiftSettings: swiftSettings),
+
+    .testTarget(
+      name: "CInterfaceTests",
+      dependencies: [
+        "CInterface", "CVGPU", "EDID", "TestPattern", "TestSupport", "VGPUDisplay", "save-frame",
+      ],
+      swiftSettings: swiftSettings),
+
     // Pictures as files.
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"], swiftSettings: swiftSettings),
@@ -203,6 +222,11 @@ let package = Package(
         argumentParser,
       ],
       path: "Rig/Guest", swiftSettings: swiftSettings),
+
+    // What others can begin with.
+    .executableTarget(
+      name: "save-frame", dependencies: ["Attachment", "VGPUDisplay"], path: "Examples/SaveFrame",
+      swiftSettings: swiftSettings),
 
     // A frame's way for an instruction counter: Benchmarks/instructions.
     .executableTarget(
