@@ -42,8 +42,9 @@ let package = Package(
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
     .library(name: "FramePacing", targets: ["FramePacing"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
-    // What Scripts/link-c-library makes libvgpu.so of.
+    // What Scripts/link-c-libraries makes libvgpu.so and libvgpu-gtk3.so of.
     .library(name: "CInterface", type: .static, targets: ["CInterface"]),
+    .library(name: "CInterfaceGTK3", type: .static, targets: ["CInterfaceGTK3"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -212,7 +213,8 @@ let package = Package(
     // The command's manual pages, of its own help.
     .executableTarget(name: "vgpu-manual", swiftSettings: swiftSettings),
     .testTarget(
-      name: "InstallTests", dependencies: ["TestSupport"], swiftSettings: swiftSettings),
+      name: "InstallTests", dependencies: ["CInterface", "CInterfaceGTK3", "TestSupport"],
+      swiftSettings: swiftSettings),
 
     // The rig's guest that needs no CPU.
     .executableTarget(
@@ -227,6 +229,13 @@ let package = Package(
     .executableTarget(
       name: "save-frame", dependencies: ["Attachment", "VGPUDisplay"], path: "Examples/SaveFrame",
       swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "two-guests",
+      dependencies: [
+        "Attachment", "CGTK3", "CX11", "EGLPresenter", "HostDevices", "LinuxSystem", "QEMU", "VFIO",
+        "ViewerGTK",
+      ],
+      path: "Examples/TwoGuests", swiftSettings: swiftSettings),
 
     // A frame's way for an instruction counter: Benchmarks/instructions.
     .executableTarget(
@@ -263,8 +272,8 @@ let package = Package(
       name: "RigTests",
       dependencies: [
         "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "GuestControl", "GuestInput",
-        "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO",
-        "VGPUDisplay", system,
+        "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP", "TestPattern", "TestSupport",
+        "VFIO", "VGPUDisplay", "two-guests", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -297,6 +306,15 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    // The same for C: vgpu-gtk3.h.
+    .target(
+      name: "CInterfaceGTK3",
+      dependencies: [
+        "Attachment", "CGTK3", "CInterface", "CLinux", "CVGPU", "EGLPresenter", "GuestControl",
+        "LinuxSystem", "ViewerGTK",
+      ],
+      swiftSettings: swiftSettings),
+
     .testTarget(
       name: "EGLPresenterTests",
       dependencies: [
@@ -312,8 +330,8 @@ let package = Package(
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture",
-        "ViewerGTK", "vgpu",
+        "CInterfaceGTK3", "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile", "TestSupport",
+        "VGPUDisplay", "ViewerFixture", "ViewerGTK", "vgpu",
       ],
       swiftSettings: swiftSettings),
   ]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Texts that cross into C: UTF-8 that ends with NUL.
-enum CText {
+package enum CText {
   /// Writes as much of a text as there is room for, whole characters only, and the NUL.
   ///
   /// - Returns: the bytes of the whole text, without the NUL.
@@ -25,7 +25,7 @@ enum CText {
   /// Reads a caller's text.
   ///
   /// - Parameter name: what it is, for the error.
-  static func read(
+  package static func read(
     _ text: UnsafePointer<CChar>?, _ name: String
   ) throws(Failure) -> String {
     guard let text else { throw .null(name) }

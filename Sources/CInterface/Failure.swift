@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Attachment
-import CVGPU
+package import Attachment
+package import CVGPU
 import EDID
 import HostDevices
 import Libvirt
-import LinuxSystem
+package import LinuxSystem
 import SystemPackage
 import VFIO
 import VGPUDisplay
 
 /// What a C caller is told of an error: `vgpu_error`, before it is one.
-struct Failure: Error {
+package struct Failure: Error {
   /// What a program can decide by.
-  enum Code: Int32 {
+  package enum Code: Int32, Sendable {
     case argument = 1
     case notFound, notRunning, notPermitted, ambiguous, noDisplay, noPicture, unsupported, system
   }
 
-  let code: Code
+  package let code: Code
   let errno: Int32
   let message: String
 
-  init(_ code: Code, _ message: String, errno: Int32 = 0) {
+  package init(_ code: Code, _ message: String, errno: Int32 = 0) {
     self.code = code
     self.errno = errno
     self.message = message
   }
 
   /// A NULL where there must be something.
-  static func null(_ name: String) -> Failure {
+  package static func null(_ name: String) -> Failure {
     Failure(.argument, "\(name): NULL; give what vgpu.h describes")
   }
 }
 
 extension Failure {
-  init(_ error: SystemCallError) {
+  package init(_ error: SystemCallError) {
     self.init(Self.code(of: error.errno), "\(error)", errno: error.errno.rawValue)
   }
 
@@ -78,7 +78,7 @@ extension Failure {
     self.init(code, "\(error)")
   }
 
-  init(_ error: AttachmentError) {
+  package init(_ error: AttachmentError) {
     switch error {
     case .noSuchVGPU, .noSuchProcess, .noSuchDescriptor:
       self.init(.notFound, "\(error)")
@@ -134,7 +134,7 @@ extension Failure {
   }
 
   /// Runs a function's body for its code.
-  static func code(
+  package static func code(
     _ told: UnsafeMutablePointer<vgpu_error>?, _ body: () throws(Failure) -> Void
   ) -> Int32 {
     do {
@@ -147,7 +147,7 @@ extension Failure {
   }
 
   /// Runs a function's body for its result; `nil` on failure.
-  static func result<Result>(
+  package static func result<Result>(
     _ told: UnsafeMutablePointer<vgpu_error>?, _ body: () throws(Failure) -> Result
   ) -> Result? {
     do {

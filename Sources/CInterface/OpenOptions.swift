@@ -3,11 +3,11 @@
 import CVGPU
 
 /// `VGPU_OPEN_*`, checked.
-struct OpenOptions {
-  let waits: Bool
-  let controlsMonitor: Bool
+package struct OpenOptions {
+  package let waits: Bool
+  package let controlsMonitor: Bool
 
-  init(_ flags: UInt32) throws(Failure) {
+  package init(_ flags: UInt32) throws(Failure) {
     let known = UInt32(VGPU_OPEN_WAIT | VGPU_OPEN_MONITOR)
     guard flags & ~known == 0 else {
       throw Failure(.argument, "flags \(flags): more than VGPU_OPEN_*; leave the others out")

@@ -19,22 +19,7 @@ public func vgpu_source_open(
   _ error: UnsafeMutablePointer<vgpu_error>!
 ) -> OpaquePointer! {
   Failure.result(error) { () throws(Failure) in
-    let text = try CText.read(target, "target")
-    guard let target = Target(text) else {
-      throw Failure(
-        .argument,
-        "\(text): no target; give mdev:UUID, pid:N, libvirt:[session/|system/]NAME or demo")
-    }
-    let options = try OpenOptions(flags)
-    do throws(AttachmentError) {
-      return Source(
-        try AttachedSource(
-          target, descriptor: device < 0 ? nil : device, waiting: options.waits,
-          controlsMonitor: options.controlsMonitor)
-      ).passedToC()
-    } catch {
-      throw Failure(error)
-    }
+    Source(try AttachedSource(cTarget: target, flags: flags, device: device)).passedToC()
   }
 }
 

@@ -20,14 +20,18 @@ import Testing
     CLibraries.package.appendingPathComponent(relative).path
   }
 
-  @Test(arguments: [
+  private static let compilers = [
     ["cc", "-std=c99", "-xc"], ["cc", "-std=c17", "-xc"], ["c++", "-std=c++11", "-xc++"],
     ["c++", "-std=c++20", "-xc++"],
-  ])
-  func headerIsPlain(_ compiler: [String]) throws {
-    let header = Self.path("Sources/CVGPU/vgpu/vgpu.h")
+  ]
+
+  @Test(arguments: ["vgpu.h", "vgpu-gtk3.h"], compilers)
+  func headerIsPlain(_ header: String, _ compiler: [String]) throws {
+    let toolkit = try Program.run(["pkg-config", "--cflags", "gtk+-3.0"]).text
+      .split(whereSeparator: \.isWhitespace).map(String.init)
     let answer = try Program.run(
-      compiler + ["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", header])
+      compiler + ["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+        + (header == "vgpu.h" ? [] : toolkit) + [Self.path("Sources/CVGPU/vgpu/\(header)")])
     #expect(answer.code == 0, "\(answer.text)")
   }
 
@@ -38,7 +42,9 @@ import Testing
     return Set(code.matches(of: /\b(vgpu_[a-z0-9_]+)\s*\(/).map { String($0.1) })
   }
 
-  @Test(arguments: [("libvgpu.so.0", "vgpu.h", "VGPU_0")])
+  @Test(arguments: [
+    ("libvgpu.so.0", "vgpu.h", "VGPU_0"), ("libvgpu-gtk3.so.0", "vgpu-gtk3.h", "VGPU_GTK3_0"),
+  ])
   func exportsAreTheHeader(library: String, header: String, version: String) throws {
     let path = "\(try CLibraries.folder())/\(library)"
     let symbols = try Program.run(["nm", "-D", "--defined-only", path])

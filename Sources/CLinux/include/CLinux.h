@@ -279,6 +279,9 @@ static inline long vgpu_timerfd_repeat(int fd, uint64_t nanoseconds) {
   return vgpu_result(timerfd_settime(fd, 0, &when, NULL));
 }
 
+/// gettid(2): whether this is the thread that the process began with.
+int vgpu_is_first_thread(void);
+
 /// pthread_create(3): a detached thread that takes no signals, which belong to the program.
 long vgpu_start_thread(void *(*body)(void *), void *argument);
 
