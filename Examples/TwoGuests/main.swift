@@ -85,6 +85,11 @@ func show(_ guests: [Guest]) throws {
       gtk_widget_destroy(window?.assumingMemoryBound(to: GtkWidget.self))
       return 0
     }, window)
+  // Whoever started this program may have blocked it.
+  var signals = sigset_t()
+  sigemptyset(&signals)
+  sigaddset(&signals, SIGTERM)
+  pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   gtk_widget_show_all(window)
   gtk_main()
 }
