@@ -75,8 +75,9 @@ public final class GuestView {
   /// Makes the widget. gtk_init has been called.
   ///
   /// - Parameters:
-  ///   - source: looked at just before each refresh of the monitor while the widget is mapped, on
-  ///     a thread of the view's own.
+  ///   - source: looked at just before each refresh of the monitor while the widget is mapped, on a
+  ///     thread of the view's own.
+  ///   - scaling: how the picture is sized to the widget.
   ///   - alwaysUploads: copies every frame even where it could be imported.
   ///   - presentations: how many of the last presentations are kept for time lines.
   /// - Throws: `SystemCallError` when that thread cannot be had.
@@ -146,6 +147,8 @@ public final class GuestView {
 
   /// The guest's picture as it is now, pixel for pixel, without the pointer where the guest has it on
   /// a plane of its own: copied by the CPU, or where only the GPU can read it by the GPU.
+  ///
+  /// - Throws: `ScreenshotError`.
   public func picture() throws(ScreenshotError) -> Picture {
     guard thread != nil else { throw .noPicture("the view has ended") }
     return try link.picture()
