@@ -271,9 +271,9 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "CAllocationCount", "CLinux", "DMABuf", "EDID", "GuestControl", "GuestInput",
-        "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP", "TestPattern", "TestSupport",
-        "VFIO", "VGPUDisplay", "two-guests", system,
+        "Attachment", "CAllocationCount", "CInterface", "CLinux", "CVGPU", "DMABuf", "EDID",
+        "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP",
+        "TestPattern", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
       ],
       swiftSettings: swiftSettings),
 
