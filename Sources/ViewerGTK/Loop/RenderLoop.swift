@@ -139,6 +139,8 @@ final class RenderLoop {
       case .covered(let isCovered):
         if !isCovered { staleFrames = max(1, staleFrames) }
         self.isCovered = isCovered
+      case .stale:
+        staleFrames = max(1, staleFrames)
       }
     }
     canvas.events.removeAll(keepingCapacity: true)

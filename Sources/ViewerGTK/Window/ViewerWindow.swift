@@ -60,7 +60,7 @@ public final class ViewerWindow {
     if case .frame(let frame) = source.poll() { firstSize = frame.primary.size }
     view = try GuestView(
       source: source, scaling: options.scaling, alwaysUploads: options.alwaysUploads,
-      presentations: options.presentations)
+      handsOver: options.handsOver, presentations: options.presentations)
     view.input = options.input
     onMonitor = options.onMonitor
     closeQuestion = options.closeQuestion
