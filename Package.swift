@@ -288,7 +288,8 @@ let package = Package(
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture",
+        "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile", "VGPUDisplay",
+        "ViewerFixture",
         "ViewerGTK", "vgpu",
       ],
       swiftSettings: swiftSettings),

@@ -88,6 +88,7 @@ public final class ViewerWindow {
       updateTitle()
     }
     if isFullscreen { gtk_window_fullscreen(vgpu_gtk_window(window)) }
+    if options.showsStatistics { toggleStatistics() }
     gtk_widget_show_all(window)
     gtk_widget_grab_focus(view.widget)
   }
