@@ -111,6 +111,7 @@ public final class GuestView {
     vgpu_connect(widget, "unmap", onUnmap, data)
     vgpu_connect(widget, "destroy", onDestroy, data)
     pointerAndKeys.connect(widget)
+    pointerAndKeys.onSend = { [link] in link.hasSentInput() }
     link.onNews = { [weak self] news in self?.heard(news) }
   }
 
