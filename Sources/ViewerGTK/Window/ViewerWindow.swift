@@ -39,6 +39,7 @@ public final class ViewerWindow {
   /// What was done last, for a while.
   private var notice: (text: String, timer: Timer)?
   private var titleTimer: Timer?
+  private var shownTitle: String?
   private var titled = (frames: 0, at: MonotonicInstant.now)
   private var rate: Int?
   private var isFullscreen: Bool
@@ -191,7 +192,8 @@ public final class ViewerWindow {
     if case .viewOnly = view.input?.state { parts.append("view only") }
     parts.append("swift-vgpu")
     let title = parts.joined(separator: " — ")
-    gtk_window_set_title(vgpu_gtk_window(window), title)
+    if title != shownTitle { gtk_window_set_title(vgpu_gtk_window(window), title) }
+    shownTitle = title
     bar?.show(title: title, subtitle: subtitle)
     menu?.canSendKeys = isTyping
   }
