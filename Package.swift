@@ -54,7 +54,7 @@ let package = Package(
     .target(
       name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: swiftSettings),
     .target(
-      name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system], exclude: ["README.md"],
+      name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system],
       swiftSettings: swiftSettings),
     .target(
       name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system],

@@ -85,10 +85,13 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   /// Attaches to a target.
   ///
   /// - Parameters:
+  ///   - target: what to look at.
   ///   - descriptor: the number of the device's descriptor, where the process holds several.
   ///   - waiting: whether a vGPU that nobody holds yet, or a domain that does not run yet, is
   ///     waited for instead of being an error.
-  ///   - controlsMonitor: whether `plugIn` will be used; else nothing of the device is ever written.
+  ///   - controlsMonitor: whether `plugIn` will be used; else nothing of the device is ever
+  ///     written.
+  ///   - host: whose vGPUs and processes, for tests.
   /// - Throws: `AttachmentError` when the target cannot be looked at now.
   ///
   /// Blocks while libvirt is asked, where the target is a domain; `poll` does not.
@@ -135,6 +138,7 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   ///   - vGPU: the device's vGPU.
   ///   - process: the guest's; it is reaped by nobody else meanwhile.
   ///   - controlsMonitor: as above.
+  ///   - host: as above.
   /// - Throws: `AttachmentError.noSuchProcess`, `.vfio`.
   public init(
     keeping device: consuming OwnedFileDescriptor, of vGPU: MdevDevice, process: Int32,

@@ -11,6 +11,9 @@ extension DMABuf {
   /// - Parameters:
   ///   - size: bytes, more than zero; rounded up to whole pages.
   ///   - name: what the buffer is called in errors and in `/proc`.
+  ///   - path: the node of the kernel's udmabuf driver.
+  ///   - kernel: answers the system calls, for tests.
+  /// - Throws: `SystemCallError` when there is no memory, or no descriptor, for it.
   public static func allocate(
     size: Int, name: String, udmabuf path: String = "/dev/udmabuf",
     kernel: any Kernel = RunningKernel()

@@ -44,6 +44,8 @@ public final class DMABuf: Sendable {
   public var rawValue: Int32 { fd.rawValue }
 
   /// A second descriptor of the same buffer, close-on-exec, which the caller owns.
+  ///
+  /// - Throws: `SystemCallError` when this process may have no more descriptors.
   public func duplicate() throws(SystemCallError) -> OwnedFileDescriptor {
     try fd.duplicate(of: name)
   }
@@ -53,7 +55,10 @@ public final class DMABuf: Sendable {
   /// Not every buffer can be mapped: a driver may refuse it altogether, for writing, or beyond its
   /// last whole page.
   ///
-  /// - Parameter count: bytes from the start; all of the buffer when left out.
+  /// - Parameters:
+  ///   - access: whether the CPU will write.
+  ///   - count: bytes from the start; all of the buffer when left out.
+  /// - Throws: `SystemCallError` when the driver refuses.
   public func map(
     _ access: MappedMemory.Access, count: Int? = nil
   ) throws(SystemCallError) -> Mapping {
@@ -76,6 +81,8 @@ public final class DMABuf: Sendable {
 
     /// Lets the CPU read, between DMA_BUF_IOCTL_SYNC's start and end, which make caches coherent
     /// with the device. The bytes are valid only within `body`.
+    ///
+    /// - Throws: `SystemCallError` of DMA_BUF_IOCTL_SYNC, or what `body` throws.
     public func read<Result: ~Copyable>(
       _ body: (UnsafeRawBufferPointer) throws(SystemCallError) -> Result
     ) throws(SystemCallError) -> Result {

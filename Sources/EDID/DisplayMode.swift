@@ -11,7 +11,10 @@ public struct DisplayMode: Hashable, Sendable {
 
   /// Makes a mode of its three numbers, which need not be ones that an EDID can carry.
   ///
-  /// - Parameter refreshRate: in Hz.
+  /// - Parameters:
+  ///   - width: in pixels.
+  ///   - height: in pixels.
+  ///   - refreshRate: in Hz.
   public init(width: Int, height: Int, refreshRate: Double = 60) {
     self.width = width
     self.height = height

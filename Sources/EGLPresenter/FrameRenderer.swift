@@ -40,7 +40,10 @@ public final class FrameRenderer {
 
   /// Makes the GL objects that all drawings share.
   ///
-  /// - Parameter alwaysUploads: copies every frame, whatever could be imported.
+  /// - Parameters:
+  ///   - context: where they are made; current from here on.
+  ///   - alwaysUploads: copies every frame, whatever could be imported.
+  /// - Throws: `GraphicsError` when the context cannot be made current.
   public init(
     _ context: RenderContext, alwaysUploads: Bool = false
   ) throws(GraphicsError) {

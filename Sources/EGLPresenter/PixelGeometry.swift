@@ -19,9 +19,9 @@ public struct PixelSize: Hashable, Sendable {
 
 /// A rectangle in whole pixels; y grows downwards.
 public struct PixelRectangle: Hashable, Sendable {
-  /// The left edge.
+  /// The left edge, in pixels.
   public var x: Int
-  /// The upper edge.
+  /// The upper edge, in pixels.
   public var y: Int
   /// Pixels from left to right.
   public var width: Int

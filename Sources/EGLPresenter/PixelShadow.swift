@@ -29,8 +29,10 @@ public final class PixelShadow {
 
   /// Whether a buffer's bytes are other ones than at the last call for it; `true` for the first.
   ///
-  /// - Parameter epoch: a number that is another one whenever the buffer may have been drawn
-  ///   without this being asked: what is known of it then counts for nothing.
+  /// - Parameters:
+  ///   - buffer: the plane's pixels, all of which are read.
+  ///   - epoch: a number that is another one whenever the buffer may have been drawn without this
+  ///     being asked: what is known of it then counts for nothing.
   /// - Throws: `SystemCallError` when the buffer cannot be read.
   public func hasChanged(
     _ buffer: PlaneBuffer, epoch: UInt64

@@ -16,11 +16,13 @@ public final class WindowSurface {
   /// eglCreatePlatformWindowSurface.
   ///
   /// - Parameters:
+  ///   - context: what will draw on it.
   ///   - window: a `struct wl_egl_window *` on Wayland, a pointer to a `Window` on X11, whichever
   ///     the context was made for.
   ///   - size: the window's, in device pixels.
   ///   - swapInterval: eglSwapInterval: with 0 swapping never waits for the display, and may tear
   ///     where no compositor puts the picture together; with 1 each picture waits for a refresh.
+  /// - Throws: `GraphicsError` when EGL refuses.
   public init(
     _ context: RenderContext, window: UnsafeMutableRawPointer, size: PixelSize,
     swapInterval: Int32 = 0

@@ -112,7 +112,9 @@ public struct FrameSchedule: Sendable {
 
   /// A frame was handed over in the last turn.
   ///
-  /// - Parameter number: by which its feedback will be told.
+  /// - Parameters:
+  ///   - number: by which its feedback will be told.
+  ///   - now: when, CLOCK_MONOTONIC.
   public mutating func handedOver(_ number: UInt64, at now: MonotonicInstant) {
     guard let lastTurn else { return }
     lastNumber = number

@@ -27,7 +27,9 @@ public struct PresentationClock: Sendable {
 
   /// Learns from a refresh.
   ///
-  /// - Parameter now: what a timestamp is held against: one that is not near is not believed.
+  /// - Parameters:
+  ///   - feedback: what the display server says of one frame.
+  ///   - now: what a timestamp is held against: one that is not near is not believed.
   /// - Returns: when the refresh was, or `nil` where it was not believed.
   @discardableResult
   public mutating func learn(

@@ -12,8 +12,10 @@ public struct WorkEstimate: Sendable {
 
   /// Learns from one frame.
   ///
-  /// - Parameter most: what is longer counts as this: a frame that had to be imported first, or a
-  ///   thread that had to wait, is no measure.
+  /// - Parameters:
+  ///   - sample: how long the frame took, in nanoseconds.
+  ///   - most: what is longer counts as this: a frame that had to be imported first, or a thread
+  ///     that had to wait, is no measure.
   public mutating func learn(_ sample: Int, most: Int) {
     let sample = min(max(0, sample), most)
     defer { hasSample = true }

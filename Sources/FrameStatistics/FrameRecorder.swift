@@ -93,8 +93,10 @@ public struct FrameRecorder: ~Copyable, Sendable {
 
   /// The frame was handed to the display server.
   ///
-  /// - Parameter number: what `presented` and `discarded` call it, higher than the last; `nil` for
-  ///   the next number.
+  /// - Parameters:
+  ///   - instant: when, CLOCK_MONOTONIC.
+  ///   - number: what `presented` and `discarded` call it, higher than the last; `nil` for the next
+  ///     number.
   public mutating func committed(at instant: MonotonicInstant, number: UInt64? = nil) {
     let now = instant.nanoseconds
     vgpu_signpost_commit(now)

@@ -33,6 +33,8 @@ public final class BlockingMonitor: MachineMonitor {
 
   /// Calls the function, and does not wait longer than the task may. A call that has begun goes on
   /// by itself; how long it takes at most is the function's matter, and not `timeout`'s.
+  ///
+  /// - Throws: `QMPError`, as `QMPClient.execute` does.
   public func execute<Command: QMPCommand>(
     _ command: Command, timeout: Duration
   ) async throws(QMPError) -> Command.Response {

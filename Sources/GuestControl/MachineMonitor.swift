@@ -29,5 +29,7 @@ extension QMPClient: MachineMonitor {}
 /// Makes monitors of one guest, again after each one's end.
 public protocol MonitorConnector: Sendable {
   /// Looks for the guest and connects.
+  ///
+  /// - Throws: `MonitorUnavailable`: why there is none now; it is asked again later.
   func connect() async throws(MonitorUnavailable) -> any MachineMonitor
 }

@@ -4,6 +4,7 @@
 public enum MachineState: Hashable, Sendable {
   /// Nobody has told yet, or nobody can.
   case unknown
+  /// Its CPUs run.
   case running
   /// Its CPUs are held, by a person, a debugger, a migration, or an error of its disk.
   case paused

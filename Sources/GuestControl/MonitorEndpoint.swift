@@ -12,6 +12,7 @@ public enum MonitorEndpoint: Sendable {
   /// Connects for a few commands; `GuestControl` follows a guest for longer.
   ///
   /// - Returns: a monitor that is to be closed.
+  /// - Throws: `MonitorUnavailable`.
   public func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
     try await connector.connect()
   }

@@ -20,8 +20,11 @@ public enum GuestInputEvent: Hashable, Sendable {
 
 /// A button of a mouse.
 public enum PointerButton: Hashable, Sendable, CaseIterable {
+  /// The main button (`BTN_LEFT`).
   case left
+  /// The wheel, pressed (`BTN_MIDDLE`).
   case middle
+  /// The second button (`BTN_RIGHT`).
   case right
   /// The fourth, by the thumb: back (`BTN_SIDE`).
   case side
@@ -31,6 +34,8 @@ public enum PointerButton: Hashable, Sendable, CaseIterable {
 
 /// Which way a wheel turns.
 public enum WheelAxis: Hashable, Sendable {
+  /// Up and down.
   case vertical
+  /// To the left and to the right.
   case horizontal
 }

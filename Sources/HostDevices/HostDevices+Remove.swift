@@ -9,8 +9,10 @@ extension HostDevices {
   /// An mdev that somebody has open is not removed. That is found out beforehand, because the
   /// kernel would make the writer wait, without a way to end it, until the mdev is closed.
   ///
-  /// - Parameter timeout: how long to wait until one who does not show has let go of it, and until
-  ///   the kernel has taken it away.
+  /// - Parameters:
+  ///   - uuid: which one.
+  ///   - timeout: how long to wait until one who does not show has let go of it, and until the
+  ///     kernel has taken it away.
   /// - Throws: `HostDevicesError`: `noSuchDevice`, `inUse`, `stillThere`, or `system` with the
   ///   kernel's reason.
   public func remove(

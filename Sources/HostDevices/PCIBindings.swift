@@ -16,8 +16,10 @@ public struct PCIBindings: Sendable {
 
   /// Works on the tree of `host`.
   ///
-  /// - Parameter timeout: how long a driver may take to come or to go after the kernel took the
-  ///   order; most have done it by then.
+  /// - Parameters:
+  ///   - host: the host, or a captured tree of one.
+  ///   - timeout: how long a driver may take to come or to go after the kernel took the order; most
+  ///     have done it by then.
   public init(host: HostDevices = HostDevices(), timeout: Duration = .seconds(2)) {
     self.host = host
     self.timeout = timeout
@@ -33,8 +35,12 @@ public struct PCIBindings: Sendable {
   /// For a VFIO driver a group must go whole: other devices in it, but for bridges, must be named
   /// too, have no driver, or have a VFIO driver already.
   ///
-  /// - Parameter isForced: also what the host uses (`HostDevices.uses(of:)`).
+  /// - Parameters:
+  ///   - addresses: one function of each device at least.
+  ///   - driver: its name in `/sys/bus/pci/drivers`, such as `vfio-pci`.
+  ///   - isForced: also what the host uses (`HostDevices.uses(of:)`).
   /// - Returns: every function that belongs to it, those included that had the driver already.
+  /// - Throws: `PCIBindingError`; whatever was changed by then is put back.
   public func bind(
     _ addresses: [PCIAddress], to driver: String, isForced: Bool = false
   ) throws(PCIBindingError) -> [PCIBinding] {
@@ -60,7 +66,10 @@ public struct PCIBindings: Sendable {
 
   /// Takes functions from their drivers; the other functions of a device stay.
   ///
-  /// - Parameter isForced: also what the host uses (`HostDevices.uses(of:)`).
+  /// - Parameters:
+  ///   - addresses: the functions.
+  ///   - isForced: also what the host uses (`HostDevices.uses(of:)`).
+  /// - Throws: `PCIBindingError`.
   public func unbind(
     _ addresses: [PCIAddress], isForced: Bool = false
   ) throws(PCIBindingError) -> [PCIBinding] {
@@ -77,6 +86,7 @@ public struct PCIBindings: Sendable {
   /// each the other functions of its device that are in its IOMMU group and were changed too.
   ///
   /// - Parameter addresses: `nil` for all that are remembered. A function that is gone is forgotten.
+  /// - Throws: `PCIBindingError`.
   public func restore(_ addresses: [PCIAddress]? = nil) throws(PCIBindingError) -> [PCIBinding] {
     let remembered = remembered
     for address in addresses ?? [] where !remembered.contains(address) {

@@ -19,7 +19,9 @@ public struct PCINames: Hashable, Sendable {
   /// Reads the names of these functions' vendors, devices and classes from the text of a `pci.ids`.
   /// Whatever in it makes no sense is passed over.
   ///
-  /// - Parameter text: the file's bytes; none where there is no such file.
+  /// - Parameters:
+  ///   - functions: whose names are wanted.
+  ///   - text: the file's bytes; none where there is no such file.
   public init(of functions: [PCIFunction], in text: [UInt8]) {
     let wanted = Wanted(
       vendors: Set(functions.map(\.vendor.rawValue)),

@@ -26,6 +26,8 @@ public struct Hotplug: Sendable {
   }
 
   /// What was plugged in and is still there.
+  ///
+  /// - Throws: `HotplugError` when QEMU cannot be asked.
   public func plugged() async throws(HotplugError) -> [PluggableDevice] {
     try await ids().compactMap { PluggableDevice(id: $0) }
   }
@@ -43,7 +45,9 @@ public struct Hotplug: Sendable {
 
   /// Takes a device from the guest, and waits until the guest has let go of it.
   ///
-  /// - Parameter patience: how long the guest has, in seconds.
+  /// - Parameters:
+  ///   - device: one that `plug` gave it.
+  ///   - patience: how long the guest has, in seconds.
   /// - Throws: `HotplugError`.
   public func unplug(
     _ device: PluggableDevice, patience: Int = 30

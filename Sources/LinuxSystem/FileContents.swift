@@ -3,7 +3,10 @@
 extension OwnedFileDescriptor {
   /// pread(2) from the start to the end of the file, or to `limit` bytes.
   ///
-  /// - Parameter object: what the descriptor is of, for the error.
+  /// - Parameters:
+  ///   - limit: bytes; what lies beyond is not read.
+  ///   - object: what the descriptor is of, for the error.
+  /// - Throws: `SystemCallError` on `object`.
   public func readAll(limit: Int, of object: String) throws(SystemCallError) -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 16)

@@ -11,7 +11,9 @@ public struct MappedMemory: ~Copyable, @unchecked Sendable {
 
   /// What may be done with the pages.
   public enum Access: Sendable {
+    /// They are read (PROT_READ).
     case read
+    /// They are read and written (PROT_READ, PROT_WRITE).
     case readWrite
 
     var protection: Int32 {
@@ -32,9 +34,12 @@ public struct MappedMemory: ~Copyable, @unchecked Sendable {
   /// mmap(2) with MAP_SHARED.
   ///
   /// - Parameters:
+  ///   - fd: of a file that can be mapped; it may be closed afterwards.
   ///   - offset: bytes into the file; a multiple of the page size.
   ///   - count: bytes, more than zero.
+  ///   - access: whether the memory will be written.
   ///   - object: what is mapped, for the error.
+  /// - Throws: `SystemCallError` on `object`.
   public init(
     _ fd: borrowing OwnedFileDescriptor, offset: UInt64 = 0, count: Int, access: Access,
     of object: String

@@ -34,7 +34,10 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
 
   /// open(2), close-on-exec from birth.
   ///
-  /// - Parameter flags: `O_RDWR` and the like; `O_CLOEXEC` is added.
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - flags: `O_RDWR` and the like; `O_CLOEXEC` is added.
+  ///   - kernel: answers the system calls, for tests.
   /// - Throws: `SystemCallError` on `path`.
   public static func open(
     _ path: String, flags: Int32, kernel: any Kernel = RunningKernel()
@@ -46,6 +49,7 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
   /// fcntl(F_DUPFD_CLOEXEC): a second descriptor of the same open file.
   ///
   /// - Parameter object: what the descriptor is of, for the error.
+  /// - Throws: `SystemCallError` on `object` when this process may have no more descriptors.
   public func duplicate(of object: String) throws(SystemCallError) -> OwnedFileDescriptor {
     let fd = try SystemCall.make("fcntl(F_DUPFD_CLOEXEC)", on: object) {
       kernel.fcntl(rawValue, command: F_DUPFD_CLOEXEC, argument: 0)
@@ -54,6 +58,8 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
   }
 
   /// fcntl(F_SETFD, FD_CLOEXEC), for a descriptor that a driver handed out without it.
+  ///
+  /// - Throws: `SystemCallError` on `object`.
   public func setCloseOnExec(of object: String) throws(SystemCallError) {
     try SystemCall.make("fcntl(F_SETFD)", on: object) {
       kernel.fcntl(rawValue, command: F_SETFD, argument: Int(FD_CLOEXEC))

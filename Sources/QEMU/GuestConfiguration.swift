@@ -79,7 +79,9 @@ public struct GuestConfiguration: Hashable, Sendable {
 
   /// The same without a screen.
   ///
-  /// - Parameter name: see the property.
+  /// - Parameters:
+  ///   - name: see the property.
+  ///   - isWindows: see the property.
   public init(name: String, isWindows: Bool = false) {
     self.name = name
     self.isWindows = isWindows

@@ -55,7 +55,9 @@ public struct GuestLauncher: Sendable {
 
   /// Starts a guest.
   ///
-  /// - Parameter log: a descriptor for what QEMU and the guest's serial ports say; borrowed.
+  /// - Parameters:
+  ///   - configuration: what it is to be.
+  ///   - log: a descriptor for what QEMU and the guest's serial ports say; borrowed.
   /// - Throws: `QEMUError` when a node cannot be opened or the program not be started. What QEMU
   ///   itself finds wrong it says in the log, and ends.
   public func start(

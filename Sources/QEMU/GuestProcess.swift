@@ -14,8 +14,11 @@ public struct GuestProcess: Sendable {
   /// those named.
   ///
   /// - Parameters:
+  ///   - path: the program's.
+  ///   - arguments: without the program's name, which goes before them.
   ///   - output: a descriptor for its stdout and stderr, borrowed.
   ///   - descriptors: descriptors that it gets as 3 and so on, borrowed.
+  /// - Throws: `QEMUError.system` when the program cannot be started.
   public init(
     _ path: String, _ arguments: [String], output: Int32, descriptors: [Int32]
   ) throws(QEMUError) {

@@ -39,7 +39,9 @@ public struct HugePages: Hashable, Sendable {
 
   /// Finds where pages of a size are mounted.
   ///
-  /// - Parameter root: where `proc` is.
+  /// - Parameters:
+  ///   - size: of one page.
+  ///   - root: where `proc` is.
   /// - Throws: `QEMUError.host` where they are not.
   public static func mounted(_ size: Size, root: String = "") throws(QEMUError) -> HugePages {
     let table = (try? SmallFile.read("\(root)/proc/self/mounts", limit: 1 << 20)) ?? []

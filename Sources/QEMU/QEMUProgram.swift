@@ -25,6 +25,7 @@ public struct QEMUProgram: Hashable, Sendable {
   /// Runs a program's `-version`, `-device vfio-pci,help` and `-object help`.
   ///
   /// - Parameter name: a path, or a name to be looked for in `PATH`.
+  /// - Throws: `QEMUError` when there is no such program, or it does not answer as QEMU does.
   public static func probe(_ name: String = "qemu-system-x86_64") throws(QEMUError) -> QEMUProgram {
     guard let path = find(name) else { throw .notInstalled(name) }
     let version = try answer(path, ["-version"])
@@ -39,6 +40,8 @@ public struct QEMUProgram: Hashable, Sendable {
   }
 
   /// The full name of a machine, such as `pc-q35-7.2` for `q35`: what `-machine help` calls it.
+  ///
+  /// - Throws: `QEMUError` when the program cannot be asked, or has no such machine.
   public func fullName(of machine: GuestConfiguration.Machine) throws(QEMUError) -> String {
     for line in try Self.answer(path, ["-machine", "help"]).split(separator: "\n") {
       let words = line.split(separator: " ")

@@ -23,7 +23,9 @@ public struct UEFIImages: Hashable, Sendable {
   /// The first installed UEFI, by the descriptors' file names, that suits a machine and needs
   /// neither signatures nor system management mode.
   ///
-  /// - Parameter machine: QEMU's full name of the machine, such as `pc-q35-7.2`.
+  /// - Parameters:
+  ///   - machine: QEMU's full name of the machine, such as `pc-q35-7.2`.
+  ///   - folders: where descriptors lie; a file hides those of its name in earlier folders.
   /// - Throws: `QEMUError.noFirmware`.
   public static func find(
     machine: String, folders: [String] = folders

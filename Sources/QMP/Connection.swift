@@ -3,6 +3,7 @@
 import CLinux
 import LinuxSystem
 import Synchronization
+import SystemPackage
 
 /// What the callers' tasks and the connection's own thread share: who waits for which answer, and
 /// what is still to be sent.
@@ -23,12 +24,28 @@ final class Connection: Sendable {
     var nextID = 1
     var waiting: [Int: Waiting] = [:]
     var outgoing: [UInt8] = []
+    /// The thread's socket, as long as it serves it.
+    var socket: Int32?
     var isGreeted = false
     var end: QMPError?
     var hasStarted = false
     var isThreadRunning = false
     var streams: [Int: AsyncStream<QMPEvent>.Continuation] = [:]
     var closers: [CheckedContinuation<Void, Never>] = []
+
+    /// Never blocks, as the socket does not.
+    mutating func sendOutgoing() {
+      guard let socket, !outgoing.isEmpty else { return }
+      let count = outgoing.withUnsafeBytes { bytes in
+        SystemCall.uninterrupted { vgpu_send(socket, bytes.baseAddress, bytes.count) }
+      }
+      if count >= 0 {
+        outgoing.removeFirst(min(count, outgoing.count))
+      } else if SystemCall.errno(count) != .resourceTemporarilyUnavailable {
+        // The other end is closed: what it has said before is still read, and then the end is found.
+        outgoing = []
+      }
+    }
   }
 
   private struct Waiting {
@@ -80,6 +97,7 @@ final class Connection: Sendable {
         return .tooLarge(object: name, limit: limits.outgoing)
       }
       state.outgoing += request
+      state.sendOutgoing()
       return nil
     }
   }
@@ -88,14 +106,15 @@ final class Connection: Sendable {
   ///
   /// - Returns: whether there was room for it, and a connection.
   func post(_ request: [UInt8]) -> Bool {
-    let isTaken = state.withLock { state in
+    let (isTaken, isLeft) = state.withLock { state in
       guard state.end == nil, state.outgoing.count + request.count < limits.posted else {
-        return false
+        return (false, false)
       }
       state.outgoing += request
-      return true
+      state.sendOutgoing()
+      return (true, !state.outgoing.isEmpty)
     }
-    if isTaken { wake() }
+    if isLeft { wake() }
     return isTaken
   }
 
@@ -184,13 +203,12 @@ final class Connection: Sendable {
 
   var hasOutgoing: Bool { state.withLock { !$0.outgoing.isEmpty } }
 
-  /// Lets `send` take as much as it can of what is to be sent.
-  func sendOutgoing(_ send: (UnsafeRawBufferPointer) -> Int) {
-    state.withLock { state in
-      let count = state.outgoing.withUnsafeBytes(send)
-      state.outgoing.removeFirst(min(max(count, 0), state.outgoing.count))
-    }
-  }
+  /// Sends as much as the socket takes of what is to be sent.
+  func sendOutgoing() { state.withLock { $0.sendOutgoing() } }
+
+  /// From now on callers send by themselves what the socket takes at once, which spares them the
+  /// thread's waking; until the thread takes it back (`nil`), before it closes it.
+  func serve(_ socket: Int32?) { state.withLock { $0.socket = socket } }
 
   /// When the next answer is overdue.
   var nextDeadline: MonotonicInstant? {

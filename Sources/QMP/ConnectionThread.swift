@@ -4,8 +4,9 @@ import CLinux
 import LinuxSystem
 import SystemPackage
 
-/// The thread that owns a connection's socket: it alone reads, writes and closes it. A thread and
-/// not a task, because poll(2) would block one of the few that tasks share.
+/// The thread that owns a connection's socket: it alone reads and closes it, and writes what callers
+/// could not write at once. A thread and not a task, because poll(2) would block one of the few that
+/// tasks share.
 struct ConnectionThread {
   private let connection: Connection
 
@@ -69,12 +70,16 @@ struct ConnectionThread {
   private func serve(_ socket: consuming OwnedFileDescriptor) {
     var lines = LineReader(limit: connection.limits.line)
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    connection.serve(socket.rawValue)
     while !connection.hasEnded {
       let isReadable = wait(for: socket.rawValue, milliseconds: millisecondsToDeadline)
       connection.expire()
-      connection.sendOutgoing { send($0, to: socket.rawValue) }
+      connection.sendOutgoing()
       if isReadable { receive(from: socket.rawValue, into: &buffer, &lines) }
     }
+    connection.serve(nil)
+    // Closed here and no sooner.
+    _ = consume socket
   }
 
   private var millisecondsToDeadline: Int32 {
@@ -101,15 +106,6 @@ struct ConnectionThread {
       _ = eventfd_read(connection.wakeup.rawValue, &count)
     }
     return Int32(polled[1].revents) & ~POLLOUT != 0
-  }
-
-  /// - Returns: how much need not be sent again.
-  private func send(_ bytes: UnsafeRawBufferPointer, to socket: Int32) -> Int {
-    guard !bytes.isEmpty else { return 0 }
-    let count = SystemCall.uninterrupted { vgpu_send(socket, bytes.baseAddress, bytes.count) }
-    if count >= 0 { return count }
-    // The other end is closed: what it has said before is still read, and then the end is found.
-    return SystemCall.errno(count) == .resourceTemporarilyUnavailable ? 0 : bytes.count
   }
 
   private func receive(

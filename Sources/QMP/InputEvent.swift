@@ -26,14 +26,23 @@ public enum InputAxis: String, Encodable, Hashable, Sendable {
 /// Which button it is: QMP's `InputButton`. A turn of the wheel is one press and release of its
 /// button a step.
 public enum InputButton: String, Encodable, Hashable, Sendable, CaseIterable {
+  /// The main button.
   case left
+  /// The wheel, pressed.
   case middle
+  /// The second button.
   case right
+  /// The wheel, turned a step up.
   case wheelUp = "wheel-up"
+  /// The wheel, turned a step down.
   case wheelDown = "wheel-down"
+  /// The fourth button: back.
   case side
+  /// The fifth button: forward.
   case extra
+  /// The wheel, turned a step to the left.
   case wheelLeft = "wheel-left"
+  /// The wheel, turned a step to the right.
   case wheelRight = "wheel-right"
 }
 

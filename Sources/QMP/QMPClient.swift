@@ -18,6 +18,7 @@ public final class QMPClient: Sendable {
   /// - Parameters:
   ///   - path: 107 bytes at most.
   ///   - timeout: for connecting and for the greeting together, and then again for the negotiation.
+  ///   - limits: how much is held at most.
   /// - Throws: `QMPError.system` where nothing listens there; `.timeout` where the greeting does not
   ///   come, as when another client is connected; `.malformed`, `.disconnected`, `.cancelled`.
   public convenience init(
@@ -33,8 +34,10 @@ public final class QMPClient: Sendable {
   /// Takes a socket that is connected to QEMU already, such as one end of a socketpair(2).
   ///
   /// - Parameters:
+  ///   - socket: a connected stream socket, which the client closes.
   ///   - name: what errors call it.
   ///   - timeout: for the greeting, and then again for the negotiation.
+  ///   - limits: how much is held at most.
   /// - Throws: as `init(path:)` does.
   public convenience init(
     owning socket: consuming OwnedFileDescriptor, name: String, timeout: Duration = .seconds(5),
@@ -71,7 +74,9 @@ public final class QMPClient: Sendable {
 
   /// Sends a command and waits for QEMU's answer.
   ///
-  /// - Parameter timeout: QEMU may still carry the command out after it.
+  /// - Parameters:
+  ///   - command: with its arguments.
+  ///   - timeout: QEMU may still carry the command out after it.
   /// - Throws: `QMPError.refused` where QEMU says no; the connection goes on. `.timeout` and
   ///   `.cancelled`, after which it goes on too. `.malformed` where the answer is of another type.
   ///   What else `failure` has, where the connection has ended.
@@ -88,6 +93,7 @@ public final class QMPClient: Sendable {
   /// - Parameters:
   ///   - name: as in QEMU's QMP reference, such as `query-kvm`.
   ///   - arguments: an object, or `nil` for none.
+  ///   - timeout: as with the other `execute`.
   /// - Returns: what stands in QEMU's `return`.
   /// - Throws: as the other `execute` does.
   @discardableResult

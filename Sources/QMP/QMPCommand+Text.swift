@@ -16,7 +16,9 @@ extension QMPCommand {
 
   /// What QEMU has answered to `request()`: an object with `return` or `error`.
   ///
-  /// - Parameter object: who was asked, for errors.
+  /// - Parameters:
+  ///   - answer: the bytes of one JSON text.
+  ///   - object: who was asked, for errors.
   /// - Throws: `QMPError.refused`; `.malformed` where it is no answer, or of another type.
   public static func response(
     in answer: [UInt8], from object: String

@@ -9,7 +9,7 @@ public struct QueryCPUs: QMPCommand {
   public struct CPU: Decodable, Hashable, Sendable {
     /// Its number, from 0.
     public let index: Int
-    /// The host's thread that runs it.
+    /// The host's thread that runs it, by its number (gettid(2)).
     public let thread: Int32
 
     private enum CodingKeys: String, CodingKey {

@@ -31,6 +31,8 @@ public struct Container: ~Copyable {
 
   /// VFIO_CHECK_EXTENSION: whether the container knows an IOMMU model or a feature. Models show up
   /// only once a group is in the container.
+  ///
+  /// - Throws: `VFIOError.system`.
   public func supports(_ candidate: ContainerExtension) throws(VFIOError) -> Bool {
     try fd.ioctl(
       "VFIO_CHECK_EXTENSION", vgpu_VFIO_CHECK_EXTENSION, on: path,
@@ -38,12 +40,17 @@ public struct Container: ~Copyable {
   }
 
   /// VFIO_SET_IOMMU: chooses the IOMMU model. Works once, after the first group was put in.
+  ///
+  /// - Throws: `VFIOError.system`: EINVAL without a group or when one is set already, ENODEV for a
+  ///   model that the group's IOMMU is not of, EPERM without interrupt remapping.
   public func setIOMMU(_ model: ContainerExtension) throws(VFIOError) {
     try fd.ioctl(
       "VFIO_SET_IOMMU", vgpu_VFIO_SET_IOMMU, on: path, argument: UInt(model.rawValue))
   }
 
   /// VFIO_IOMMU_GET_INFO: page sizes and the ranges of addresses that devices can use.
+  ///
+  /// - Throws: `VFIOError.system`: EINVAL before `setIOMMU`.
   public func iommuInfo() throws(VFIOError) -> IOMMUInfo {
     let answer = try fd.growingQuery(
       "VFIO_IOMMU_GET_INFO", vgpu_VFIO_IOMMU_GET_INFO, on: path, vfio_iommu_type1_info())
@@ -58,6 +65,9 @@ public struct Container: ~Copyable {
   /// - Parameters:
   ///   - memory: page-aligned, a multiple of the page size long.
   ///   - address: the IO virtual address, page-aligned.
+  ///   - access: how the devices may use it.
+  /// - Throws: `VFIOError.system`: EEXIST where something is mapped, ENOMEM beyond RLIMIT_MEMLOCK,
+  ///   ENOSPC beyond the container's number of mappings, EINVAL where a bound is on no page.
   public func mapDMA(
     _ memory: UnsafeMutableRawBufferPointer, at address: UInt64, access: DMAAccess
   ) throws(VFIOError) {
@@ -73,6 +83,7 @@ public struct Container: ~Copyable {
   /// VFIO_IOMMU_UNMAP_DMA: takes every mapping within the range away.
   ///
   /// - Returns: how many bytes were mapped there.
+  /// - Throws: `VFIOError.system`: EINVAL where the range cuts a mapping in two.
   @discardableResult
   public func unmapDMA(at address: UInt64, count: UInt64) throws(VFIOError) -> UInt64 {
     var unmap = vfio_iommu_type1_dma_unmap()

@@ -28,6 +28,9 @@ public struct Device: ~Copyable {
 
   /// Opens a device by its own node, `/dev/vfio/devices/vfioN`, and binds it to an iommufd
   /// (VFIO_DEVICE_BIND_IOMMUFD, Linux 6.6). Until `attach` it has no DMA.
+  ///
+  /// - Throws: `VFIOError.system`: EBUSY when the device is open by its group, EINVAL when another
+  ///   process has bound it.
   public init(
     cdev path: String, iommufd: borrowing IOMMUFD, kernel: any Kernel = RunningKernel()
   ) throws(VFIOError) {
@@ -47,8 +50,12 @@ public struct Device: ~Copyable {
   /// CAP_SYS_PTRACE. The process keeps its own descriptor and notices nothing.
   ///
   /// - Parameters:
-  ///   - pid: the process.
   ///   - number: the descriptor's number in it; `ProcessDevices` finds it.
+  ///   - pid: the process.
+  ///   - name: what errors call the device.
+  ///   - kernel: answers the system calls, for tests.
+  /// - Throws: `VFIOError.system`: EPERM without that right, ESRCH when the process has ended,
+  ///   EBADF when it has closed the descriptor, ENOTTY when that is of no VFIO device.
   public init(
     duplicating number: Int32, fromProcess pid: Int32, name: String,
     kernel: any Kernel = RunningKernel()
@@ -70,7 +77,12 @@ public struct Device: ~Copyable {
   /// Receives a device descriptor over a Unix socket (SCM_RIGHTS). The bytes that come with it are
   /// dropped: whoever has a protocol receives the descriptor by it and uses `init(owning:name:)`.
   ///
-  /// - Parameter socket: a connected socket of any type; borrowed.
+  /// - Parameters:
+  ///   - socket: a connected socket of any type; borrowed.
+  ///   - name: what errors call the device.
+  ///   - kernel: answers the system calls, for tests.
+  /// - Throws: `VFIOError.system` of recvmsg(2), or with ENOTTY when what comes is no VFIO device;
+  ///   `.malformed` when no descriptor comes.
   public init(
     receivingFrom socket: Int32, name: String, kernel: any Kernel = RunningKernel()
   ) throws(VFIOError) {
@@ -90,6 +102,8 @@ public struct Device: ~Copyable {
 
   /// Sends a duplicate of the descriptor over a Unix socket, with one byte (SCM_RIGHTS). The
   /// receiver gets every right that this value has.
+  ///
+  /// - Throws: `VFIOError.system` of sendmsg(2).
   public func send(to socket: Int32) throws(VFIOError) {
     let byte: [UInt8] = [0]
     try vfio { () throws(SystemCallError) in
@@ -103,6 +117,8 @@ public struct Device: ~Copyable {
   public var rawValue: Int32 { fd.rawValue }
 
   /// A second handle that can look and nothing else, with a descriptor of its own.
+  ///
+  /// - Throws: `VFIOError.system` when this process may have no more descriptors.
   public func displayDevice() throws(VFIOError) -> DisplayDevice {
     let duplicate = try vfio { () throws(SystemCallError) in try fd.duplicate(of: name) }
     return DisplayDevice(owning: duplicate, name: name)
@@ -110,6 +126,8 @@ public struct Device: ~Copyable {
 
   /// A second handle for the monitor that the guest sees plugged in, with a descriptor of its own;
   /// `nil` when the device has no EDID region.
+  ///
+  /// - Throws: `VFIOError.system`, or `.malformed` when the EDID region contradicts itself.
   public func monitorPort() throws(VFIOError) -> MonitorPort? {
     let kind = RegionInfo.Kind.edid
     for index in 0..<info.regionCount {
@@ -125,6 +143,8 @@ public struct Device: ~Copyable {
 
   /// VFIO_DEVICE_ATTACH_IOMMUFD_PT: gives a device that was opened by its own node an IO address
   /// space. Attaching again replaces the one before.
+  ///
+  /// - Throws: `VFIOError.system` for a device that was opened by its group.
   public func attach(to space: IOMMUFD.AddressSpace) throws(VFIOError) {
     var attachment = vgpu_vfio_attach_iommufd_pt()
     attachment.argsz = UInt32(MemoryLayout<vgpu_vfio_attach_iommufd_pt>.size)
@@ -134,6 +154,8 @@ public struct Device: ~Copyable {
   }
 
   /// VFIO_DEVICE_DETACH_IOMMUFD_PT: takes the IO address space away again.
+  ///
+  /// - Throws: `VFIOError.system` for a device that was opened by its group.
   public func detach() throws(VFIOError) {
     var detachment = vgpu_vfio_detach_iommufd_pt()
     detachment.argsz = UInt32(MemoryLayout<vgpu_vfio_detach_iommufd_pt>.size)

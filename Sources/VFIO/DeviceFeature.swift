@@ -53,6 +53,7 @@ extension Device {
   /// VFIO_DEVICE_FEATURE with PROBE: which of GET and SET the device offers for a feature.
   ///
   /// - Returns: an empty set when the device, or a kernel before 5.7, does not have it.
+  /// - Throws: `VFIOError.system`.
   public func probe(_ feature: DeviceFeature) throws(VFIOError) -> FeatureAccess {
     var access: FeatureAccess = []
     for candidate in [FeatureAccess.get, .set] {
@@ -73,8 +74,12 @@ extension Device {
 
   /// VFIO_DEVICE_FEATURE with GET.
   ///
-  /// - Parameter count: the size of the feature's structure in bytes.
+  /// - Parameters:
+  ///   - feature: which one.
+  ///   - count: the size of the feature's structure in bytes.
   /// - Returns: the structure's bytes.
+  /// - Throws: `VFIOError.system`: ENOTTY when the device has no such feature, EINVAL when `count`
+  ///   is too small.
   public func get(_ feature: DeviceFeature, count: Int) throws(VFIOError) -> [UInt8] {
     var data = [UInt8](repeating: 0, count: count)
     try self.feature(feature, flags: UInt32(VFIO_DEVICE_FEATURE_GET), data: &data)
@@ -83,7 +88,11 @@ extension Device {
 
   /// VFIO_DEVICE_FEATURE with SET.
   ///
-  /// - Parameter data: the feature's structure; empty where it has none.
+  /// - Parameters:
+  ///   - feature: which one.
+  ///   - data: the feature's structure; empty where it has none.
+  /// - Throws: `VFIOError.system`: ENOTTY when the device has no such feature, and what the feature
+  ///   refuses with.
   public func set(_ feature: DeviceFeature, _ data: [UInt8] = []) throws(VFIOError) {
     var data = data
     try self.feature(feature, flags: UInt32(VFIO_DEVICE_FEATURE_SET), data: &data)

@@ -66,6 +66,9 @@ public struct DisplayDevice: ~Copyable, OwnedFileDescriptorHolder {
   ///
   /// Ask once for each id and keep the descriptor: i915 makes a second, distinct dma-buf of a second
   /// call, and mbochs loses count of its pages.
+  ///
+  /// - Throws: `VFIOError.system`; EINVAL when the guest has flipped on and the id is not known any
+  ///   more.
   public func dmaBuf(_ id: UInt32) throws(VFIOError) -> OwnedFileDescriptor {
     var id = id
     let number = try fd.ioctl(
@@ -77,13 +80,18 @@ public struct DisplayDevice: ~Copyable, OwnedFileDescriptorHolder {
   }
 
   /// VFIO_DEVICE_GET_REGION_INFO of the region that a plane lies in.
+  ///
+  /// - Throws: `VFIOError.system`; `.malformed` when its capability chain makes no sense.
   public func regionInfo(_ index: UInt32) throws(VFIOError) -> RegionInfo {
     try queryRegion(index)
   }
 
   /// mmap(2) of the first `count` bytes of the region that a plane lies in, for reading only.
   ///
-  /// - Parameter count: bytes; rounded up to whole pages.
+  /// - Parameters:
+  ///   - region: as `regionInfo` tells it.
+  ///   - count: bytes; rounded up to whole pages.
+  /// - Throws: `VFIOError.outOfRange` when the region is shorter; `.system` of mmap(2).
   public func mapPixels(in region: RegionInfo, count: UInt64) throws(VFIOError) -> MappedMemory {
     guard count > 0, count <= region.size else {
       throw .outOfRange(

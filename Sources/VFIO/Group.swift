@@ -16,7 +16,10 @@ public struct Group: ~Copyable {
   /// Opens a group and checks that it is viable (VFIO_GROUP_GET_STATUS): that no device of it is
   /// bound to a host driver.
   ///
-  /// - Parameter number: the IOMMU group's number in sysfs.
+  /// - Parameters:
+  ///   - number: the IOMMU group's number in sysfs.
+  ///   - directory: where the nodes are.
+  ///   - kernel: answers the system calls, for tests.
   /// - Throws: `VFIOError.system` when the node cannot be opened, `VFIOError.groupNotViable`.
   public init(
     number: Int, directory: String = "/dev/vfio", kernel: any Kernel = RunningKernel()
@@ -25,6 +28,8 @@ public struct Group: ~Copyable {
   }
 
   /// The same for a node elsewhere, such as `/dev/vfio/noiommu-0`.
+  ///
+  /// - Throws: as `init(number:directory:kernel:)` does.
   public init(path: String, kernel: any Kernel = RunningKernel()) throws(VFIOError) {
     let fd = try vfio { () throws(SystemCallError) in
       try OwnedFileDescriptor.open(path, flags: O_RDWR, kernel: kernel)
@@ -50,6 +55,8 @@ public struct Group: ~Copyable {
   }
 
   /// VFIO_GROUP_GET_STATUS.
+  ///
+  /// - Throws: `VFIOError.system`.
   public func status() throws(VFIOError) -> Status {
     try Self.status(of: fd, path: path)
   }
@@ -65,12 +72,16 @@ public struct Group: ~Copyable {
 
   /// VFIO_GROUP_SET_CONTAINER: puts the group into a container. The first group of a container
   /// comes before its `setIOMMU`.
+  ///
+  /// - Throws: `VFIOError.system`: EINVAL when it is in one already.
   public func setContainer(_ container: borrowing Container) throws(VFIOError) {
     var number = container.fd.rawValue
     try fd.ioctl("VFIO_GROUP_SET_CONTAINER", vgpu_VFIO_GROUP_SET_CONTAINER, on: path, &number)
   }
 
   /// VFIO_GROUP_UNSET_CONTAINER: takes the group out again; all its devices must be closed.
+  ///
+  /// - Throws: `VFIOError.system`: EBUSY while a device of it is open.
   public func unsetContainer() throws(VFIOError) {
     try fd.ioctl("VFIO_GROUP_UNSET_CONTAINER", vgpu_VFIO_GROUP_UNSET_CONTAINER, on: path)
   }
@@ -79,6 +90,8 @@ public struct Group: ~Copyable {
   /// IOMMU model is set.
   ///
   /// - Parameter name: its name on the bus: a PCI address (`0000:00:02.0`) or an mdev's UUID.
+  /// - Throws: `VFIOError.system`: ENODEV when the group holds none of that name, EINVAL before
+  ///   `setIOMMU`; and what the device's driver refuses with.
   public func device(named name: String) throws(VFIOError) -> Device {
     let kernel = fd.kernel
     let number = fd.rawValue

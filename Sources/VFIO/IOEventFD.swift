@@ -12,6 +12,8 @@ extension Device {
   ///   - value: what is written; its size is the access size.
   ///   - eventFD: an eventfd(2) descriptor, borrowed; `nil` ends what was set before for the same
   ///     register and value.
+  /// - Throws: `VFIOError.system`: EINVAL for registers that the driver keeps for itself, ENOSPC
+  ///   when it has no more; `.outOfRange` for a register of another size than 1, 2, 4 or 8 bytes.
   public func setIOEventFD<Integer: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
     _ region: RegionInfo, at start: UInt64, value: Integer, eventFD: Int32?
   ) throws(VFIOError) {

@@ -16,6 +16,8 @@ public struct IOMMUFD: ~Copyable {
   }
 
   /// Opens `/dev/iommu`.
+  ///
+  /// - Throws: `VFIOError.system` of open(2): ENOENT on a kernel without iommufd.
   public init(path: String = "/dev/iommu", kernel: any Kernel = RunningKernel()) throws(VFIOError) {
     self.fd = try vfio { () throws(SystemCallError) in
       try OwnedFileDescriptor.open(path, flags: O_RDWR, kernel: kernel)
@@ -28,6 +30,8 @@ public struct IOMMUFD: ~Copyable {
 
   /// IOMMU_IOAS_ALLOC: an empty IO address space. It lives until `destroy` or until the iommufd
   /// and all devices bound to it are closed.
+  ///
+  /// - Throws: `VFIOError.system`.
   public func makeAddressSpace() throws(VFIOError) -> AddressSpace {
     var allocation = vgpu_iommu_ioas_alloc()
     allocation.size = UInt32(MemoryLayout<vgpu_iommu_ioas_alloc>.size)
@@ -36,6 +40,9 @@ public struct IOMMUFD: ~Copyable {
   }
 
   /// IOMMU_DESTROY: ends an address space that no device is attached to.
+  ///
+  /// - Throws: `VFIOError.system`: EBUSY while a device is attached, ENOENT when there is no such
+  ///   space.
   public func destroy(_ space: AddressSpace) throws(VFIOError) {
     var destruction = vgpu_iommu_destroy()
     destruction.size = UInt32(MemoryLayout<vgpu_iommu_destroy>.size)
@@ -49,6 +56,9 @@ public struct IOMMUFD: ~Copyable {
   ///   - memory: page-aligned, a multiple of the page size long; it must stay mapped in this
   ///     process until unmapped here.
   ///   - address: the IO virtual address, page-aligned.
+  ///   - space: of this iommufd.
+  ///   - access: how the devices may use it.
+  /// - Throws: `VFIOError.system`: EEXIST where something is mapped, ENOMEM beyond RLIMIT_MEMLOCK.
   public func map(
     _ memory: UnsafeMutableRawBufferPointer, at address: UInt64, in space: AddressSpace,
     access: DMAAccess
@@ -68,6 +78,7 @@ public struct IOMMUFD: ~Copyable {
   /// IOMMU_IOAS_UNMAP: takes the mappings within the range away; the range may not cut one in two.
   ///
   /// - Returns: how many bytes were mapped there.
+  /// - Throws: `VFIOError.system`: ENOENT where the range cuts a mapping in two.
   @discardableResult
   public func unmap(
     at address: UInt64, count: UInt64, in space: AddressSpace
@@ -82,6 +93,8 @@ public struct IOMMUFD: ~Copyable {
   }
 
   /// IOMMU_IOAS_IOVA_RANGES: the addresses that all attached devices can use.
+  ///
+  /// - Throws: `VFIOError.system`.
   public func addressRanges(of space: AddressSpace) throws(VFIOError) -> [ClosedRange<UInt64>] {
     var room = 16
     // The kernel reports the count that it wants when the room is too small.

@@ -34,6 +34,7 @@ extension Device {
   /// VFIO_DEVICE_GET_IRQ_INFO.
   ///
   /// - Parameter index: below `info.interruptCount`.
+  /// - Throws: `VFIOError.system`: EINVAL for an index that the device does not have.
   public func interruptInfo(_ index: UInt32) throws(VFIOError) -> InterruptInfo {
     var query = vfio_irq_info()
     query.argsz = UInt32(MemoryLayout<vfio_irq_info>.size)
@@ -65,9 +66,12 @@ extension Device {
   /// for `mask` and `unmask`, a signal on them does that.
   ///
   /// - Parameters:
+  ///   - index: INTx, MSI and so on; `PCIInterrupt` names a PCI device's.
+  ///   - start: the first interrupt within the index.
+  ///   - action: what is signalled.
   ///   - eventFDs: eventfd(2) descriptors, borrowed (the kernel keeps its own reference); `nil`
   ///     takes an interrupt's eventfd away.
-  ///   - start: the first interrupt within the index.
+  /// - Throws: `VFIOError.system`.
   public func setInterrupts(
     _ index: UInt32, from start: UInt32 = 0, action: InterruptAction = .trigger,
     eventFDs: [Int32?]
@@ -80,6 +84,8 @@ extension Device {
   }
 
   /// VFIO_DEVICE_SET_IRQS without data: masks, unmasks or signals each interrupt of the range now.
+  ///
+  /// - Throws: `VFIOError.system`.
   public func setInterrupts(
     _ index: UInt32, _ range: Range<UInt32>, action: InterruptAction
   ) throws(VFIOError) {
@@ -88,6 +94,8 @@ extension Device {
   }
 
   /// VFIO_DEVICE_SET_IRQS with one boolean each: masks, unmasks or signals those that are `true`.
+  ///
+  /// - Throws: `VFIOError.system`.
   public func setInterrupts(
     _ index: UInt32, from start: UInt32 = 0, action: InterruptAction, where chosen: [Bool]
   ) throws(VFIOError) {
@@ -97,6 +105,8 @@ extension Device {
   }
 
   /// VFIO_DEVICE_SET_IRQS with a count of zero: takes every eventfd of the index away.
+  ///
+  /// - Throws: `VFIOError.system`.
   public func disableInterrupts(_ index: UInt32) throws(VFIOError) {
     try setInterrupts(index, 0..<0, action: .trigger)
   }

@@ -38,6 +38,8 @@ public struct MonitorPort: ~Copyable {
   }
 
   /// The EDID that the guest sees now; empty when none was set.
+  ///
+  /// - Throws: `VFIOError.system`; `.malformed` when the region tells a length beyond its own.
   public func edid() throws(VFIOError) -> [UInt8] {
     let size = try fd.register(\.edid_size, of: region, name: name)
     guard size <= maximumEDIDSize, size <= 1 << 16 else {
@@ -53,12 +55,16 @@ public struct MonitorPort: ~Copyable {
   }
 
   /// Whether the monitor is plugged in.
+  ///
+  /// - Throws: `VFIOError.system`.
   public func isLinkUp() throws(VFIOError) -> Bool {
     try fd.register(\.link_state, of: region, name: name)
       == UInt32(VFIO_DEVICE_GFX_LINK_STATE_UP)
   }
 
   /// Plugs the monitor in or out. The guest notices a change some ten milliseconds later.
+  ///
+  /// - Throws: `VFIOError.system`.
   public func setLink(up: Bool) throws(VFIOError) {
     let state = up ? VFIO_DEVICE_GFX_LINK_STATE_UP : VFIO_DEVICE_GFX_LINK_STATE_DOWN
     try fd.setRegister(\.link_state, of: region, to: UInt32(state), name: name)
@@ -68,6 +74,7 @@ public struct MonitorPort: ~Copyable {
   /// or the guest will not look.
   ///
   /// - Parameter blob: whole blocks of 128 bytes, at most `maximumEDIDSize`.
+  /// - Throws: `VFIOError.outOfRange` when it is longer than the device takes; `.system`.
   public func setEDID(_ blob: [UInt8]) throws(VFIOError) {
     guard !blob.isEmpty, blob.count % 128 == 0, blob.count <= Int(maximumEDIDSize) else {
       throw .outOfRange(

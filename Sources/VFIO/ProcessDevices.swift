@@ -55,6 +55,8 @@ public enum ProcessDevices {
 
   /// The VFIO descriptors of every process that this one may look into. Processes that end
   /// meanwhile and those of other users are passed over.
+  ///
+  /// - Throws: `VFIOError.system` when `/proc` cannot be read.
   public static func all(proc: String = "/proc") throws(VFIOError) -> [ProcessDescriptor] {
     let names: [String]
     do {

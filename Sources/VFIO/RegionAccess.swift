@@ -74,13 +74,19 @@ extension Device {
   /// VFIO_DEVICE_GET_REGION_INFO with its capability chain.
   ///
   /// - Parameter index: below `info.regionCount`; a PCI device's are named in `PCIRegion`.
+  /// - Throws: `VFIOError.system`: EINVAL for an index that the device does not have; `.malformed`
+  ///   when its capability chain makes no sense.
   public func regionInfo(_ index: UInt32) throws(VFIOError) -> RegionInfo {
     try queryRegion(index)
   }
 
   /// pread(2) within a region.
   ///
-  /// - Parameter start: bytes from the region's start.
+  /// - Parameters:
+  ///   - region: as `regionInfo` tells it.
+  ///   - start: bytes from the region's start.
+  ///   - buffer: filled whole, or an error is thrown.
+  /// - Throws: `VFIOError.outOfRange` beyond the region; `.system` of pread(2).
   public func read(
     _ region: RegionInfo, at start: UInt64, into buffer: UnsafeMutableRawBufferPointer
   ) throws(VFIOError) {
@@ -90,6 +96,8 @@ extension Device {
   }
 
   /// An integer of a region, as the device has it (little-endian on every bus that VFIO knows).
+  ///
+  /// - Throws: as the other `read` does.
   public func read<Integer: FixedWidthInteger & BitwiseCopyable>(
     _ region: RegionInfo, at start: UInt64, as: Integer.Type = Integer.self
   ) throws(VFIOError) -> Integer {
@@ -102,7 +110,11 @@ extension Device {
 
   /// pwrite(2) within a region.
   ///
-  /// - Parameter start: bytes from the region's start.
+  /// - Parameters:
+  ///   - region: as `regionInfo` tells it.
+  ///   - start: bytes from the region's start.
+  ///   - buffer: written whole, or an error is thrown.
+  /// - Throws: `VFIOError.outOfRange` beyond the region; `.system` of pwrite(2).
   public func write(
     _ region: RegionInfo, at start: UInt64, from buffer: UnsafeRawBufferPointer
   ) throws(VFIOError) {
@@ -112,6 +124,8 @@ extension Device {
   }
 
   /// Writes an integer into a region, little-endian, in one access of its size.
+  ///
+  /// - Throws: as the other `write` does.
   public func write<Integer: FixedWidthInteger & BitwiseCopyable>(
     _ region: RegionInfo, at start: UInt64, _ value: Integer
   ) throws(VFIOError) {
@@ -122,8 +136,13 @@ extension Device {
 
   /// mmap(2) of a part of a region. The mapping outlives this handle.
   ///
-  /// - Parameter range: bytes from the region's start, within one of its mappable areas,
-  ///   page-aligned at its beginning; all of the region when left out.
+  /// - Parameters:
+  ///   - region: as `regionInfo` tells it.
+  ///   - range: bytes from the region's start, within one of its mappable areas, page-aligned at
+  ///     its beginning; all of the region when left out.
+  ///   - access: whether it will be written.
+  /// - Throws: `VFIOError.outOfRange` beyond the region or its mappable areas, `.unsupported` where
+  ///   it has none; `.system` of mmap(2).
   public func map(
     _ region: RegionInfo, _ range: Range<UInt64>? = nil, access: MappedMemory.Access
   ) throws(VFIOError) -> MappedMemory {

@@ -20,6 +20,8 @@ public struct HotResetNeighbour: Hashable, Sendable {
 
 extension Device {
   /// VFIO_DEVICE_RESET: resets the device, where `info.flags` has `reset`.
+  ///
+  /// - Throws: `VFIOError.system`: ENOTTY or EINVAL when the device has no reset.
   public func reset() throws(VFIOError) {
     try fd.ioctl("VFIO_DEVICE_RESET", vgpu_VFIO_DEVICE_RESET, on: name)
   }
@@ -71,6 +73,7 @@ extension Device {
   /// - Parameter groups: descriptors of the groups of all `hotResetNeighbours`, borrowed, as the
   ///   proof that the caller owns them; empty for a device opened by its own node, whose iommufd
   ///   is the proof.
+  /// - Throws: `VFIOError.system`: EINVAL when a group that is affected is not among them.
   public func hotReset(groups: [Int32]) throws(VFIOError) {
     var header = vfio_pci_hot_reset()
     header.argsz = UInt32(MemoryLayout<vfio_pci_hot_reset>.size + groups.count * 4)

@@ -27,7 +27,9 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
 
   /// Makes a source of a device.
   ///
-  /// - Parameter now: the clock, for tests that cannot wait.
+  /// - Parameters:
+  ///   - provider: the device, which the source then owns.
+  ///   - now: the clock, for tests that cannot wait.
   public init(
     _ provider: consuming Provider, now: @escaping () -> MonotonicInstant = { .now }
   ) {

@@ -14,7 +14,10 @@ public struct Picture: Hashable, Sendable {
 
   /// Makes a picture of its parts.
   ///
-  /// - Parameter rgb: `width * height * 3` bytes; `nil` is returned for any other count.
+  /// - Parameters:
+  ///   - width: in pixels, more than zero.
+  ///   - height: in pixels, more than zero.
+  ///   - rgb: `width * height * 3` bytes; `nil` is returned for any other count.
   public init?(width: Int, height: Int, rgb: [UInt8]) {
     guard width > 0, height > 0, rgb.count == width * height * 3 else { return nil }
     self.width = width
@@ -46,6 +49,8 @@ public struct Picture: Hashable, Sendable {
 
   /// Copies the pixels of a plane. The guest may draw meanwhile: a copy can show parts of two
   /// frames.
+  ///
+  /// - Throws: `CopyError`.
   public init(copying plane: PlaneBuffer) throws(CopyError) {
     let layout = plane.layout
     guard layout.modifier == .linear else { throw .tiled(layout.modifier) }

@@ -41,6 +41,8 @@ public final class PlaneBuffer {
   }
 
   /// Takes a dma-buf whose size was compared with `info`.
+  ///
+  /// - Throws: `PlaneDefect.shortBuffer`.
   public init(_ info: PlaneInfo, buffer: DMABuf) throws(PlaneDefect) {
     try info.check(bufferSize: buffer.size)
     id = Self.nextID()
@@ -49,6 +51,8 @@ public final class PlaneBuffer {
   }
 
   /// Takes a mapped region whose size was compared with `info`.
+  ///
+  /// - Throws: `PlaneDefect.shortBuffer`.
   public init(_ info: PlaneInfo, region: consuming MappedMemory) throws(PlaneDefect) {
     try info.check(bufferSize: region.count)
     id = Self.nextID()

@@ -46,6 +46,8 @@ public struct PlaneInfo: Hashable, Sendable {
   }
 
   /// Checks that the picture lies inside a buffer of `bufferSize` bytes.
+  ///
+  /// - Throws: `PlaneDefect.shortBuffer`.
   public func check(bufferSize: Int) throws(PlaneDefect) {
     guard end <= bufferSize else { throw .shortBuffer(size: bufferSize, needed: end) }
   }

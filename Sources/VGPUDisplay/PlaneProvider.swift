@@ -9,12 +9,20 @@ public protocol PlaneProvider: ~Copyable {
   /// What is looked at, for titles and messages.
   var name: String { get }
   /// How the pixels are handed out; `nil` when there is no display.
+  ///
+  /// - Throws: `VFIOError` when the device cannot be asked.
   func transport() throws(VFIOError) -> PlaneTransport?
   /// What a plane shows now, unchecked.
+  ///
+  /// - Throws: `VFIOError`; EINVAL, EFAULT and ENOMEM count as a mode that is being set.
   func query(_ type: PlaneType, _ transport: PlaneTransport) throws(VFIOError) -> GraphicsPlane
   /// The dma-buf with an id that `query` told.
+  ///
+  /// - Throws: `VFIOError`; ENOENT too counts as a guest that has flipped on.
   func dmaBuf(_ id: UInt32) throws(VFIOError) -> OwnedFileDescriptor
   /// The first `count` bytes of a region that `query` told, for reading.
+  ///
+  /// - Throws: `VFIOError` when the region is shorter, or cannot be mapped.
   func mapPixels(inRegion index: UInt32, count: UInt64) throws(VFIOError) -> MappedMemory
 }
 

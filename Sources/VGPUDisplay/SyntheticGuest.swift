@@ -23,6 +23,8 @@ public struct SyntheticGuest: PlaneProvider {
   /// files.
   ///
   /// - Parameters:
+  ///   - name: what it is called in titles and messages.
+  ///   - pattern: what it draws.
   ///   - framesPerSecond: flips a second; 0 stays at the first frame.
   ///   - hasCursor: whether it has a cursor plane.
   ///   - clock: what decides when a frame is due.
@@ -109,6 +111,8 @@ public struct SyntheticGuest: PlaneProvider {
   public func transport() -> PlaneTransport? { .dmaBuf }
 
   /// Draws the frame that is due, if it is another than the last, and tells its buffer.
+  ///
+  /// - Throws: `VFIOError.system` when its own buffer cannot be written.
   public func query(
     _ type: PlaneType, _ transport: PlaneTransport
   ) throws(VFIOError) -> GraphicsPlane {
@@ -156,6 +160,8 @@ public struct SyntheticGuest: PlaneProvider {
   }
 
   /// A descriptor of one of its buffers.
+  ///
+  /// - Throws: `VFIOError.system`: ENOENT for an id that it has not told.
   public func dmaBuf(_ id: UInt32) throws(VFIOError) -> OwnedFileDescriptor {
     let index = Int(id) - 1
     let buffer =
@@ -175,6 +181,8 @@ public struct SyntheticGuest: PlaneProvider {
   }
 
   /// It has no regions.
+  ///
+  /// - Throws: `VFIOError.unsupported`, always.
   public func mapPixels(
     inRegion index: UInt32, count: UInt64
   ) throws(VFIOError) -> MappedMemory {

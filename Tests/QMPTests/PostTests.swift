@@ -35,13 +35,16 @@ import Testing
   @Test func callerIsNeverHeldUp() async throws {
     // Takes nothing until all was posted: a caller that waits for it would wait for ever.
     let isPosted = DispatchSemaphore(value: 0)
+    let arrived = Mutex(0)
     try await ScriptedServer.with { wire in
       isPosted.wait()
-      while wire.line() != nil {}
+      while wire.line() != nil { arrived.withLock { $0 += 1 } }
     } body: { client in
       let taken = (0..<20_000).count { _ in client.post(InputSendEvent([.relative(.y, -1)])) }
       #expect(taken > 100 && taken < 20_000)
       isPosted.signal()
+      // What the socket did not take at once follows when it does.
+      while arrived.withLock({ $0 }) < taken { try await Task.sleep(for: .milliseconds(10)) }
     }
   }
 

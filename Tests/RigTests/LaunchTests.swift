@@ -88,13 +88,7 @@ extension RigTests {
           environment: compositor.environment)
         defer { viewer.kill() }
         let pattern = TestPattern(width: 640, height: 480)
-        let deadline = Date(timeIntervalSinceNow: 30)
-        var isShown = false
-        while !isShown, viewer.isRunning, Date() < deadline {
-          usleep(300_000)
-          isShown = try compositor.picture().find(pattern)?.wrong == 0
-        }
-        #expect(isShown)
+        #expect(try compositor.find(pattern, in: viewer)?.wrong == 0)
         let pid = try #require(HostDevices().users(of: vGPU.uuid).first { $0 != viewer.pid })
         viewer.kill()
         #expect(kill(pid, 0) == 0, "the guest runs on")
@@ -119,13 +113,8 @@ extension RigTests {
         environment: compositor.environment)
       defer { viewer.kill() }
       let pattern = TestPattern(width: 640, height: 480)
-      let deadline = Date(timeIntervalSinceNow: 30)
-      var isShown = false
-      while !isShown, viewer.isRunning, Date() < deadline {
-        usleep(300_000)
-        isShown = try compositor.picture().find(pattern)?.wrong == 0
-      }
-      try #require(isShown, "\(viewer.isRunning ? "" : viewer.end().errors)")
+      let found = try compositor.find(pattern, in: viewer)
+      try #require(found?.wrong == 0, "\(viewer.isRunning ? "" : viewer.end().errors)")
       let uuid = try #require(try HostDevices().devices().first).uuid
       let pid = try #require(HostDevices().users(of: uuid).first { $0 != viewer.pid })
       try body(viewer, pid, uuid)
@@ -173,6 +162,37 @@ extension RigTests {
         #expect(kill(pid, 0) != 0, "it is reaped")
         #expect(try HostDevices().devices().isEmpty)
       }
+    }
+
+    /// Closing the window asks, and the Enter key means to power down; the window stays until the
+    /// guest's kernel, which the power button asks, has done so.
+    @Test func closeDialogPowersTheGuestDown() throws {
+      let desktop = try Desktop(.xvfb, size: "720x600")
+      let guest = try Self.part("linux")
+      let arguments = try String(contentsOfFile: "\(guest)/cmdline", encoding: .utf8)
+      let viewer = try Child(
+        "vgpu",
+        [
+          "run", "--vgpu", "mbochs-medium", "--memory", "192M", "--cpus", "1", "--machine", "pc",
+          "--resolution", "640x480", "--", "-kernel", "\(guest)/vmlinuz", "-initrd",
+          "\(guest)/initramfs", "-append", arguments,
+        ], environment: desktop.environment)
+      defer { viewer.kill() }
+      let window = try GuestWindow(desktop, viewer, width: 640, height: 480)
+      // What the window's close button does; no window manager is here to offer one.
+      kill(viewer.pid, SIGINT)
+      // The dialog lies over the window's middle, and the keyboard is where the pointer is.
+      try window.pointAt(320, 240)
+      usleep(1_000_000)
+      #expect(viewer.isRunning, "it asks first")
+      try desktop.xdotool("key", "Return")
+      let deadline = Date(timeIntervalSinceNow: 60)
+      while viewer.isRunning, Date() < deadline { usleep(100_000) }
+      try #require(!viewer.isRunning, "the guest was not told")
+      let end = viewer.end()
+      #expect(end.code == 0, "\(end.errors)")
+      #expect(!end.errors.contains("runs on"), "\(end.errors)")
+      #expect(try HostDevices().devices().isEmpty)
     }
 
     @Test func guestThatIsKilledIsAFailure() throws {

@@ -31,11 +31,8 @@ extension RigTests {
       in viewer: Child, location: SourceLocation = #_sourceLocation,
       _ isThere: (Found?) -> Bool
     ) throws {
-      let deadline = Date(timeIntervalSinceNow: 60)
-      while try !isThere(compositor.picture().find(Self.pattern)) {
-        try #require(viewer.isRunning && Date() < deadline, sourceLocation: location)
-        usleep(200_000)
-      }
+      let found = try compositor.find(Self.pattern, in: viewer, until: isThere)
+      try #require(isThere(found), sourceLocation: location)
     }
 
     /// What a viewer has open of the guest's: its device, its buffers, its process.

@@ -82,13 +82,8 @@ extension RigTests {
             ], compositor.environment)
           defer { viewer.kill() }
           let pattern = TestPattern(width: 640, height: 480)
-          let deadline = Date(timeIntervalSinceNow: 60)
-          var isShown = false
-          while !isShown, viewer.isRunning, Date() < deadline {
-            usleep(300_000)
-            isShown = try compositor.picture().find(pattern)?.wrong == 0
-          }
-          #expect(isShown, "\(viewer.isRunning ? "" : viewer.end().errors)")
+          let found = try compositor.find(pattern, in: viewer)
+          #expect(found?.wrong == 0, "\(viewer.isRunning ? "" : viewer.end().errors)")
           let pid = try #require(HostDevices().users(of: vGPU.uuid).first { $0 != viewer.pid })
           let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
           #expect(status.contains("Uid:\t\(Self.user)\t"))

@@ -2,78 +2,9 @@
 
 import Foundation
 import HostDevices
-import PNGFile
 import TestPattern
 import Testing
 import VGPUDisplay
-
-/// A headless weston inside the rig, ended with it.
-struct Compositor {
-  private static let helpers = "\(RigTests.QEMUTests.rig)/inside"
-
-  let environment: [String: String]
-
-  /// Starts one; it says where as `export WAYLAND_DISPLAY=NAME`.
-  ///
-  /// - Parameter renderer: `gl` takes dma-bufs, `pixman` does not.
-  init(width: Int, height: Int, renderer: String = "pixman") throws {
-    try self.init(Child("\(Self.helpers)/weston-start", ["\(width)x\(height)", renderer]).end())
-  }
-
-  /// Takes over one that was started, in this environment.
-  init(
-    _ start: (code: Int32, output: Data, errors: String), environment: [String: String] = [:]
-  ) throws {
-    let text = String(decoding: start.output, as: UTF8.self)
-    let name = try #require(
-      text.split(separator: "=").last.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) },
-      "\(start.errors)")
-    self.environment = environment.merging(
-      ["WAYLAND_DISPLAY": name, "GDK_BACKEND": "wayland"]
-    ) { $1 }
-  }
-
-  /// What the output shows.
-  func picture() throws -> Picture {
-    let file = "/dev/shm/picture-\(UUID().uuidString).png"
-    defer { try? FileManager.default.removeItem(atPath: file) }
-    let shot = try Child("\(Self.helpers)/shot", [file], environment: environment).end()
-    try #require(shot.code == 0, "\(shot.errors)")
-    return try PNG.decode([UInt8](try Data(contentsOf: URL(fileURLWithPath: file))))
-  }
-}
-
-/// A guest's picture inside a larger one.
-struct Found {
-  let frame: UInt32
-  let wrong: Int
-}
-
-extension Picture {
-  /// Looks for a frame of the pattern, pixel for pixel, and counts its wrong pixels.
-  func find(_ pattern: TestPattern) -> Found? {
-    guard width >= pattern.width, height >= pattern.height else { return nil }
-    for top in 0...height - pattern.height {
-      for left in 0...width - pattern.width {
-        let frame = pattern.frameNumber { color(x: left + $0, y: top + $1) }
-        // The first block's edges: the code reads the same a few pixels further.
-        guard let frame,
-          color(x: left + 40, y: top + 2 * pattern.block)
-            == pattern.color(x: 40, y: 2 * pattern.block, frame: frame)
-        else { continue }
-        var wrong = 0
-        for y in 0..<pattern.height {
-          for x in 0..<pattern.width
-          where color(x: left + x, y: top + y) != pattern.color(x: x, y: y, frame: frame) {
-            wrong += 1
-          }
-        }
-        if wrong < pattern.width * pattern.height / 10 { return Found(frame: frame, wrong: wrong) }
-      }
-    }
-    return nil
-  }
-}
 
 extension RigTests {
   /// `vgpu view` in a compositor, whose picture is compared with what the guest drew.
@@ -108,12 +39,7 @@ extension RigTests {
         "vgpu", ["view", target, "--stats", file] + end + options,
         environment: compositor.environment)
       defer { viewer.kill() }
-      let deadline = Date(timeIntervalSinceNow: 60)
-      var found: Found?
-      while found == nil, viewer.isRunning, Date() < deadline {
-        usleep(300_000)
-        found = try compositor.picture().find(pattern)
-      }
+      let found = try compositor.find(pattern, in: viewer) { $0 != nil }
       if frames == nil { kill(viewer.pid, SIGTERM) }
       let result = viewer.end()
       #expect(result.code == 0, "\(result.errors)")
@@ -252,12 +178,7 @@ extension RigTests {
             "rig-guest",
             ["\(vGPU.uuid)", "--mode", "320x240", "--fps", "0", "--first", first, "--buffers", "1"])
           #expect(try guest.line() == "ready 320x240")
-          var found: Found?
-          let deadline = Date(timeIntervalSinceNow: 60)
-          while found.map({ "\($0.frame)" }) != first, viewer.isRunning, Date() < deadline {
-            usleep(200_000)
-            found = try compositor.picture().find(pattern)
-          }
+          let found = try compositor.find(pattern, in: viewer) { $0.map { "\($0.frame)" } == first }
           #expect(found.map { "\($0.frame)" } == first)
           #expect(found?.wrong == 0)
           guest.kill()

@@ -42,7 +42,7 @@ extension WindowTests {
       let screen = try Screen(.xvfb)
       let viewer = try screen.view(options, environment: environment)
       var place: (x: Int, y: Int)?
-      try Screen.wait {
+      try Screen.wait(for: viewer) {
         place = try screen.picture().flatMap { FixturePicture(hasCursor: false).place(in: $0) }
         return place != nil
       }

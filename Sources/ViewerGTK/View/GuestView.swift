@@ -76,8 +76,9 @@ public final class GuestView {
   /// Makes the widget. gtk_init has been called.
   ///
   /// - Parameters:
-  ///   - source: looked at just before each refresh of the monitor while the widget is mapped, on
-  ///     a thread of the view's own.
+  ///   - source: looked at just before each refresh of the monitor while the widget is mapped, on a
+  ///     thread of the view's own.
+  ///   - scaling: how the picture is sized to the widget.
   ///   - alwaysUploads: copies every frame even where it could be imported.
   ///   - handsOver: hands the guest's own buffers to a compositor that takes them, which then reads
   ///     them as a monitor would: whenever it composes. Else they are drawn. It never happens to
@@ -152,6 +153,8 @@ public final class GuestView {
 
   /// The guest's picture as it is now, pixel for pixel, without the pointer where the guest has it on
   /// a plane of its own: copied by the CPU, or where only the GPU can read it by the GPU.
+  ///
+  /// - Throws: `ScreenshotError`.
   public func picture() throws(ScreenshotError) -> Picture {
     guard thread != nil else { throw .noPicture("the view has ended") }
     return try link.picture()

@@ -16,7 +16,9 @@ public enum Viewer {
   ///
   /// When the display server goes away, GDK ends the process.
   ///
-  /// - Parameter source: looked at once, for the window's size, and then on a thread of its own.
+  /// - Parameters:
+  ///   - source: looked at once, for the window's size, and then on a thread of its own.
+  ///   - options: how it is shown, and when that ends by itself.
   /// - Throws: `ViewerError` when there is nothing to open a window on.
   public static func run(
     source: sending any FrameSource, options: ViewerOptions = ViewerOptions()

@@ -50,7 +50,9 @@ public final class ViewerWindow {
 
   /// Makes the window and shows it. gtk_init has been called.
   ///
-  /// - Parameter source: looked at once, for the window's size, and then on the view's own thread.
+  /// - Parameters:
+  ///   - source: looked at once, for the window's size, and then on the view's own thread.
+  ///   - options: how it is shown.
   /// - Throws: `SystemCallError` when that thread cannot be had.
   public init(
     source: sending any FrameSource, options: ViewerOptions = ViewerOptions()

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+import LinuxSystem
+import Testing
+import VFIO
+
+extension RigTests {
+  /// The listings of VFIO's documentation, which Scripts/docs compares with what stands here.
+  @Suite struct ListingTests {
+    @Test func managerByTheOlderInterface() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let number = try #require(vGPU.iommuGroup)
+        let name = "\(vGPU.uuid)"
+        let container = try Container()
+        let group = try Group(number: number)
+        try group.setContainer(container)
+        try container.setIOMMU(.type1v2)
+        let device = try group.device(named: name)
+        #expect(device.info.flags.contains(.pci))
+      }
+    }
+
+    @Test(.enabled(if: KernelTests.Interface.available.contains(.cdev)))
+    func managerByTheNewerInterface() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let node = try #require(vGPU.deviceNode)
+        let iommufd = try IOMMUFD()
+        let device = try Device(cdev: node, iommufd: iommufd)
+        try device.attach(to: try iommufd.makeAddressSpace())
+        #expect(device.info.flags.contains(.pci))
+      }
+    }
+
+    @Test func viewer() throws {
+      let arguments = ["--mode", "64x64", "--fps", "0"]
+      try Rig.withGuest("mbochs-small", arguments) { _, guest in
+        let process = guest.pid
+        let descriptor = try #require(
+          try ProcessDevices.descriptors(ofProcess: process).first { $0.target == .device }
+        ).number
+        // A mode's first query answers ENOMEM.
+        _ = try? Device(duplicating: descriptor, fromProcess: process, name: "the guest")
+          .displayDevice().query(.primary, .dmaBuf)
+
+        let device = try Device(duplicating: descriptor, fromProcess: process, name: "the guest")
+        let display = try device.displayDevice()
+        let plane = try display.query(.primary, .dmaBuf)
+        let buffer = try display.dmaBuf(plane.handle)
+        #expect(plane.width == 64 && plane.height == 64)
+        #expect(buffer.rawValue >= 0)
+      }
+    }
+  }
+}
