@@ -15,7 +15,7 @@ protocol Canvas: AnyObject {
   var importRefusal: GraphicsError? { get }
   /// What was handed to the display server without being drawn.
   var handovers: HandoverCounters { get }
-  /// Why the last frame was drawn; `nil` where it was handed over.
+  /// Why the last frame was drawn; `nil` where it was handed over, and where none ever is.
   var handoverObstacle: HandoverObstacle? { get }
   /// What tells when frames were shown.
   var feedback: ViewerStatistics.Feedback { get }
@@ -82,7 +82,7 @@ struct HandoverCounters {
 
 extension Canvas {
   var handovers: HandoverCounters { HandoverCounters() }
-  var handoverObstacle: HandoverObstacle? { .noProtocol }
+  var handoverObstacle: HandoverObstacle? { nil }
 }
 
 /// Makes a canvas on the render thread, of what GTK's thread has prepared for it.

@@ -17,6 +17,8 @@ final class WaylandCanvas: EGLCanvas {
   var events: [CanvasEvent] = []
   private let handles: WaylandHandles
   private var callback: OpaquePointer?
+  /// Whose `callback` is.
+  private var asked: OpaquePointer?
   private var awaited: [Awaited] = []
   private var geometry: SurfaceGeometry
   private let handover: Handover?
@@ -136,8 +138,14 @@ final class WaylandCanvas: EGLCanvas {
   /// Has the compositor ask for the next frame and tell of this one: before the commit that they
   /// belong to.
   private func ask(of surface: OpaquePointer, _ number: UInt64) {
+    // A surface that is covered or gone by now need not be asked for frames.
+    if let callback, asked != surface {
+      wl_callback_destroy(callback)
+      self.callback = nil
+    }
     if callback == nil, let callback = wl_surface_frame(surface) {
       self.callback = callback
+      asked = surface
       wl_callback_add_listener(callback, Self.callbackListener, Unmanaged.borrowed(self))
     }
     if let presentation = handles.presentation, awaited.count < Self.mostAwaited,

@@ -76,10 +76,8 @@ public struct ViewerStatistics: Hashable, Sendable {
   /// Why buffers are copied instead of imported; `nil` as long as none was refused.
   public internal(set) var importRefusal: GraphicsError?
   /// Why the last frame was drawn, instead of its buffer handed to the compositor, in a sentence;
-  /// `nil` where it was handed over, and on X11.
-  public var handoverRefusal: String? {
-    backend == .wayland ? handoverObstacle.map { "\($0)" } : nil
-  }
+  /// `nil` where it was handed over, and on X11 and without EGL.
+  public var handoverRefusal: String? { handoverObstacle.map { "\($0)" } }
   var handoverObstacle: HandoverObstacle?
   /// Why there is no EGL; `nil` as long as there is.
   public internal(set) var fallback: GraphicsError?
