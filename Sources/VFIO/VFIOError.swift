@@ -77,8 +77,10 @@ extension SystemCallError {
       "the group holds no device of that name"
     case ("VFIO_IOMMU_MAP_DMA", .noMemory), ("IOMMU_IOAS_MAP", .noMemory):
       "the locked-memory limit is too low: raise it (ulimit -l) to the guest's memory size"
-    case ("VFIO_DEVICE_BIND_IOMMUFD", .notPermitted):
-      "the device is in use by another file descriptor"
+    case ("VFIO_DEVICE_BIND_IOMMUFD", .invalidArgument):
+      "another process has it; attach to that process instead (pid:N)"
+    case ("VFIO_DEVICE_BIND_IOMMUFD", .resourceBusy):
+      "another process has its group open; attach to that process instead (pid:N)"
     case (_, .inappropriateIOCTLForDevice):
       "not a VFIO device, or a kernel that lacks this call"
     case (_, .operationNotSupportedByDevice), (_, .noSuchAddressOrDevice):

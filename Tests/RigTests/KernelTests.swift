@@ -46,6 +46,32 @@ extension RigTests {
       }
     }
 
+    /// What the kernel answers where a device has an owner already, and what we make of it.
+    @Test(.enabled(if: Interface.available.contains(.cdev)))
+    func boundDeviceIsNotBoundAgain() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let node = try #require(vGPU.deviceNode)
+        let iommufd = try IOMMUFD()
+        func expectRefusal(_ errno: Errno, location: SourceLocation = #_sourceLocation) {
+          let error = #expect(throws: VFIOError.self, sourceLocation: location) {
+            _ = try Device(cdev: node, iommufd: iommufd)
+          }
+          #expect(error?.errno == errno, sourceLocation: location)
+          #expect(error?.description.contains("pid:N") == true, sourceLocation: location)
+        }
+        do {
+          let first = try Device(cdev: node, iommufd: iommufd)
+          expectRefusal(.invalidArgument)
+          #expect(first.info.regionCount > 0)
+        }
+        let container = try Container()
+        let group = try Group(number: try #require(vGPU.iommuGroup))
+        try group.setContainer(container)
+        expectRefusal(.resourceBusy)
+        #expect(try group.status().contains(.hasContainer))
+      }
+    }
+
     @Test(arguments: Interface.available) func deviceDescribesItself(interface: Interface) throws {
       try withDevice("mbochs-small", interface) { device in
         #expect(device.info.flags.contains(.pci))

@@ -131,15 +131,21 @@ struct WindowTests {
 
   @Test(arguments: Screen.Kind.allCases)
   func endsAfterSoManyFramesWithoutLeaks(kind: Screen.Kind) throws {
+    let rounds = 6
     let screen = try Screen(kind)
-    let viewer = try screen.view(["frames=20", "rounds=1"])
-    let once = try statistics(viewer)
-    #expect(once["frames"] == "20")
-    #expect(Double(once["fps"] ?? "") ?? 0 > 0)
-    let often = try statistics(screen.view(["frames=20", "rounds=6"]))
-    #expect(often["frames"] == "20")
-    #expect(often["round"] == "5")
-    #expect(often["descriptors"] == once["descriptors"])
+    let (output, status) = try screen.view(["frames=20", "rounds=\(rounds)"]).finish()
+    #expect(status == 0)
+    let lines = String(decoding: output, as: UTF8.self).split(separator: "\n")
+    func values(_ name: String) -> [Int] {
+      lines.filter { $0.hasPrefix("\(name)=") }.compactMap { Int($0.dropFirst(name.count + 1)) }
+    }
+    #expect(values("round") == Array(0..<rounds))
+    #expect(values("frames") == Array(repeating: 20, count: rounds))
+    // One more each round is a leak; fewer are what GLib's workers and Mesa's cache open when they
+    // like, and keep.
+    let descriptors = values("descriptors")
+    let (first, last) = (try #require(descriptors.first), try #require(descriptors.last))
+    #expect(last - first < rounds - 1, "\(descriptors)")
   }
 
   @Test func saysThatThereIsNoDisplayServer() throws {
