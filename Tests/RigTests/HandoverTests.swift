@@ -15,6 +15,7 @@ extension RigTests {
       let draws: Int
       let imports: Int
       let copies: Int
+      let framesDiscarded: Int
       let handovers: Int
       let compositorBuffers: Int
       let comparisons: Int
@@ -131,6 +132,28 @@ extension RigTests {
         #expect(statistics.path == "import")
         #expect(statistics.handovers == 0)
         #expect(statistics.handoverRefusal?.contains(reason) == true)
+      }
+    }
+
+    /// Each change is drawn first and handed over then: the compositor must show both without being
+    /// told anything else.
+    @Test func guestThatChangesItsMode() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let guest = try QEMUTests.bootGuest(vGPU, "mode=320x240,400x300 hold=20 fps=20 buffers=2")
+        defer { guest.kill() }
+        let compositor = try Compositor(width: 600, height: 450, renderer: "gl")
+        let end = try Child(
+          "vgpu",
+          [
+            "view", "\(vGPU.uuid)", "--view-only", "--scale", "1:1", "--frames", "150",
+            "--stats", "-",
+          ], environment: compositor.environment
+        ).end()
+        try #require(end.code == 0, "\(end.errors)")
+        let statistics = try JSONDecoder().decode(Statistics.self, from: end.output)
+        #expect(statistics.handovers > statistics.draws)
+        // Those that wait until they are given up.
+        #expect(statistics.framesDiscarded < statistics.framesPresented / 10)
       }
     }
 

@@ -24,6 +24,8 @@ final class Handover {
   private var place: HandoverPlace?
   /// Attached and committed.
   private var shown: OpaquePointer?
+  /// Nothing was shown before what is attached.
+  private var appears = false
 
   init(_ handles: HandoverHandles, on canvas: WaylandHandles, _ capabilities: Capabilities) {
     self.handles = handles
@@ -51,7 +53,7 @@ final class Handover {
     beneath = nil
   }
 
-  /// Attaches a picture; committing is the caller's.
+  /// Attaches a picture, to be committed.
   ///
   /// - Returns: why it cannot be; then it is to be drawn.
   func attach(_ buffer: PlaneBuffer, _ placement: Placement) -> HandoverObstacle? {
@@ -68,7 +70,8 @@ final class Handover {
     }
     guard beneath == placement else { return .unplaced }
     if place != self.place { apply(place) }
-    if shown == nil { wl_subsurface_set_desync(handles.subsurface) }
+    appears = shown == nil
+    if appears { wl_subsurface_set_desync(handles.subsurface) }
     wl_surface_attach(handles.surface, made, 0, 0)
     // In whatever units: all of it.
     wl_surface_damage(handles.surface, 0, 0, .max, .max)
@@ -76,6 +79,16 @@ final class Handover {
     shown = made
     if last != made { buffers.sweep(but: made) }
     return nil
+  }
+
+  /// Commits what was attached.
+  func commit() {
+    wl_surface_commit(handles.surface)
+    // weston composes nothing for a subsurface that appears, until one that is on the screen is
+    // committed.
+    if appears { wl_surface_commit(canvas.surface) }
+    appears = false
+    wl_display_flush(canvas.display)
   }
 
   /// Takes effect with the next buffer, which is of this size.

@@ -110,8 +110,7 @@ final class WaylandCanvas: EGLCanvas {
     handoverObstacle = handOver(frame, placement)
     if handoverObstacle == nil, let handover {
       ask(of: handover.surface, number)
-      wl_surface_commit(handover.surface)
-      wl_display_flush(handles.display)
+      handover.commit()
       isHandedOver = true
       handovers.frames += 1
       return placement
