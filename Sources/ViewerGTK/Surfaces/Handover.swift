@@ -75,9 +75,7 @@ final class Handover {
     wl_surface_attach(handles.surface, made, 0, 0)
     // In whatever units: all of it.
     wl_surface_damage(handles.surface, 0, 0, .max, .max)
-    let last = shown
     shown = made
-    if last != made { buffers.sweep(but: made) }
     return nil
   }
 
@@ -88,6 +86,8 @@ final class Handover {
     // committed.
     if appears { wl_surface_commit(canvas.surface) }
     appears = false
+    // The one before is not shown any more.
+    buffers.sweep(but: shown)
     wl_display_flush(canvas.display)
   }
 
