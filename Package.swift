@@ -106,11 +106,13 @@ let package = Package(
 
     // The host's devices, for a running guest.
     .target(
-      name: "Hotplug", dependencies: ["GuestControl", "LinuxSystem", "QMP"],
+      name: "Hotplug", dependencies: ["GuestControl", "HostDevices", "LinuxSystem", "QMP"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HotplugTests",
-      dependencies: ["GuestControl", "Hotplug", "LinuxSystem", "QMP", "TestSupport"],
+      dependencies: [
+        "GuestControl", "HostDevices", "Hotplug", "LinuxSystem", "QMP", "TestSupport", system,
+      ],
       swiftSettings: swiftSettings),
 
     // Guests that libvirt runs.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 public import LinuxSystem
 public import SystemPackage
 
@@ -21,5 +22,10 @@ public struct HostDevices: Sendable {
   ///   - kernel: what opens, reads and writes the files.
   public init(root: FilePath = "/", kernel: any Kernel = RunningKernel()) {
     sysfs = Sysfs(root: root, kernel: kernel)
+  }
+
+  /// Whether this user may open a node for reading and writing (access(2)).
+  package func mayOpen(_ node: String) -> Bool {
+    access(sysfs.location(node), R_OK | W_OK) == 0
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import GuestControl
+public import HostDevices
 import LinuxSystem
 import QMP
 
@@ -10,7 +11,7 @@ import QMP
 /// list it and take it away.
 public struct Hotplug: Sendable {
   private let monitor: any MachineMonitor
-  private let host: HostInventory
+  private let host: HostDevices
 
   /// How long QEMU has for an answer: opening a drive can wait for its disc to turn.
   private static let answerTimeout = Duration.seconds(30)
@@ -20,10 +21,10 @@ public struct Hotplug: Sendable {
 
   /// - Parameters:
   ///   - monitor: a guest's.
-  ///   - root: the root of the tree that holds the host's `sys`.
-  public init(_ monitor: any MachineMonitor, root: String = "") {
+  ///   - host: where the devices are.
+  public init(_ monitor: any MachineMonitor, host: HostDevices = HostDevices()) {
     self.monitor = monitor
-    host = HostInventory(root: root)
+    self.host = host
   }
 
   /// What was plugged in and is still there.
@@ -40,7 +41,7 @@ public struct Hotplug: Sendable {
     if try await ids().contains(device.id) { throw .isPlugged(device) }
     switch device {
     case .scsi(let node): try await plugSCSI(device, node)
-    case .usb, .usbAddress: try await plugUSB(device)
+    case .usb(let selector): try await plugUSB(device, selector)
     }
   }
 
@@ -85,16 +86,20 @@ public struct Hotplug: Sendable {
   // MARK: SCSI
 
   private func plugSCSI(_ device: PluggableDevice, _ node: String) async throws(HotplugError) {
-    let generic = try host.genericNode(of: node)
+    let drive: SCSIDevice
+    do {
+      drive = try host.scsiDevice(node)
+    } catch {
+      throw .scsi(error)
+    }
     // What somebody who was interrupted has left open.
     _ = try? await send(BlockdevDel(nodeName: device.id))
     do {
       try await send(
         BlockdevAdd(
-          nodeName: device.id, hostDevice: generic,
-          isReadOnly: host.isOptical(generic: generic)))
+          nodeName: device.id, hostDevice: drive.genericNode, isReadOnly: drive.isOptical))
     } catch .qmp(.refused(_, _, _, let reason)) where reason.contains("Permission denied") {
-      throw .noRights(device, node: generic)
+      throw .noRights(device, node: drive.genericNode)
     }
     do {
       try await connectSCSI(device)
@@ -136,20 +141,27 @@ public struct Hotplug: Sendable {
 
   // MARK: USB
 
-  private func plugUSB(_ device: PluggableDevice) async throws(HotplugError) {
-    let node = try host.usbNode(of: device)
-    let properties: [String: JSONValue]
-    switch device {
-    case .usb(let vendor, let product):
-      properties = ["vendorid": .integer(Int64(vendor)), "productid": .integer(Int64(product))]
-    case .usbAddress(let bus, let address):
-      properties = ["hostbus": .integer(Int64(bus)), "hostaddr": .integer(Int64(address))]
-    case .scsi: return
+  private func plugUSB(
+    _ device: PluggableDevice, _ selector: USBSelector
+  ) async throws(HotplugError) {
+    let existing = host.usbDevices()
+    guard let found = existing.first(where: { $0.matches(selector) }) else {
+      throw .noSuchUSBDevice(
+        device,
+        existing: existing.filter { !$0.isRootHub }
+          .map { .usb(.id(vendor: $0.vendor, product: $0.product)) })
     }
+    let properties: [String: JSONValue] =
+      switch selector {
+      case .id(let vendor, let product):
+        ["vendorid": .integer(Int64(vendor)), "productid": .integer(Int64(product))]
+      case .address(let bus, let address):
+        ["hostbus": .integer(Int64(bus)), "hostaddr": .integer(Int64(address))]
+      }
     do {
       try await send(DeviceAdd("usb-host", id: device.id, properties))
     } catch .qmp(.refused(_, _, _, let reason)) where reason.contains("LIBUSB_ERROR_ACCESS") {
-      throw .noRights(device, node: node)
+      throw .noRights(device, node: found.node)
     } catch {
       throw error.saysNoBus ? .noController(device) : error
     }

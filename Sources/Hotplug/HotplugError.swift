@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import HostDevices
 public import QMP
 
 /// Why a device was not given to a guest, or not taken from it. Each case's description is one line
@@ -7,12 +8,10 @@ public import QMP
 public enum HotplugError: Error, Hashable, Sendable {
   /// The text names no kind of device.
   case notADevice(String)
-  /// The node does not exist, or is not a SCSI device's.
-  case notSCSI(String)
-  /// The kernel offers no SCSI generic node for it.
-  case noGenericNode(String)
-  /// The host has no such USB device now; it has these, as `usb:VENDOR:PRODUCT`.
-  case noSuchUSBDevice(PluggableDevice, existing: [String])
+  /// The node is of no use.
+  case scsi(SCSIDeviceDefect)
+  /// The host has no such USB device now; it has these.
+  case noSuchUSBDevice(PluggableDevice, existing: [PluggableDevice])
   /// The guest has it already.
   case isPlugged(PluggableDevice)
   /// The guest was not given it by this; it was given these.
@@ -36,17 +35,11 @@ extension HotplugError: CustomStringConvertible {
       \(text.debugDescription): no device that can be plugged; name a SCSI device's node such as \
       /dev/sr0, or a USB device as lsusb shows it: usb:046d:c52b or usb:BUS.ADDRESS
       """
-    case .notSCSI(let node):
-      """
-      \(node): not a SCSI device of this host (`lsscsi` lists them); a disk that is none is given to \
-      the guest with --disk as it starts
-      """
-    case .noGenericNode(let node):
-      "\(node): the kernel offers no SCSI generic node for it: load the module sg"
+    case .scsi(let defect): "\(defect)"
     case .noSuchUSBDevice(let device, let existing):
       existing.isEmpty
         ? "\(device): no such USB device; the host has none at all"
-        : "\(device): no such USB device; there are \(existing.joined(separator: ", "))"
+        : "\(device): no such USB device; there are \(Self.list(existing))"
     case .isPlugged(let device):
       "\(device): the guest has it already"
     case .isNotPlugged(let device, let existing):

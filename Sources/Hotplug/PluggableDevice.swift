@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import HostDevices
+
 /// A device of the host's that a running guest can be given.
 public enum PluggableDevice: Hashable, Sendable {
   /// A SCSI device by a node of it, such as `/dev/sr0`, `/dev/sda` or `/dev/sg3`: all its commands
   /// reach the hardware, burning and ejecting included (SCSI generic).
   case scsi(node: String)
-  /// The USB device of these identifiers, on whatever port it is or will be.
-  case usb(vendor: UInt16, product: UInt16)
-  /// The USB device at this bus and address, as lsusb(8) shows them.
-  case usbAddress(bus: UInt8, address: UInt8)
+  /// A USB device, as lsusb(8) shows it.
+  case usb(USBSelector)
 
   /// Reads `/dev/sr0`, `usb:046d:c52b` or `usb:1.4`; `usb:` may be left out.
   ///
@@ -25,25 +25,8 @@ public enum PluggableDevice: Hashable, Sendable {
       self = .scsi(node: text)
       return
     }
-    let rest = text.hasPrefix("usb:") ? text.dropFirst(4) : text[...]
-    let numbers = rest.split(separator: ":", omittingEmptySubsequences: false)
-    if numbers.count == 2 {
-      guard let vendor = Self.identifier(numbers[0]), let product = Self.identifier(numbers[1])
-      else { return nil }
-      self = .usb(vendor: vendor, product: product)
-      return
-    }
-    let places = rest.split(separator: ".", omittingEmptySubsequences: false)
-    guard places.count == 2, let bus = UInt8(places[0]), let address = UInt8(places[1]), bus > 0,
-      address > 0
-    else { return nil }
-    self = .usbAddress(bus: bus, address: address)
-  }
-
-  /// Four hexadecimal digits, and nothing that `UInt16` takes besides.
-  private static func identifier(_ text: Substring) -> UInt16? {
-    guard text.utf8.count == 4, text.allSatisfy(\.isHexDigit) else { return nil }
-    return UInt16(text, radix: 16)
+    guard let selector = USBSelector(text) else { return nil }
+    self = .usb(selector)
   }
 
   private static func isNameByte(_ byte: UInt8) -> Bool {
@@ -61,9 +44,9 @@ public enum PluggableDevice: Hashable, Sendable {
   var id: String {
     switch self {
     case .scsi(let node): "\(Self.idPrefix)\(node.dropFirst(5))"
-    case .usb(let vendor, let product):
-      "\(Self.idPrefix)\(Self.digits(vendor))-\(Self.digits(product))"
-    case .usbAddress(let bus, let address): "\(Self.idPrefix)\(bus).\(address)"
+    // QEMU's ids have no colons.
+    case .usb(let selector):
+      Self.idPrefix + String("\(selector)".map { $0 == ":" ? "-" : $0 })
     }
   }
 
@@ -71,19 +54,11 @@ public enum PluggableDevice: Hashable, Sendable {
   init?(id: String) {
     guard id.hasPrefix(Self.idPrefix) else { return nil }
     let name = id.dropFirst(Self.idPrefix.count)
-    let numbers = name.split(separator: "-", omittingEmptySubsequences: false)
-    if numbers.count == 2, numbers.allSatisfy({ Self.identifier($0) != nil }) {
-      self.init("\(numbers[0]):\(numbers[1])")
-    } else if name.contains(".") {
-      self.init(String(name))
+    if let selector = USBSelector(String(name.map { $0 == "-" ? ":" : $0 })) {
+      self = .usb(selector)
     } else {
       self.init("/dev/\(name)")
     }
-  }
-
-  private static func digits(_ number: UInt16) -> String {
-    let text = String(number, radix: 16)
-    return String(repeating: "0", count: 4 - text.count) + text
   }
 }
 
@@ -92,8 +67,7 @@ extension PluggableDevice: CustomStringConvertible {
   public var description: String {
     switch self {
     case .scsi(let node): node
-    case .usb(let vendor, let product): "usb:\(Self.digits(vendor)):\(Self.digits(product))"
-    case .usbAddress(let bus, let address): "usb:\(bus).\(address)"
+    case .usb(let selector): "usb:\(selector)"
     }
   }
 }

@@ -185,8 +185,8 @@ extension GuestConfiguration {
           XMLElement(
             "source", ["startupPolicy": "optional"],
             [
-              XMLElement("vendor", ["id": "0x\(USBDevice.hexadecimal(vendor))"]),
-              XMLElement("product", ["id": "0x\(USBDevice.hexadecimal(product))"]),
+              XMLElement("vendor", ["id": "0x\(USBSelector.hexadecimal(vendor))"]),
+              XMLElement("product", ["id": "0x\(USBSelector.hexadecimal(product))"]),
             ])
         case .address(let bus, let number):
           XMLElement(

@@ -27,7 +27,7 @@ public struct GuestConfiguration: Hashable, Sendable {
   /// What it gets of the host's PCI devices, the graphics first.
   public var passedSlots: [PassedSlot] = []
   /// What it gets of the host's USB devices.
-  public var usbDevices: [USBDevice] = []
+  public var usbDevices: [USBSelector] = []
   /// What it gets of the host's SCSI devices.
   public var scsiDevices: [SCSIDevice] = []
   /// What runs before it.

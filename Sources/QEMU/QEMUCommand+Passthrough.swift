@@ -50,8 +50,8 @@ extension GuestConfiguration {
       case .id(let vendor, let product):
         [
           "-device",
-          "usb-host,vendorid=0x\(USBDevice.hexadecimal(vendor)),"
-            + "productid=0x\(USBDevice.hexadecimal(product))",
+          "usb-host,vendorid=0x\(USBSelector.hexadecimal(vendor)),"
+            + "productid=0x\(USBSelector.hexadecimal(product))",
         ]
       case .address(let bus, let address):
         ["-device", "usb-host,hostbus=\(bus),hostaddr=\(address)"]

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ArgumentParser
-import HostDevices
-public import QEMU
+public import HostDevices
+import QEMU
 
 /// What a user can say of the host's devices that a guest gets beside its graphics.
 struct PassthroughOptions: ParsableArguments {
@@ -16,7 +16,7 @@ struct PassthroughOptions: ParsableArguments {
     help: ArgumentHelp(
       "A USB device, by vendor:product (046d:c52b) or bus.device (1.4); repeatable.",
       valueName: "device"))
-  var usb: [USBDevice] = []
+  var usb: [USBSelector] = []
 
   @Option(
     help: ArgumentHelp(
@@ -43,18 +43,18 @@ struct PassthroughOptions: ParsableArguments {
     configuration.passedSlots = slots(graphics, on: host, isHere: isHere)
     configuration.usbDevices = usb
     configuration.scsiDevices = try scsi.enumerated().map { index, node in
-      if isHere { return try SCSIDevice(node: node) }
+      if isHere { return try host.scsiDevice(node) }
       // Any that differs from the others.
       let supposed = SCSIDevice(
         genericNode: "/dev/sg\(index)", host: index, channel: 0, target: 0, unit: 0)
       return Note.orNil("--scsi", "taken for \(supposed.genericNode)") {
-        try SCSIDevice(node: node)
+        try host.scsiDevice(node)
       } ?? supposed
     }
     guard isHere else { return }
     for slot in configuration.passedSlots { try slot.check(on: host) }
-    for device in usb { try device.check() }
-    for device in configuration.scsiDevices { try device.check() }
+    for device in usb { try device.check(on: host) }
+    for device in configuration.scsiDevices { try device.check(on: host) }
   }
 
   /// One slot for each of the host's devices, the GPU first.
@@ -91,4 +91,4 @@ struct PassthroughOptions: ParsableArguments {
   }
 }
 
-extension USBDevice: ExpressibleByArgument {}
+extension USBSelector: ExpressibleByArgument {}

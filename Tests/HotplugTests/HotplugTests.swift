@@ -2,19 +2,21 @@
 
 import Foundation
 import GuestControl
+import HostDevices
 import Hotplug
 import QMP
 import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 
 @Suite struct PluggableDeviceTests {
   @Test(arguments: [
     ("/dev/sr0", PluggableDevice.scsi(node: "/dev/sr0")),
-    ("usb:046d:c52b", .usb(vendor: 0x046d, product: 0xc52b)),
-    ("046D:C52B", .usb(vendor: 0x046d, product: 0xc52b)),
-    ("usb:1.42", .usbAddress(bus: 1, address: 42)),
-    ("1.42", .usbAddress(bus: 1, address: 42)),
+    ("usb:046d:c52b", .usb(.id(vendor: 0x046d, product: 0xc52b))),
+    ("046D:C52B", .usb(.id(vendor: 0x046d, product: 0xc52b))),
+    ("usb:1.42", .usb(.address(bus: 1, device: 42))),
+    ("1.42", .usb(.address(bus: 1, device: 42))),
   ])
   func whatIsNamed(text: String, device: PluggableDevice) throws {
     #expect(try PluggableDevice(parsing: text) == device)
@@ -122,11 +124,18 @@ private final class Host {
 
   init() throws {
     root = FileManager.default.temporaryDirectory.path + "/hotplug-\(UUID())"
-    try file("/sys/class/block/sr0/device/type", "5\n")
-    try file("/sys/class/block/sr0/device/scsi_generic/sg1/dev", "21:1\n")
-    try file("/sys/class/scsi_generic/sg1/device/type", "5\n")
-    try file("/sys/class/scsi_generic/sg1/device/scsi_generic/sg1/dev", "21:1\n")
-    try file("/sys/class/block/sdb/device/type", "0\n")
+    let drive = "/sys/devices/pci0/ata2/host1/target1:0:0/1:0:0:0"
+    try file("\(drive)/type", "5\n")
+    try file("\(drive)/scsi_generic/sg1/dev", "21:1\n")
+    let disk = "/sys/devices/pci0/ata1/host0/target0:0:0/0:0:0:0"
+    try file("\(disk)/type", "0\n")
+    for (name, device) in [("block/sr0", drive), ("scsi_generic/sg1", drive), ("block/sdb", disk)] {
+      let folder = "\(root)/sys/class/\(name)"
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true)
+      try FileManager.default.createSymbolicLink(
+        atPath: "\(folder)/device", withDestinationPath: "\(root)\(device)")
+    }
     try file("/sys/class/block/nvme0n1/size", "1\n")
     for (name, values) in [
       ("usb1", ["1d6b", "0002", "1", "1"]), ("1-2", ["046d", "c52b", "1", "42"]),
@@ -140,6 +149,8 @@ private final class Host {
 
   deinit { try? FileManager.default.removeItem(atPath: root) }
 
+  var devices: HostDevices { HostDevices(root: FilePath(root)) }
+
   private func file(_ path: String, _ text: String) throws {
     let url = URL(filePath: root + path)
     try FileManager.default.createDirectory(
@@ -151,12 +162,12 @@ private final class Host {
 @Suite(.timeLimit(.minutes(15))) struct HotplugTests {
   private let host: Host
   private let drive = PluggableDevice.scsi(node: "/dev/sr0")
-  private let mouse = PluggableDevice.usb(vendor: 0x046d, product: 0xc52b)
+  private let mouse = PluggableDevice.usb(.id(vendor: 0x046d, product: 0xc52b))
 
   init() throws { host = try Host() }
 
   private func hotplug(_ machine: Machine) -> Hotplug {
-    Hotplug(machine.monitor, root: host.root)
+    Hotplug(machine.monitor, host: host.devices)
   }
 
   @Test func driveOnTheMachinesController() async throws {
@@ -234,19 +245,20 @@ private final class Host {
   @Test func whatTheHostLacks() async throws {
     let hotplug = hotplug(Machine(buses: ["SCSI", "usb-bus"]))
     for (node, error) in [
-      ("/dev/nvme0n1", HotplugError.notSCSI("/dev/nvme0n1")), ("/dev/sr7", .notSCSI("/dev/sr7")),
-      ("/dev/sdb", .noGenericNode("/dev/sdb")),
+      ("/dev/nvme0n1", HotplugError.scsi(.notSCSI("/dev/nvme0n1"))),
+      ("/dev/sr7", .scsi(.missing("/dev/sr7"))),
+      ("/dev/sdb", .scsi(.noGenericNode("/dev/sdb"))),
     ] {
       await #expect(throws: error) { try await hotplug.plug(.scsi(node: node)) }
     }
     try await hotplug.plug(.scsi(node: "/dev/sg1"))
-    let gone = PluggableDevice.usb(vendor: 0x1234, product: 0x5678)
-    await #expect(throws: HotplugError.noSuchUSBDevice(gone, existing: ["usb:046d:c52b"])) {
+    let gone = PluggableDevice.usb(.id(vendor: 0x1234, product: 0x5678))
+    await #expect(throws: HotplugError.noSuchUSBDevice(gone, existing: [mouse])) {
       try await hotplug.plug(gone)
     }
-    try await hotplug.plug(.usbAddress(bus: 1, address: 42))
+    try await hotplug.plug(.usb(.address(bus: 1, device: 42)))
     #expect(
-      try await hotplug.plugged() == [.scsi(node: "/dev/sg1"), .usbAddress(bus: 1, address: 42)])
+      try await hotplug.plugged() == [.scsi(node: "/dev/sg1"), .usb(.address(bus: 1, device: 42))])
   }
 
   /// A real QEMU waits for a USB device that is not there, so that none is needed.
@@ -254,7 +266,7 @@ private final class Host {
   func realQEMUTakesAndLetsGo() async throws {
     let machine = try TestMachine(nil, ["-device", "qemu-xhci"])
     let monitor = try await QMPClient(path: machine.path)
-    let hotplug = Hotplug(monitor, root: host.root)
+    let hotplug = Hotplug(monitor, host: host.devices)
     try await hotplug.plug(mouse)
     #expect(try await hotplug.plugged() == [mouse])
     try await hotplug.unplug(mouse)
@@ -267,7 +279,7 @@ private final class Host {
     let bare = try TestMachine()
     let other = try await QMPClient(path: bare.path)
     await #expect(throws: HotplugError.noController(mouse)) {
-      try await Hotplug(other, root: host.root).plug(mouse)
+      try await Hotplug(other, host: host.devices).plug(mouse)
     }
     await other.close()
   }

@@ -14,6 +14,8 @@ import Testing
   private let root = FileManager.default.temporaryDirectory
     .appendingPathComponent("host-\(UUID().uuidString)")
 
+  private var host: HostDevices { HostDevices(root: FilePath(root.path)) }
+
   deinit { try? FileManager.default.removeItem(at: root) }
 
   private func write(_ path: String, _ text: String = "") throws {
@@ -151,32 +153,34 @@ import Testing
       try write("sys/bus/usb/devices/1-2/\(file)", "\(text)\n")
     }
     try write("sys/bus/usb/devices/1-2:1.0/bInterfaceNumber", "00\n")
-    let named = try #require(USBDevice("046D:c52b"))
-    let placed = try #require(USBDevice("001.004"))
-    #expect(USBDevice("usb:046d:c52b") == named)
+    let named = try #require(USBSelector("046D:c52b"))
+    let placed = try #require(USBSelector("001.004"))
+    #expect(USBSelector("usb:046d:c52b") == named)
     #expect(placed == .address(bus: 1, device: 4))
     for device in [named, placed] {
-      #expect(device.node(root: root.path) == "/dev/bus/usb/001/004")
-      let error = #expect(throws: QEMUError.self) { try device.check(root: self.root.path) }
+      let found = host.usbDevices().filter { $0.matches(device) }
+      #expect(found.map(\.node) == ["/dev/bus/usb/001/004"])
+      let error = #expect(throws: QEMUError.self) { try device.check(on: self.host) }
       #expect(error?.description.contains("/dev/bus/usb/001/004 may not be opened") == true)
     }
     try write("dev/bus/usb/001/004")
-    try named.check(root: root.path)
+    try named.check(on: host)
     // It may be plugged in later.
-    try USBDevice.id(vendor: 1, product: 2).check(root: root.path)
+    try USBSelector.id(vendor: 1, product: 2).check(on: host)
     #expect(throws: QEMUError.self) {
-      try USBDevice.address(bus: 2, device: 4).check(root: self.root.path)
+      try USBSelector.address(bus: 2, device: 4).check(on: self.host)
     }
     for text in [
       "", "usb:", "usb:usb:1.4", "046d", "046d:", ":c52b", "046dd:1", "+1:1", "1.128", "0.1", "1.0",
       "a.b",
     ] {
-      #expect(USBDevice(text) == nil, "\(text)")
+      #expect(USBSelector(text) == nil, "\(text)")
     }
   }
 
   @Test func scsiDevicesAreFoundByAnyNode() throws {
     let device = "sys/devices/pci0/ata2/host1/target1:0:0/1:0:0:0"
+    try write("\(device)/type", "5\n")
     try write("\(device)/scsi_generic/sg3/dev", "21:3\n")
     try link("sys/class/block/sr0/device", to: device)
     try link("sys/class/scsi_generic/sg3/device", to: device)
@@ -184,17 +188,15 @@ import Testing
     try link("dev/cdrom", to: "dev/sr0")
     let expected = SCSIDevice(genericNode: "/dev/sg3", host: 1, channel: 0, target: 0, unit: 0)
     for node in ["/dev/sr0", "/dev/sg3", "/dev/cdrom"] {
-      #expect(try SCSIDevice(node: node, root: root.path) == expected)
+      #expect(try host.scsiDevice(node) == expected)
     }
-    try expected.check(root: root.path)
+    try expected.check(on: host)
     try FileManager.default.removeItem(
       at: root.appendingPathComponent("\(device)/scsi_generic"))
-    let error = #expect(throws: QEMUError.self) {
-      try SCSIDevice(node: "/dev/sr0", root: self.root.path)
-    }
+    let error = #expect(throws: SCSIDeviceDefect.self) { try host.scsiDevice("/dev/sr0") }
     #expect(error?.description.contains("modprobe sg") == true)
     try write("dev/loop0")
-    #expect(throws: QEMUError.self) { try SCSIDevice(node: "/dev/loop0", root: self.root.path) }
+    #expect(throws: SCSIDeviceDefect.notSCSI("/dev/loop0")) { try host.scsiDevice("/dev/loop0") }
   }
 
   @Test func networksAreChecked() throws {
