@@ -332,8 +332,8 @@ let package = Package(
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "CInterfaceGTK3", "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile", "TestSupport",
-        "VGPUDisplay", "ViewerFixture", "ViewerGTK", "vgpu",
+        "CInterfaceGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile",
+        "TestSupport", "VGPUDisplay", "ViewerFixture", "ViewerGTK", "vgpu",
       ],
       swiftSettings: swiftSettings),
   ]

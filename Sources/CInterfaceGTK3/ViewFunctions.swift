@@ -94,6 +94,7 @@ extension vgpu_view_statistics {
       case .import: VGPU_PATH_IMPORT
       case .upload: VGPU_PATH_UPLOAD
       case .cairo: VGPU_PATH_CAIRO
+      case .direct: VGPU_PATH_DIRECT
       }
     self.init(
       frames_presented: UInt64(clamping: shown.framesPresented),

@@ -80,7 +80,9 @@ enum {
   /** The CPU copied it to the GPU. */
   VGPU_PATH_UPLOAD = 2,
   /** The CPU copied and drew it. */
-  VGPU_PATH_CAIRO = 3
+  VGPU_PATH_CAIRO = 3,
+  /** The compositor was handed the buffer itself: nothing was drawn here. */
+  VGPU_PATH_DIRECT = 4
 };
 
 /** What a view has shown since it was made. */
