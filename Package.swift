@@ -45,6 +45,9 @@ let package = Package(
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
     .library(name: "FramePacing", targets: ["FramePacing"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
+    // What Scripts/link-c-libraries makes libvgpu.so and libvgpu-gtk3.so of.
+    .library(name: "CInterface", type: .static, targets: ["CInterface"]),
+    .library(name: "CInterfaceGTK3", type: .static, targets: ["CInterfaceGTK3"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -207,6 +210,24 @@ let package = Package(
       dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "vgpu"],
       swiftSettings: swiftSettings),
 
+    // The same for C: vgpu.h.
+    .systemLibrary(name: "CVGPU"),
+    .target(
+      name: "CInterface",
+      dependencies: [
+        "Attachment", "BridgeClient", "BridgeProtocol", "CLinux", "CVGPU", "DMABuf", "EDID",
+        "HostDevices", "Libvirt",
+        "LinuxSystem", "VFIO", "VGPUDisplay", system,
+      ],
+      swiftSettings: swiftSettings),
+
+    .testTarget(
+      name: "CInterfaceTests",
+      dependencies: [
+        "CInterface", "CVGPU", "EDID", "TestPattern", "TestSupport", "VGPUDisplay", "save-frame",
+      ],
+      swiftSettings: swiftSettings),
+
     // Pictures as files.
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"], swiftSettings: swiftSettings),
@@ -226,7 +247,8 @@ let package = Package(
     // The command's manual pages, of its own help.
     .executableTarget(name: "vgpu-manual", swiftSettings: swiftSettings),
     .testTarget(
-      name: "InstallTests", dependencies: ["TestSupport"], swiftSettings: swiftSettings),
+      name: "InstallTests", dependencies: ["CInterface", "CInterfaceGTK3", "TestSupport"],
+      swiftSettings: swiftSettings),
 
     // The rig's guest that needs no CPU.
     .executableTarget(
@@ -236,6 +258,18 @@ let package = Package(
         argumentParser,
       ],
       path: "Rig/Guest", swiftSettings: swiftSettings),
+
+    // What others can begin with.
+    .executableTarget(
+      name: "save-frame", dependencies: ["Attachment", "VGPUDisplay"], path: "Examples/SaveFrame",
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "two-guests",
+      dependencies: [
+        "Attachment", "CGTK3", "CX11", "EGLPresenter", "HostDevices", "LinuxSystem", "QEMU", "VFIO",
+        "ViewerGTK",
+      ],
+      path: "Examples/TwoGuests", swiftSettings: swiftSettings),
 
     // A frame's way for an instruction counter: Benchmarks/instructions.
     .executableTarget(
@@ -271,11 +305,10 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "CLinux", "DMABuf",
-        "EDID",
-        "GuestControl", "GuestInput",
-        "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP", "TestPattern", "VFIO",
-        "VGPUDisplay", system,
+        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "CInterface", "CLinux",
+        "CVGPU", "DMABuf", "EDID",
+        "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP",
+        "TestPattern", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -308,6 +341,15 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    // The same for C: vgpu-gtk3.h.
+    .target(
+      name: "CInterfaceGTK3",
+      dependencies: [
+        "Attachment", "CGTK3", "CInterface", "CLinux", "CVGPU", "EGLPresenter", "GuestControl",
+        "LinuxSystem", "ViewerGTK",
+      ],
+      swiftSettings: swiftSettings),
+
     .testTarget(
       name: "EGLPresenterTests",
       dependencies: [
@@ -323,8 +365,8 @@ let package = Package(
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile", "VGPUDisplay", "ViewerFixture",
-        "ViewerGTK", "vgpu",
+        "CInterfaceGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile",
+        "TestSupport", "VGPUDisplay", "ViewerFixture", "ViewerGTK", "vgpu",
       ],
       swiftSettings: swiftSettings),
   ]

@@ -163,7 +163,8 @@ def goals(data):
         yield row("idle guest: under 5 wake-ups a second beyond the poll",
                   f"{r['wake_ups']:.1f} a second, all threads; polls {number(polls, 1)} a second", None if beyond is None else beyond < 5)
     for r in data.of("many"):
-        for what, key in (("polled", "poll"), ("polled, drawn and read back", "draw")):
+        for what, key in (("polled", "poll"), ("polled, drawn and read back", "draw"), ("the same with one GL context for all", "shared")):
+            if f"{key}One" not in r: continue
             one, many = r[f"{key}One"], r[f"{key}Many"]
             least = min(many) / min(one)
             yield row(f"16 vGPUs in one process, {what}: each at most 1.1 times one",

@@ -176,3 +176,5 @@ long vgpu_start_thread(void *(*body)(void *), void *argument) {
 long vgpu_start_joinable_thread(void *(*body)(void *), void *argument, pthread_t *thread) {
   return start_thread(body, argument, PTHREAD_CREATE_JOINABLE, thread);
 }
+
+int vgpu_is_first_thread(void) { return gettid() == getpid(); }

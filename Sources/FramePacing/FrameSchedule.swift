@@ -76,15 +76,19 @@ public struct FrameSchedule: Sendable {
   public var interval: Int { clock.interval ?? fallbackInterval }
 
   /// The next turn after the last one.
-  public func next(now: MonotonicInstant) -> Turn {
+  ///
+  /// - Parameter skipped: so many refreshes between the last turn's and this one's have none.
+  public func next(now: MonotonicInstant, skipping skipped: Int = 0) -> Turn {
     guard let interval = clock.interval else {
       // Without a clock the server's own asking is the best there is.
-      let wake = isAsked ? now : lastTurn?.wake.advanced(nanoseconds: fallbackInterval) ?? now
+      let wake =
+        isAsked
+        ? now : lastTurn?.wake.advanced(nanoseconds: (1 + skipped) * fallbackInterval) ?? now
       return Turn(wake: max(wake, now), aim: nil)
     }
     // Each refresh has one turn; the clock may have been put right by less than half of one.
     let last = [lastTurn?.aim, lastTaken].lazy.compactMap { $0 }.max()
-    let earliest = last?.advanced(nanoseconds: interval / 2) ?? now
+    let earliest = last?.advanced(nanoseconds: interval / 2 + skipped * interval) ?? now
     let aim = clock.nextRefresh(after: max(now, earliest))
     return Turn(
       wake: (aim ?? now).advanced(nanoseconds: -margin.nanoseconds - work.nanoseconds), aim: aim)

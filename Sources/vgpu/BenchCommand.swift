@@ -38,6 +38,9 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Copy every frame instead of importing its buffer: for comparisons.")
   var upload = false
 
+  @Flag(help: "Draw every frame instead of handing its buffer to the compositor.")
+  var draw = false
+
   @Flag(help: "Say nothing of the progress.")
   var quiet = false
 
@@ -73,6 +76,7 @@ struct BenchCommand: ParsableCommand {
   private func measure() throws -> BenchRun {
     let source = try AttachedSource(target.target, descriptor: target.device)
     var options = ViewerOptions(isFullscreen: fullscreen, alwaysUploads: upload)
+    options.handsOver = !draw
     options.secondsOfFrames = seconds + Self.warmUp
     // For a guest that shows nothing.
     options.seconds = seconds + Self.warmUp + Self.patience

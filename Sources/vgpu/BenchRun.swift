@@ -51,6 +51,7 @@ struct BenchRun: Encodable {
   private var path: String {
     [
       "\(view.path ?? "unknown path")", view.renderer,
+      view.handoverRefusal.map { "drawn: \($0)" },
       view.importRefusal.map { "not imported: \($0)" },
     ]
     .compactMap { $0 }.joined(separator: ", ")

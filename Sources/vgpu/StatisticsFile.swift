@@ -25,6 +25,8 @@ struct StatisticsFile: Encodable, Sendable {
   let gets: Int
   let copies: Int
   let draws: Int
+  let handovers: Int
+  let compositorBuffers: Int
   let flips: Int
   let queries: Int
   let transients: Int
@@ -32,6 +34,7 @@ struct StatisticsFile: Encodable, Sendable {
   let renderer: String?
   let backend: String?
   let importRefusal: String?
+  let handoverRefusal: String?
   let fallback: String?
   let timing: FrameReport?
 
@@ -53,12 +56,15 @@ struct StatisticsFile: Encodable, Sendable {
     gets = source.gets
     copies = view.copies
     draws = view.draws
+    handovers = view.handovers
+    compositorBuffers = view.compositorBuffers
     flips = source.flips
     queries = source.queries
     transients = source.transients
     inputEvents = view.inputEvents
     renderer = view.renderer
     backend = view.backend?.rawValue
+    handoverRefusal = view.handoverRefusal
     importRefusal = view.importRefusal.map { "\($0)" }
     fallback = view.fallback.map { "\($0)" }
     timing = view.frames?.report

@@ -36,6 +36,9 @@ struct ViewCommand: ParsableCommand {
   @Flag(help: "Copy every frame instead of importing its buffer: for comparisons.")
   var upload = false
 
+  @Flag(help: "Draw every frame instead of handing its buffer to the compositor.")
+  var draw = false
+
   @Option(help: ArgumentHelp("End after so many presented frames.", valueName: "n"))
   var frames: Int?
 
@@ -76,6 +79,7 @@ struct ViewCommand: ParsableCommand {
     options.frames = frames
     options.seconds = seconds
     options.alwaysUploads = upload
+    options.handsOver = !draw
     let control =
       viewOnly ? nil : GuestControl.of(source, target: target.target, socket: qmp)
     options.input = control

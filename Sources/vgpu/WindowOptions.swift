@@ -11,6 +11,9 @@ struct WindowOptions: ParsableArguments {
   @Flag(help: "Begin on the whole screen.")
   var fullscreen = false
 
+  @Flag(help: "Begin with the statistics over the picture.")
+  var overlay = false
+
   @Option(
     help: """
       How the picture is sized: fit (as large as the window allows), integer (a whole multiple), \
@@ -49,6 +52,7 @@ struct WindowOptions: ParsableArguments {
   func apply(to source: AttachedSource) throws -> ViewerOptions {
     if let monitor { try source.plugIn(edid: monitor.edid.bytes, size: monitor.size) }
     var options = ViewerOptions(scaling: scale, isFullscreen: fullscreen)
+    options.showsStatistics = overlay
     if monitor == nil, follow {
       let follower = MonitorFollower(source: source)
       options.onMonitor = { follower.follow($0) }
@@ -57,7 +61,7 @@ struct WindowOptions: ParsableArguments {
   }
 
   private enum CodingKeys: CodingKey {
-    case fullscreen, scale, resolution, follow
+    case fullscreen, overlay, scale, resolution, follow
   }
 }
 

@@ -61,6 +61,28 @@ struct FrameScheduleTests {
     #expect(viewer.shown(of: interval) >= 0.998)
   }
 
+  /// As a guest at rest is looked at.
+  @Test(arguments: rates)
+  func skipsRefreshes(rate: Double) throws {
+    let interval = interval(rate)
+    var screen = ScriptedScreen(interval: interval, latch: interval / 4)
+    var viewer = ScriptedViewer()
+    viewer.show(100, on: &screen)
+    var (schedule, now) = (viewer.schedule, viewer.now)
+    var aims: [MonotonicInstant] = []
+    for _ in 0..<20 {
+      let turn = schedule.next(now: now, skipping: 1)
+      now = max(now, turn.wake)
+      schedule.took(turn, now: now)
+      aims.append(try #require(turn.aim))
+    }
+    for (one, next) in zip(aims, aims.dropFirst()) {
+      #expect(abs(next.nanoseconds(since: one) - 2 * interval) < interval / 100)
+    }
+    let turn = schedule.next(now: now)
+    #expect(abs(try #require(turn.aim).nanoseconds(since: aims[19]) - interval) < interval / 100)
+  }
+
   @Test(arguments: rates)
   func measuresAnIntervalThatIsNotTold(rate: Double) throws {
     let interval = interval(rate)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestSupport
 import Testing
 
 /// `Scripts/install` below a folder of the test's own.
@@ -182,6 +183,41 @@ import Testing
       .map { $0.trimmingCharacters(in: .whitespaces) }
       .filter { !$0.isEmpty && !$0.hasPrefix("#") && $0 != name }
       .flatMap { try calls(of: $0, depth: depth + 1) }
+  }
+
+  @Test func programsInCFindTheLibraries() throws {
+    let installed = try install("--prefix", "/usr", "--libraries", try CLibraries.folder())
+    try #require(installed.code == 0, "\(installed.text)")
+    let usr = "\(folder.path)/usr"
+    let pkgConfig = [
+      "PKG_CONFIG_PATH": "\(usr)/lib/pkgconfig", "PKG_CONFIG_SYSROOT_DIR": folder.path,
+      "PKG_CONFIG_ALLOW_SYSTEM_CFLAGS": "1", "PKG_CONFIG_ALLOW_SYSTEM_LIBS": "1",
+    ]
+    let version = try Program.run(["pkg-config", "--modversion", "vgpu"], environment: pkgConfig)
+    let tool = try run(["\(usr)/bin/vgpu", "--version"])
+    #expect(version.code == 0 && version.text == tool.text)
+
+    let words = try Program.run(
+      ["pkg-config", "--cflags", "--libs", "vgpu"], environment: pkgConfig
+    )
+    .text.split(whereSeparator: \.isWhitespace).map(String.init)
+    let program = folder.appendingPathComponent("save-frame").path
+    let source = Self.package.appendingPathComponent("Examples/C/save-frame.c").path
+    let compiled = try run(["cc", "-std=c99", source] + words + ["-o", program])
+    try #require(compiled.code == 0, "\(compiled.text)")
+    let saved = try Program.run(
+      [program, "demo", "\(program).ppm"], environment: ["LD_LIBRARY_PATH": "\(usr)/lib"])
+    #expect(saved.code == 0 && saved.text.hasPrefix("1024x768, XR24"), "\(saved.text)")
+    for file in ["include/vgpu/vgpu-gtk3.h", "lib/libvgpu-gtk3.so", "lib/pkgconfig/vgpu-gtk3.pc"] {
+      #expect(FileManager.default.fileExists(atPath: "\(usr)/\(file)"), "\(file)")
+    }
+    let link = try FileManager.default.destinationOfSymbolicLink(atPath: "\(usr)/lib/libvgpu.so")
+    #expect(link == "libvgpu.so.0")
+
+    #expect(try install("--prefix", "/usr", "--uninstall").code == 0)
+    #expect(found.allSatisfy { $0.hasPrefix("save-frame") })
+    let none = try install("--prefix", "/usr", "--libraries", "/no/libraries")
+    #expect(none.code == 1 && none.text.contains("/no/libraries/libvgpu.so.0: not there"))
   }
 
   @Test func elsewhereNothingIsForTheSystem() throws {

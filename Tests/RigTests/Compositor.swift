@@ -13,8 +13,10 @@ struct Compositor {
   let environment: [String: String]
 
   /// Starts one; it says where as `export WAYLAND_DISPLAY=NAME`.
-  init(width: Int, height: Int) throws {
-    try self.init(Child("\(Self.helpers)/weston-start", ["\(width)x\(height)"]).end())
+  ///
+  /// - Parameter renderer: `gl` takes dma-bufs, `pixman` does not.
+  init(width: Int, height: Int, renderer: String = "pixman") throws {
+    try self.init(Child("\(Self.helpers)/weston-start", ["\(width)x\(height)", renderer]).end())
   }
 
   /// Takes over one that was started, in this environment.

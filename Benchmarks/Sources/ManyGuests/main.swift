@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What a vGPU costs in a process that shows sixteen, against one that shows one: CPU time to poll a
-// guest that has flipped, and to poll it, draw its frame and read it back. Run it in the rig; it
+// guest that has flipped, and to poll it, draw its frame and read it back, each with a context of its
+// own or all with one. Run it in the rig; it
 // makes sixteen mbochs mdevs of its own. Prints JSON: nanoseconds for each vGPU and frame, by round.
 //
 //   ManyGuests [ROUNDS]
@@ -55,6 +56,9 @@ final class Guest {
   }
 
   func draw() throws { _ = try renderer.pixels(of: try poll()) }
+
+  /// The same with a renderer that several share.
+  func draw(with renderer: FrameRenderer) throws { _ = try renderer.pixels(of: try poll()) }
 }
 
 struct Problem: Error, CustomStringConvertible {
@@ -69,6 +73,8 @@ struct Answer: Encodable {
   var pollMany: [Double] = []
   var drawOne: [Double] = []
   var drawMany: [Double] = []
+  var sharedOne: [Double] = []
+  var sharedMany: [Double] = []
 }
 
 func processTime() -> Double {
@@ -110,6 +116,14 @@ func measure(_ guests: [Guest], _ rounds: Int, _ answer: inout Answer) throws {
       _ = try? guest.draw()
     }
   }
+  // One context for all, as they are drawn on one thread.
+  let shared = try FrameRenderer(RenderContext(.headless(renderNode: nil)))
+  for guest in guests {
+    for _ in 0..<4 {
+      try guest.flip()
+      try guest.draw(with: shared)
+    }
+  }
   for round in 0..<rounds {
     // In turn, and as many frames of the one as of the many together.
     let one = [guests[round % guests.count]]
@@ -117,6 +131,9 @@ func measure(_ guests: [Guest], _ rounds: Int, _ answer: inout Answer) throws {
     answer.pollMany.append(try cost(guests, frames: 20) { _ = try $0.poll() })
     answer.drawOne.append(try cost(one, frames: 2 * guests.count) { try $0.draw() })
     answer.drawMany.append(try cost(guests, frames: 2) { try $0.draw() })
+    answer.sharedOne.append(
+      try cost(one, frames: 2 * guests.count) { try $0.draw(with: shared) })
+    answer.sharedMany.append(try cost(guests, frames: 2) { try $0.draw(with: shared) })
   }
 }
 

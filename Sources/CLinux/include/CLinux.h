@@ -309,6 +309,17 @@ static inline long vgpu_timerfd_set(int fd, uint64_t nanoseconds) {
   return vgpu_result(timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL));
 }
 
+/// timerfd_settime(2): readable again and again, every so many nanoseconds from now on.
+static inline long vgpu_timerfd_repeat(int fd, uint64_t nanoseconds) {
+  struct timespec interval = {
+      .tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)};
+  struct itimerspec when = {.it_value = interval, .it_interval = interval};
+  return vgpu_result(timerfd_settime(fd, 0, &when, NULL));
+}
+
+/// gettid(2): whether this is the thread that the process began with.
+int vgpu_is_first_thread(void);
+
 /// pthread_create(3): a detached thread that takes no signals, which belong to the program.
 long vgpu_start_thread(void *(*body)(void *), void *argument);
 

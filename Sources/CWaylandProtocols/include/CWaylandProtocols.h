@@ -9,9 +9,11 @@
 
 #include <string.h>
 
+#include "linux-dmabuf-unstable-v1-protocol.h"
 #include "pointer-constraints-unstable-v1-protocol.h"
 #include "presentation-time-protocol.h"
 #include "relative-pointer-unstable-v1-protocol.h"
+#include "viewporter-protocol.h"
 
 // Binds the global when it is zwp_pointer_constraints_v1, else returns NULL.
 static inline struct zwp_pointer_constraints_v1 *vgpu_wl_bind_pointer_constraints(
@@ -34,6 +36,22 @@ static inline struct wp_presentation *vgpu_wl_bind_presentation(
     struct wl_registry *registry, uint32_t name, const char *interface) {
   if (strcmp(interface, wp_presentation_interface.name) != 0) return NULL;
   return (struct wp_presentation *)wl_registry_bind(registry, name, &wp_presentation_interface, 1);
+}
+
+// Binds the global when it is wp_viewporter, else returns NULL.
+static inline struct wp_viewporter *vgpu_wl_bind_viewporter(
+    struct wl_registry *registry, uint32_t name, const char *interface) {
+  if (strcmp(interface, wp_viewporter_interface.name) != 0) return NULL;
+  return (struct wp_viewporter *)wl_registry_bind(registry, name, &wp_viewporter_interface, 1);
+}
+
+// Binds the global when it is zwp_linux_dmabuf_v1, else returns NULL. In version 3, in which the
+// compositor lists formats and modifiers by itself; older ones know no modifiers.
+static inline struct zwp_linux_dmabuf_v1 *vgpu_wl_bind_dmabuf(
+    struct wl_registry *registry, uint32_t name, const char *interface, uint32_t version) {
+  if (strcmp(interface, zwp_linux_dmabuf_v1_interface.name) != 0 || version < 3) return NULL;
+  return (struct zwp_linux_dmabuf_v1 *)wl_registry_bind(
+      registry, name, &zwp_linux_dmabuf_v1_interface, 3);
 }
 
 #endif

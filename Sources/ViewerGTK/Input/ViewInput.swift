@@ -12,6 +12,8 @@ final class ViewInput: PointerLockMotion {
   var guest: (any GuestInput)?
   /// Called when a grab begins or ends.
   var onGrab: (@MainActor () -> Void)?
+  /// Called when the guest was told something.
+  var onSend: (@MainActor () -> Void)?
   /// Where the guest's picture is.
   var placement: Placement?
   /// Events that were sent.
@@ -44,6 +46,7 @@ final class ViewInput: PointerLockMotion {
     guard let guest, isReady else { return }
     count += 1
     guest.send(event)
+    onSend?()
   }
 
   // MARK: Keyboard

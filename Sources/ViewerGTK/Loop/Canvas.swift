@@ -13,6 +13,10 @@ protocol Canvas: AnyObject {
   var path: PresentationPath? { get }
   var counters: RendererCounters { get }
   var importRefusal: GraphicsError? { get }
+  /// What was handed to the display server without being drawn.
+  var handovers: HandoverCounters { get }
+  /// Why the last frame was drawn; `nil` where it was handed over, and where none ever is.
+  var handoverObstacle: HandoverObstacle? { get }
   /// What tells when frames were shown.
   var feedback: ViewerStatistics.Feedback { get }
   /// The display server's connection, to be polled; -1 for none.
@@ -59,6 +63,26 @@ enum CanvasEvent {
   case discarded(UInt64)
   /// Nothing of the surface can be seen, or something again.
   case covered(Bool)
+  /// What was presented last can be presented better now.
+  case stale
+}
+
+/// What a canvas has handed to the display server as it was.
+struct HandoverCounters {
+  /// Frames whose buffer was handed over.
+  var frames = 0
+  /// Buffers that the display server has taken.
+  var buffers = 0
+
+  static func += (left: inout HandoverCounters, right: HandoverCounters) {
+    left.frames += right.frames
+    left.buffers += right.buffers
+  }
+}
+
+extension Canvas {
+  var handovers: HandoverCounters { HandoverCounters() }
+  var handoverObstacle: HandoverObstacle? { nil }
 }
 
 /// Makes a canvas on the render thread, of what GTK's thread has prepared for it.

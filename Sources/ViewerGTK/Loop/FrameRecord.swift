@@ -15,6 +15,7 @@ final class FrameRecord {
   private var importNanoseconds: UInt64 = 0
   /// Of the canvases that are gone.
   private var past = RendererCounters()
+  private var pastHandovers = HandoverCounters()
   private(set) var framesPresented = 0
 
   init(_ link: RenderLink, _ recorder: consuming FrameRecorder) {
@@ -39,6 +40,7 @@ final class FrameRecord {
   /// No more frames are drawn on a canvas.
   func ends(_ canvas: any Canvas) {
     past += canvas.counters
+    pastHandovers += canvas.handovers
   }
 
   /// There is no EGL, or none any more.
@@ -83,13 +85,18 @@ final class FrameRecord {
     recorder.committed(at: end, number: number)
     if isBlind { recorder.presented(number, at: end) }
     let counters = past + canvas.counters
-    let (path, refusal) = (canvas.path, canvas.importRefusal)
+    var handovers = pastHandovers
+    handovers += canvas.handovers
+    let (path, refusal, obstacle) = (canvas.path, canvas.importRefusal, canvas.handoverObstacle)
     link.update { statistics in
       statistics.presented(at: end)
       statistics.path = path
       statistics.imports = counters.imports
       statistics.copies = counters.uploads
       statistics.draws = counters.draws
+      statistics.handovers = handovers.frames
+      statistics.compositorBuffers = handovers.buffers
+      if obstacle?.isPassing != true { statistics.handoverObstacle = obstacle }
       if let refusal { statistics.importRefusal = refusal }
     }
   }

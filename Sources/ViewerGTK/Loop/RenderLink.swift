@@ -60,6 +60,8 @@ final class RenderLink: Sendable {
   private let orders = Mutex(Orders())
   private let news = Mutex<News?>(nil)
   private let shown = Mutex(ViewerStatistics())
+  /// When the guest was last told of input; CLOCK_MONOTONIC, in nanoseconds.
+  private let inputTime = Atomic<UInt64>(0)
 
   /// Who gets the news; on GTK's thread.
   @MainActor var onNews: (@MainActor (News) -> Void)?
@@ -111,10 +113,18 @@ final class RenderLink: Sendable {
     }
   }
 
+  /// The guest was told of input, and is likely to show something for it. It wakes nobody.
+  func hasSentInput() { inputTime.store(MonotonicInstant.now.nanoseconds, ordering: .relaxed) }
+
   /// What has been shown so far.
   var statistics: ViewerStatistics { shown.withLock { $0 } }
 
   // MARK: The render thread
+
+  /// When the guest was last told of input.
+  var lastInput: MonotonicInstant {
+    MonotonicInstant(nanoseconds: inputTime.load(ordering: .relaxed))
+  }
 
   /// All orders since the last call.
   func takeOrders() -> Orders {

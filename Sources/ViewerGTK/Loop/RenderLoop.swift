@@ -30,7 +30,6 @@ final class RenderLoop {
   private var hasEnded = false
   private var lastLook = MonotonicInstant(nanoseconds: 0)
   private var lastChange = MonotonicInstant(nanoseconds: 0)
-  private var looksAtRest = 0
   private var habit = FlipHabit()
   private var presented: Presented?
   private var shown: RenderLink.Shown?
@@ -55,7 +54,7 @@ final class RenderLoop {
 
   /// How often a guest without a picture is looked at, in nanoseconds.
   private static let slowPeriod = 150_000_000
-  /// A guest that has drawn nothing for so long is at rest, in nanoseconds.
+  /// A guest that has shown nothing new for so long is at rest, in nanoseconds.
   private static let rest = 1_000_000_000
   /// A surface that asks for nothing is given a frame that often all the same: it may be hidden, and
   /// the guest's end should not go unnoticed; or the compositor had not shown it yet when it got the
@@ -139,6 +138,8 @@ final class RenderLoop {
       case .covered(let isCovered):
         if !isCovered { staleFrames = max(1, staleFrames) }
         self.isCovered = isCovered
+      case .stale:
+        staleFrames = max(1, staleFrames)
       }
     }
     canvas.events.removeAll(keepingCapacity: true)
@@ -237,7 +238,14 @@ final class RenderLoop {
     guard canvas != nil, !isFinished else { return nil }
     if message != nil { return turn(after: Self.slowPeriod) }
     if isWaiting || isCovered { return turn(after: Self.hiddenPeriod) }
-    return schedule.next(now: now)
+    return schedule.next(now: now, skipping: isAtRest ? 1 : 0)
+  }
+
+  /// The guest has shown nothing new for a while, and was told nothing that it would show something
+  /// for. Then it is looked at for every other refresh: what it shows is a refresh late at most.
+  private var isAtRest: Bool {
+    staleFrames == 0
+      && lastLook.nanoseconds(since: max(lastChange, link.lastInput)) > Self.rest
   }
 
   /// Whether a turn that was planned has come, and may still be taken.
@@ -274,6 +282,7 @@ final class RenderLoop {
     let next = Presented(frame)
     let isFlip = next.flip != presented?.flip
     if isFlip { habit.flipped(at: lastLook) }
+    if next != presented { lastChange = lastLook }
     guard staleFrames > 0 || next != presented || hasChanged(frame, on: canvas) else { return }
     if isFlip { record.newFrame(frame) }
     number += 1
@@ -298,9 +307,6 @@ final class RenderLoop {
   /// Whether the guest has drawn into the buffer that it shows.
   private func hasChanged(_ frame: Frame, on canvas: any Canvas) -> Bool {
     guard !habit.isDue(now: lastLook) else { return false }
-    // A guest at rest is looked at every other time: what it draws is then a refresh late at most.
-    looksAtRest &+= 1
-    if lastLook.nanoseconds(since: lastChange) > Self.rest, looksAtRest % 2 == 0 { return false }
     let hasChanged = canvas.hasChanged(frame)
     if hasChanged { lastChange = lastLook }
     record.compared(lastLook, by: canvas)

@@ -17,8 +17,15 @@ final class WaylandCanvas: EGLCanvas {
   var events: [CanvasEvent] = []
   private let handles: WaylandHandles
   private var callback: OpaquePointer?
+  /// Whose `callback` is.
+  private var asked: OpaquePointer?
   private var awaited: [Awaited] = []
   private var geometry: SurfaceGeometry
+  private let handover: Handover?
+  private let handsOver: Bool
+  private var isHandedOver = false
+  private(set) var handovers = HandoverCounters()
+  private(set) var handoverObstacle: HandoverObstacle?
 
   /// A frame whose `wp_presentation_feedback` is awaited.
   private struct Awaited {
@@ -30,7 +37,7 @@ final class WaylandCanvas: EGLCanvas {
   private static let mostAwaited = 32
 
   init(
-    _ handles: WaylandHandles, _ geometry: SurfaceGeometry, alwaysUploads: Bool
+    _ handles: WaylandHandles, _ geometry: SurfaceGeometry, alwaysUploads: Bool, handsOver: Bool
   ) throws(GraphicsError) {
     self.handles = handles
     self.geometry = geometry
@@ -40,11 +47,19 @@ final class WaylandCanvas: EGLCanvas {
       .wayland(display: UnsafeMutableRawPointer(handles.display)),
       window: UnsafeMutableRawPointer(handles.window), size: geometry.pixels,
       alwaysUploads: alwaysUploads, swapInterval: 0)
+    self.handsOver = handsOver
+    let capabilities = painter.renderer.context.capabilities
+    handover = handles.handover.map { Handover($0, on: handles, capabilities) }
     awaited.reserveCapacity(Self.mostAwaited)
     apply()
   }
 
-  deinit { forget() }
+  deinit {
+    forget()
+    handover?.close()
+  }
+
+  var path: PresentationPath? { isHandedOver ? .direct : painter.renderer.path }
 
   func prepare() {
     while wl_display_prepare_read_queue(handles.display, handles.queue) != 0 {
@@ -61,6 +76,10 @@ final class WaylandCanvas: EGLCanvas {
       wl_display_cancel_read(handles.display)
     }
     wl_display_dispatch_queue_pending(handles.display, handles.queue)
+    if let handover, handover.takeNews() {
+      handovers.buffers = handover.taken
+      if handoverObstacle == .notYet { events.append(.stale) }
+    }
   }
 
   func place(_ geometry: SurfaceGeometry) {
@@ -75,6 +94,7 @@ final class WaylandCanvas: EGLCanvas {
   /// Takes effect with the next frame, which is of this size.
   private func apply() {
     wl_surface_set_buffer_scale(handles.surface, Int32(geometry.scale))
+    handover?.scales(by: geometry.scale)
     if let all = wl_compositor_create_region(handles.compositor) {
       wl_region_add(all, 0, 0, Int32(geometry.width), Int32(geometry.height))
       wl_surface_set_opaque_region(handles.surface, all)
@@ -85,24 +105,59 @@ final class WaylandCanvas: EGLCanvas {
   func present(
     _ frame: Frame, _ mode: ScalingMode, number: UInt64
   ) throws(GraphicsError) -> Placement {
-    let placement = try painter.renderer.draw(frame, on: painter.window, mode: mode)
-    // Before the commit that swapping makes, which they belong to.
-    if callback == nil, let callback = wl_surface_frame(handles.surface) {
+    let placement = Placement(
+      guest: frame.primary.size, area: painter.window.size, mode: mode)
+    handoverObstacle = handOver(frame, placement)
+    if handoverObstacle == nil, let handover {
+      ask(of: handover.surface, number)
+      handover.commit()
+      isHandedOver = true
+      handovers.frames += 1
+      return placement
+    }
+    try painter.renderer.draw(frame, on: painter.window, mode: mode)
+    let isBare = painter.renderer.overlay == nil
+    handover?.yield(to: placement, isBare: isBare)
+    isHandedOver = false
+    ask(of: handles.surface, number)
+    try painter.window.swap()
+    // Now that what lies around it is there.
+    if handoverObstacle == .unplaced, isBare { events.append(.stale) }
+    return placement
+  }
+
+  /// Attaches the guest's own buffer, or says why not.
+  private func handOver(_ frame: Frame, _ placement: Placement) -> HandoverObstacle? {
+    guard let handover else { return handsOver ? .noProtocol : .unwanted }
+    if frame.cursor != nil { return .pointer }
+    if painter.renderer.overlay != nil { return .overlay }
+    return handover.attach(frame.primary, placement)
+  }
+
+  /// Has the compositor ask for the next frame and tell of this one: before the commit that they
+  /// belong to.
+  private func ask(of surface: OpaquePointer, _ number: UInt64) {
+    // A surface that is covered or gone by now need not be asked for frames.
+    if let callback, asked != surface {
+      wl_callback_destroy(callback)
+      self.callback = nil
+    }
+    if callback == nil, let callback = wl_surface_frame(surface) {
       self.callback = callback
+      asked = surface
       wl_callback_add_listener(callback, Self.callbackListener, Unmanaged.borrowed(self))
     }
     if let presentation = handles.presentation, awaited.count < Self.mostAwaited,
-      let feedback = wp_presentation_feedback(presentation, handles.surface)
+      let feedback = wp_presentation_feedback(presentation, surface)
     {
       awaited.append(Awaited(feedback: feedback, number: number))
       wp_presentation_feedback_add_listener(
         feedback, Self.feedbackListener, Unmanaged.borrowed(self))
     }
-    try painter.window.swap()
-    return placement
   }
 
   func hide() {
+    handover?.hide()
     painter.renderer.releaseGoneBuffers()
     forget()
     wl_surface_attach(handles.surface, nil, 0, 0)
@@ -186,10 +241,12 @@ struct WaylandCanvasMaker: CanvasMaker {
   let handles: WaylandHandles
   let geometry: SurfaceGeometry
   let alwaysUploads: Bool
+  let handsOver: Bool
 
   var backend: ViewerStatistics.Backend? { .wayland }
 
   func make(_ link: RenderLink) throws(GraphicsError) -> any Canvas {
-    try WaylandCanvas(handles, geometry, alwaysUploads: alwaysUploads)
+    try WaylandCanvas(
+      handles, geometry, alwaysUploads: alwaysUploads, handsOver: handsOver)
   }
 }

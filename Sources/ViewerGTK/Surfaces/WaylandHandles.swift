@@ -22,4 +22,6 @@ struct WaylandHandles: @unchecked Sendable {
   let presentation: OpaquePointer?
   /// The presentation's timestamps are of CLOCK_MONOTONIC.
   let isMonotonic: Bool
+  /// What the guest's buffers are handed to the compositor with; `nil` where it takes none.
+  let handover: HandoverHandles?
 }

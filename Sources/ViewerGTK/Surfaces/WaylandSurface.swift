@@ -23,7 +23,7 @@ final class WaylandSurface: GuestSurface {
   /// - Throws: `GraphicsError.Kind.unavailable`.
   init(
     over widget: UnsafeMutablePointer<GtkWidget>, _ geometry: SurfaceGeometry,
-    alwaysUploads: Bool
+    alwaysUploads: Bool, handsOver: Bool
   ) throws(GraphicsError) {
     let gdkDisplay = gtk_widget_get_display(widget)
     let toplevel = gtk_widget_get_toplevel(widget)
@@ -65,6 +65,11 @@ final class WaylandSurface: GuestSurface {
       globals.dispose()
       throw GraphicsError(.unavailable, "Wayland", "wl_egl_window_create failed")
     }
+    let handover =
+      handsOver
+      ? HandoverHandles(globals, above: surface, queue: queue) {
+        Self.makeSurface(compositor, queue)
+      } : nil
     self.widget = widget
     self.globals = globals
     self.subsurface = subsurface
@@ -75,12 +80,13 @@ final class WaylandSurface: GuestSurface {
     handles = WaylandHandles(
       display: display, queue: queue, compositor: compositor, surface: surface, window: window,
       presentation: globals.presentation,
-      isMonotonic: globals.presentationClock == UInt32(CLOCK_MONOTONIC))
+      isMonotonic: globals.presentationClock == UInt32(CLOCK_MONOTONIC), handover: handover)
     maker = WaylandCanvasMaker(
-      handles: handles, geometry: geometry, alwaysUploads: alwaysUploads)
+      handles: handles, geometry: geometry, alwaysUploads: alwaysUploads, handsOver: handsOver)
     wl_subsurface_set_desync(subsurface)
     if let nothing = wl_compositor_create_region(compositor) {
       wl_surface_set_input_region(surface, nothing)
+      if let handover { wl_surface_set_input_region(handover.surface, nothing) }
       wl_region_destroy(nothing)
     }
     move()
@@ -109,6 +115,7 @@ final class WaylandSurface: GuestSurface {
   }
 
   func dispose() {
+    handles.handover?.dispose()
     wl_egl_window_destroy(handles.window)
     wl_subsurface_destroy(subsurface)
     wl_surface_destroy(handles.surface)

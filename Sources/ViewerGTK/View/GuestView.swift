@@ -57,6 +57,7 @@ public final class GuestView {
   public let reporter: FrameReporter
 
   private let alwaysUploads: Bool
+  private let handsOver: Bool
   private let pointerAndKeys: ViewInput
   private let pointer: HostPointer
   private var area: PixelSize?
@@ -79,11 +80,14 @@ public final class GuestView {
   ///     thread of the view's own.
   ///   - scaling: how the picture is sized to the widget.
   ///   - alwaysUploads: copies every frame even where it could be imported.
+  ///   - handsOver: hands the guest's own buffers to a compositor that takes them, which then reads
+  ///     them as a monitor would: whenever it composes. Else they are drawn. It never happens to
+  ///     copied frames.
   ///   - presentations: how many of the last presentations are kept for time lines.
   /// - Throws: `SystemCallError` when that thread cannot be had.
   public init(
     source: sending any FrameSource, scaling: ScalingMode = .fit, alwaysUploads: Bool = false,
-    presentations: Int = 600
+    handsOver: Bool = true, presentations: Int = 600
   ) throws(SystemCallError) {
     link = try RenderLink()
     let recorder = FrameRecorder(capacity: presentations)
@@ -91,6 +95,7 @@ public final class GuestView {
     thread = try RenderLoop.start(source, scaling, link, recorder)
     self.scaling = scaling
     self.alwaysUploads = alwaysUploads
+    self.handsOver = handsOver && !alwaysUploads
     widget = gtk_drawing_area_new()
     g_object_ref_sink(widget)
     pointerAndKeys = ViewInput(widget)
@@ -107,6 +112,7 @@ public final class GuestView {
     vgpu_connect(widget, "unmap", onUnmap, data)
     vgpu_connect(widget, "destroy", onDestroy, data)
     pointerAndKeys.connect(widget)
+    pointerAndKeys.onSend = { [link] in link.hasSentInput() }
     link.onNews = { [weak self] news in self?.heard(news) }
   }
 
@@ -253,7 +259,8 @@ public final class GuestView {
     if !isEGLGivenUp {
       do throws(GraphicsError) {
         if isWayland {
-          return try WaylandSurface(over: widget, geometry, alwaysUploads: alwaysUploads)
+          return try WaylandSurface(
+            over: widget, geometry, alwaysUploads: alwaysUploads, handsOver: handsOver)
         }
         if isX11 {
           return try X11Surface(over: widget, geometry, alwaysUploads: alwaysUploads)

@@ -43,6 +43,10 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var copies = 0
   /// Frames drawn.
   public internal(set) var draws = 0
+  /// Frames that were not drawn, but their buffer handed to the compositor.
+  public internal(set) var handovers = 0
+  /// Buffers that the compositor has taken for that.
+  public internal(set) var compositorBuffers = 0
   /// Frames in which the guest showed another buffer than before.
   public internal(set) var newFrames = 0
   /// Frames of which the display server has said that they were shown.
@@ -71,6 +75,10 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var backend: Backend?
   /// Why buffers are copied instead of imported; `nil` as long as none was refused.
   public internal(set) var importRefusal: GraphicsError?
+  /// Why the last frame was drawn, instead of its buffer handed to the compositor, in a sentence;
+  /// `nil` where it was handed over, and on X11 and without EGL.
+  public var handoverRefusal: String? { handoverObstacle.map { "\($0)" } }
+  var handoverObstacle: HandoverObstacle?
   /// Why there is no EGL; `nil` as long as there is.
   public internal(set) var fallback: GraphicsError?
 

@@ -7,6 +7,7 @@ import CGTK3
 final class TitleBar {
   /// The bar, a `GtkHeaderBar`.
   let widget: UnsafeMutablePointer<GtkWidget>
+  private var title = ""
   private var subtitle = ""
 
   init(menu: WindowMenu) {
@@ -29,7 +30,11 @@ final class TitleBar {
   /// The first line, and the second.
   func show(title: String, subtitle: String) {
     let bar = vgpu_gtk_header_bar(widget)
-    gtk_header_bar_set_title(bar, title)
+    // GTK paints anew for what it shows already.
+    if title != self.title {
+      self.title = title
+      gtk_header_bar_set_title(bar, title)
+    }
     guard subtitle != self.subtitle else { return }
     self.subtitle = subtitle
     gtk_header_bar_set_subtitle(bar, subtitle)

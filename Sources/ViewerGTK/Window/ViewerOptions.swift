@@ -20,6 +20,10 @@ public struct ViewerOptions: Sendable {
   public var secondsOfFrames: Double?
   /// Copies every frame even where it could be imported: for comparisons.
   public var alwaysUploads: Bool
+  /// Begins with the statistics over the picture.
+  public var showsStatistics = false
+  /// Hands the guest's own buffers to a compositor that takes them, instead of drawing them.
+  public var handsOver = true
   /// How many of the last presentations are kept for time lines, 48 bytes each and three times over.
   public var presentations = 600
 

@@ -39,6 +39,7 @@ public final class ViewerWindow {
   /// What was done last, for a while.
   private var notice: (text: String, timer: Timer)?
   private var titleTimer: Timer?
+  private var shownTitle: String?
   private var titled = (frames: 0, at: MonotonicInstant.now)
   private var rate: Int?
   private var isFullscreen: Bool
@@ -62,7 +63,7 @@ public final class ViewerWindow {
     if case .frame(let frame) = source.poll() { firstSize = frame.primary.size }
     view = try GuestView(
       source: source, scaling: options.scaling, alwaysUploads: options.alwaysUploads,
-      presentations: options.presentations)
+      handsOver: options.handsOver, presentations: options.presentations)
     view.input = options.input
     onMonitor = options.onMonitor
     closeQuestion = options.closeQuestion
@@ -90,6 +91,7 @@ public final class ViewerWindow {
       updateTitle()
     }
     if isFullscreen { gtk_window_fullscreen(vgpu_gtk_window(window)) }
+    if options.showsStatistics { toggleStatistics() }
     gtk_widget_show_all(window)
     gtk_widget_grab_focus(view.widget)
   }
@@ -192,7 +194,8 @@ public final class ViewerWindow {
     if case .viewOnly = view.input?.state { parts.append("view only") }
     parts.append("swift-vgpu")
     let title = parts.joined(separator: " — ")
-    gtk_window_set_title(vgpu_gtk_window(window), title)
+    if title != shownTitle { gtk_window_set_title(vgpu_gtk_window(window), title) }
+    shownTitle = title
     bar?.show(title: title, subtitle: subtitle)
     menu?.canSendKeys = isTyping
   }

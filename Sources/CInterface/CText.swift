@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Texts that cross into C: UTF-8 that ends with NUL.
+package enum CText {
+  /// Writes as much of a text as there is room for, whole characters only, and the NUL.
+  ///
+  /// - Returns: the bytes of the whole text, without the NUL.
+  static func write(_ text: String, to room: UnsafeMutableRawBufferPointer) -> Int {
+    let bytes = Array(text.utf8)
+    guard !room.isEmpty else { return bytes.count }
+    var count = min(bytes.count, room.count - 1)
+    // A byte 10xxxxxx goes on with a character that would be cut.
+    while count > 0, count < bytes.count, bytes[count] & 0xC0 == 0x80 { count -= 1 }
+    room.copyBytes(from: bytes[..<count])
+    room[count] = 0
+    return bytes.count
+  }
+
+  /// The same with C's pair of pointer and size.
+  static func write(_ text: String, to room: UnsafeMutablePointer<CChar>?, size: Int) -> Int {
+    write(
+      text, to: UnsafeMutableRawBufferPointer(start: room, count: room == nil ? 0 : max(0, size)))
+  }
+
+  /// Reads a caller's text.
+  ///
+  /// - Parameter name: what it is, for the error.
+  package static func read(
+    _ text: UnsafePointer<CChar>?, _ name: String
+  ) throws(Failure) -> String {
+    guard let text else { throw .null(name) }
+    guard let string = String(validatingCString: text) else {
+      throw Failure(.argument, "\(name): not UTF-8; give a text")
+    }
+    return string
+  }
+}

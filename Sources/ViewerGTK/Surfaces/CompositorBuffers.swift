@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CWayland
+import CWaylandProtocols
+import DMABuf
+import VGPUDisplay
+
+/// The guest's buffers as the compositor knows them: a `wl_buffer` each, made once and for as long as
+/// the source has the buffer. The render thread's.
+///
+/// They are asked for by `zwp_linux_buffer_params_v1.create`, which a compositor may refuse;
+/// `create_immed` would end the connection instead.
+final class CompositorBuffers {
+  /// What has become of a buffer.
+  enum Outcome {
+    case made(OpaquePointer)
+    case asked
+    case obstacle(HandoverObstacle)
+  }
+
+  /// Buffers that the compositor has taken so far.
+  private(set) var taken = 0
+  /// The compositor has answered since this was last set to false.
+  var hasNews = false
+
+  private enum State {
+    case asked(OpaquePointer)
+    case made(OpaquePointer)
+    case refused
+  }
+
+  private struct Entry {
+    let id: UInt64
+    weak var buffer: PlaneBuffer?
+    var state: State
+  }
+
+  private let handles: HandoverHandles
+  private var entries: [Entry] = []
+
+  /// More than a source keeps.
+  private static let capacity = 96
+
+  init(_ handles: HandoverHandles) {
+    self.handles = handles
+    entries.reserveCapacity(Self.capacity)
+  }
+
+  /// The compositor's buffer of a guest's, which is asked for when it is seen for the first time.
+  func outcome(of buffer: PlaneBuffer) -> Outcome {
+    let id = buffer.id
+    for index in entries.indices where entries[index].id == id {
+      switch entries[index].state {
+      case .asked: return .asked
+      case .made(let made): return .made(made)
+      case .refused: return .obstacle(.refused(buffer.layout))
+      }
+    }
+    return ask(for: buffer)
+  }
+
+  private func ask(for buffer: PlaneBuffer) -> Outcome {
+    let layout = buffer.layout
+    guard case .dmaBuf(let memory) = buffer.storage, memory.backing == .dmaBuf,
+      let plane = layout.planes.first,
+      let width = Int32(exactly: layout.width), let height = Int32(exactly: layout.height),
+      let offset = UInt32(exactly: plane.offset), let stride = UInt32(exactly: plane.stride)
+    else { return .obstacle(.noBuffer) }
+    // A compositor counts whole lines, and ends the connection where the last one ends early.
+    let (lines, overflows) = plane.stride.multipliedReportingOverflow(by: layout.height)
+    guard !overflows, lines <= memory.size - plane.offset,
+      let format = handles.formats.format(for: layout)
+    else { return .obstacle(.unnamed(layout)) }
+    guard entries.count < Self.capacity else { return .obstacle(.tooMany) }
+    guard let parameters = zwp_linux_dmabuf_v1_create_params(handles.dmabuf) else {
+      return .obstacle(.tooMany)
+    }
+    zwp_linux_buffer_params_v1_add_listener(parameters, Self.listener, Unmanaged.borrowed(self))
+    let modifier = layout.modifier.rawValue
+    zwp_linux_buffer_params_v1_add(
+      parameters, memory.rawValue, 0, offset, stride, UInt32(modifier >> 32),
+      UInt32(truncatingIfNeeded: modifier))
+    zwp_linux_buffer_params_v1_create(parameters, width, height, format.rawValue, 0)
+    entries.append(Entry(id: buffer.id, buffer: buffer, state: .asked(parameters)))
+    return .asked
+  }
+
+  /// Lets go of what was made of buffers that are gone: the compositor holds their memory until then.
+  ///
+  /// - Parameter shown: one that must stay, as what is seen of a destroyed buffer is undefined.
+  func sweep(but shown: OpaquePointer?) {
+    for index in entries.indices.reversed() where entries[index].buffer == nil {
+      switch entries[index].state {
+      // The answer makes an object, which nobody would know.
+      case .asked: continue
+      case .made(let made):
+        if made == shown { continue }
+        wl_buffer_destroy(made)
+      case .refused: break
+      }
+      entries.remove(at: index)
+    }
+  }
+
+  /// Lets go of everything; nothing is attached any more.
+  func close(_ handles: WaylandHandles) {
+    let isAsked = entries.contains { if case .asked = $0.state { true } else { false } }
+    if isAsked { wl_display_roundtrip_queue(handles.display, handles.queue) }
+    for entry in entries {
+      switch entry.state {
+      case .asked(let parameters): zwp_linux_buffer_params_v1_destroy(parameters)
+      case .made(let made): wl_buffer_destroy(made)
+      case .refused: break
+      }
+    }
+    entries.removeAll()
+  }
+
+  private func answered(_ parameters: OpaquePointer?, _ made: OpaquePointer?) {
+    hasNews = true
+    if made != nil { taken += 1 }
+    for index in entries.indices {
+      guard case .asked(let asked) = entries[index].state, asked == parameters else { continue }
+      entries[index].state = made.map { .made($0) } ?? .refused
+    }
+    if let parameters { zwp_linux_buffer_params_v1_destroy(parameters) }
+  }
+
+  /// libwayland keeps the address: never moved, never freed. `unsafe`, as nobody writes to it.
+  nonisolated(unsafe) private static let listener = {
+    let listener = UnsafeMutablePointer<zwp_linux_buffer_params_v1_listener>.allocate(capacity: 1)
+    listener.initialize(
+      to: zwp_linux_buffer_params_v1_listener(
+        created: { data, parameters, made in buffers(data)?.answered(parameters, made) },
+        failed: { data, parameters in buffers(data)?.answered(parameters, nil) }))
+    return listener
+  }()
+
+  private static func buffers(_ data: UnsafeMutableRawPointer?) -> CompositorBuffers? {
+    data.map { Unmanaged<CompositorBuffers>.fromOpaque($0).takeUnretainedValue() }
+  }
+}

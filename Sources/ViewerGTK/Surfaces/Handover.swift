@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CWayland
+import CWaylandProtocols
+import DMABuf
+import EGLPresenter
+import VGPUDisplay
+
+/// Shows a guest's own buffers: hands them to the compositor, on a surface over the canvas's. The
+/// render thread's.
+///
+/// What lies around the picture is the canvas's, so a buffer is only handed over where the canvas has
+/// drawn a frame of the same place before.
+final class Handover {
+  private let handles: HandoverHandles
+  private let canvas: WaylandHandles
+  private let buffers: CompositorBuffers
+  private let isSoftware: Bool
+  private let importsDMABufs: Bool
+  /// What the canvas was drawn for, with nothing of it beside the picture.
+  private var beneath: Placement?
+  private var scale = 1
+  /// Where the surface was told to be.
+  private var place: HandoverPlace?
+  /// Attached and committed.
+  private var shown: OpaquePointer?
+  /// Nothing was shown before what is attached.
+  private var appears = false
+
+  init(_ handles: HandoverHandles, on canvas: WaylandHandles, _ capabilities: Capabilities) {
+    self.handles = handles
+    self.canvas = canvas
+    buffers = CompositorBuffers(handles)
+    isSoftware = capabilities.isSoftware
+    importsDMABufs = capabilities.importsDMABufs
+  }
+
+  var surface: OpaquePointer { handles.surface }
+
+  /// Buffers that the compositor has taken so far.
+  var taken: Int { buffers.taken }
+
+  /// Whether the compositor has taken or refused a buffer since the last call.
+  func takeNews() -> Bool {
+    defer { buffers.hasNews = false }
+    return buffers.hasNews
+  }
+
+  /// Device pixels of a surface's unit, from the canvas's next frame on.
+  func scales(by scale: Int) {
+    guard scale != self.scale else { return }
+    self.scale = scale
+    beneath = nil
+  }
+
+  /// Attaches a picture, to be committed.
+  ///
+  /// - Returns: why it cannot be; then it is to be drawn.
+  func attach(_ buffer: PlaneBuffer, _ placement: Placement) -> HandoverObstacle? {
+    guard
+      let place = HandoverPlace(placement, scale: scale, canScale: handles.viewport != nil)
+    else { return .scaling }
+    // What a CPU cannot map makes it crash, and the compositor's renderer is most likely ours.
+    guard !isSoftware || (importsDMABufs && buffer.isMappable) else { return .unreadable }
+    let made: OpaquePointer
+    switch buffers.outcome(of: buffer) {
+    case .obstacle(let obstacle): return obstacle
+    case .asked: return .notYet
+    case .made(let known): made = known
+    }
+    guard beneath == placement else { return .unplaced }
+    if place != self.place { apply(place) }
+    appears = shown == nil
+    if appears { wl_subsurface_set_desync(handles.subsurface) }
+    wl_surface_attach(handles.surface, made, 0, 0)
+    // In whatever units: all of it.
+    wl_surface_damage(handles.surface, 0, 0, .max, .max)
+    shown = made
+    return nil
+  }
+
+  /// Commits what was attached.
+  func commit() {
+    wl_surface_commit(handles.surface)
+    // weston composes nothing for a subsurface that appears, until one that is on the screen is
+    // committed.
+    if appears { wl_surface_commit(canvas.surface) }
+    appears = false
+    // The one before is not shown any more.
+    buffers.sweep(but: shown)
+    wl_display_flush(canvas.display)
+  }
+
+  /// Takes effect with the next buffer, which is of this size.
+  private func apply(_ place: HandoverPlace) {
+    if let viewport = handles.viewport {
+      let whole = PixelRectangle(x: -256, y: -256, width: -256, height: -256)
+      let source = place.source ?? whole
+      wp_viewport_set_source(
+        viewport, Int32(source.x), Int32(source.y), Int32(source.width), Int32(source.height))
+      wp_viewport_set_destination(viewport, Int32(place.area.width), Int32(place.area.height))
+    }
+    if let all = wl_compositor_create_region(canvas.compositor) {
+      wl_region_add(all, 0, 0, Int32(place.area.width), Int32(place.area.height))
+      wl_surface_set_opaque_region(handles.surface, all)
+      wl_region_destroy(all)
+    }
+    self.place = place
+  }
+
+  /// The canvas is about to commit a frame that it has drawn: the surface goes with that very commit,
+  /// so that neither shows alone.
+  ///
+  /// - Parameter isBare: nothing was drawn beside the picture.
+  func yield(to placement: Placement, isBare: Bool) {
+    if shown != nil {
+      wl_subsurface_set_sync(handles.subsurface)
+      wl_surface_attach(handles.surface, nil, 0, 0)
+      wl_surface_commit(handles.surface)
+    }
+    buffers.sweep(but: shown)
+    shown = nil
+    beneath = isBare ? placement : nil
+    if let place = HandoverPlace(placement, scale: scale, canScale: handles.viewport != nil) {
+      wl_subsurface_set_position(
+        handles.subsurface, Int32(place.area.x), Int32(place.area.y))
+    }
+  }
+
+  /// Uncovers the canvas, whose own commit follows.
+  func hide() {
+    if shown != nil {
+      wl_surface_attach(handles.surface, nil, 0, 0)
+      wl_surface_commit(handles.surface)
+    }
+    shown = nil
+    beneath = nil
+    buffers.sweep(but: nil)
+  }
+
+  /// Lets go of everything.
+  func close() {
+    hide()
+    buffers.close(canvas)
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EGLPresenter
+
+/// Where a compositor is to show a guest's buffer, and which part of it, so that it looks as if it
+/// had been drawn. Pure arithmetic.
+struct HandoverPlace: Equatable {
+  /// What is seen of the picture, in the units of the surface that it lies on.
+  let area: PixelRectangle
+  /// Of the buffer, in 1/256 pixels; `nil` for all of it.
+  let source: PixelRectangle?
+
+  /// `nil` where a compositor cannot show it so.
+  ///
+  /// - Parameters:
+  ///   - scale: device pixels of one unit.
+  ///   - canScale: the compositor scales and cuts (`wp_viewporter`).
+  init?(_ placement: Placement, scale: Int, canScale: Bool) {
+    // A compositor mixes pixels as it scales; a whole multiple is to stay sharp.
+    guard placement.isOneToOne || placement.filter == .linear else { return nil }
+    let (visible, picture, guest) = (placement.visible, placement.picture, placement.guest)
+    let numbers = [visible.x, visible.y, visible.width, visible.height]
+    guard !PixelSize(width: visible.width, height: visible.height).isEmpty, scale >= 1,
+      numbers.allSatisfy({ $0.isMultiple(of: scale) })
+    else { return nil }
+    area = PixelRectangle(
+      x: visible.x / scale, y: visible.y / scale, width: visible.width / scale,
+      height: visible.height / scale)
+    let isPlain = placement.isOneToOne && visible == picture && scale == 1
+    guard isPlain || canScale else { return nil }
+    if visible == picture {
+      source = nil
+    } else {
+      let (x, width) = Self.part(
+        of: guest.width, from: visible.x - picture.x, visible.width, in: picture.width)
+      let (y, height) = Self.part(
+        of: guest.height, from: visible.y - picture.y, visible.height, in: picture.height)
+      source = PixelRectangle(x: x, y: y, width: width, height: height)
+    }
+  }
+
+  /// Beyond the buffer's edge a compositor ends the connection: both are rounded down.
+  private static func part(
+    of guest: Int, from offset: Int, _ length: Int, in picture: Int
+  ) -> (Int, Int) {
+    let start = 256 * guest * offset / picture
+    return (start, max(1, min(256 * guest * length / picture, 256 * guest - start)))
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Foundation
+
+/// The libraries for C, linked of what was built with this test bundle, as `Scripts/install` links
+/// them of a release: once a run, in a second.
+public enum CLibraries {
+  /// The package's folder.
+  public static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+
+  /// Where the programs that were built with this test bundle are.
+  public static let products: URL = {
+    let places = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0])]
+    return places.flatMap { [$0, $0.deletingLastPathComponent()] }
+      .map { $0.resolvingSymlinksInPath() }
+      .first {
+        FileManager.default.fileExists(atPath: $0.appendingPathComponent("libCInterface.a").path)
+      } ?? URL(fileURLWithPath: "/no/products")
+  }()
+
+  /// What a compiler needs to find the headers.
+  public static let headers = "-I\(package.appendingPathComponent("Sources/CVGPU").path)"
+
+  /// The folder with the libraries.
+  public static func folder() throws -> String { try linked.get() }
+
+  private static let linked = Result {
+    let folder = products.appendingPathComponent("c-libraries").path
+    let answer = try Program.run([
+      package.appendingPathComponent("Scripts/link-c-libraries").path, products.path, folder,
+    ])
+    guard answer.code == 0 else { throw NotLinked(reason: answer.text) }
+    return folder
+  }
+
+  struct NotLinked: Error { let reason: String }
+}

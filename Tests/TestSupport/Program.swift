@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// A program that a test runs to its end.
+public enum Program {
+  /// Runs a program found in PATH, or at a path.
+  ///
+  /// - Parameter environment: what is different from the test's own.
+  /// - Returns: its exit code, and all that it wrote to standard output and error.
+  public static func run(
+    _ words: [String], environment: [String: String] = [:]
+  ) throws -> (code: Int32, text: String) {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = words
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: text, as: UTF8.self))
+  }
+}
