@@ -77,7 +77,9 @@ public struct FrameSchedule: Sendable {
 
   /// The next turn after the last one.
   ///
-  /// - Parameter skipped: so many refreshes between the last turn's and this one's have none.
+  /// - Parameters:
+  ///   - now: the time.
+  ///   - skipped: so many refreshes between the last turn's and this one's have none.
   public func next(now: MonotonicInstant, skipping skipped: Int = 0) -> Turn {
     guard let interval = clock.interval else {
       // Without a clock the server's own asking is the best there is.
