@@ -135,17 +135,15 @@ func difference(_ left: [UInt8], _ right: [UInt8], width: Int, tolerance: Int = 
   return nil
 }
 
-/// Descriptors of buffers and of GPUs that this process holds; suites that run meanwhile hold
-/// others.
+/// Descriptors of this suite's buffers and of GPUs that this process holds; suites that run meanwhile
+/// hold others.
 func openDescriptors() -> Int {
   (0..<4096).count { number in
     var path = [CChar](repeating: 0, count: 256)
     let length = readlink("/proc/self/fd/\(number)", &path, 255)
     guard length > 0 else { return false }
     let target = String(decoding: path.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
-    return ["/memfd:", "/dmabuf:", "/dev/dri/", "anon_inode:dmabuf"].contains {
-      target.hasPrefix($0)
-    }
+    return ["/memfd:picture", "/dev/dri/"].contains { target.hasPrefix($0) }
   }
 }
 
