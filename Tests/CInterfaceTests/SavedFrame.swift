@@ -28,9 +28,9 @@ struct SavedFrame {
     #expect(
       picture.width == pattern.width && picture.height == pattern.height, sourceLocation: location)
     guard picture.width == pattern.width, picture.height == pattern.height else { return }
-    let half = pattern.block / 2
-    let frame = (0..<32).reduce(UInt32(0)) { number, bit in
-      number << 1 | picture.color(x: bit * pattern.block + half, y: half) & 1
+    guard let frame = pattern.frameNumber(color: picture.color) else {
+      Issue.record("no frame's number in the picture", sourceLocation: location)
+      return
     }
     var wrong = 0
     for y in 0..<pattern.height {

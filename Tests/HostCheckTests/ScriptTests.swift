@@ -9,20 +9,6 @@ import Testing
 
 /// What `--fix` prints, and what Scripts/capture-host makes.
 @Suite struct ScriptTests {
-  private func run(_ program: String, _ arguments: [String]) throws -> (code: Int32, output: String)
-  {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [program] + arguments
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: text, as: UTF8.self))
-  }
-
   private static let hasShellcheck = ["/usr/bin/shellcheck", "/usr/local/bin/shellcheck"]
     .contains { FileManager.default.isExecutableFile(atPath: $0) }
 
@@ -45,8 +31,8 @@ import Testing
     let tree = try bareLaptop()
     let script = tree.report(purpose).script
     try tree.file("/fix.sh", script + "\n")
-    let answer = try run("shellcheck", [tree.location("/fix.sh")])
-    #expect(answer.code == 0, "\(answer.output)\n\(script)")
+    let answer = try Program.run(["shellcheck", tree.location("/fix.sh")])
+    #expect(answer.code == 0, "\(answer.text)\n\(script)")
   }
 
   /// Carried out with commands that only tell, and with a folder for /etc: what it writes is what the
@@ -62,10 +48,10 @@ import Testing
     }
     try tree.file(
       "/fix.sh", "modprobe() { echo \"modprobe $*\"; }\nudevadm() { :; }\n" + script + "\n")
-    let answer = try run("bash", [tree.location("/fix.sh")])
-    #expect(answer.code == 0, "\(answer.output)")
+    let answer = try Program.run(["bash", tree.location("/fix.sh")])
+    #expect(answer.code == 0, "\(answer.text)")
     #expect(
-      answer.output == "modprobe -a kvm_intel vfio mdev kvmgt vfio_iommu_type1\n")
+      answer.text == "modprobe -a kvm_intel vfio mdev kvmgt vfio_iommu_type1\n")
 
     func text(_ path: String) throws -> String {
       try String(contentsOfFile: tree.location(path), encoding: .utf8)
@@ -98,7 +84,7 @@ import Testing
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Scripts/capture-host").path
-    #expect(try run(script, [folder]).code == 0)
+    #expect(try Program.run([script, folder]).code == 0)
     for purpose in Purpose.allCases {
       let here = HostReport(of: HostDevices(), for: purpose, live: nil)
       let there = HostReport(of: HostDevices(root: FilePath(folder)), for: purpose, live: nil)

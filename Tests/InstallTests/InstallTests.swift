@@ -25,21 +25,8 @@ import Testing
       .first(where: FileManager.default.isExecutableFile(atPath:)) ?? "/no/vgpu"
   }()
 
-  private func run(_ words: [String], input: String = "") throws -> (code: Int32, text: String) {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words
-    process.environment = ProcessInfo.processInfo.environment.merging(["DESTDIR": folder.path]) {
-      $1
-    }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: text, as: UTF8.self))
+  private func run(_ words: [String]) throws -> (code: Int32, text: String) {
+    try Program.run(words, environment: ["DESTDIR": folder.path])
   }
 
   private func install(_ options: String...) throws -> (code: Int32, text: String) {
