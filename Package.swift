@@ -342,10 +342,11 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     // The same for C: vgpu-gtk3.h.
+    .target(name: "CViewGTK3", dependencies: ["CGTK3", "CLinux", "CVGPU"]),
     .target(
       name: "CInterfaceGTK3",
       dependencies: [
-        "Attachment", "CGTK3", "CInterface", "CLinux", "CVGPU", "EGLPresenter", "GuestControl",
+        "Attachment", "CGTK3", "CInterface", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
         "LinuxSystem", "ViewerGTK",
       ],
       swiftSettings: swiftSettings),

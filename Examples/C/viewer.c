@@ -32,42 +32,49 @@ static int list(void) {
 
 /* The title tells the size and the frames so far, once a second. */
 static gboolean update_title(gpointer data) {
-  GtkWidget *view = data;
-  vgpu_view_statistics shown;
-  if (vgpu_view_get_statistics(view, &shown, NULL) != VGPU_OK) return G_SOURCE_REMOVE;
+  VgpuView *view = data;
+  VgpuViewStatistics shown;
+  guint width, height;
+  vgpu_view_get_statistics(view, &shown);
+  g_object_get(view, "guest-width", &width, "guest-height", &height, NULL);
   gchar *title = g_strdup_printf(
-      "%ux%u, %" G_GUINT64_FORMAT " frames", (unsigned)shown.width, (unsigned)shown.height,
-      (guint64)shown.frames_presented);
-  gtk_window_set_title(GTK_WINDOW(gtk_widget_get_toplevel(view)), title);
+      "%ux%u, %" G_GUINT64_FORMAT " frames", width, height, shown.frames_presented);
+  gtk_window_set_title(GTK_WINDOW(gtk_widget_get_toplevel(GTK_WIDGET(view))), title);
   g_free(title);
   return G_SOURCE_CONTINUE;
 }
 
+/* The guest is gone for good; the view says why in its place. */
+static void on_failed(VgpuView *view, const GError *error, gpointer data) {
+  (void)view, (void)data;
+  fprintf(stderr, "viewer: %s\n", error->message);
+}
+
 int main(int count, char **arguments) {
-  vgpu_error error;
+  GError *error = NULL;
   if (count < 2) return list();
   /* The view's thread has an X connection of its own. */
   XInitThreads();
   gtk_init(&count, &arguments);
 
-  /* A vGPU without a guest is waited for; the window says so meanwhile. */
-  GtkWidget *view = vgpu_view_new(arguments[1], VGPU_OPEN_WAIT, -1, &error);
-  if (view == NULL) {
-    fprintf(stderr, "viewer: %s\n", error.message);
-    return 1;
-  }
-  vgpu_view_set_scaling(view, VGPU_SCALING_ONE_TO_ONE, NULL);
-  if (count > 2 && vgpu_view_set_input(view, arguments[2], &error) != VGPU_OK) {
-    fprintf(stderr, "viewer: %s\n", error.message);
-  }
-
   GtkWidget *window = gtk_window_new(GTK_WINDOW_TOPLEVEL);
   gtk_window_set_default_size(GTK_WINDOW(window), 800, 600);
-  gtk_container_add(GTK_CONTAINER(window), view);
   g_signal_connect(window, "destroy", G_CALLBACK(gtk_main_quit), NULL);
+  VgpuView *view = g_object_new(
+      VGPU_TYPE_VIEW, "scaling", VGPU_SCALING_ONE_TO_ONE, "qmp", count > 2 ? arguments[2] : NULL,
+      NULL);
+  gtk_container_add(GTK_CONTAINER(window), GTK_WIDGET(view));
+
+  /* A vGPU without a guest is waited for; the view says so meanwhile. */
+  if (!vgpu_view_open(view, arguments[1], &error)) {
+    fprintf(stderr, "viewer: %s\n", error->message);
+    g_error_free(error);
+    return 1;
+  }
+  g_signal_connect(view, "failed", G_CALLBACK(on_failed), NULL);
   guint timer = g_timeout_add_seconds(1, update_title, view);
   gtk_widget_show_all(window);
-  gtk_widget_grab_focus(view);
+  gtk_widget_grab_focus(GTK_WIDGET(view));
   gtk_main();
   g_source_remove(timer);
   return 0;

@@ -37,8 +37,8 @@ final class RenderLink: Sendable {
   struct News {
     /// The picture's place, and whether it has a pointer in it; `nil` where nothing is new.
     var picture: Shown?
-    /// What is to be said instead of a picture.
-    var message: String?
+    /// Why there is no picture.
+    var message: ViewMessage?
     /// The canvas failed.
     var failure: GraphicsError?
     /// As many frames as were asked for have been presented.

@@ -33,7 +33,7 @@ final class RenderLoop {
   private var habit = FlipHabit()
   private var presented: Presented?
   private var shown: RenderLink.Shown?
-  private var message: String?
+  private var message: ViewMessage?
 
   /// What was presented last, to tell whether something else is to be seen now.
   private struct Presented: Equatable {
@@ -274,7 +274,8 @@ final class RenderLoop {
     record.queried(start, source.counters)
     switch state {
     case .frame(let frame): show(frame, on: canvas)
-    case .noPicture(let reason): say("\(reason)", on: canvas)
+    case .noPicture(let reason):
+      say(ViewMessage(text: "\(reason)", isFinal: !reason.isTransient), on: canvas)
     }
   }
 
@@ -315,7 +316,7 @@ final class RenderLoop {
 
   private func failed(_ error: GraphicsError, on canvas: any Canvas) {
     if error.kind == .cannotShow {
-      say("\(error)", on: canvas)
+      say(ViewMessage(text: "\(error)", isFinal: false), on: canvas)
       return
     }
     // GTK's thread decides what is drawn on next; until then nothing is.
@@ -333,16 +334,16 @@ final class RenderLoop {
     }
   }
 
-  private func say(_ text: String, on canvas: any Canvas) {
-    guard text != message else { return }
-    if message == nil { canvas.hide() }
+  private func say(_ message: ViewMessage, on canvas: any Canvas) {
+    guard message != self.message else { return }
+    if self.message == nil { canvas.hide() }
     isWaiting = false
     staleFrames = max(1, staleFrames)
     shown = nil
-    message = text
+    self.message = message
     link.tell { news in
       news.picture = nil
-      news.message = text
+      news.message = message
     }
   }
 }

@@ -26,7 +26,7 @@ extension GuestSurface {
 }
 
 /// A cairo drawing context (`cairo_t *`).
-typealias CairoContext = OpaquePointer
+package typealias CairoContext = OpaquePointer
 
 /// Where a widget is, in the units of its toplevel window, and how many device pixels one is.
 struct SurfaceGeometry: Equatable, Sendable {

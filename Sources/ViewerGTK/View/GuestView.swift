@@ -23,7 +23,8 @@ public import VGPUDisplay
 @MainActor
 public final class GuestView {
   /// The widget, a `GtkDrawingArea`. Put it into a container, whose it is then. One that never gets
-  /// into a container must be destroyed (gtk_widget_destroy).
+  /// into a container must be destroyed (gtk_widget_destroy). It is the one that the view was given,
+  /// where it was given one.
   public let widget: UnsafeMutablePointer<GtkWidget>
   /// How the picture is sized to the widget.
   public var scaling: ScalingMode {
@@ -37,6 +38,9 @@ public final class GuestView {
   public var onFinish: (@MainActor () -> Void)?
   /// Called when the guest's picture gets another size, in the guest's pixels, and for the first.
   public var onResize: (@MainActor (PixelSize) -> Void)?
+  /// Called when something else is shown than before: a picture after a message, or another message.
+  /// `message` tells which.
+  public var onContent: (@MainActor () -> Void)?
   /// Called when keyboard and mouse become the guest's alone, and when no longer.
   public var onGrab: (@MainActor () -> Void)? {
     get { pointerAndKeys.onGrab }
@@ -50,8 +54,8 @@ public final class GuestView {
   public var overlay: Overlay? {
     didSet { link.order { [overlay] in $0.overlay = .some(overlay) } }
   }
-  /// What is shown instead of a picture; `nil` while there is one.
-  public private(set) var message: String?
+  /// What is shown instead of a picture; `nil` while there is one, and before the first look.
+  public private(set) var message: ViewMessage?
 
   /// What becomes of each frame, in numbers, for any thread.
   public let reporter: FrameReporter
@@ -69,11 +73,14 @@ public final class GuestView {
   private var losses = 0
   private var guestSize: PixelSize?
   private var startID: guint = 0
+  private let ownsWidget: Bool
+  private var hasContent = false
+  private var hasEnded = false
 
   /// Lost contexts in a row after which EGL is given up.
   private static let mostLosses = 3
 
-  /// Makes the widget. gtk_init has been called.
+  /// Makes the widget, or draws in one that is there. gtk_init has been called.
   ///
   /// - Parameters:
   ///   - source: looked at just before each refresh of the monitor while the widget is mapped, on a
@@ -84,10 +91,14 @@ public final class GuestView {
   ///     them as a monitor would: whenever it composes. Else they are drawn. It never happens to
   ///     copied frames.
   ///   - presentations: how many of the last presentations are kept for time lines.
+  ///   - widget: somebody else's `GtkDrawingArea` to draw in, which the view does not keep alive: it
+  ///     must not be used after the widget's end. `end` leaves the widget to others before that. `nil`
+  ///     for one of the view's own.
   /// - Throws: `SystemCallError` when that thread cannot be had.
   public init(
     source: sending any FrameSource, scaling: ScalingMode = .fit, alwaysUploads: Bool = false,
-    handsOver: Bool = true, presentations: Int = 600
+    handsOver: Bool = true, presentations: Int = 600,
+    in widget: UnsafeMutablePointer<GtkWidget>? = nil
   ) throws(SystemCallError) {
     link = try RenderLink()
     let recorder = FrameRecorder(capacity: presentations)
@@ -96,13 +107,11 @@ public final class GuestView {
     self.scaling = scaling
     self.alwaysUploads = alwaysUploads
     self.handsOver = handsOver && !alwaysUploads
-    widget = gtk_drawing_area_new()
-    g_object_ref_sink(widget)
+    ownsWidget = widget == nil
+    let widget = widget ?? Self.makeWidget()
+    self.widget = widget
     pointerAndKeys = ViewInput(widget)
     pointer = HostPointer(widget)
-    gtk_widget_set_hexpand(widget, 1)
-    gtk_widget_set_vexpand(widget, 1)
-    gtk_widget_set_can_focus(widget, 1)
     // Until the widget is destroyed it keeps its view alive.
     let data = Unmanaged.passRetained(self).toOpaque()
     vgpu_connect_draw(widget, onDraw, data)
@@ -114,10 +123,37 @@ public final class GuestView {
     pointerAndKeys.connect(widget)
     pointerAndKeys.onSend = { [link] in link.hasSentInput() }
     link.onNews = { [weak self] news in self?.heard(news) }
+    if gtk_widget_get_mapped(widget) != 0 {
+      mapped()
+      gtk_widget_queue_draw(widget)
+    }
+  }
+
+  private static func makeWidget() -> UnsafeMutablePointer<GtkWidget> {
+    let widget: UnsafeMutablePointer<GtkWidget> = gtk_drawing_area_new()
+    g_object_ref_sink(widget)
+    gtk_widget_set_hexpand(widget, 1)
+    gtk_widget_set_vexpand(widget, 1)
+    gtk_widget_set_can_focus(widget, 1)
+    return widget
   }
 
   isolated deinit {
-    g_object_unref(widget)
+    if ownsWidget { g_object_unref(widget) }
+  }
+
+  /// Lets go of the guest and of the widget, which can then have another view: what else happens when
+  /// the widget is destroyed. Nothing is called any more.
+  public func end() {
+    guard !hasEnded else { return }
+    hasEnded = true
+    onContent = nil
+    onGrab = nil
+    destroyed()
+    g_signal_handlers_disconnect_matched(
+      widget, G_SIGNAL_MATCH_DATA, 0, 0, nil, nil, Unmanaged.borrowed(self))
+    // What the widget's signals had of it.
+    Unmanaged.passUnretained(self).release()
   }
 
   // MARK: Input
@@ -172,7 +208,7 @@ public final class GuestView {
   /// The toplevel has its surface and GTK has painted it: only now can a surface be put above it.
   fileprivate func painted(_ context: CairoContext) {
     if let message {
-      Message.paint(message, widget, context)
+      Message.paint(message.text, widget, context)
     } else {
       cairo_set_source_rgb(context, 0, 0, 0)
       cairo_paint(context)
@@ -201,7 +237,7 @@ public final class GuestView {
     dropSurface()
   }
 
-  fileprivate func destroyed() {
+  private func destroyed() {
     unmapped()
     pointerAndKeys.disconnect(widget)
     link.onNews = nil
@@ -288,10 +324,13 @@ public final class GuestView {
   // MARK: News of the render thread
 
   private func heard(_ news: RenderLink.News) {
+    // Whoever is told may destroy it.
+    g_object_ref(widget)
+    defer { g_object_unref(widget) }
     if let failure = news.failure { failed(failure) }
     if surface != nil {
       if let picture = news.picture { show(picture) }
-      if let message = news.message { show(message: message) }
+      if let message = news.message { show(message) }
       if news.wantsPaint { gtk_widget_queue_draw(widget) }
     }
     if news.isFinished { onFinish?() }
@@ -302,14 +341,16 @@ public final class GuestView {
     pointerAndKeys.placement = picture.placement
     pointer.isHidden = picture.hasPointer
     losses = 0
-    if message != nil {
-      message = nil
-      gtk_widget_queue_draw(widget)
-    }
+    if message != nil { gtk_widget_queue_draw(widget) }
+    let isNew = message != nil || !hasContent
+    message = nil
+    hasContent = true
     let size = picture.placement.guest
-    guard size != guestSize else { return }
-    guestSize = size
-    onResize?(size)
+    if size != guestSize {
+      guestSize = size
+      onResize?(size)
+    }
+    if isNew { onContent?() }
   }
 
   private func failed(_ error: GraphicsError) {
@@ -320,11 +361,13 @@ public final class GuestView {
     gtk_widget_queue_draw(widget)
   }
 
-  private func show(message text: String) {
-    guard text != message else { return }
-    message = text
+  private func show(_ message: ViewMessage) {
+    guard message != self.message else { return }
+    self.message = message
+    hasContent = true
     forgetPlacement()
     gtk_widget_queue_draw(widget)
+    onContent?()
   }
 
   private func forgetPlacement() {
@@ -368,12 +411,7 @@ private func onUnmap(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRa
 }
 
 private func onDestroy(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
-  onMain(data, as: GuestView.self) { view in
-    view.destroyed()
-    g_signal_handlers_disconnect_matched(
-      view.widget, G_SIGNAL_MATCH_DATA, 0, 0, nil, nil, Unmanaged.borrowed(view))
-    Unmanaged.passUnretained(view).release()
-  }
+  onMain(data, as: GuestView.self) { $0.end() }
 }
 
 private func onStart(_ data: UnsafeMutableRawPointer?) -> gboolean {

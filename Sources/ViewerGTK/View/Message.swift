@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CGTK3
+package import CGTK3
 
 /// A text in the middle of a dark area, wrapped: what is seen instead of a picture.
 @MainActor
-enum Message {
+package enum Message {
   /// Draws it into a widget (pango_cairo_show_layout).
-  static func paint(
+  package static func paint(
     _ text: String, _ widget: UnsafeMutablePointer<GtkWidget>, _ context: CairoContext
   ) {
     let width = Double(gtk_widget_get_allocated_width(widget))
