@@ -369,6 +369,7 @@ let package = Package(
         "CInterfaceGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile",
         "TestSupport", "VGPUDisplay", "ViewerFixture", "ViewerGTK", "vgpu",
       ],
+      exclude: ["Programs"],
       swiftSettings: swiftSettings),
   ]
 )

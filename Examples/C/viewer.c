@@ -73,9 +73,10 @@ int main(int count, char **arguments) {
   }
   g_signal_connect(view, "failed", G_CALLBACK(on_failed), NULL);
   guint timer = g_timeout_add_seconds(1, update_title, view);
+  g_signal_connect_swapped(
+      view, "destroy", G_CALLBACK(g_source_remove), GUINT_TO_POINTER(timer));
   gtk_widget_show_all(window);
   gtk_widget_grab_focus(GTK_WIDGET(view));
   gtk_main();
-  g_source_remove(timer);
   return 0;
 }

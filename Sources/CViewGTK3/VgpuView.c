@@ -185,7 +185,7 @@ void vgpu_view_get_statistics(VgpuView *view, VgpuViewStatistics *statistics) {
 
 // ---- The class ----
 
-static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec) {
+static void vgpu_view_set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec) {
   VgpuView *view = VGPU_VIEW(object);
   g_return_if_fail(is_gtk_thread());
   g_return_if_fail(!view->is_destroyed);
@@ -209,7 +209,7 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
   }
 }
 
-static void get_property(GObject *object, guint id, GValue *value, GParamSpec *spec) {
+static void vgpu_view_get_property(GObject *object, guint id, GValue *value, GParamSpec *spec) {
   VgpuView *view = VGPU_VIEW(object);
   VgpuViewStatistics statistics;
   g_return_if_fail(is_gtk_thread());
@@ -233,7 +233,7 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
   }
 }
 
-static void constructed(GObject *object) {
+static void vgpu_view_constructed(GObject *object) {
   VgpuView *view = VGPU_VIEW(object);
   G_OBJECT_CLASS(vgpu_view_parent_class)->constructed(object);
   g_return_if_fail(is_gtk_thread());
@@ -242,7 +242,7 @@ static void constructed(GObject *object) {
 }
 
 // Can come more than once.
-static void destroy(GtkWidget *widget) {
+static void vgpu_view_destroy(GtkWidget *widget) {
   VgpuView *view = VGPU_VIEW(widget);
   if (is_gtk_thread()) {
     view->is_destroyed = TRUE;
@@ -254,7 +254,7 @@ static void destroy(GtkWidget *widget) {
   GTK_WIDGET_CLASS(vgpu_view_parent_class)->destroy(widget);
 }
 
-static void finalize(GObject *object) {
+static void vgpu_view_finalize(GObject *object) {
   VgpuView *view = VGPU_VIEW(object);
   g_free(view->target);
   g_free(view->qmp);
@@ -264,7 +264,7 @@ static void finalize(GObject *object) {
 }
 
 // Only without a peer, who draws by itself.
-static gboolean draw(GtkWidget *widget, cairo_t *context) {
+static gboolean vgpu_view_draw(GtkWidget *widget, cairo_t *context) {
   VgpuView *view = VGPU_VIEW(widget);
   vgpu_peer_draw_message(widget, context, view->message == NULL ? "" : view->message);
   return GDK_EVENT_STOP;
@@ -278,12 +278,12 @@ static void vgpu_view_class_init(VgpuViewClass *class) {
   // Notified when they really change.
   const GParamFlags explicit = G_PARAM_EXPLICIT_NOTIFY;
 
-  object_class->set_property = set_property;
-  object_class->get_property = get_property;
-  object_class->constructed = constructed;
-  object_class->finalize = finalize;
-  widget_class->destroy = destroy;
-  widget_class->draw = draw;
+  object_class->set_property = vgpu_view_set_property;
+  object_class->get_property = vgpu_view_get_property;
+  object_class->constructed = vgpu_view_constructed;
+  object_class->finalize = vgpu_view_finalize;
+  widget_class->destroy = vgpu_view_destroy;
+  widget_class->draw = vgpu_view_draw;
 
   properties[PROP_TARGET] =
       g_param_spec_string("target", "Target", "What is shown", NULL, construct | explicit);

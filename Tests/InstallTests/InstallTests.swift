@@ -173,7 +173,8 @@ import Testing
   }
 
   @Test func programsInCFindTheLibraries() throws {
-    let installed = try install("--prefix", "/usr", "--libraries", try CLibraries.folder())
+    let installed = try install(
+      "--prefix", "/usr", "--libraries", try CLibraries.introspectedFolder())
     try #require(installed.code == 0, "\(installed.text)")
     let usr = "\(folder.path)/usr"
     let pkgConfig = [
@@ -195,11 +196,32 @@ import Testing
     let saved = try Program.run(
       [program, "demo", "\(program).ppm"], environment: ["LD_LIBRARY_PATH": "\(usr)/lib"])
     #expect(saved.code == 0 && saved.text.hasPrefix("1024x768, XR24"), "\(saved.text)")
-    for file in ["include/vgpu/vgpu-gtk3.h", "lib/libvgpu-gtk3.so", "lib/pkgconfig/vgpu-gtk3.pc"] {
+    for file in [
+      "include/vgpu/vgpu-gtk3.h", "lib/libvgpu-gtk3.so", "lib/pkgconfig/vgpu-gtk3.pc",
+      "share/gir-1.0/VgpuGtk-3.0.gir",
+    ] {
       #expect(FileManager.default.fileExists(atPath: "\(usr)/\(file)"), "\(file)")
     }
     let link = try FileManager.default.destinationOfSymbolicLink(atPath: "\(usr)/lib/libvgpu.so")
     #expect(link == "libvgpu.so.0")
+
+    // Python finds the class by what is installed alone; without a display it makes none.
+    let described = try Program.run(
+      [
+        "/usr/bin/python3", "-c",
+        """
+        import gi
+        gi.require_version("VgpuGtk", "3.0")
+        from gi.repository import VgpuGtk
+        print(VgpuGtk.View.find_property("scaling").default_value.value_nick, VgpuGtk.View.open)
+        """,
+      ],
+      environment: [
+        "GI_TYPELIB_PATH": "\(usr)/lib/girepository-1.0", "LD_LIBRARY_PATH": "\(usr)/lib",
+      ])
+    #expect(
+      described.code == 0 && described.text.contains("fit gi.FunctionInfo(open)"),
+      "\(described.text)")
 
     #expect(try install("--prefix", "/usr", "--uninstall").code == 0)
     #expect(found.allSatisfy { $0.hasPrefix("save-frame") })

@@ -3,7 +3,7 @@
 public import Foundation
 
 /// The libraries for C, linked of what was built with this test bundle, as `Scripts/install` links
-/// them of a release: once a run, in a second.
+/// them of a release: once a run, in some seconds.
 public enum CLibraries {
   /// The package's folder.
   public static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -31,6 +31,18 @@ public enum CLibraries {
       package.appendingPathComponent("Scripts/link-c-libraries").path, products.path, folder,
     ])
     guard answer.code == 0 else { throw NotLinked(reason: answer.text) }
+    return folder
+  }
+
+  /// The same folder, with what GObject introspection needs of them.
+  public static func introspectedFolder() throws -> String { try introspected.get() }
+
+  private static let introspected = Result {
+    let folder = try linked.get()
+    let answer = try Program.run([
+      package.appendingPathComponent("Scripts/introspect-c-libraries").path, folder,
+    ])
+    guard answer.code == 0, answer.text == "" else { throw NotLinked(reason: answer.text) }
     return folder
   }
 

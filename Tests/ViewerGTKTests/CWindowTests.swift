@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import VGPUDisplay
 
-/// The widget for C, in programs in C on a real X server.
+/// The widget for C and for Python, in programs on a real X server.
 @Suite(.serialized, .enabled(if: Screen.isPossible, Screen.isMissing))
 final class CWindowTests {
   private let folder = FileManager.default.temporaryDirectory
@@ -35,18 +35,21 @@ final class CWindowTests {
     return try Tool(
       program, arguments, in: folder,
       environment: screen.environment.merging(
-        ["LD_LIBRARY_PATH": try CLibraries.folder() + others]) { $1 })
+        [
+          "LD_LIBRARY_PATH": try CLibraries.folder() + others,
+          "GI_TYPELIB_PATH": try CLibraries.folder(),
+        ]) { $1 })
   }
 
-  /// The demo's picture of 1024x768, one to one in the middle of a window of 800x600 in the screen's
-  /// corner: red and green tell the place, blue the frame. The pointer may be anywhere.
-  private func isDemo(_ picture: Picture) -> Bool {
-    guard picture.width >= 800, picture.height >= 600 else { return false }
+  /// The demo's picture of 1024x768, one to one in the middle of a view of so many by 600 pixels in
+  /// the screen's corner: red and green tell the place, blue the frame. The pointer may be anywhere.
+  private func isDemo(_ picture: Picture, width: Int) -> Bool {
+    guard picture.width >= width, picture.height >= 600 else { return false }
     var wrong = 0
     for y in 0..<600 {
-      for x in 0..<800 {
+      for x in 0..<width {
         let color = picture.color(x: x, y: y)
-        let there = (UInt32(x + 112) & 255) << 8 | (UInt32(y + 84) & 255)
+        let there = (UInt32(x + (1024 - width) / 2) & 255) << 8 | (UInt32(y + 84) & 255)
         if color >> 8 != there { wrong += 1 }
       }
     }
@@ -58,7 +61,9 @@ final class CWindowTests {
     let program = try compile(
       CLibraries.package.appendingPathComponent("Examples/C/viewer.c"))
     let viewer = try start(program, ["demo"], on: screen)
-    try Screen.wait(for: viewer) { try screen.picture().map(isDemo) ?? false }
+    try Screen.wait(for: viewer) {
+      try screen.picture().map { isDemo($0, width: 800) } ?? false
+    }
     // Its title has the view's statistics.
     try Screen.wait(for: viewer) {
       let found = try Tool(
@@ -76,102 +81,38 @@ final class CWindowTests {
     #expect(try start(program, ["pid:1x"], on: screen).finish().status == 1)
   }
 
-  @Test func viewsEndAndLeaveNothing() throws {
-    let source = folder.appendingPathComponent("views.c")
-    try Self.views.write(to: source, atomically: true, encoding: .utf8)
+  /// 600 pixels of the window are the view's, and the rest is widgets beside it.
+  @Test func exampleInPythonShowsTheGuestBesideWidgets() throws {
     let screen = try Screen(.xvfb)
-    let end = try start(try compile(source), [], on: screen).finish()
-    #expect(end.status == 0)
-    #expect(String(decoding: end.output, as: UTF8.self) == "done\n")
+    _ = try CLibraries.introspectedFolder()
+    let program = CLibraries.package.appendingPathComponent("Examples/Python/viewer.py").path
+    // The bindings are the distribution's own Python's.
+    let viewer = try start("/usr/bin/python3", [program, "demo"], on: screen)
+    try Screen.wait(for: viewer) {
+      guard let picture = try screen.picture(), isDemo(picture, width: 600) else { return false }
+      // A widget's ground is one colour, and no guest's.
+      let beside = (0..<100).map { picture.color(x: 790, y: 450 + $0) }
+      return Set(beside).count == 1 && beside[0] >> 16 > 200
+    }
+    try Screen.wait(for: viewer) {
+      let found = try Tool(
+        "xdotool", ["search", "--name", "^1024x768, [1-9][0-9]* frames, showing$"], in: folder,
+        environment: screen.environment
+      ).finish()
+      return found.status == 0
+    }
+    viewer.terminate()
+    _ = try viewer.finish()
+    #expect(try start("/usr/bin/python3", [program, "pid:1x"], on: screen).finish().status == 1)
   }
 
-  /// Makes views and destroys them, some in a container, and misuses them.
-  private static let views = """
-    #define _POSIX_C_SOURCE 200809L
-    #include <X11/Xlib.h>
-    #include <dirent.h>
-    #include <pthread.h>
-    #include <stdio.h>
-    #include <stdlib.h>
-    #include <unistd.h>
-    #include <vgpu/vgpu-gtk3.h>
-
-    static void check(int is_so, const char *what) {
-      if (is_so) return;
-      printf("%s\\n", what);
-      exit(1);
-    }
-    #define CHECK(condition) check(condition, #condition)
-
-    static int descriptors(void) {
-      int count = 0;
-      DIR *folder = opendir("/proc/self/fd");
-      while (readdir(folder) != NULL) count++;
-      closedir(folder);
-      return count;
-    }
-
-    static void *elsewhere(void *view) {
-      vgpu_error error = {0};
-      CHECK(vgpu_view_new("demo", 0, -1, &error) == NULL);
-      CHECK(error.code == VGPU_ERROR_ARGUMENT);
-      CHECK(vgpu_view_set_scaling(view, VGPU_SCALING_FIT, NULL) == VGPU_ERROR_ARGUMENT);
-      return NULL;
-    }
-
-    int main(void) {
-      /* What hangs is ended. */
-      alarm(600);
-      XInitThreads();
-      gtk_init(NULL, NULL);
-      vgpu_error error = {0};
-      vgpu_view_statistics shown;
-      int before = 0;
-      for (int round = 0; round < 8; round++) {
-        /* What is made once was made in the first rounds. */
-        if (round == 2) before = descriptors();
-        GtkWidget *window = gtk_window_new(GTK_WINDOW_TOPLEVEL);
-        GtkWidget *view = vgpu_view_new("demo", 0, -1, &error);
-        CHECK(view != NULL && GTK_IS_DRAWING_AREA(view));
-        gtk_container_add(GTK_CONTAINER(window), view);
-        gtk_widget_show_all(window);
-        do {
-          /* A frame alone wakes nobody here. */
-          g_usleep(2000);
-          while (gtk_events_pending()) gtk_main_iteration();
-          CHECK(vgpu_view_get_statistics(view, &shown, &error) == VGPU_OK);
-        } while (shown.frames_presented < 3);
-        CHECK(shown.width == 1024 && shown.height == 768 && shown.path != VGPU_PATH_NONE);
-        CHECK(shown.first_presented_ns > 0 && shown.last_presented_ns > shown.first_presented_ns);
-        CHECK(vgpu_view_set_scaling(view, VGPU_SCALING_FILL, &error) == VGPU_OK);
-        CHECK(vgpu_view_set_scaling(view, 9, &error) == VGPU_ERROR_ARGUMENT);
-        CHECK(vgpu_view_set_input(view, "/no/such/socket", &error) == VGPU_OK);
-        CHECK(vgpu_view_set_grab(view, TRUE, &error) == VGPU_OK);
-        CHECK(vgpu_view_set_input(view, NULL, &error) == VGPU_OK);
-        CHECK(vgpu_view_get_statistics(view, NULL, &error) == VGPU_ERROR_ARGUMENT);
-        CHECK(vgpu_view_get_statistics(window, &shown, &error) == VGPU_ERROR_ARGUMENT);
-
-        pthread_t thread;
-        CHECK(pthread_create(&thread, NULL, elsewhere, view) == 0);
-        CHECK(pthread_join(thread, NULL) == 0);
-
-        g_object_ref(view);
-        gtk_widget_destroy(window);
-        CHECK(vgpu_view_get_statistics(view, &shown, &error) == VGPU_ERROR_ARGUMENT);
-        g_object_unref(view);
-        while (gtk_events_pending()) gtk_main_iteration();
-      }
-      CHECK(vgpu_view_new("demos", 0, -1, &error) == NULL);
-      CHECK(error.code == VGPU_ERROR_ARGUMENT);
-      CHECK(vgpu_view_set_grab(NULL, TRUE, NULL) == VGPU_ERROR_ARGUMENT);
-      GtkWidget *alone = vgpu_view_new("demo", 0, -1, &error);
-      CHECK(alone != NULL);
-      gtk_widget_destroy(alone);
-      /* What grows with each round; a thread that ends may still have something open. */
-      CHECK(descriptors() < before + 6);
-      printf("done\\n");
-      return 0;
-    }
-
-    """
+  /// A program that uses the class in every way, and in wrong ones, and says what is not as it should.
+  @Test func viewIsAnObject() throws {
+    let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("Programs/view.c")
+    let screen = try Screen(.xvfb)
+    let end = try start(try compile(source), [], on: screen).finish()
+    let output = String(decoding: end.output, as: UTF8.self)
+    #expect(end.status == 0 && output == "done\n", "\(output)")
+  }
 }
