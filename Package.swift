@@ -281,8 +281,8 @@ let package = Package(
     .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .target(
-      name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",
-      swiftSettings: swiftSettings),
+      name: "TestSupport", dependencies: ["LinuxSystem", "TestPattern", "VGPUDisplay", system],
+      path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .testTarget(
       name: "VFIOTests",
       dependencies: ["CABIFacts", "CLinux", "LinuxSystem", "TestSupport", "VFIO", system],

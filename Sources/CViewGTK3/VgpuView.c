@@ -141,6 +141,7 @@ static void open_target(VgpuView *view) {
 }
 
 static void set_target(VgpuView *view, const gchar *target) {
+  g_return_if_fail(target == NULL || !view->is_destroyed);
   GObject *object = G_OBJECT(view);
   g_object_freeze_notify(object);
   if (g_strcmp0(target, view->target) != 0) {
@@ -188,7 +189,6 @@ void vgpu_view_get_statistics(VgpuView *view, VgpuViewStatistics *statistics) {
 static void vgpu_view_set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec) {
   VgpuView *view = VGPU_VIEW(object);
   g_return_if_fail(is_gtk_thread());
-  g_return_if_fail(!view->is_destroyed);
   switch (id) {
     case PROP_TARGET: set_target(view, g_value_get_string(value)); break;
     case PROP_WAIT: view->waits = g_value_get_boolean(value); break;

@@ -5,6 +5,7 @@ import CVGPU
 import EDID
 import Foundation
 import TestPattern
+import TestSupport
 import Testing
 import VGPUDisplay
 

@@ -4,6 +4,7 @@ import Foundation
 import HostDevices
 import PNGFile
 import TestPattern
+import TestSupport
 import Testing
 import VFIO
 import VGPUDisplay
@@ -21,19 +22,7 @@ extension RigTests {
       _ picture: Picture, shows frame: UInt32, of pattern: TestPattern,
       _ location: SourceLocation = #_sourceLocation
     ) {
-      #expect(
-        picture.width == pattern.width && picture.height == pattern.height, sourceLocation: location
-      )
-      guard picture.width == pattern.width, picture.height == pattern.height else { return }
-      var wrong = 0
-      for y in 0..<pattern.height {
-        for x in 0..<pattern.width
-        where picture.color(x: x, y: y) != pattern.color(x: x, y: y, frame: frame) {
-          wrong += 1
-        }
-      }
-      #expect(
-        wrong == 0, "wrong pixels of \(pattern.width * pattern.height)", sourceLocation: location)
+      SavedFrame(picture).expect(pattern, frame: frame, location)
     }
 
     @Test(arguments: modes)

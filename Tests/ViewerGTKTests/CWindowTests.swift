@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import VGPUDisplay
 
-/// The widget for C and for Python, in programs on a real X server.
+/// The widget for C and for Python, in programs on real display servers.
 @Suite(.serialized, .enabled(if: Screen.isPossible, Screen.isMissing))
 final class CWindowTests {
   private let folder = FileManager.default.temporaryDirectory
@@ -107,10 +107,11 @@ final class CWindowTests {
   }
 
   /// A program that uses the class in every way, and in wrong ones, and says what is not as it should.
-  @Test func viewIsAnObject() throws {
+  @Test(arguments: [Screen.Kind.xvfb, .westonPixman])
+  func viewIsAnObject(kind: Screen.Kind) throws {
     let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("Programs/view.c")
-    let screen = try Screen(.xvfb)
+    let screen = try Screen(kind)
     let end = try start(try compile(source), [], on: screen).finish()
     let output = String(decoding: end.output, as: UTF8.self)
     #expect(end.status == 0 && output == "done\n", "\(output)")

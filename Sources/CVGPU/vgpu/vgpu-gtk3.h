@@ -163,7 +163,8 @@ GQuark vgpu_view_error_quark(void);
 /**
  * VgpuView:message:
  *
- * One line that is shown instead of a picture, and says what to do about it; %NULL while there is one.
+ * One line that is shown instead of a picture, and says what to do about it; %NULL while there is one,
+ * and before the guest was looked at for the first time.
  */
 /**
  * VgpuView:error:

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import TestPattern
-import Testing
-import VGPUDisplay
+public import TestPattern
+public import Testing
+public import VGPUDisplay
 
 /// A picture that a program has made of a guest that shows the test pattern.
-struct SavedFrame {
-  let picture: Picture
+public struct SavedFrame {
+  /// The picture.
+  public let picture: Picture
 
-  init(_ picture: Picture) { self.picture = picture }
+  /// Takes a picture that is there.
+  public init(_ picture: Picture) { self.picture = picture }
 
   /// Reads a PPM file.
-  init(_ path: String) throws {
+  public init(_ path: String) throws {
     let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     let lines = bytes.split(separator: 10, maxSplits: 3, omittingEmptySubsequences: false)
     try #require(lines.count == 4 && lines[0].elementsEqual("P6".utf8))
@@ -23,12 +25,16 @@ struct SavedFrame {
     picture = try #require(Picture(width: size[0], height: size[1], rgb: Array(lines[3])))
   }
 
-  /// Checks every pixel against the frame whose number is in the picture.
-  func expect(_ pattern: TestPattern, _ location: SourceLocation = #_sourceLocation) {
+  /// Checks every pixel.
+  ///
+  /// - Parameter frame: the number of the frame that it shows; `nil` for the one in the picture.
+  public func expect(
+    _ pattern: TestPattern, frame: UInt32? = nil, _ location: SourceLocation = #_sourceLocation
+  ) {
     #expect(
       picture.width == pattern.width && picture.height == pattern.height, sourceLocation: location)
     guard picture.width == pattern.width, picture.height == pattern.height else { return }
-    guard let frame = pattern.frameNumber(color: picture.color) else {
+    guard let frame = frame ?? pattern.frameNumber(color: picture.color) else {
       Issue.record("no frame's number in the picture", sourceLocation: location)
       return
     }
