@@ -225,6 +225,19 @@ import Testing
 
     #expect(try install("--prefix", "/usr", "--uninstall").code == 0)
     #expect(found.allSatisfy { $0.hasPrefix("save-frame") })
+    // What was not made is left out, and said so.
+    let bare = folder.appendingPathComponent("bare")
+    try FileManager.default.createDirectory(at: bare, withIntermediateDirectories: false)
+    for library in ["libvgpu.so.0", "libvgpu-gtk3.so.0"] {
+      try FileManager.default.createSymbolicLink(
+        atPath: bare.appendingPathComponent(library).path,
+        withDestinationPath: "\(try CLibraries.folder())/\(library)")
+    }
+    let without = try install("--prefix", "/usr", "--libraries", bare.path)
+    #expect(without.code == 0 && without.text.contains("without GObject introspection"))
+    #expect(!found.contains { $0.contains("VgpuGtk") })
+    #expect(try install("--prefix", "/usr", "--uninstall").code == 0)
+
     let none = try install("--prefix", "/usr", "--libraries", "/no/libraries")
     #expect(none.code == 1 && none.text.contains("/no/libraries/libvgpu.so.0: not there"))
   }
