@@ -5,6 +5,7 @@ import Attachment
 import BridgeServer
 import Dispatch
 import Glibc
+import LinuxSystem
 import Logging
 
 struct BridgeCommand: ParsableCommand {
