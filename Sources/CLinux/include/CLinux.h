@@ -31,6 +31,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -287,6 +288,17 @@ long vgpu_least_send_buffer(int socket);
 
 /// sendmsg(2) of a text to systemd's notification socket; one that begins with `@` is abstract.
 long vgpu_notify(const char *socket, const char *text);
+
+/// fstat(2): the number of the character device that a descriptor is of. 0, or a negated errno; ENODEV
+/// when it is of something else.
+static inline long vgpu_character_device(int fd, uint32_t *first, uint32_t *second) {
+  struct stat file;
+  if (fstat(fd, &file) < 0) return -(long)errno;
+  if (!S_ISCHR(file.st_mode)) return -ENODEV;
+  *first = major(file.st_rdev);
+  *second = minor(file.st_rdev);
+  return 0;
+}
 
 // ---- privileges ----------------------------------------------------------------------------------
 
