@@ -4,7 +4,6 @@ import ArgumentParser
 import Attachment
 import BridgeProtocol
 import BridgeServer
-import Dispatch
 import Glibc
 import HostDevices
 import LinuxSystem
@@ -111,17 +110,10 @@ struct BridgeCommand: ParsableCommand {
     }
     let server = try BridgeServer(
       listener, logger: logger, catalogue: { catalogue.vGPUs() })
-    let handle = server.handle
-    let signals = [SIGTERM, SIGINT].map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler { handle.stop() }
-      source.resume()
-      return source
-    }
+    try server.handle.stopAtSignals()
     logger.info("serves \(place)")
     ServiceManager.notify("READY=1")
-    try withExtendedLifetime(signals) { try server.run() }
+    try server.run()
     ServiceManager.notify("STOPPING=1")
   }
 
