@@ -64,18 +64,17 @@ class Setting:
 class Running:
     """A viewer at work: whose CPU time is its, and who saw what it showed."""
 
-    def __init__(self, guest, witness=None, viewer=None, beyond_none=False):
-        self.guest, self.witness, self.viewer = guest, witness, viewer
+    def __init__(self, guest, witness=None, viewer=None, bridge=None, beyond_none=False):
+        self.guest, self.witness, self.viewer, self.bridge = guest, witness, viewer, bridge
         # The viewer's work is partly or wholly done in QEMU.
         self.beyond_none = beyond_none
 
     def cpu(self):
-        total = cpu(self.viewer.pid) if self.viewer else 0
+        total = sum(cpu(child.pid) for child in (self.viewer, self.bridge) if child)
         return total, cpu(self.guest.pid), cpu(self.witness.pid) if self.witness and self.witness is not self.viewer else 0
 
     def stop(self):
-        for child in (self.viewer, self.witness, self.guest):
-            if child: child.stop()
+        undo(self.viewer, self.bridge, self.witness, self.guest)
 
 
 def start_none(setting, rate):
@@ -90,6 +89,20 @@ def start_vgpu(setting, rate):
         return Running(guest, witness, viewer)
     except Failed:
         undo(viewer, witness, guest)
+        raise
+
+
+def start_bridge(setting, rate):
+    guest = witness = bridge = viewer = None
+    socket = f"{RUN}/bridge"
+    try:
+        guest, witness = setting.start_guest(rate, "none"), setting.start_metronome(rate)
+        bridge = Child("bridge", [setting.vgpu, "bridge", "--socket", socket, setting.uuid])
+        wait_for(lambda: os.path.exists(socket), 10, "vgpu bridge: no socket")
+        viewer = Child("vgpu", [setting.vgpu, "view", f"bridge:{socket}", *setting.options.vgpu_option], **on_metronome())
+        return Running(guest, witness, viewer, bridge)
+    except Failed:
+        undo(viewer, bridge, witness, guest)
         raise
 
 
@@ -129,7 +142,7 @@ def start_spice(setting, rate):
         raise
 
 
-VIEWERS = {"none": start_none, "vgpu": start_vgpu, "gtk": start_gtk, "dbus": start_dbus, "spice": start_spice}
+VIEWERS = {"none": start_none, "vgpu": start_vgpu, "bridge": start_bridge, "gtk": start_gtk, "dbus": start_dbus, "spice": start_spice}
 
 
 # MARK: one measurement
@@ -217,7 +230,7 @@ def measure(setting, viewer, rate, run):
         after, end = running.cpu(), now()
         # What was flipped to last has to arrive.
         time.sleep(0.2)
-        for child in (running.guest, running.viewer):
+        for child in (running.guest, running.viewer, running.bridge):
             if child and not child.alive(): raise Failed(f"{child.name}: it ended; {child.last_words()}")
     finally:
         running.stop()
@@ -290,7 +303,7 @@ def main():
     parser.add_argument("--many", default="")
     parser.add_argument("--mode", default="320x240")
     parser.add_argument("--rates", default="60,75,120,144,240")
-    parser.add_argument("--viewers", default="vgpu,gtk,dbus,spice")
+    parser.add_argument("--viewers", default="vgpu,bridge,gtk,dbus,spice")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--warm-up", type=float, default=0.7)
@@ -300,7 +313,7 @@ def main():
     parser.add_argument("--vgpu-option", action="append", default=[])
     options = parser.parse_args()
     unknown = set(options.viewers.split(",")) - set(VIEWERS)
-    if unknown: refuse("--viewers", options.viewers, "of vgpu,gtk,dbus,spice, with commas between")
+    if unknown: refuse("--viewers", options.viewers, "of vgpu,bridge,gtk,dbus,spice, with commas between")
     if not all(rate.isdecimal() and 1 <= int(rate) <= 1000 for rate in options.rates.split(",")):
         refuse("--rates", options.rates, "give 1 to 1000, with commas between, e.g. 60,144")
     setting = Setting(options)

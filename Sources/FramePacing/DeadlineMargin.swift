@@ -4,8 +4,10 @@
 /// tells: learned from frames that were in the refresh that they aimed at, and from those that were
 /// not.
 ///
-/// It begins with a whole refresh, creeps towards it while every frame is in time, and backs off at
-/// once when one is not; after that it creeps a great deal slower, so that trying costs few frames.
+/// It begins with a whole refresh and nears it by a quarter of what is left while every frame is in
+/// time, so that it is there within a second: a guest that flips once a refresh loses a frame
+/// whenever the moment of looking passes that of its flip. It backs off at once when a frame is
+/// late; after that it creeps, a great deal slower, so that trying costs few frames.
 public struct DeadlineMargin: Sendable {
   /// Nanoseconds before the refresh.
   public private(set) var nanoseconds: Int
@@ -14,7 +16,7 @@ public struct DeadlineMargin: Sendable {
   private var stride = firstStride
 
   /// Frames in time before it creeps on, at first, after the first late one, and at most.
-  private static let firstStride = 8
+  private static let firstStride = 4
   private static let cautiousStride = 512
   private static let longestStride = 4096
   /// It never comes nearer, in nanoseconds: a thread's wake-up is not more punctual.
@@ -34,7 +36,8 @@ public struct DeadlineMargin: Sendable {
     inTime += 1
     guard inTime >= stride else { return }
     inTime = 0
-    nanoseconds = max(nanoseconds - step, max(Self.least, step))
+    let stepDown = stride == Self.firstStride ? max(step, nanoseconds / 4) : step
+    nanoseconds = max(nanoseconds - stepDown, max(Self.least, step))
   }
 
   /// A frame that was handed over this early was not in the refresh that it aimed at.

@@ -10,7 +10,7 @@ public import LinuxSystem
 public struct FrameSchedule: Sendable {
   /// When to look, and for which refresh.
   public struct Turn: Hashable, Sendable {
-    /// When to look at the guest; in the past for at once.
+    /// When to look at the guest.
     public var wake: MonotonicInstant
     /// The refresh that is aimed at; `nil` while none can be foreseen.
     public var aim: MonotonicInstant?
@@ -38,11 +38,15 @@ public struct FrameSchedule: Sendable {
   public private(set) var margin: DeadlineMargin
   /// How long that takes.
   public private(set) var work = WorkEstimate()
+  /// How much later than planned that may be.
+  public private(set) var lateness = Lateness()
   /// Nanoseconds between looks while nothing is known of the monitor's refreshes.
   public var fallbackInterval: Int
 
   private var marginInterval: Int
   private var lastTurn: Turn?
+  /// When the last turn's frame should be handed over, if it had a refresh to aim at.
+  private var plannedHandover: MonotonicInstant?
   /// The refresh of the frame that was handed over last, as far as is known.
   private var lastTaken: MonotonicInstant?
   /// That is not a guess.
@@ -92,8 +96,8 @@ public struct FrameSchedule: Sendable {
     let last = [lastTurn?.aim, lastTaken].lazy.compactMap { $0 }.max()
     let earliest = last?.advanced(nanoseconds: interval / 2 + skipped * interval) ?? now
     let aim = clock.nextRefresh(after: max(now, earliest))
-    return Turn(
-      wake: (aim ?? now).advanced(nanoseconds: -margin.nanoseconds - work.nanoseconds), aim: aim)
+    let early = margin.nanoseconds + work.nanoseconds + lateness.nanoseconds
+    return Turn(wake: max(now, (aim ?? now).advanced(nanoseconds: -early)), aim: aim)
   }
 
   /// The server has taken the frame that was handed over last, and asks for the next
@@ -109,6 +113,7 @@ public struct FrameSchedule: Sendable {
   /// The turn was taken; whether anything came of it is told by `handedOver`.
   public mutating func took(_ turn: Turn, now: MonotonicInstant) {
     lastTurn = Turn(wake: now, aim: turn.aim)
+    plannedHandover = turn.aim.map { _ in turn.wake.advanced(nanoseconds: work.nanoseconds) }
     isAsked = false
   }
 
@@ -121,6 +126,9 @@ public struct FrameSchedule: Sendable {
     guard let lastTurn else { return }
     lastNumber = number
     isLastTakenTold = false
+    if let plannedHandover {
+      lateness.learn(now.nanoseconds(since: plannedHandover), interval: interval)
+    }
     work.learn(now.nanoseconds(since: lastTurn.wake), most: interval)
     guard let aim = lastTurn.aim, let lastRefresh = clock.lastRefresh else { return }
     let isFresh = now.nanoseconds(since: lastRefresh) < Self.memory

@@ -27,6 +27,41 @@ struct FrameScheduleTests {
   }
 
   @Test(arguments: rates)
+  func isNearTheDeadlineWithinASecond(rate: Double) {
+    let interval = interval(rate)
+    var screen = ScriptedScreen(interval: interval, latch: interval / 40)
+    var viewer = ScriptedViewer(work: 700_000)
+    viewer.show(60, on: &screen)
+    #expect(viewer.schedule.margin.nanoseconds <= interval / 8)
+    #expect(viewer.late == 0)
+  }
+
+  @Test(arguments: [60.0, 144])
+  func setsTimeAsideOnABusyMachine(rate: Double) {
+    let interval = interval(rate)
+    var screen = ScriptedScreen(interval: interval, latch: interval / 40)
+    var viewer = ScriptedViewer(work: 300_000)
+    viewer.stalls = (every: 100, lasting: interval / 5)
+    viewer.show(2000, on: &screen)
+    viewer.forget()
+    viewer.show(10_000, on: &screen)
+    #expect(viewer.late <= 10, "of the hundred that came to a stall")
+    #expect(viewer.schedule.lateness.nanoseconds <= interval / 5)
+    viewer.stalls = nil
+    viewer.show(8000, on: &screen)
+    #expect(viewer.schedule.lateness.nanoseconds < interval / 200, "a quiet machine pays nothing")
+  }
+
+  @Test func doesNotWaitForAMachineThatStandsStill() {
+    let interval = interval(60)
+    var screen = ScriptedScreen(interval: interval, latch: interval / 32)
+    var viewer = ScriptedViewer()
+    viewer.stalls = (every: 10, lasting: 10 * interval)
+    viewer.show(500, on: &screen)
+    #expect(viewer.schedule.lateness.nanoseconds == 0)
+  }
+
+  @Test(arguments: rates)
   func isNeverSlowerThanAServerThatTakesFramesARefreshAhead(rate: Double) {
     let interval = interval(rate)
     var screen = ScriptedScreen(interval: interval, latch: interval - interval / 20)

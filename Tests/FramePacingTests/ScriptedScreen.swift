@@ -56,6 +56,9 @@ struct ScriptedViewer {
   var now: MonotonicInstant
   /// How long it takes to draw, in nanoseconds.
   var work: Int
+  /// Each how manieth frame the machine is busy with something else before it is drawn, and for how
+  /// long, in nanoseconds.
+  var stalls: (every: UInt64, lasting: Int)?
   private(set) var number: UInt64 = 0
   /// By how much each frame was shown after it was looked for, in nanoseconds.
   private(set) var ages: [Int] = []
@@ -76,6 +79,9 @@ struct ScriptedViewer {
       schedule.took(turn, now: now)
       now = now.advanced(nanoseconds: work)
       number += 1
+      if let stalls, number.isMultiple(of: stalls.every) {
+        now = now.advanced(nanoseconds: stalls.lasting)
+      }
       schedule.handedOver(number, at: now)
       let (refresh, feedback) = screen.shows(now)
       ages.append(refresh.nanoseconds(since: looked))

@@ -3,7 +3,8 @@
 // What a frame's way through `vgpu bridge` costs: a look at a guest through it against one at the same
 // guest directly, in turn. In the rig it makes an mbochs mdev of its own, flips it before each look,
 // and the bridge duplicates the device out of this process; elsewhere both look at a synthetic guest
-// that holds still.
+// that holds still. Beside them a message and its answer between two threads that do nothing else:
+// what waking two threads costs here, whoever they are.
 //
 //   BridgeCost VGPU [LOOKS]        (VGPU: the program to run as bridge; 5000 looks)
 
@@ -50,10 +51,37 @@ func withBridge(_ program: String, _ target: String, _ body: (BridgeSource) -> V
   }
 }
 
+/// Answers each message of a socket pair, on a thread of its own, with one as long as a bridge's.
+final class Echo {
+  private let near: Int32
+
+  init?() {
+    var ends: [Int32] = [-1, -1]
+    guard socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0 else { return nil }
+    near = ends[0]
+    let far = ends[1]
+    Thread.detachNewThread {
+      var answer = [UInt8](repeating: 0, count: 64)
+      var entry = pollfd(fd: far, events: Int16(POLLIN), revents: 0)
+      while poll(&entry, 1, -1) > 0, recv(far, &answer, 64, 0) > 0 { send(far, &answer, 64, 0) }
+    }
+  }
+
+  func ask() {
+    var message = [UInt8](repeating: 0, count: 64)
+    var entry = pollfd(fd: near, events: Int16(POLLIN), revents: 0)
+    send(near, &message, 8, 0)
+    _ = poll(&entry, 1, -1)
+    recv(near, &message, 64, 0)
+  }
+}
+
 /// - Parameter flip: makes the guest show its next buffer.
 func compare(_ direct: any FrameSource, _ bridged: BridgeSource, looks: Int, flip: () -> Void) {
   var byBridge: [Double] = []
   var directly: [Double] = []
+  var bare: [Double] = []
+  guard let echo = Echo() else { return print("BridgeCost: no socket pair can be had") }
   var late = 0
   for look in 0..<looks + 200 {
     flip()
@@ -64,13 +92,17 @@ func compare(_ direct: any FrameSource, _ bridged: BridgeSource, looks: Int, fli
     let device = microseconds { _ = direct.poll() }
     // As often as a viewer at 240 Hz; and a look of the same moment would be shared.
     usleep(4000)
+    let message = microseconds { echo.ask() }
+    usleep(4000)
     guard look >= 200 else { continue }
+    bare.append(message)
     byBridge.append(bridge)
     directly.append(device)
   }
   print("us, \(looks) looks       p50      p95      p99      max")
   print(row("directly", directly))
   print(row("by the bridge", byBridge))
+  print(row("a bare answer", bare))
   print("answers that came after the poll's 2 ms: \(late)")
 }
 
