@@ -307,8 +307,8 @@ let package = Package(
       dependencies: [
         "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "CInterface", "CLinux",
         "CVGPU", "DMABuf", "EDID",
-        "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QMP",
-        "TestPattern", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
+        "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QEMU",
+        "QMP", "TestPattern", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -321,7 +321,7 @@ let package = Package(
     // When to show what.
     .target(name: "FramePacing", dependencies: ["LinuxSystem"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "FramePacingTests", dependencies: ["FramePacing", "LinuxSystem"],
+      name: "FramePacingTests", dependencies: ["FramePacing", "LinuxSystem", "TestSupport"],
       swiftSettings: swiftSettings),
 
     // The window.

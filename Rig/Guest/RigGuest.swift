@@ -54,7 +54,7 @@ struct RigGuest: ParsableCommand {
     guard let live = TestPattern.Live(rawValue: live) else {
       throw ValidationError("--live \(self.live): box or full")
     }
-    let owned = try OwnedDevice(vGPU, interface: interface)
+    let owned = try device(of: vGPU)
     let screen: any Screen =
       vGPU.parent == "mdpy"
       ? try MdpyScreen(owned, live: live)
@@ -73,6 +73,23 @@ struct RigGuest: ParsableCommand {
       try screen.show(first &+ shown)
     }
     print("drawn \(shown)")
+  }
+
+  private func device(of vGPU: MdevDevice) throws -> OwnedDevice {
+    switch interface {
+    case "cdev":
+      guard let node = vGPU.deviceNode else {
+        throw ValidationError("\(vGPU.uuid) has no node of its own")
+      }
+      return try OwnedDevice(cdev: node)
+    case "group":
+      guard let number = vGPU.iommuGroup else {
+        throw ValidationError("\(vGPU.uuid) has no IOMMU group")
+      }
+      return try OwnedDevice(named: "\(vGPU.uuid)", inGroup: number)
+    default:
+      throw ValidationError("--interface \(interface): group or cdev")
+    }
   }
 
   private func parsedMode() throws -> (width: Int, height: Int) {

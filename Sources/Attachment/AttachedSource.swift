@@ -7,7 +7,7 @@ import Libvirt
 public import LinuxSystem
 import Synchronization
 import SystemPackage
-import VFIO
+public import VFIO
 public import VGPUDisplay
 
 /// The frames of a target: finds the process that holds it, takes a duplicate of the device's
@@ -166,6 +166,37 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
       try show(
         try Device(owning: device, name: "\(vGPU.uuid)"), process: process, watch: watch,
         vGPU: vGPU)
+    } catch {
+      throw .vfio(error)
+    }
+  }
+
+  /// Looks at a device that this process has itself: one that it was given, or has opened. No
+  /// process's end is its end: the source keeps it busy as long as it lives.
+  ///
+  /// - Parameters:
+  ///   - device: an open device that is bound; the source duplicates what of it can look.
+  ///   - vGPU: the device's vGPU.
+  ///   - controlsMonitor: as above.
+  ///   - host: as above.
+  /// - Throws: `AttachmentError.otherDevice` where the kernel tells that it is not that vGPU's,
+  ///   `.vfio`.
+  public init(
+    showing device: borrowing Device, of vGPU: MdevDevice, controlsMonitor: Bool = false,
+    host: HostDevices = HostDevices()
+  ) throws(AttachmentError) {
+    target = .mdev(vGPU.uuid)
+    self.controlsMonitor = controlsMonitor
+    descriptor = nil
+    finder = GuestFinder(host: host)
+    lookup = nil
+    title = target.description
+    reason = .waiting("Looking for \(target).")
+    if let name = host.deviceName(ofDescriptor: device.rawValue), MdevUUID(name) != vGPU.uuid {
+      throw .otherDevice(vGPU.uuid, isOf: name)
+    }
+    do {
+      try show(device, process: nil, watch: nil, vGPU: vGPU)
     } catch {
       throw .vfio(error)
     }
@@ -358,7 +389,7 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
 
   /// Takes what can be looked at of a device, and no more.
   private func show(
-    _ device: borrowing Device, process: Int32, watch: WatchBox, vGPU: MdevDevice?
+    _ device: borrowing Device, process: Int32?, watch: WatchBox?, vGPU: MdevDevice?
   ) throws(VFIOError) {
     let source = DisplaySource(try device.displayDevice())
     var monitor: MonitorSwap?

@@ -27,6 +27,8 @@ public enum AttachmentError: Error, Sendable {
   case severalDisplays(pid: Int32, descriptors: [Int32])
   /// The chosen descriptor is no VFIO device of the process.
   case noSuchDescriptor(Int32, pid: Int32, descriptors: [Int32])
+  /// A descriptor that was said to be of a vGPU is of another device, by its name on its bus.
+  case otherDevice(MdevUUID, isOf: String)
   /// The guest's monitor cannot be exchanged.
   case noMonitor(String)
   /// The driver makes no pictures of that size.
@@ -90,6 +92,8 @@ extension AttachmentError: CustomStringConvertible {
       pid:\(pid): descriptor \(number) is no VFIO device of the process, which has \
       \(Self.list(descriptors))
       """
+    case .otherDevice(let uuid, let name):
+      "mdev:\(uuid): the descriptor that was handed over is of \(name): hand this vGPU's over"
     case .noMonitor(let name):
       """
       \(name): the driver has no EDID region, so the guest's resolution cannot be asked for; set it \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import LinuxSystem
 
 /// Which right to look into a process is missing: what the kernel's check of ptrace access
 /// (ptrace(2), "Ptrace access mode checking") stumbles over first.
@@ -42,7 +42,8 @@ public enum RightsDefect: Hashable, Sendable {
     } else if viewer.canTraceOthers {
       self = .unknown
     } else if !isOurs {
-      self = .otherUser(Self.name(of: holder.users[1]), ptraceScope: ptraceScope)
+      let user = holder.users[1]
+      self = .otherUser(UserDatabase.user(user)?.name ?? "\(user)", ptraceScope: ptraceScope)
     } else if holder.owner != viewer.users[1] {
       self = .hidden
     } else if holder.permitted & ~viewer.permitted != 0 {
@@ -53,19 +54,6 @@ public enum RightsDefect: Hashable, Sendable {
       case 2: self = .onlyRoot
       default: self = .unknown
       }
-    }
-  }
-
-  /// getpwuid_r(3): a user's name, or the number of one without.
-  private static func name(of user: UInt32) -> String {
-    var entry = passwd()
-    var found: UnsafeMutablePointer<passwd>?
-    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) { buffer in
-      guard let start = buffer.baseAddress,
-        getpwuid_r(user, &entry, start, buffer.count, &found) == 0, found != nil,
-        let name = entry.pw_name
-      else { return "\(user)" }
-      return String(cString: name)
     }
   }
 }

@@ -23,7 +23,11 @@ public struct BridgeListener: ~Copyable {
       try Self.removeStale(path)
       answer = SystemCall.uninterrupted { vgpu_unix_listen(fd, path) }
     }
-    try SystemCall.make("bind", on: path) { answer }
+    do {
+      try SystemCall.make("bind", on: path) { answer }
+    } catch {
+      throw error.advising(Self.remedy(error.errno))
+    }
     self.socket = socket
     self.path = path
   }
@@ -41,6 +45,17 @@ public struct BridgeListener: ~Copyable {
     }
     self.socket = socket
     path = nil
+  }
+
+  private static func remedy(_ errno: Errno) -> String? {
+    switch errno {
+    case .noSuchFileOrDirectory, .notDirectory:
+      "its folder is not there: make it, or choose another"
+    case .permissionDenied, .notPermitted, .readOnlyFileSystem:
+      "you may not make a file in its folder: choose another"
+    case .fileNameTooLong: "a socket's path has 107 bytes at most: choose a shorter one"
+    default: nil
+    }
   }
 
   /// A socket file outlives its server. Only one that refuses connections is removed.

@@ -1,27 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import BridgeProtocol
 import CLinux
 public import LinuxSystem
 import SystemPackage
 
 /// What systemd tells a service, and the service systemd.
 public enum ServiceManager {
-  /// The listening socket that systemd has handed over (sd_listen_fds(3)); `nil` when there is none.
+  /// The descriptors that systemd, or whoever else speaks as it does, has handed over.
+  public struct HandedOver: ~Copyable {
+    /// The listening socket; `nil` when there is none.
+    public var listener: BridgeListener?
+    /// Open devices, by the UUIDs that are their names. Close-on-exec; whoever asked owns them.
+    public var devices: [(vGPU: VGPUIdentifier, descriptor: Int32)] = []
+
+    init() { listener = nil }
+  }
+
+  /// What was handed over (sd_listen_fds_with_names(3)): a descriptor whose name is a UUID is of that
+  /// vGPU's device, any other is the socket. To be asked once.
   ///
-  /// - Throws: `SystemCallError` when it is not one of a bridge's, or there are several.
-  public static func listener() throws(SystemCallError) -> BridgeListener? {
-    guard variable("LISTEN_PID") == "\(getpid())", let count = variable("LISTEN_FDS") else {
-      return nil
+  /// - Throws: `SystemCallError` when there is something else among them, or a second socket.
+  public static func handedOver() throws(SystemCallError) -> HandedOver {
+    var handedOver = HandedOver()
+    guard variable("LISTEN_PID") == "\(getpid())", let text = variable("LISTEN_FDS") else {
+      return handedOver
     }
-    unsetenv("LISTEN_PID")
-    unsetenv("LISTEN_FDS")
-    guard count == "1" else {
+    let names = variable("LISTEN_FDNAMES")
+    for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsetenv(name) }
+    for (index, name) in try Self.names(text, names).enumerated() {
+      // From the first after standard error on (SD_LISTEN_FDS_START).
+      let descriptor = OwnedFileDescriptor(owning: Int32(3 + index))
+      if let vGPU = VGPUIdentifier(name), vGPU != .only {
+        try descriptor.setCloseOnExec(of: "descriptor \(descriptor.rawValue), \(name)")
+        handedOver.devices.append((vGPU, descriptor.release()))
+      } else if handedOver.listener == nil {
+        handedOver.listener = try BridgeListener(owning: descriptor)
+      } else {
+        throw SystemCallError(
+          call: "LISTEN_FDNAMES", object: "descriptor \(descriptor.rawValue)",
+          errno: .invalidArgument,
+          remedy: "the unit must have one socket, and a device's name must be its vGPU's UUID")
+      }
+    }
+    return handedOver
+  }
+
+  /// Each descriptor's name, empty where it has none.
+  static func names(_ count: String, _ names: String?) throws(SystemCallError) -> [String] {
+    guard let count = Int(count), (0...256).contains(count) else {
       throw SystemCallError(
         call: "LISTEN_FDS", object: count, errno: .invalidArgument,
-        remedy: "the unit must have one socket")
+        remedy: "it must be the number of descriptors, 256 at most")
     }
-    // The first after standard error (SD_LISTEN_FDS_START).
-    return try BridgeListener(owning: OwnedFileDescriptor(owning: 3))
+    guard count > 0, let names else { return Array(repeating: "", count: count) }
+    let parts = names.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == count else {
+      throw SystemCallError(
+        call: "LISTEN_FDNAMES", object: names, errno: .invalidArgument,
+        remedy: "it must have a name for each of the \(count) descriptors")
+    }
+    return parts
   }
 
   /// Tells systemd how the service is (sd_notify(3)), such as `READY=1`; nothing where nobody asked.

@@ -82,7 +82,7 @@ extension Failure {
 
   package init(_ error: AttachmentError) {
     switch error {
-    case .noSuchVGPU, .noSuchProcess, .noSuchDescriptor:
+    case .noSuchVGPU, .noSuchProcess, .noSuchDescriptor, .otherDevice:
       self.init(.notFound, "\(error)")
     case .notHeld:
       self.init(.notRunning, "\(error)")

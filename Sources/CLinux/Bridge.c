@@ -6,6 +6,7 @@
 
 #include <grp.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/un.h>
@@ -92,6 +93,25 @@ long vgpu_become(const char *name, uint32_t user, uint32_t group, uint64_t keep)
   };
   if (syscall(SYS_capset, &header, data) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 ||
       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    return -(long)errno;
+  return 0;
+}
+
+// Written before the handler can run, and never again.
+static int end_signals = -1;
+
+static void tell_of_end(int signal) {
+  (void)signal;
+  int error = errno;
+  eventfd_write(end_signals, 1);
+  errno = error;
+}
+
+long vgpu_tell_of_end_signals(int fd) {
+  struct sigaction action = {.sa_handler = tell_of_end, .sa_flags = SA_RESTART};
+  if (end_signals >= 0) return -EALREADY;
+  end_signals = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (end_signals < 0 || sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0)
     return -(long)errno;
   return 0;
 }

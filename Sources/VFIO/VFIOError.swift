@@ -81,6 +81,8 @@ extension SystemCallError {
       "another process has it; attach to that process instead (pid:N)"
     case ("VFIO_DEVICE_BIND_IOMMUFD", .resourceBusy):
       "another process has its group open; attach to that process instead (pid:N)"
+    case ("VFIO_DEVICE_GET_INFO", .invalidArgument):
+      "it is not bound to an iommufd yet: whoever opened it has to do that first"
     case (_, .inappropriateIOCTLForDevice):
       "not a VFIO device, or a kernel that lacks this call"
     case (_, .operationNotSupportedByDevice), (_, .noSuchAddressOrDevice):

@@ -3,6 +3,7 @@
 import ArgumentParser
 import BridgeServer
 import HostDevices
+import LinuxSystem
 
 /// Who may look through a bridge, and at what.
 struct AccessRule {

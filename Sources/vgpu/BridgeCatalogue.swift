@@ -3,31 +3,57 @@
 import Attachment
 import BridgeProtocol
 import BridgeServer
-import EDID
 import HostDevices
 
 /// The vGPUs that a bridge shows: those named, or those that there are.
 final class BridgeCatalogue {
+  /// What was named.
+  struct Contents {
+    var targets: [Target]
+    /// Devices that the bridge opens itself.
+    var opened: [MdevUUID]
+    /// Devices that were handed over.
+    var handed: [HandedDevice]
+
+    /// Those that are known by their UUID.
+    var vGPUs: [MdevUUID] {
+      targets.compactMap { if case .mdev(let uuid) = $0 { uuid } else { nil } } + opened
+        + handed.map(\.vGPU)
+    }
+
+    /// Whether nothing was named, so that all of the host's are meant.
+    var isEmpty: Bool { targets.isEmpty && opened.isEmpty && handed.isEmpty }
+
+    /// Whether other processes must be looked into.
+    var needsProcesses: Bool { isEmpty || targets.contains { $0 != .demo } }
+  }
+
   private let rules: [AccessRule]
   private let starter: UInt32
   private let allowsResize: Bool
   private let host = HostDevices()
-  private let named: [BridgedVGPU]?
+  private var named: [BridgedVGPU]?
   private var found: [MdevUUID: BridgedVGPU] = [:]
 
-  init(targets: [Target], rules: [AccessRule], starter: UInt32, allowsResize: Bool) {
+  /// Opens what is to be opened, takes over what was handed over, and begins to look at what was
+  /// named, so that what is wrong with any of it is an error now.
+  init(
+    _ contents: Contents, rules: [AccessRule], starter: UInt32, allowsResize: Bool
+  ) throws {
     self.rules = rules
     self.starter = starter
     self.allowsResize = allowsResize
-    named =
-      targets.isEmpty
-      ? nil
-      : targets.map { Self.vGPU($0, rules: rules, starter: starter, allowsResize: allowsResize) }
-  }
-
-  /// Begins to look at those that were named.
-  func attach() throws {
-    for vGPU in named ?? [] { try vGPU.attach() }
+    guard !contents.isEmpty else { return }
+    let opened = try contents.opened.map {
+      vGPU(
+        .mdev($0), try BridgedDevice(opening: $0, controlsMonitor: allowsResize, on: host))
+    }
+    let handed = try contents.handed.map {
+      vGPU(.mdev($0.vGPU), try BridgedDevice($0, controlsMonitor: allowsResize, on: host))
+    }
+    let all = contents.targets.map { vGPU($0, BridgedDevice()) } + opened + handed
+    for vGPU in all { try vGPU.attach() }
+    named = all
   }
 
   /// Those that there are now. One that has gone and come again is the same.
@@ -36,45 +62,20 @@ final class BridgeCatalogue {
     // When the host cannot tell, those that are known are shown on.
     guard let devices = try? host.devices() else { return Array(found.values) }
     return devices.map { device in
-      let vGPU =
-        found[device.uuid]
-        ?? Self.vGPU(
-          .mdev(device.uuid), rules: rules, starter: starter, allowsResize: allowsResize)
+      let vGPU = found[device.uuid] ?? vGPU(.mdev(device.uuid), BridgedDevice())
       found[device.uuid] = vGPU
       return vGPU
     }
   }
 
-  private static func vGPU(
-    _ target: Target, rules: [AccessRule], starter: UInt32, allowsResize: Bool
-  ) -> BridgedVGPU {
+  private func vGPU(_ target: Target, _ device: BridgedDevice) -> BridgedVGPU {
     let uuid: MdevUUID? = if case .mdev(let uuid) = target { uuid } else { nil }
     let allowed = rules.filter { $0.concerns(uuid) }.map(\.principal)
-    let attachment = Attachment()
+    let allowsResize = allowsResize
     return BridgedVGPU(
       identifier: VGPUIdentifier("\(uuid ?? .random())") ?? .only, title: "\(target)",
       policy: AccessPolicy(allowed: Set(allowed + [.user(starter)])),
-      source: {
-        let source = try AttachedSource(target, waiting: true, controlsMonitor: allowsResize)
-        attachment.source = source
-        return source
-      },
-      monitor: { allowsResize ? attachment.monitor : nil })
-  }
-
-  /// A vGPU's source, once somebody looks at it.
-  private final class Attachment {
-    var source: AttachedSource?
-
-    var monitor: BridgedVGPU.Monitor? {
-      guard let source, let limits = source.monitorLimits else { return nil }
-      let maximum = limits.width.flatMap { width in
-        limits.height.map { height in (width: width, height: height) }
-      }
-      return BridgedVGPU.Monitor(maximum: maximum) { width, height in
-        let (edid, mode) = try MonitorFollower.edid(DisplayMode(width: width, height: height))
-        try source.plugIn(edid: edid.bytes, size: (mode.width, mode.height))
-      }
-    }
+      source: { try device.source(of: target, controlsMonitor: allowsResize) },
+      monitor: { allowsResize ? device.monitor : nil })
   }
 }

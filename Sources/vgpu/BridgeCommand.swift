@@ -2,9 +2,11 @@
 
 import ArgumentParser
 import Attachment
+import BridgeProtocol
 import BridgeServer
-import Dispatch
 import Glibc
+import HostDevices
+import LinuxSystem
 import Logging
 
 struct BridgeCommand: ParsableCommand {
@@ -24,7 +26,14 @@ struct BridgeCommand: ParsableCommand {
         vgpu bridge --user nobody --allow group:vfio
         vgpu list --bridge /run/vgpu/bridge.sock
 
-      systemd starts it by vgpu-bridge.socket.
+      A vGPU that is named is looked at through the process that has it, such as QEMU. A program \
+      that has a device itself can hand it over instead, as a descriptor that the bridge inherits \
+      (--device-fd); such a bridge needs no privilege at all. Or the bridge opens a device (--open): \
+      as a device opens once and the bridge hands none on, no guest can have that one then, and it \
+      shows what its driver does by itself.
+
+      systemd starts it by vgpu-bridge.socket, and can hand devices over too (sd_listen_fds(3)): a \
+      descriptor whose name is a UUID is that vGPU's.
       """)
 
   @Argument(
@@ -32,6 +41,19 @@ struct BridgeCommand: ParsableCommand {
       "mdev:UUID, pid:N, libvirt:[session/|system/]NAME or demo; all vGPUs where none is named.",
       valueName: "target"))
   var targets: [Target] = []
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Show a vGPU whose open device this process has inherited as a descriptor: from the group, or \
+      bound to an iommufd. It stays busy as long as the bridge runs.
+      """, valueName: "uuid=fd"))
+  var deviceFd: [HandedDevice] = []
+
+  @Option(
+    help: ArgumentHelp("Open this vGPU's device, and show it.", valueName: "uuid"),
+    transform: MdevUUID.init(parsing:))
+  var open: [MdevUUID] = []
 
   @Option(
     help: ArgumentHelp(
@@ -60,10 +82,6 @@ struct BridgeCommand: ParsableCommand {
     for case .bridge(let path, _) in targets {
       throw ValidationError("bridge:\(path): a bridge shows no other bridge's vGPUs")
     }
-    for rule in allow {
-      guard let vGPU = rule.vGPU, !targets.isEmpty, !targets.contains(.mdev(vGPU)) else { continue }
-      throw ValidationError("--allow \(vGPU)=…: that vGPU is not among the targets")
-    }
   }
 
   func run() throws {
@@ -76,37 +94,53 @@ struct BridgeCommand: ParsableCommand {
     let logger = Logger(label: "vgpu") { [verbose] _ in
       JournalLogHandler(program: "vgpu", level: verbose ? .debug : .info)
     }
-    let catalogue = BridgeCatalogue(
-      targets: targets, rules: allow, starter: getuid(), allowsResize: allowResize)
-    // What is wrong with a target is said now, and with the rights of whoever starts it.
-    try catalogue.attach()
+    var handedOver = try ServiceManager.handedOver()
+    let contents = try contents(with: handedOver.devices)
+    // What is wrong with any of them is said now, and with the rights of whoever starts it.
+    let catalogue = try BridgeCatalogue(
+      contents, rules: allow, starter: getuid(), allowsResize: allowResize)
     DescriptorLimit.raise()
-    let listener = try makeListener()
+    let listener = try makeListener(handedOver.listener.take())
     let place = listener.path ?? "systemd's socket"
     if let account {
-      let isLooking = targets.isEmpty || targets.contains { $0 != .demo }
-      try Privileges.become(account, keeping: isLooking ? [.readAll, .traceAll] : [])
+      try Privileges.become(
+        account, keeping: contents.needsProcesses ? [.readAll, .traceAll] : [])
     } else if geteuid() == 0 {
       logger.notice("runs as root; --user NAME gives up what is not needed")
     }
     let server = try BridgeServer(
       listener, logger: logger, catalogue: { catalogue.vGPUs() })
-    let handle = server.handle
-    let signals = [SIGTERM, SIGINT].map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler { handle.stop() }
-      source.resume()
-      return source
-    }
+    try server.handle.stopAtSignals()
     logger.info("serves \(place)")
     ServiceManager.notify("READY=1")
-    try withExtendedLifetime(signals) { try server.run() }
+    try server.run()
     ServiceManager.notify("STOPPING=1")
   }
 
-  private func makeListener() throws -> BridgeListener {
-    guard let listener = try ServiceManager.listener() else {
+  /// What the command line names, and what systemd has handed over.
+  private func contents(
+    with devices: [(vGPU: VGPUIdentifier, descriptor: Int32)]
+  ) throws -> BridgeCatalogue.Contents {
+    let handed = devices.compactMap { device in
+      MdevUUID("\(device.vGPU)").map { HandedDevice(vGPU: $0, descriptor: device.descriptor) }
+    }
+    let contents = BridgeCatalogue.Contents(
+      targets: targets, opened: open, handed: deviceFd + handed)
+    var seen: Set<MdevUUID> = []
+    for vGPU in contents.vGPUs where !seen.insert(vGPU).inserted {
+      throw ValidationError("\(vGPU): named twice")
+    }
+    for rule in allow {
+      guard let vGPU = rule.vGPU, !contents.isEmpty, !seen.contains(vGPU) else { continue }
+      throw ValidationError("--allow \(vGPU)=…: that vGPU is not among those that are shown")
+    }
+    return contents
+  }
+
+  private func makeListener(
+    _ handedOver: consuming BridgeListener?
+  ) throws -> BridgeListener {
+    guard let listener = handedOver else {
       return try BridgeListener(path: try socket ?? Self.defaultSocket())
     }
     if socket != nil { throw Failure("--socket: systemd has handed a socket over") }

@@ -31,6 +31,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -288,6 +289,17 @@ long vgpu_least_send_buffer(int socket);
 /// sendmsg(2) of a text to systemd's notification socket; one that begins with `@` is abstract.
 long vgpu_notify(const char *socket, const char *text);
 
+/// fstat(2): the number of the character device that a descriptor is of. 0, or a negated errno; ENODEV
+/// when it is of something else.
+static inline long vgpu_character_device(int fd, uint32_t *first, uint32_t *second) {
+  struct stat file;
+  if (fstat(fd, &file) < 0) return -(long)errno;
+  if (!S_ISCHR(file.st_mode)) return -ENODEV;
+  *first = major(file.st_rdev);
+  *second = minor(file.st_rdev);
+  return 0;
+}
+
 // ---- privileges ----------------------------------------------------------------------------------
 
 /// Becomes another user for good: his groups, no way back, of the capabilities only those whose bits
@@ -295,6 +307,10 @@ long vgpu_notify(const char *socket, const char *text);
 long vgpu_become(const char *name, uint32_t user, uint32_t group, uint64_t keep);
 
 static inline long vgpu_eventfd(void) { return vgpu_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+/// sigaction(2): from now on SIGTERM and SIGINT add one to an eventfd, of which this keeps a duplicate
+/// for good. To be called once. 0, or a negated errno.
+long vgpu_tell_of_end_signals(int fd);
 
 /// timerfd_create(2) on CLOCK_MONOTONIC.
 static inline long vgpu_timerfd(void) {

@@ -14,19 +14,29 @@ public enum UserDatabase {
     public let group: UInt32
   }
 
-  /// getpwnam_r(3), or getpwuid_r(3) for a number: `nil` when there is no such user.
+  /// A user by his name (getpwnam_r(3)) or, in digits, his number: `nil` when there is no such user.
   public static func user(_ text: String) -> User? {
+    if let number = UInt32(text) { return user(number) }
+    return find { getpwnam_r(text, $0, $1, $2, $3) }
+  }
+
+  /// A user by his number (getpwuid_r(3)): `nil` when there is no such user.
+  public static func user(_ number: UInt32) -> User? {
+    find { getpwuid_r(number, $0, $1, $2, $3) }
+  }
+
+  private static func find(
+    _ call: (
+      UnsafeMutablePointer<passwd>, UnsafeMutablePointer<CChar>, Int,
+      UnsafeMutablePointer<UnsafeMutablePointer<passwd>?>
+    ) -> Int32
+  ) -> User? {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) { buffer in
-      guard let start = buffer.baseAddress else { return nil }
       var entry = passwd()
       var found: UnsafeMutablePointer<passwd>?
-      let code =
-        if let number = UInt32(text) {
-          getpwuid_r(number, &entry, start, buffer.count, &found)
-        } else {
-          getpwnam_r(text, &entry, start, buffer.count, &found)
-        }
-      guard code == 0, found != nil, let name = entry.pw_name else { return nil }
+      guard let start = buffer.baseAddress,
+        call(&entry, start, buffer.count, &found) == 0, found != nil, let name = entry.pw_name
+      else { return nil }
       return User(name: String(cString: name), user: entry.pw_uid, group: entry.pw_gid)
     }
   }

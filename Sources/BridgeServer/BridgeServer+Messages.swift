@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeProtocol
+import CLinux
+import LinuxSystem
+import Logging
+import SystemPackage
+import VGPUDisplay
+
+/// What clients ask for.
+extension BridgeServer {
+  func serve(_ client: Client, _ events: Int32) {
+    guard !client.hasEnded else { return }
+    if events & (POLLERR | POLLHUP | POLLNVAL) != 0 {
+      // Whatever it has said before it went needs no answer.
+      client.hasEnded = true
+      return
+    }
+    if events & POLLOUT != 0, let owed = client.owed {
+      client.owed = nil
+      answerLook(client, owed.serial, since: owed.since)
+    }
+    guard events & POLLIN != 0 else { return }
+    // Each gets its turn before anyone's next.
+    for _ in 0..<8 where !client.hasEnded && client.owed == nil {
+      guard client.rate.take(.now) else {
+        client.isThrottled = true
+        done.throttled += 1
+        return
+      }
+      guard receive(client) else { return }
+    }
+  }
+
+  /// - Returns: whether there may be more.
+  private func receive(_ client: Client) -> Bool {
+    // A byte more than the longest, so that a longer one is not cut to it.
+    withUnsafeTemporaryAllocation(byteCount: BridgeProtocol.longestMessage + 1, alignment: 8) {
+      buffer in
+      var stray: Int32 = -1
+      let count = SystemCall.uninterrupted {
+        RunningKernel().receive(client.socket.rawValue, buffer, fd: &stray)
+      }
+      if stray >= 0 {
+        _ = OwnedFileDescriptor(owning: stray)
+        done.strayDescriptors += 1
+        expel(client, .malformed, "it has sent a descriptor")
+        return false
+      }
+      guard count > 0 else {
+        if count == 0 || SystemCall.errno(count) != .resourceTemporarilyUnavailable {
+          client.hasEnded = true
+        }
+        return false
+      }
+      done.messages += 1
+      do throws(ProtocolError) {
+        let (message, serial) = try ClientMessage.decode(
+          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
+        handle(message, serial, client)
+      } catch {
+        done.malformed += 1
+        expel(client, .malformed, "\(error)")
+      }
+      return true
+    }
+  }
+
+  private func handle(_ message: ClientMessage, _ serial: UInt32, _ client: Client) {
+    if case .hello(let oldest, let newest) = message {
+      greet(client, oldest, newest, serial)
+      return
+    }
+    guard client.hasGreeted else {
+      expel(client, .malformed, "no HELLO before other messages", serial: serial)
+      return
+    }
+    switch message {
+    case .hello: break
+    case .list(let index): list(client, index, serial)
+    case .open(let identifier): open(client, identifier, serial)
+    case .look: answerLook(client, serial, since: nil)
+    case .release(let buffer): client.release(buffer)
+    case .resize(let width, let height):
+      resize(client, width: Int(width), height: Int(height), serial)
+    case .count: reply(.counters(counters), serial, client)
+    }
+  }
+
+  private func greet(_ client: Client, _ oldest: UInt16, _ newest: UInt16, _ serial: UInt32) {
+    let version = min(newest, BridgeProtocol.versions.upperBound)
+    guard !client.hasGreeted else {
+      expel(client, .malformed, "a second HELLO", serial: serial)
+      return
+    }
+    guard version >= oldest, BridgeProtocol.versions.contains(version) else {
+      expel(
+        client, .version, "this bridge speaks version \(BridgeProtocol.versions.upperBound)",
+        serial: serial)
+      return
+    }
+    client.hasGreeted = true
+    reply(
+      .welcome(
+        Welcome(
+          version: version, buffers: UInt32(clamping: limits.buffersPerClient),
+          messagesPerSecond: UInt32(clamping: limits.messagesPerSecond),
+          bytes: UInt64(clamping: limits.bytesPerClient))),
+      serial, client)
+  }
+
+  private func list(_ client: Client, _ index: UInt32, _ serial: UInt32) {
+    let visible = visible(to: client)
+    guard visible.indices.contains(Int(index)) else {
+      reply(.refused(.noSuchVGPU, reason: "no vGPU has this index"), serial, client)
+      return
+    }
+    let vGPU = visible[Int(index)]
+    reply(
+      .vGPU(
+        ListedVGPU(
+          index: index, count: UInt32(clamping: visible.count), identifier: vGPU.identifier,
+          viewers: UInt32(clamping: vGPU.viewers), canResize: vGPU.monitor != nil,
+          looks: vGPU.looks, polls: vGPU.polls, flips: vGPU.flips, buffers: vGPU.buffersSent,
+          name: vGPU.name)),
+      serial, client)
+  }
+
+  private func open(_ client: Client, _ identifier: VGPUIdentifier, _ serial: UInt32) {
+    let visible = visible(to: client)
+    let chosen = identifier == .only ? visible : visible.filter { $0.identifier == identifier }
+    guard let vGPU = chosen.first else {
+      // Of one that is not his, a client is told nothing.
+      reply(
+        .refused(
+          .noSuchVGPU, reason: identifier == .only ? "there is no vGPU" : "no vGPU \(identifier)"),
+        serial, client)
+      return
+    }
+    guard chosen.count == 1 else {
+      reply(
+        .refused(.severalVGPUs, reason: "there are \(chosen.count) vGPUs: name one"), serial, client
+      )
+      return
+    }
+    client.vGPU?.viewers -= 1
+    client.releaseAll()
+    client.vGPU = vGPU
+    vGPU.viewers += 1
+    // So that the answer tells its name and its monitor.
+    _ = vGPU.look(.now)
+    let monitor = vGPU.monitor
+    reply(
+      .opened(
+        OpenedVGPU(
+          identifier: vGPU.identifier, canResize: monitor != nil,
+          maximumWidth: UInt32(clamping: monitor?.maximum?.width ?? 0),
+          maximumHeight: UInt32(clamping: monitor?.maximum?.height ?? 0), name: vGPU.name)),
+      serial, client)
+    logger.info("\(client) looks at \(vGPU.name)")
+  }
+
+  private func resize(_ client: Client, width: Int, height: Int, _ serial: UInt32) {
+    guard let vGPU = client.vGPU else {
+      reply(.refused(.notOpen, reason: "choose a vGPU first"), serial, client)
+      return
+    }
+    guard let monitor = vGPU.monitor else {
+      reply(
+        .refused(.size, reason: "\(vGPU.name): its monitor cannot be exchanged here"), serial,
+        client)
+      return
+    }
+    do {
+      try monitor.resize(width, height)
+      logger.info("\(client) has asked for \(width)x\(height) on \(vGPU.name)")
+      reply(.done, serial, client)
+    } catch {
+      reply(.refused(.size, reason: "\(error)"), serial, client)
+    }
+  }
+
+  // MARK: Sending
+
+  enum Sending {
+    case all
+    /// The client does not read.
+    case notNow
+    /// It has gone, or was thrown out.
+    case never
+  }
+
+  /// Answers what a client asks for once: one that has not read its answers before has to go.
+  func reply(_ message: BridgeMessage, _ serial: UInt32, _ client: Client) {
+    switch send(message, serial: serial, to: client) {
+    case .all: break
+    case .notNow: expel(client, .limit, "it does not read its answers")
+    case .never: client.hasEnded = true
+    }
+  }
+
+  func send(
+    _ message: BridgeMessage, serial: UInt32, to client: Client, descriptor: Int32 = -1
+  ) -> Sending {
+    withUnsafeTemporaryAllocation(byteCount: BridgeProtocol.longestMessage, alignment: 8) {
+      buffer in
+      let count = message.encode(serial: serial, into: buffer)
+      let answer = SystemCall.uninterrupted {
+        RunningKernel().send(
+          client.socket.rawValue,
+          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]),
+          fd: descriptor)
+      }
+      if answer >= 0 { return .all }
+      return SystemCall.errno(answer) == .resourceTemporarilyUnavailable ? .notNow : .never
+    }
+  }
+}
