@@ -321,7 +321,7 @@ let package = Package(
     // When to show what.
     .target(name: "FramePacing", dependencies: ["LinuxSystem"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "FramePacingTests", dependencies: ["FramePacing", "LinuxSystem"],
+      name: "FramePacingTests", dependencies: ["FramePacing", "LinuxSystem", "TestSupport"],
       swiftSettings: swiftSettings),
 
     // The window.

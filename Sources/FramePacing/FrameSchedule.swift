@@ -40,6 +40,8 @@ public struct FrameSchedule: Sendable {
   public private(set) var work = WorkEstimate()
   /// How much later than planned that may be.
   public private(set) var lateness = Lateness()
+  /// How much earlier to look because of when the guest flips.
+  public private(set) var phase = LookPhase()
   /// Nanoseconds between looks while nothing is known of the monitor's refreshes.
   public var fallbackInterval: Int
 
@@ -60,6 +62,8 @@ public struct FrameSchedule: Sendable {
     let aim: MonotonicInstant
     /// It was handed over as early as the margin asks: if it is late, the margin is too small.
     let isFair: Bool
+    /// It was not handed over so much earlier that being in time says nothing of the margin.
+    let isTelling: Bool
   }
 
   /// More frames than that are not on their way; a server that says nothing of them is not waited
@@ -96,7 +100,8 @@ public struct FrameSchedule: Sendable {
     let last = [lastTurn?.aim, lastTaken].lazy.compactMap { $0 }.max()
     let earliest = last?.advanced(nanoseconds: interval / 2 + skipped * interval) ?? now
     let aim = clock.nextRefresh(after: max(now, earliest))
-    let early = margin.nanoseconds + work.nanoseconds + lateness.nanoseconds
+    let early =
+      margin.nanoseconds + work.nanoseconds + lateness.nanoseconds + phase.nanoseconds
     return Turn(wake: max(now, (aim ?? now).advanced(nanoseconds: -early)), aim: aim)
   }
 
@@ -117,6 +122,11 @@ public struct FrameSchedule: Sendable {
     isAsked = false
   }
 
+  /// What the guest was seen to have done since the turn before.
+  ///
+  /// - Parameter flip: whether it shows another frame.
+  public mutating func saw(flip: Bool) { phase.saw(flip: flip, interval: interval) }
+
   /// A frame was handed over in the last turn.
   ///
   /// - Parameters:
@@ -132,9 +142,12 @@ public struct FrameSchedule: Sendable {
     work.learn(now.nanoseconds(since: lastTurn.wake), most: interval)
     guard let aim = lastTurn.aim, let lastRefresh = clock.lastRefresh else { return }
     let isFresh = now.nanoseconds(since: lastRefresh) < Self.memory
-    let isEarly = aim.nanoseconds(since: now) >= margin.nanoseconds - interval / 32
+    let early = aim.nanoseconds(since: now) - margin.nanoseconds
     if pending.count == Self.mostPending { pending.removeFirst() }
-    pending.append(Pending(number: number, aim: aim, isFair: isFresh && isEarly))
+    pending.append(
+      Pending(
+        number: number, aim: aim, isFair: isFresh && early >= -interval / 32,
+        isTelling: early <= lateness.nanoseconds + interval / 16))
   }
 
   /// The server has shown a frame.
@@ -155,7 +168,7 @@ public struct FrameSchedule: Sendable {
     }
     guard let frame, clock.interval != nil else { return .unknown }
     if time.nanoseconds(since: frame.aim) <= interval / 8 {
-      margin.madeIt()
+      if frame.isTelling { margin.madeIt() }
       return .inTime
     }
     if frame.isFair { margin.missed() }

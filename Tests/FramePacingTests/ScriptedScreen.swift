@@ -64,6 +64,8 @@ struct ScriptedViewer {
   private(set) var ages: [Int] = []
   private(set) var refreshes: [MonotonicInstant] = []
   private(set) var late = 0
+  /// Flips that it passed over.
+  private(set) var unseen = 0
 
   init(fallbackInterval: Int = 16_666_667, work: Int = 1_000_000) {
     schedule = FrameSchedule(fallbackInterval: fallbackInterval)
@@ -100,7 +102,28 @@ struct ScriptedViewer {
     }
   }
 
+  /// Shows what a guest flips to.
+  mutating func show(_ turns: Int, of guest: inout ScriptedGuest, on screen: inout ScriptedScreen) {
+    for _ in 0..<turns {
+      let turn = schedule.next(now: now)
+      now = max(now, turn.wake)
+      schedule.took(turn, now: now)
+      let flips = guest.flipped(until: now)
+      schedule.saw(flip: flips > 0)
+      unseen += max(0, flips - 1)
+      guard flips > 0 else { continue }
+      now = now.advanced(nanoseconds: work)
+      number += 1
+      schedule.handedOver(number, at: now)
+      let (refresh, feedback) = screen.shows(now)
+      now = max(now, refresh.advanced(nanoseconds: -screen.latch))
+      schedule.asked(now: now)
+      if schedule.presented(number, feedback, now: refresh) == .late { late += 1 }
+    }
+  }
+
   mutating func forget() {
+    unseen = 0
     ages = []
     refreshes = []
     late = 0

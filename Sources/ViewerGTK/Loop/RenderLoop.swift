@@ -282,6 +282,7 @@ final class RenderLoop {
     let next = Presented(frame)
     let isFlip = next.flip != presented?.flip
     if isFlip { habit.flipped(at: lastLook) }
+    schedule.saw(flip: isFlip)
     if next != presented { lastChange = lastLook }
     guard staleFrames > 0 || next != presented || hasChanged(frame, on: canvas) else { return }
     if isFlip { record.newFrame(frame) }
