@@ -199,7 +199,8 @@ private final class Host {
     let hotplug = hotplug(machine)
     try await hotplug.plug(drive)
     machine.state.withLock { $0.reluctance = 4 }
-    try await hotplug.unplug(drive)
+    // More than any machine needs that does a thousand other things.
+    try await hotplug.unplug(drive, patience: 3600)
     #expect(machine.devices.isEmpty && machine.nodes.isEmpty)
     try await hotplug.plug(drive)
     machine.state.withLock { $0.reluctance = 1000 }
