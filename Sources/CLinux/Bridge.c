@@ -153,5 +153,10 @@ long vgpu_tell_of_end_signals(int fd) {
   end_signals = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (end_signals < 0 || sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0)
     return -(long)errno;
-  return 0;
+  // Whoever started this may have left them blocked, as Swift's threads do.
+  sigset_t both;
+  sigemptyset(&both);
+  sigaddset(&both, SIGTERM);
+  sigaddset(&both, SIGINT);
+  return -(long)pthread_sigmask(SIG_UNBLOCK, &both, NULL);
 }

@@ -323,8 +323,8 @@ long vgpu_become(const char *name, uint32_t user, uint32_t group, uint64_t keep)
 
 static inline long vgpu_eventfd(void) { return vgpu_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
-/// sigaction(2): from now on SIGTERM and SIGINT add one to an eventfd, of which this keeps a duplicate
-/// for good. To be called once. 0, or a negated errno.
+/// sigaction(2): from now on SIGTERM and SIGINT, blocked until now or not, add one to an eventfd, of
+/// which this keeps a duplicate for good. To be called once. 0, or a negated errno.
 long vgpu_tell_of_end_signals(int fd);
 
 /// timerfd_create(2) on CLOCK_MONOTONIC.
