@@ -9,6 +9,7 @@ let package = Package(
     .package(name: "swift-vgpu", path: ".."),
     // Without its traits it needs no jemalloc.
     .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
   targets: [
     .target(name: "CRawQuery"),
@@ -25,6 +26,15 @@ let package = Package(
         .product(name: "BridgeClient", package: "swift-vgpu"),
         .product(name: "HostDevices", package: "swift-vgpu"),
         .product(name: "VFIO", package: "swift-vgpu"),
+        .product(name: "VGPUDisplay", package: "swift-vgpu"),
+      ]),
+    .executableTarget(
+      name: "BridgeHostile",
+      dependencies: [
+        .product(name: "BridgeClient", package: "swift-vgpu"),
+        .product(name: "BridgeProtocol", package: "swift-vgpu"),
+        .product(name: "BridgeServer", package: "swift-vgpu"),
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "VGPUDisplay", package: "swift-vgpu"),
       ]),
     .executableTarget(

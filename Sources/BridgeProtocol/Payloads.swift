@@ -346,7 +346,7 @@ public struct BridgeCounters: Hashable, Sendable {
   public var throttled: UInt64 = 0
   /// Answers that had to wait, as the client did not read.
   public var postponed: UInt64 = 0
-  /// Descriptors that clients sent, all of them closed.
+  /// Messages that came with descriptors, none of which was taken.
   public var strayDescriptors: UInt64 = 0
 
   /// All zero.

@@ -10,6 +10,9 @@ public struct BridgeLimits: Hashable, Sendable {
   public var connectionsPerSecond = 512
   /// Messages of one client that are answered in a second.
   public var messagesPerSecond = 1000
+  /// Messages of all of one user's clients that are answered in a second: what he can cost of a
+  /// processor.
+  public var messagesPerSecondPerUser = 20_000
   /// Buffers that one client holds.
   public var buffersPerClient = 64
   /// Bytes of buffers that one client holds: guests' memory, that lives as long as anyone holds it.

@@ -9,27 +9,33 @@ import VGPUDisplay
 
 /// What clients ask for.
 extension BridgeServer {
-  func serve(_ client: Client, _ events: Int32) {
-    guard !client.hasEnded else { return }
+  /// Messages of one client that are answered before the others' next ones: what a viewer sends for a
+  /// frame.
+  private static let mostInTurn = 2
+
+  /// - Returns: whether it got its turn.
+  func serve(_ client: Client, _ events: Int32) -> Bool {
+    guard !client.hasEnded else { return true }
     if events & (POLLERR | POLLHUP | POLLNVAL) != 0 {
       // Whatever it has said before it went needs no answer.
       client.hasEnded = true
-      return
+      return true
     }
     if events & POLLOUT != 0, let owed = client.owed {
       client.owed = nil
       answerLook(client, owed.serial, since: owed.since)
     }
-    guard events & POLLIN != 0 else { return }
-    // Each gets its turn before anyone's next.
-    for _ in 0..<8 where !client.hasEnded && client.owed == nil {
-      guard client.rate.take(.now) else {
+    guard events & POLLIN != 0 else { return true }
+    for _ in 0..<Self.mostInTurn where !client.hasEnded && client.owed == nil {
+      guard client.account?.hasShare(of: turn) == true else { return false }
+      guard client.mayTakeMessage(.now) else {
         client.isThrottled = true
         done.throttled += 1
-        return
+        return true
       }
-      guard receive(client) else { return }
+      guard receive(client) else { return true }
     }
+    return true
   }
 
   /// - Returns: whether there may be more.
@@ -37,12 +43,12 @@ extension BridgeServer {
     // A byte more than the longest, so that a longer one is not cut to it.
     withUnsafeTemporaryAllocation(byteCount: BridgeProtocol.longestMessage + 1, alignment: 8) {
       buffer in
-      var stray: Int32 = -1
+      var descriptors: Int32 = 0
       let count = SystemCall.uninterrupted {
-        RunningKernel().receive(client.socket.rawValue, buffer, fd: &stray)
+        vgpu_receive_alone(
+          client.socket.rawValue, buffer.baseAddress, buffer.count, &descriptors)
       }
-      if stray >= 0 {
-        _ = OwnedFileDescriptor(owning: stray)
+      if descriptors != 0 {
         done.strayDescriptors += 1
         expel(client, .malformed, "it has sent a descriptor")
         return false
@@ -54,6 +60,7 @@ extension BridgeServer {
         return false
       }
       done.messages += 1
+      client.countMessage(.now)
       do throws(ProtocolError) {
         let (message, serial) = try ClientMessage.decode(
           UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
@@ -157,7 +164,7 @@ extension BridgeServer {
           maximumWidth: UInt32(clamping: monitor?.maximum?.width ?? 0),
           maximumHeight: UInt32(clamping: monitor?.maximum?.height ?? 0), name: vGPU.name)),
       serial, client)
-    logger.info("\(client) looks at \(vGPU.name)")
+    notice("\(client) looks at \(vGPU.name)", .now, level: .info)
   }
 
   private func resize(_ client: Client, width: Int, height: Int, _ serial: UInt32) {
@@ -173,7 +180,7 @@ extension BridgeServer {
     }
     do {
       try monitor.resize(width, height)
-      logger.info("\(client) has asked for \(width)x\(height) on \(vGPU.name)")
+      notice("\(client) has asked for \(width)x\(height) on \(vGPU.name)", .now, level: .info)
       reply(.done, serial, client)
     } catch {
       reply(.refused(.size, reason: "\(error)"), serial, client)

@@ -14,13 +14,17 @@ public final class BridgeServer {
   private let listener: BridgeListener
   let limits: BridgeLimits
   private let catalogue: () -> [BridgedVGPU]
-  let logger: Logger
+  private let logger: Logger
   private let wakeup: BridgeHandle
+  private let closer: SocketCloser
 
   private var vGPUs: [BridgedVGPU] = []
   private var cataloguedAt: MonotonicInstant?
   private var clients: [Client] = []
   private var users: UserAccounts
+  private(set) var turn: UInt64 = 0
+  /// Who is served first in the next turn: the first whose user has had his share of this one.
+  private var firstInTurn = 0
   private var noticeRate: TokenBucket
   private var listensAgainAt: MonotonicInstant?
   var done = BridgeCounters()
@@ -43,6 +47,7 @@ public final class BridgeServer {
     self.catalogue = catalogue
     self.logger = logger
     wakeup = try BridgeHandle()
+    closer = try SocketCloser()
     users = UserAccounts(limits)
     noticeRate = TokenBucket(perSecond: 20, now: .now)
   }
@@ -80,9 +85,7 @@ public final class BridgeServer {
       if entries[0].revents != 0 { return }
       let now = MonotonicInstant.now
       if ready > 0 {
-        for (entry, client) in zip(entries.dropFirst(2), clients) where entry.revents != 0 {
-          serve(client, Int32(entry.revents))
-        }
+        serve(entries[2...])
         if entries[1].revents != 0 { accept(now) }
       }
       keepTime(.now)
@@ -111,6 +114,11 @@ public final class BridgeServer {
   // MARK: Coming and going
 
   private func accept(_ now: MonotonicInstant) {
+    if closer.isBehind {
+      listensAgainAt = MonotonicInstant(nanoseconds: now.nanoseconds + 100_000_000)
+      notice("no connection is taken: those that have ended cannot be closed", now)
+      return
+    }
     for _ in 0..<16 {
       let fd = listener.socket.rawValue
       let answer = SystemCall.uninterrupted { vgpu_accept(fd) }
@@ -125,11 +133,11 @@ public final class BridgeServer {
         }
         return
       }
-      admit(OwnedFileDescriptor(owning: Int32(answer)), now)
+      admit(ClientSocket(owning: Int32(answer), closer), now)
     }
   }
 
-  private func admit(_ socket: consuming OwnedFileDescriptor, _ now: MonotonicInstant) {
+  private func admit(_ socket: consuming ClientSocket, _ now: MonotonicInstant) {
     let fd = socket.rawValue
     done.connections += 1
     let peer: Peer
@@ -149,10 +157,11 @@ public final class BridgeServer {
       refuse(client, .notAllowed, "user \(peer.user) may see none of this bridge's vGPUs", now)
       return
     }
-    guard clients.count < limits.clients, users.admit(peer.user, now) else {
+    guard clients.count < limits.clients, let account = users.admit(peer.user, now) else {
       refuse(client, .limit, "too many clients, or too quickly", now)
       return
     }
+    client.account = account
     clients.append(client)
     logger.debug("\(client) came")
   }
@@ -181,7 +190,7 @@ public final class BridgeServer {
     for client in clients where client.hasEnded {
       client.vGPU?.viewers -= 1
       client.vGPU = nil
-      users.leave(client.peer.user)
+      if let account = client.account { users.leave(account) }
       logger.debug("\(client) has gone")
     }
     clients.removeAll(where: \.hasEnded)
@@ -191,7 +200,7 @@ public final class BridgeServer {
     if let again = listensAgainAt, now >= again { listensAgainAt = nil }
     for vGPU in vGPUs { vGPU.watch(now) }
     for client in clients where !client.hasEnded {
-      if client.isThrottled, client.rate.hasOne(now) { client.isThrottled = false }
+      if client.isThrottled, client.mayTakeMessage(now) { client.isThrottled = false }
       if !client.hasGreeted, now.seconds(since: client.connectedAt) > limits.secondsToHello {
         expel(client, .malformed, "no HELLO for \(limits.secondsToHello) s")
       }
@@ -203,8 +212,24 @@ public final class BridgeServer {
 
   /// What is worth a line in the journal; a client that provokes more of them than anyone reads
   /// fills none.
-  private func notice(_ text: String, _ now: MonotonicInstant) {
-    if noticeRate.take(now) { logger.notice("\(text)") }
+  func notice(
+    _ text: @autoclosure () -> String, _ now: MonotonicInstant, level: Logger.Level = .notice
+  ) {
+    if noticeRate.take(now) { logger.log(level: level, "\(text())") }
+  }
+
+  /// Each user gets his turn before anyone's next, and each of his clients.
+  private func serve(_ entries: ArraySlice<pollfd>) {
+    turn &+= 1
+    let count = clients.count
+    let first = firstInTurn < count ? firstInTurn : 0
+    var next: Int?
+    for step in 0..<count {
+      let index = first + step < count ? first + step : first + step - count
+      let events = entries[entries.startIndex + index].revents
+      if events != 0, !serve(clients[index], Int32(events)), next == nil { next = index }
+    }
+    firstInTurn = next ?? 0
   }
 
   // MARK: The vGPUs

@@ -5,9 +5,11 @@ import LinuxSystem
 
 /// One connection of a bridge, and all that the bridge remembers of it.
 final class Client {
-  let socket: OwnedFileDescriptor
+  let socket: ClientSocket
   let peer: Peer
   let connectedAt: MonotonicInstant
+  /// Its user's; `nil` until it is let in.
+  var account: UserAccount?
   var hasGreeted = false
   var vGPU: BridgedVGPU?
   /// The LOOK that is still to be answered, as the client did not read what it was sent before.
@@ -25,7 +27,7 @@ final class Client {
   private var heldBytes = 0
 
   init(
-    _ socket: consuming OwnedFileDescriptor, _ peer: Peer, _ limits: BridgeLimits,
+    _ socket: consuming ClientSocket, _ peer: Peer, _ limits: BridgeLimits,
     _ now: MonotonicInstant
   ) {
     self.socket = socket
@@ -33,6 +35,16 @@ final class Client {
     connectedAt = now
     rate = TokenBucket(perSecond: limits.messagesPerSecond, now: now)
     held.reserveCapacity(limits.buffersPerClient)
+  }
+
+  /// Whether one more message is within the limits.
+  func mayTakeMessage(_ now: MonotonicInstant) -> Bool {
+    account?.messages.hasOne(now) == true && rate.hasOne(now)
+  }
+
+  func countMessage(_ now: MonotonicInstant) {
+    _ = rate.take(now)
+    account?.countMessage(now)
   }
 
   func holds(_ buffer: UInt64) -> Bool {

@@ -64,6 +64,46 @@ long vgpu_least_send_buffer(int socket) {
   return vgpu_result(setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &least, sizeof least));
 }
 
+long vgpu_receive_alone(int socket, void *bytes, size_t length, int *descriptors) {
+  struct iovec part = {.iov_base = bytes, .iov_len = length};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  *descriptors = 0;
+  // Without room for descriptors their message is marked as cut.
+  long count = vgpu_result(recvmsg(socket, &message, MSG_PEEK));
+  if (count < 0) return count;
+  *descriptors = (message.msg_flags & MSG_CTRUNC) != 0;
+  return *descriptors ? count : vgpu_result(recv(socket, bytes, length, 0));
+}
+
+static void *close_sockets(void *argument) {
+  int queue = (int)(intptr_t)argument, socket;
+  // A pipe does not mix writes as short as these.
+  while (read(queue, &socket, sizeof socket) == sizeof socket) close(socket);
+  close(queue);
+  return NULL;
+}
+
+long vgpu_start_closing(void) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return -(long)errno;
+  long started = vgpu_start_thread(close_sockets, (void *)(intptr_t)ends[0]);
+  if (started == 0) return ends[1];
+  close(ends[0]);
+  close(ends[1]);
+  return started;
+}
+
+void vgpu_close_elsewhere(int queue, int socket) {
+  shutdown(socket, SHUT_RDWR);
+  if (write(queue, &socket, sizeof socket) != sizeof socket) close(socket);
+}
+
+long vgpu_waiting_to_close(int queue) {
+  int bytes = 0;
+  if (ioctl(queue, FIONREAD, &bytes) < 0) return -(long)errno;
+  return bytes / (int)sizeof(int);
+}
+
 long vgpu_notify(const char *path, const char *text) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t length = strlen(path);

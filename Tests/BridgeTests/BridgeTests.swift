@@ -209,6 +209,23 @@ func becomes(_ expected: Int, _ number: () -> Int) -> Bool {
     #expect(!policy.allows(peer(44, 45)))
   }
 
+  @Test func usersTakeTurns() throws {
+    let now = MonotonicInstant.now
+    var users = UserAccounts(BridgeLimits())
+    let accounts = [1, 2, 1].map { users.admit($0, now) }
+    let busy = try #require(accounts[0])
+    let other = try #require(accounts[1])
+    #expect(accounts[2] === busy, "all clients of a user share one")
+    var answered = 0
+    while busy.hasShare(of: 1), answered < 1000 {
+      busy.countMessage(now)
+      answered += 1
+    }
+    #expect(answered == 64)
+    #expect(other.hasShare(of: 1))
+    #expect(busy.hasShare(of: 2))
+  }
+
   @Test func rateIsKept() {
     var bucket = TokenBucket(perSecond: 100, now: MonotonicInstant(nanoseconds: 0))
     var taken = 0

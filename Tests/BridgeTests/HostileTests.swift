@@ -21,6 +21,7 @@ extension BridgeTests {
       var limits = BridgeLimits()
       limits.connectionsPerSecond = 1_000_000
       limits.messagesPerSecond = 1_000_000
+      limits.messagesPerSecondPerUser = 1_000_000
       change(&limits)
       return limits
     }
@@ -90,6 +91,83 @@ extension BridgeTests {
         try expectUnharmed(bridge, source)
       }
       #expect(becomes(0) { sockets(at: path) })
+    }
+
+    /// A TCP connection of which the last descriptor can only be closed once all is sent, or after an
+    /// hour, as its other end does not read.
+    private struct Lingering: ~Copyable {
+      let sender: Int32
+      private let reader: Int32
+
+      init() {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        sender = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let (listening, sending) = (listener, sender)
+        withUnsafeMutablePointer(to: &address) {
+          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(listening, $0, size)
+            listen(listening, 1)
+            getsockname(listening, $0, &size)
+            connect(sending, $0, size)
+          }
+        }
+        reader = accept(listener, nil, nil)
+        close(listener)
+        let bytes = [UInt8](repeating: 0, count: 1 << 16)
+        while Glibc.send(sender, bytes, bytes.count, Int32(MSG_DONTWAIT)) > 0 {}
+        var hour = linger(l_onoff: 1, l_linger: 3600)
+        let length = socklen_t(MemoryLayout<linger>.size)
+        setsockopt(sender, SOL_SOCKET, SO_LINGER, &hour, length)
+      }
+
+      deinit { close(reader) }
+    }
+
+    @Test func descriptorsThatCannotBeClosedHoldUpNobody() throws {
+      do {
+        let bridge = try TestBridge(
+          path: path, framesPerSecond: 100, limits: Self.limits { $0.secondsToRead = 3600 })
+        let source = try BridgeSource(path: bridge.path)
+        let client = try RawClient(path: bridge.path, opening: .only)
+        // Who does not read is not read from: so the bridge will have the last of the descriptors.
+        while try BridgeListing(path: bridge.path).counters.postponed == 0 { client.send(.look) }
+        let stray = Lingering()
+        try #require(client.send(RawClient.bytes(.look), fd: stray.sender))
+        close(stray.sender)
+        #expect(
+          client.rest().contains { if case .refused(.malformed, _) = $0 { true } else { false } })
+        _ = consume client
+        let flips = source.counters.flips
+        BridgeTests.frame(of: source) { _ in source.counters.flips > flips + 5 }
+        #expect(try BridgeListing(path: bridge.path).counters.strayDescriptors == 1)
+      }
+      #expect(becomes(0) { sockets(at: path) })
+    }
+
+    @Test func oneUsersMessagesAreCountedTogether() throws {
+      let bridge = try TestBridge(limits: Self.limits { $0.messagesPerSecondPerUser = 100 })
+      // A quarter of a second's worth comes at once, the rest waits.
+      let clients = try (0..<10).map { _ in try RawClient(path: bridge.path, opening: .only) }
+      for client in clients { for _ in 0..<4 { client.send(.count) } }
+      for client in clients {
+        for _ in 0..<4 { #expect(client.answer() != nil) }
+      }
+      #expect(try BridgeListing(path: bridge.path).counters.throttled > 0)
+    }
+
+    @Test func whoChoosesOverAndOverFillsNoLog() throws {
+      let lines = LineCounter()
+      let bridge = try TestBridge(limits: Self.limits { _ in }, lines: lines)
+      let client = try RawClient(path: bridge.path, opening: .only)
+      for _ in 0..<2000 {
+        client.send(.open(.only))
+        #expect(client.answer() != nil)
+      }
+      #expect((1..<1000).contains(lines.count), "\(lines.count)")
     }
 
     @Test func whoDoesNotReadIsOwedOneAnswerAndGoes() throws {

@@ -40,10 +40,11 @@ final class TestBridge: Sendable {
   /// - Parameters:
   ///   - guests: how many.
   ///   - framesPerSecond: of each; 0 holds still.
-  ///   - monitor: sizes that were asked for go there.
+  ///   - sizes: sizes of its monitor that were asked for go there.
+  ///   - lines: lines of its log are counted there.
   init(
     path: String = TestBridge.path(), guests: Int = 1, framesPerSecond: Double = 0,
-    limits: BridgeLimits = BridgeLimits(), sizes: SizeBox? = nil
+    limits: BridgeLimits = BridgeLimits(), sizes: SizeBox? = nil, lines: LineCounter? = nil
   ) throws {
     self.path = path
     let start = Start()
@@ -54,7 +55,10 @@ final class TestBridge: Sendable {
         let vGPUs = Self.vGPUs(guests, framesPerSecond, sizes)
         let server = try BridgeServer(
           BridgeListener(path: path), limits: limits,
-          logger: Logger(label: "bridge") { _ in SwiftLogNoOpLogHandler() }, catalogue: { vGPUs })
+          logger: Logger(label: "bridge") { _ -> any LogHandler in
+            if let lines { return lines }
+            return SwiftLogNoOpLogHandler()
+          }, catalogue: { vGPUs })
         start.settle(.success(server.handle))
         try server.run()
       } catch {
@@ -105,4 +109,28 @@ final class SizeBox: Sendable {
   }
 
   let last = Mutex<[Int]>([])
+}
+
+/// Counts lines of a log instead of writing them.
+final class LineCounter: LogHandler {
+  private let lines = Mutex(0)
+
+  var count: Int { lines.withLock(\.self) }
+
+  func log(event: LogEvent) { lines.withLock { $0 += 1 } }
+
+  var metadata: Logger.Metadata {
+    get { [:] }
+    set {}
+  }
+
+  var logLevel: Logger.Level {
+    get { .info }
+    set {}
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { nil }
+    set {}
+  }
 }

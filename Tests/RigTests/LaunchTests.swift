@@ -10,7 +10,7 @@ import VGPUDisplay
 extension RigTests {
   /// `vgpu run`, through both VFIO interfaces.
   @Suite struct LaunchTests {
-    private static func part(_ name: String) throws -> String {
+    static func part(_ name: String) throws -> String {
       String(
         decoding: try Child("\(QEMUTests.rig)/prepare", ["--path", name]).end().output,
         as: UTF8.self

@@ -276,6 +276,21 @@ long vgpu_adopt_listener(int fd);
 /// accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK.
 long vgpu_accept(int socket);
 
+/// recv(2) of a message without descriptors. One that has some stays where it is (MSG_PEEK), and
+/// `*descriptors` is 1: whoever takes them has them to close, which can take as long as the sender
+/// likes. Returns the byte count, or a negated errno.
+long vgpu_receive_alone(int socket, void *bytes, size_t length, int *descriptors);
+
+/// A thread that closes sockets. Returns the descriptor of its queue, or a negated errno; the thread
+/// ends when that is closed and the queue is empty.
+long vgpu_start_closing(void);
+
+/// Ends a connection now (shutdown(2)), and closes its socket on the thread of `vgpu_start_closing`.
+void vgpu_close_elsewhere(int queue, int socket);
+
+/// How many sockets wait for that.
+long vgpu_waiting_to_close(int queue);
+
 /// SO_PEERCRED: whose process connected.
 long vgpu_peer(int socket, uint32_t *user, uint32_t *group, int32_t *process);
 
