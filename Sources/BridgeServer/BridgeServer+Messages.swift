@@ -178,6 +178,14 @@ extension BridgeServer {
         client)
       return
     }
+    guard vGPU.mayResize(.now) else {
+      let most = BridgedVGPU.resizesPerSecond
+      reply(
+        .refused(.size, reason: "too often: a guest gets \(most) monitors a second at most"),
+        serial,
+        client)
+      return
+    }
     do {
       try monitor.resize(width, height)
       notice("\(client) has asked for \(width)x\(height) on \(vGPU.name)", .now, level: .info)

@@ -34,6 +34,7 @@ public final class BridgedVGPU {
   private var source: (any FrameSource)?
   private var lastLook: (at: MonotonicInstant, state: DisplayState)?
   private var failure: (at: MonotonicInstant, reason: String)?
+  private var resizes = TokenBucket(perSecond: resizesPerSecond, now: .now)
 
   var viewers = 0
   private(set) var looks: UInt64 = 0
@@ -80,6 +81,13 @@ public final class BridgedVGPU {
   /// How often a guest is looked at that no client asks for, in nanoseconds: a guest that ends must
   /// be let go, or it cannot come back.
   private static let watchInterval: UInt64 = 100_000_000
+
+  /// Monitors that a guest is given in a second, whoever asks: it has to find each a mode. A window
+  /// that follows its user asks three times a second.
+  static let resizesPerSecond = 8
+
+  /// Whether the guest can have another monitor yet.
+  func mayResize(_ now: MonotonicInstant) -> Bool { resizes.take(now) }
 
   /// What the guest shows, and when that was asked.
   func look(_ now: MonotonicInstant) -> (at: MonotonicInstant, state: DisplayState) {

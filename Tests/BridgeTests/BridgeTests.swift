@@ -146,6 +146,16 @@ func becomes(_ expected: Int, _ number: () -> Int) -> Bool {
     while other.resizeProblem == nil { Self.frame(of: other) }
   }
 
+  @Test func noGuestGetsMonitorsWithoutEnd() throws {
+    let sizes = SizeBox()
+    let bridge = try TestBridge(sizes: sizes)
+    let source = try BridgeSource(path: bridge.path)
+    // None waits for an answer; no bridge is so slow that it reads them over five seconds.
+    for size in 0..<40 { source.resize(width: 640 + size, height: 480) }
+    while source.resizeProblem == nil { Self.frame(of: source) }
+    #expect("\(source.resizeProblem.map(String.init(describing:)) ?? "")".contains("too often"))
+  }
+
   @Test func bridgeThatComesBackIsFound() throws {
     let path = TestBridge.path()
     do {
