@@ -11,7 +11,10 @@ extension AttachedSource {
     guard let target = Target(text) else {
       throw Failure(
         .argument,
-        "\(text): no target; give mdev:UUID, pid:N, libvirt:[session/|system/]NAME or demo")
+        """
+        \(text): no target; give mdev:UUID, pid:N, libvirt:[session/|system/]NAME, \
+        bridge:PATH[/UUID] or demo
+        """)
     }
     let options = try OpenOptions(flags)
     do {

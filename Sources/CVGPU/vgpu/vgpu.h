@@ -129,7 +129,8 @@ enum {
 
 /**
  * Opens what `target` names: "mdev:UUID" or a bare UUID, "pid:N" or a bare number, "libvirt:NAME",
- * "libvirt:session/NAME", "libvirt:system/NAME", or "demo", a synthetic guest for trying things out.
+ * "libvirt:session/NAME", "libvirt:system/NAME", "bridge:PATH[/UUID]", what a `vgpu bridge` shows, or
+ * "demo", a synthetic guest for trying things out.
  *
  * The device's descriptor is duplicated out of the process that has it (pidfd_getfd(2)), which needs
  * the right to trace that process: its user with /proc/sys/kernel/yama/ptrace_scope at 0, or
