@@ -10,7 +10,7 @@ final class GuestWindow {
   let desktop: Desktop
   let viewer: Child
 
-  /// The guest's pixel (0, 0) on the screen.
+  /// The guest's pixel (0, 0) on the screen when it was pointed at last.
   private(set) var origin: (x: Int, y: Int)
   /// What was read last.
   private(set) var board: InputBoard
@@ -42,8 +42,7 @@ final class GuestWindow {
       try pointAt(width / 2, height - 41)
       try pointAt(width / 2, height - 40)
     }
-    // The window's title may have grown as it got the keyboard.
-    origin = try expect("a click", until: Self.isClicked).origin
+    try expect("a click", until: Self.isClicked)
   }
 
   private static func isClicked(_ board: InputBoard) -> Bool {
@@ -66,6 +65,8 @@ final class GuestWindow {
 
   /// Moves the pointer to the guest's pixel.
   func pointAt(_ x: Int, _ y: Int) throws {
+    // The title grows when the guest's tablet becomes known, and moves the picture by a pixel.
+    if let board = InputBoard(in: try desktop.picture()) { origin = board.origin }
     try desktop.xdotool("mousemove", "\(origin.x + x)", "\(origin.y + y)")
   }
 
