@@ -11,12 +11,13 @@ public struct LookPhase: Sendable {
   /// Nanoseconds by which to look earlier than one would have to.
   public private(set) var nanoseconds = 0
 
-  /// Looks, the last one lowest; set for those that saw a flip.
-  private var history: UInt32 = 0
+  /// Looks, the last one lowest; set for those that saw a flip, or are still to come.
+  private var history = allFlips
   private var looksSinceMove = longestPause
   private var pause = shortestPause
 
   private static let looks = 24
+  private static let allFlips: UInt32 = 1 << UInt32(looks) - 1
   /// Looks without a flip, of those, that tell of the passing: one is what different rates have, and
   /// a guest that flips seldom has more.
   private static let telling = 2...4
@@ -36,7 +37,7 @@ public struct LookPhase: Sendable {
   ///   - flip: whether the guest shows another frame than at the turn before.
   ///   - interval: the monitor's, in nanoseconds.
   public mutating func saw(flip: Bool, interval: Int) {
-    history = (history << 1 | (flip ? 1 : 0)) & (1 << UInt32(Self.looks) - 1)
+    history = (history << 1 | (flip ? 1 : 0)) & Self.allFlips
     looksSinceMove = min(looksSinceMove + 1, 2 * Self.longestPause + 1)
     if !flip, Self.telling.contains(Self.looks - history.nonzeroBitCount), looksSinceMove > pause {
       move(interval)

@@ -46,6 +46,13 @@ struct LookPhaseTests {
     #expect(phase.nanoseconds == 0)
   }
 
+  @Test func looksThatWereNotTakenYetMissNothing() {
+    var phase = LookPhase()
+    for _ in 0..<21 { phase.saw(flip: true, interval: 16_000_000) }
+    phase.saw(flip: false, interval: 16_000_000)
+    #expect(phase.nanoseconds == 0)
+  }
+
   @Test func movesBackWhereItIsMissedAgain() {
     var phase = LookPhase()
     for _ in 0..<2 {
