@@ -140,6 +140,17 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
     }
   }
 
+  /// One that shows nothing yet and looks for nothing but its vGPU.
+  private init(of vGPU: MdevUUID, controlsMonitor: Bool, host: HostDevices) {
+    target = .mdev(vGPU)
+    self.controlsMonitor = controlsMonitor
+    descriptor = nil
+    finder = GuestFinder(host: host)
+    lookup = nil
+    title = target.description
+    reason = .waiting("Looking for \(target).")
+  }
+
   /// Takes over a duplicate of the device that a guest was started with, which needs no right to
   /// look into its process. When that ends, the vGPU is found again as by its UUID.
   ///
@@ -150,17 +161,11 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   ///   - controlsMonitor: as above.
   ///   - host: as above.
   /// - Throws: `AttachmentError.noSuchProcess`, `.vfio`.
-  public init(
+  public convenience init(
     keeping device: consuming OwnedFileDescriptor, of vGPU: MdevDevice, process: Int32,
     controlsMonitor: Bool = false, host: HostDevices = HostDevices()
   ) throws(AttachmentError) {
-    target = .mdev(vGPU.uuid)
-    self.controlsMonitor = controlsMonitor
-    descriptor = nil
-    finder = GuestFinder(host: host)
-    lookup = nil
-    title = target.description
-    reason = .waiting("Looking for \(target).")
+    self.init(of: vGPU.uuid, controlsMonitor: controlsMonitor, host: host)
     let watch = try Self.watch(process)
     do {
       try show(
@@ -181,17 +186,11 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   ///   - host: as above.
   /// - Throws: `AttachmentError.otherDevice` where the kernel tells that it is not that vGPU's,
   ///   `.vfio`.
-  public init(
+  public convenience init(
     showing device: borrowing Device, of vGPU: MdevDevice, controlsMonitor: Bool = false,
     host: HostDevices = HostDevices()
   ) throws(AttachmentError) {
-    target = .mdev(vGPU.uuid)
-    self.controlsMonitor = controlsMonitor
-    descriptor = nil
-    finder = GuestFinder(host: host)
-    lookup = nil
-    title = target.description
-    reason = .waiting("Looking for \(target).")
+    self.init(of: vGPU.uuid, controlsMonitor: controlsMonitor, host: host)
     if let name = host.deviceName(ofDescriptor: device.rawValue), MdevUUID(name) != vGPU.uuid {
       throw .otherDevice(vGPU.uuid, isOf: name)
     }

@@ -2,9 +2,9 @@
 
 // What a frame's way through `vgpu bridge` costs: a look at a guest through it against one at the same
 // guest directly, in turn. In the rig it makes an mbochs mdev of its own, flips it before each look,
-// and the bridge duplicates the device out of this process; elsewhere both look at a synthetic guest
-// that holds still. Beside them a message and its answer between two threads that do nothing else:
-// what waking two threads costs here, whoever they are.
+// and the bridge duplicates the device out of this process; elsewhere both look at a synthetic guest,
+// of which the bridge's moves and is drawn when it is looked at. Beside them a message and its answer
+// between two threads that do nothing else: what waking two threads costs here, whoever they are.
 //
 //   BridgeCost VGPU [LOOKS]        (VGPU: the program to run as bridge; 5000 looks)
 
