@@ -105,18 +105,18 @@ def tables(data):
             gaps = [r["flip_interval"]["p99"] / 1e6 for r in none if "flip_interval" in r]
             yield f"Shown to nobody, the guest flipped {spread(flips, 1)} times a second, p99 {spread(gaps)} ms apart; QEMU took {spread([r['cpu_qemu'] / r['seconds'] / 1e7 for r in none], 1)} % of a processor."
             yield ""
-        yield "| viewer | flips/s | shown of made | possible | flip -> commit, ms: p50 | p95 | p99 | max | jitter, ms | CPU per shown frame, ms |"
-        yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+        yield "| viewer | flips/s | shown of made | possible | flip -> commit, ms: p50 | p95 | p99 | max | flip -> screen, ms: p50 | p99 | jitter, ms | CPU per shown frame, ms |"
+        yield "|" + " --- |" * 12
         for viewer in data.viewers:
             records = data.at(viewer, rate)
             if not records:
-                yield f"| {NAMES[viewer]} | - | - | - | - | - | - | - | - | - |"
+                yield f"| {NAMES[viewer]} |{' - |' * 11}"
                 continue
             shown, made = sum(r["shown"] for r in records), sum(r["made"] for r in records)
             cells = [NAMES[viewer], spread([r["made"] / r["seconds"] for r in records], 1),
                      f"{shown / made:.3f} ({shown} of {made})" if made else "-",
                      f"{sum(r['possible'] for r in records) / made:.3f}" if made and all(r["possible"] is not None for r in records) else "-"]
-            cells += [spread(milliseconds(records, key)) for key in ("p50", "p95", "p99", "max")]
+            cells += [spread(milliseconds(records, key)) for key in ("p50", "p95", "p99", "max", "screen_p50", "screen_p99")]
             cells += [spread([r["jitter"] / 1e6 if r["jitter"] is not None else None for r in records]), spread(data.per_frame(viewer, rate))]
             yield "| " + " | ".join(cells) + " |"
         yield ""

@@ -31,13 +31,18 @@ public struct DeadlineMargin: Sendable {
   /// A thirty-second of a refresh: half a millisecond at 60 Hz.
   private var step: Int { interval / 32 }
 
+  /// It is near the deadline, for what is known.
+  public var isSettled: Bool { stride != Self.firstStride || nanoseconds == floor }
+
+  private var floor: Int { max(Self.least, step) }
+
   /// A frame that was handed over this early, or later, was in time.
   public mutating func madeIt() {
     inTime += 1
     guard inTime >= stride else { return }
     inTime = 0
     let stepDown = stride == Self.firstStride ? max(step, nanoseconds / 4) : step
-    nanoseconds = max(nanoseconds - stepDown, max(Self.least, step))
+    nanoseconds = max(nanoseconds - stepDown, floor)
   }
 
   /// A frame that was handed over this early was not in the refresh that it aimed at.

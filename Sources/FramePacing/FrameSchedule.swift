@@ -8,17 +8,31 @@ public import LinuxSystem
 /// Pure arithmetic on what it is told. Whoever shows frames asks it for the next turn, sleeps until
 /// then, looks, and tells it what came of it.
 public struct FrameSchedule: Sendable {
+  /// Which of the looks before a refresh.
+  public enum Look: Hashable, Sendable {
+    /// Where a steady guest has just flipped. Only a flip is shown then: all else may change until
+    /// the last look, which follows when there was none.
+    case first
+    /// At the latest moment.
+    case last
+    /// After a first one that saw a flip: whether the guest flips again. Nothing is shown.
+    case check
+  }
+
   /// When to look, and for which refresh.
   public struct Turn: Hashable, Sendable {
     /// When to look at the guest.
     public var wake: MonotonicInstant
     /// The refresh that is aimed at; `nil` while none can be foreseen.
     public var aim: MonotonicInstant?
+    /// Which look it is.
+    public var look: Look
 
     /// Makes a turn of its parts.
-    public init(wake: MonotonicInstant, aim: MonotonicInstant?) {
+    public init(wake: MonotonicInstant, aim: MonotonicInstant?, look: Look = .last) {
       self.wake = wake
       self.aim = aim
+      self.look = look
     }
   }
 
@@ -40,13 +54,16 @@ public struct FrameSchedule: Sendable {
   public private(set) var work = WorkEstimate()
   /// How much later than planned that may be.
   public private(set) var lateness = Lateness()
-  /// How much earlier to look because of when the guest flips.
-  public private(set) var phase = LookPhase()
+  /// When the guest flips.
+  public private(set) var phase = FlipPhase()
   /// Nanoseconds between looks while nothing is known of the monitor's refreshes.
   public var fallbackInterval: Int
 
   private var marginInterval: Int
   private var lastTurn: Turn?
+  /// The refresh whose last look is still to come, as the first one saw nothing.
+  private var awaited: MonotonicInstant?
+  private var pendingCheck: Turn?
   /// When the last turn's frame should be handed over, if it had a refresh to aim at.
   private var plannedHandover: MonotonicInstant?
   /// The refresh of the frame that was handed over last, as far as is known.
@@ -83,6 +100,9 @@ public struct FrameSchedule: Sendable {
   /// The interval that is worked with, in nanoseconds.
   public var interval: Int { clock.interval ?? fallbackInterval }
 
+  /// How long before a refresh the last look is, in nanoseconds.
+  private var latest: Int { margin.nanoseconds + work.nanoseconds + lateness.nanoseconds }
+
   /// The next turn after the last one.
   ///
   /// - Parameters:
@@ -96,13 +116,34 @@ public struct FrameSchedule: Sendable {
         ? now : lastTurn?.wake.advanced(nanoseconds: (1 + skipped) * fallbackInterval) ?? now
       return Turn(wake: max(wake, now), aim: nil)
     }
-    // Each refresh has one turn; the clock may have been put right by less than half of one.
+    if let awaited, awaited > now {
+      return Turn(wake: max(now, awaited.advanced(nanoseconds: -latest)), aim: awaited)
+    }
+    // The clock may have been put right by less than half a refresh.
     let last = [lastTurn?.aim, lastTaken].lazy.compactMap { $0 }.max()
     let earliest = last?.advanced(nanoseconds: interval / 2 + skipped * interval) ?? now
     let aim = clock.nextRefresh(after: max(now, earliest))
-    let early =
-      margin.nanoseconds + work.nanoseconds + lateness.nanoseconds + phase.nanoseconds
-    return Turn(wake: max(now, (aim ?? now).advanced(nanoseconds: -early)), aim: aim)
+    let lastLook = max(now, (aim ?? now).advanced(nanoseconds: -latest))
+    let turn = Turn(wake: lastLook, aim: aim)
+    // The margin is learned from last looks.
+    guard skipped == 0, margin.isSettled, let aim, let lead = phase.lead(interval: interval) else {
+      return turn
+    }
+    // Until the last refresh has passed a frame might replace the one that is to be shown there.
+    let passed = last?.advanced(nanoseconds: interval / 16) ?? now
+    let firstLook = max(now, passed, aim.advanced(nanoseconds: -lead))
+    // What would come so soon before the last look is not worth a look of its own.
+    guard lastLook.nanoseconds(since: firstLook) > interval / 16 else { return turn }
+    return Turn(wake: firstLook, aim: aim, look: .first)
+  }
+
+  /// The look at what the guest does after its frame was handed over, where there is to be one. It
+  /// needs nobody's leave, as nothing is shown.
+  public func check(now: MonotonicInstant) -> Turn? {
+    guard let pendingCheck, now.nanoseconds(since: pendingCheck.wake) < interval / 16 else {
+      return nil
+    }
+    return pendingCheck
   }
 
   /// The server has taken the frame that was handed over last, and asks for the next
@@ -115,17 +156,37 @@ public struct FrameSchedule: Sendable {
     lastTaken = now > aim ? clock.nextRefresh(after: now) : aim
   }
 
-  /// The turn was taken; whether anything came of it is told by `handedOver`.
+  /// The turn was taken; what came of it is told by `saw` and `handedOver`.
   public mutating func took(_ turn: Turn, now: MonotonicInstant) {
-    lastTurn = Turn(wake: now, aim: turn.aim)
+    pendingCheck = nil
+    lastTurn = Turn(wake: now, aim: turn.aim, look: turn.look)
     plannedHandover = turn.aim.map { _ in turn.wake.advanced(nanoseconds: work.nanoseconds) }
     isAsked = false
   }
 
-  /// What the guest was seen to have done since the turn before.
+  /// What the guest was seen to have done since its last frame was shown.
   ///
-  /// - Parameter flip: whether it shows another frame.
-  public mutating func saw(flip: Bool) { phase.saw(flip: flip, interval: interval) }
+  /// - Parameters:
+  ///   - turn: the turn that was taken.
+  ///   - flip: whether it shows another frame.
+  ///   - pointerMoved: whether its pointer plane is elsewhere.
+  public mutating func saw(_ turn: Turn, flip: Bool, pointerMoved: Bool = false) {
+    if pointerMoved { phase.pointerMoved() }
+    switch turn.look {
+    case .first:
+      awaited = flip ? nil : turn.aim
+      guard flip else { return }
+      phase.saw(.first, hadFirst: true)
+      guard phase.asksForCheck, let aim = turn.aim else { return }
+      let early = latest + FlipPhase.guardTime(interval: interval)
+      pendingCheck = Turn(wake: aim.advanced(nanoseconds: -early), aim: aim, look: .check)
+    case .last:
+      phase.saw(flip ? .last : .neither, hadFirst: awaited != nil && awaited == turn.aim)
+      awaited = nil
+    case .check:
+      if flip { phase.wasOvertaken() }
+    }
+  }
 
   /// A frame was handed over in the last turn.
   ///
@@ -146,7 +207,8 @@ public struct FrameSchedule: Sendable {
     if pending.count == Self.mostPending { pending.removeFirst() }
     pending.append(
       Pending(
-        number: number, aim: aim, isFair: isFresh && early >= -interval / 32,
+        number: number, aim: aim,
+        isFair: isFresh && lastTurn.look == .last && early >= -interval / 32,
         isTelling: early <= lateness.nanoseconds + interval / 16))
   }
 

@@ -211,6 +211,92 @@ struct FrameScheduleTests {
     }
   }
 
+  /// A schedule that knows its monitor, and a guest that flips about once a refresh; when the last
+  /// turn was over.
+  private func steady() throws -> (schedule: FrameSchedule, now: MonotonicInstant) {
+    let interval = interval(60)
+    var screen = ScriptedScreen(interval: interval, latch: 1_000_000)
+    var viewer = ScriptedViewer()
+    viewer.show(100, on: &screen)
+    var (schedule, now) = (viewer.schedule, viewer.now)
+    for _ in 0..<22 {
+      let turn = schedule.next(now: now)
+      #expect(turn.look == .last)
+      now = max(now, turn.wake)
+      schedule.took(turn, now: now)
+      schedule.saw(turn, flip: true)
+    }
+    return (schedule, now)
+  }
+
+  @Test func looksAtARefreshTwiceWhereTheFirstLookSeesNothing() throws {
+    var (schedule, now) = try steady()
+    let first = schedule.next(now: now)
+    #expect(first.look == .first)
+    let lastAim = try #require(first.aim).advanced(nanoseconds: -interval(60))
+    #expect(
+      first.wake.nanoseconds(since: lastAim) > interval(60) / 32,
+      "its frame must not replace one that is to be shown before")
+    now = first.wake
+    schedule.took(first, now: now)
+    schedule.saw(first, flip: false)
+    #expect(schedule.check(now: now) == nil)
+    let last = schedule.next(now: now)
+    #expect(last.look == .last)
+    #expect(last.aim == first.aim)
+    #expect(last.wake.nanoseconds(since: first.wake) > interval(60) / 2)
+    // The last look may come too late: then it is the next refresh's turn.
+    let late = schedule.next(now: lastAim.advanced(nanoseconds: interval(60) + 1))
+    #expect(try #require(late.aim) > lastAim.advanced(nanoseconds: 3 * interval(60) / 2))
+    schedule.took(last, now: last.wake)
+    schedule.saw(last, flip: true)
+    #expect(try #require(schedule.next(now: last.wake).aim) > #require(last.aim))
+  }
+
+  @Test func checksWhetherTheGuestFlipsAgain() throws {
+    var (schedule, now) = try steady()
+    let first = schedule.next(now: now)
+    schedule.took(first, now: first.wake)
+    schedule.saw(first, flip: true)
+    let check = try #require(schedule.check(now: first.wake))
+    #expect(check.look == .check)
+    let early = try #require(first.aim).nanoseconds(since: check.wake)
+    #expect((interval(60) / 8...interval(60) / 2).contains(early))
+    #expect(
+      schedule.check(now: check.wake.advanced(nanoseconds: interval(60) / 8)) == nil,
+      "too late to tell one refresh's flip from the next one's")
+    #expect(try #require(schedule.next(now: first.wake).aim) > #require(first.aim))
+    now = check.wake
+    schedule.took(check, now: now)
+    schedule.saw(check, flip: true)
+    #expect(schedule.check(now: now) == nil)
+    #expect(schedule.next(now: now).look == .last, "a frame is passed over")
+  }
+
+  @Test func framesOfFirstLooksSayNothingOfTheMargin() throws {
+    var (schedule, now) = try steady()
+    let margin = schedule.margin.nanoseconds
+    let first = schedule.next(now: now)
+    now = first.wake
+    schedule.took(first, now: now)
+    schedule.saw(first, flip: true)
+    schedule.handedOver(1_000_000, at: now)
+    let aim = try #require(first.aim)
+    let late = aim.advanced(nanoseconds: interval(60))
+    let feedback = PresentationFeedback(time: late, interval: interval(60), sequence: nil)
+    #expect(schedule.presented(1_000_000, feedback, now: late) == .late)
+    #expect(schedule.margin.nanoseconds == margin)
+  }
+
+  @Test func aMovingPointerHasNoFirstLooks() throws {
+    var (schedule, now) = try steady()
+    let first = schedule.next(now: now)
+    schedule.took(first, now: first.wake)
+    schedule.saw(first, flip: true, pointerMoved: true)
+    now = first.wake.advanced(nanoseconds: interval(60) / 2)
+    #expect(schedule.next(now: now).look == .last)
+  }
+
   @Test func forgetsFramesThatNothingIsSaidOf() {
     let interval = interval(60)
     var screen = ScriptedScreen(interval: interval, latch: 1_000_000)

@@ -25,10 +25,15 @@ struct ScriptedGuest {
     flips.sort()
   }
 
-  /// - Returns: the flips since it was asked last.
-  mutating func flipped(until now: MonotonicInstant) -> Int {
-    let before = next
-    while next < flips.count, flips[next] <= now { next += 1 }
-    return next - before
+  /// When it flipped to what was shown last.
+  var lastFlip: MonotonicInstant { flips[max(0, next - 1)] }
+
+  /// - Parameter isShown: whether what it flipped to is shown now.
+  /// - Returns: the flips since the last that was shown.
+  mutating func flipped(until now: MonotonicInstant, isShown: Bool = true) -> Int {
+    var newest = next
+    while newest < flips.count, flips[newest] <= now { newest += 1 }
+    defer { if isShown { next = newest } }
+    return newest - next
   }
 }

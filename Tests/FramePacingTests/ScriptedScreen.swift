@@ -60,12 +60,14 @@ struct ScriptedViewer {
   /// long, in nanoseconds.
   var stalls: (every: UInt64, lasting: Int)?
   private(set) var number: UInt64 = 0
-  /// By how much each frame was shown after it was looked for, in nanoseconds.
+  /// By how much each frame was shown after it was looked for, or after the guest flipped to it, in
+  /// nanoseconds.
   private(set) var ages: [Int] = []
   private(set) var refreshes: [MonotonicInstant] = []
   private(set) var late = 0
   /// Flips that it passed over.
   private(set) var unseen = 0
+  private(set) var looks = 0
 
   init(fallbackInterval: Int = 16_666_667, work: Int = 1_000_000) {
     schedule = FrameSchedule(fallbackInterval: fallbackInterval)
@@ -102,28 +104,49 @@ struct ScriptedViewer {
     }
   }
 
-  /// Shows what a guest flips to.
-  mutating func show(_ turns: Int, of guest: inout ScriptedGuest, on screen: inout ScriptedScreen) {
-    for _ in 0..<turns {
+  /// Shows what a guest flips to, until some refreshes have passed.
+  mutating func show(
+    _ refreshes: Int, of guest: inout ScriptedGuest, on screen: inout ScriptedScreen
+  ) {
+    let end = now.advanced(nanoseconds: refreshes * screen.interval)
+    while now < end {
       let turn = schedule.next(now: now)
       now = max(now, turn.wake)
-      schedule.took(turn, now: now)
-      let flips = guest.flipped(until: now)
-      schedule.saw(flip: flips > 0)
-      unseen += max(0, flips - 1)
+      let flips = look(turn, at: &guest)
       guard flips > 0 else { continue }
+      unseen += flips - 1
       now = now.advanced(nanoseconds: work)
       number += 1
+      if let stalls, number.isMultiple(of: stalls.every) {
+        now = now.advanced(nanoseconds: stalls.lasting)
+      }
       schedule.handedOver(number, at: now)
       let (refresh, feedback) = screen.shows(now)
-      now = max(now, refresh.advanced(nanoseconds: -screen.latch))
+      ages.append(refresh.nanoseconds(since: guest.lastFlip))
+      self.refreshes.append(refresh)
+      let taken = max(now, refresh.advanced(nanoseconds: -screen.latch))
+      if let check = schedule.check(now: now), check.wake < taken {
+        now = max(now, check.wake)
+        _ = look(check, at: &guest)
+      }
+      now = taken
       schedule.asked(now: now)
       if schedule.presented(number, feedback, now: refresh) == .late { late += 1 }
     }
   }
 
+  /// - Returns: the flips since the frame that was shown last.
+  private mutating func look(_ turn: FrameSchedule.Turn, at guest: inout ScriptedGuest) -> Int {
+    looks += 1
+    schedule.took(turn, now: now)
+    let flips = guest.flipped(until: now, isShown: turn.look != .check)
+    schedule.saw(turn, flip: flips > 0)
+    return flips
+  }
+
   mutating func forget() {
     unseen = 0
+    looks = 0
     ages = []
     refreshes = []
     late = 0

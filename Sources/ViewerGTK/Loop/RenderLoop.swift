@@ -237,6 +237,7 @@ final class RenderLoop {
   private func nextTurn(now: MonotonicInstant) -> FrameSchedule.Turn? {
     guard canvas != nil, !isFinished else { return nil }
     if message != nil { return turn(after: Self.slowPeriod) }
+    if let check = schedule.check(now: now) { return check }
     if isWaiting || isCovered { return turn(after: Self.hiddenPeriod) }
     return schedule.next(now: now, skipping: isAtRest ? 1 : 0)
   }
@@ -266,24 +267,26 @@ final class RenderLoop {
   private func take(_ turn: FrameSchedule.Turn) {
     guard let canvas else { return }
     // A surface that has not asked gets its frame drawn, new or not.
-    if isWaiting || isCovered { staleFrames = max(1, staleFrames) }
+    if isWaiting || isCovered, turn.look != .check { staleFrames = max(1, staleFrames) }
     let start = MonotonicInstant.now
     lastLook = start
     schedule.took(turn, now: start)
     let state = source.poll()
     record.queried(start, source.counters)
     switch state {
-    case .frame(let frame): show(frame, on: canvas)
+    case .frame(let frame): show(frame, turn, on: canvas)
     case .noPicture(let reason):
       say(ViewMessage(text: "\(reason)", isFinal: !reason.isTransient), on: canvas)
     }
   }
 
-  private func show(_ frame: Frame, on canvas: any Canvas) {
+  private func show(_ frame: Frame, _ turn: FrameSchedule.Turn, on canvas: any Canvas) {
     let next = Presented(frame)
     let isFlip = next.flip != presented?.flip
+    schedule.saw(
+      turn, flip: isFlip, pointerMoved: next.x != presented?.x || next.y != presented?.y)
+    guard turn.look == .last || turn.look == .first && isFlip else { return }
     if isFlip { habit.flipped(at: lastLook) }
-    schedule.saw(flip: isFlip)
     if next != presented { lastChange = lastLook }
     guard staleFrames > 0 || next != presented || hasChanged(frame, on: canvas) else { return }
     if isFlip { record.newFrame(frame) }
