@@ -39,6 +39,8 @@ public struct FlipPhase: Sendable {
   private static let searchStep = wholeInterval / 16
   private static let step = wholeInterval / 32
   private static let search = 24
+  /// First looks that saw a flip before the next ones come earlier.
+  private static let calm = 48
   /// Refreshes after which it searches anew where there was no first look.
   private static let longestSearchPause = 256
   /// Of 24 refreshes so many have a flip when a guest flips about as often.
@@ -92,8 +94,8 @@ public struct FlipPhase: Sendable {
     }
     switch sight {
     case .first:
-      // Faster and faster: a look that is too early costs no more than that.
-      lead = min(Self.wholeInterval, lead + 1 + streak / Self.search)
+      // Not at once, so that few looks are too early, and then faster and faster.
+      lead = min(Self.wholeInterval, lead + streak / Self.calm)
       streak += 1
     case .last where hadFirst:
       let step = sinceSearch < Self.search ? Self.searchStep : Self.step
