@@ -14,8 +14,10 @@ public struct FlipPhase: Sendable {
   public enum Sight: Hashable, Sendable {
     /// The first one, so that there was no last one.
     case first
-    /// The last one.
+    /// The last one, after a first one that saw nothing.
     case last
+    /// The last one, which was the only one.
+    case only
     /// The guest did not flip.
     case neither
   }
@@ -78,10 +80,8 @@ public struct FlipPhase: Sendable {
 
   /// A refresh's looks were taken.
   ///
-  /// - Parameters:
-  ///   - sight: what they saw.
-  ///   - hadFirst: whether there was a first one.
-  public mutating func saw(_ sight: Sight, hadFirst: Bool) {
+  /// - Parameter sight: which of them saw a flip.
+  public mutating func saw(_ sight: Sight) {
     let wasSteady = isSteady
     history = (history << 1 | (sight == .neither ? 0 : 1)) & Self.refreshes
     sinceSearch += 1
@@ -97,11 +97,11 @@ public struct FlipPhase: Sendable {
       // Not at once, so that few looks are too early, and then faster and faster.
       lead = min(Self.wholeInterval, lead + streak / Self.calm)
       streak += 1
-    case .last where hadFirst:
+    case .last:
       let step = sinceSearch < Self.search ? Self.searchStep : Self.step
       lead = max(Self.least, lead - step)
       streak = 0
-    case .last:
+    case .only:
       // It may flip more evenly by now.
       if isSteady, sinceSearch >= Self.longestSearchPause { searchAnew() }
     case .neither:

@@ -176,12 +176,13 @@ public struct FrameSchedule: Sendable {
     case .first:
       awaited = flip ? nil : turn.aim
       guard flip else { return }
-      phase.saw(.first, hadFirst: true)
+      phase.saw(.first)
       guard phase.asksForCheck, let aim = turn.aim else { return }
       let early = latest + FlipPhase.guardTime(interval: interval)
       pendingCheck = Turn(wake: aim.advanced(nanoseconds: -early), aim: aim, look: .check)
     case .last:
-      phase.saw(flip ? .last : .neither, hadFirst: awaited != nil && awaited == turn.aim)
+      let hadFirst = awaited != nil && awaited == turn.aim
+      phase.saw(!flip ? .neither : hadFirst ? .last : .only)
       awaited = nil
     case .check:
       if flip { phase.wasOvertaken() }

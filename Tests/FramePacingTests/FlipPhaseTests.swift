@@ -10,15 +10,15 @@ struct FlipPhaseTests {
   /// A phase that has seen a flip before each of 24 refreshes.
   private var steady: FlipPhase {
     var phase = FlipPhase()
-    for _ in 0..<24 { phase.saw(.last, hadFirst: false) }
+    for _ in 0..<24 { phase.saw(.only) }
     return phase
   }
 
   @Test func looksFirstOnceTheGuestIsSteady() throws {
     var phase = FlipPhase()
-    for _ in 0..<21 { phase.saw(.last, hadFirst: false) }
+    for _ in 0..<21 { phase.saw(.only) }
     #expect(phase.lead(interval: Self.interval) == nil)
-    phase.saw(.last, hadFirst: false)
+    phase.saw(.only)
     let lead = try #require(phase.lead(interval: Self.interval))
     #expect((Self.interval - 512...Self.interval).contains(lead), "as early as can be")
   }
@@ -28,7 +28,7 @@ struct FlipPhaseTests {
     var phase = steady
     for _ in 0..<40 {
       let lead = try #require(phase.lead(interval: Self.interval))
-      phase.saw(lead < flip ? .first : .last, hadFirst: true)
+      phase.saw(lead < flip ? .first : .last)
     }
     return phase
   }
@@ -43,35 +43,35 @@ struct FlipPhaseTests {
     var phase = try found(3_000_000)
     for _ in 0..<200 {
       let lead = try #require(phase.lead(interval: Self.interval))
-      phase.saw(lead < 12_000_000 ? .first : .last, hadFirst: true)
+      phase.saw(lead < 12_000_000 ? .first : .last)
     }
     #expect(try #require(phase.lead(interval: Self.interval)) > 10_000_000)
   }
 
   @Test func searchesAnewWhereTheFlipHasPassedTheLastLook() throws {
     var phase = try found(2_500_000)
-    phase.saw(.neither, hadFirst: true)
+    phase.saw(.neither)
     #expect(try #require(phase.lead(interval: Self.interval)) > Self.interval - 512)
   }
 
   @Test func searchesAnewNowAndThen() throws {
     var phase = try found(2_500_000)
-    for _ in 0..<256 { phase.saw(.last, hadFirst: false) }
+    for _ in 0..<256 { phase.saw(.only) }
     #expect(try #require(phase.lead(interval: Self.interval)) > Self.interval - 512)
   }
 
   @Test func aGuestThatRestsIsNotLookedAtTwice() {
     var phase = steady
-    for _ in 0..<3 { phase.saw(.neither, hadFirst: true) }
+    for _ in 0..<3 { phase.saw(.neither) }
     #expect(phase.lead(interval: Self.interval) == nil)
   }
 
   @Test func searchesAnewAfterARest() throws {
     var phase = try found(3_000_000)
-    for _ in 0..<24 { phase.saw(.neither, hadFirst: false) }
-    for _ in 0..<21 { phase.saw(.last, hadFirst: false) }
+    for _ in 0..<24 { phase.saw(.neither) }
+    for _ in 0..<21 { phase.saw(.only) }
     #expect(phase.lead(interval: Self.interval) == nil)
-    phase.saw(.last, hadFirst: false)
+    phase.saw(.only)
     #expect(try #require(phase.lead(interval: Self.interval)) > Self.interval - 512)
     #expect(phase.asksForCheck)
   }
@@ -81,7 +81,7 @@ struct FlipPhaseTests {
     phase.pointerMoved()
     for _ in 0..<24 {
       #expect(phase.lead(interval: Self.interval) == nil)
-      phase.saw(.last, hadFirst: false)
+      phase.saw(.only)
     }
     #expect(phase.lead(interval: Self.interval) != nil)
   }
@@ -90,7 +90,7 @@ struct FlipPhaseTests {
     var phase = steady
     var checks: [Bool] = []
     for _ in 0..<24 + 320 {
-      phase.saw(.first, hadFirst: true)
+      phase.saw(.first)
       checks.append(phase.asksForCheck)
     }
     #expect(checks.suffix(320).count { $0 } == 20)
@@ -101,7 +101,7 @@ struct FlipPhaseTests {
     phase.wasOvertaken()
     var refreshes = 0
     while phase.lead(interval: Self.interval) == nil, refreshes < 100_000 {
-      phase.saw(.last, hadFirst: false)
+      phase.saw(.only)
       refreshes += 1
     }
     return refreshes
@@ -110,7 +110,7 @@ struct FlipPhaseTests {
   @Test func passesOneFrameOverWhenItIsOvertaken() {
     var phase = steady
     #expect(pauses(&phase) == 1)
-    for _ in 0..<400 { phase.saw(.first, hadFirst: true) }
+    for _ in 0..<400 { phase.saw(.first) }
     #expect(pauses(&phase) == 1, "as seldom as that is how nearly equal rates part")
   }
 
@@ -124,7 +124,7 @@ struct FlipPhaseTests {
   @Test func forgetsThatItWasFasterOnce() {
     var phase = steady
     #expect((0..<4).map { _ in pauses(&phase) } == [1, 128, 256, 512])
-    for _ in 0..<1200 { phase.saw(.first, hadFirst: true) }
+    for _ in 0..<1200 { phase.saw(.first) }
     #expect((0..<2).map { _ in pauses(&phase) } == [1, 128])
   }
 }
@@ -195,6 +195,12 @@ struct FlipPhaseInAScheduleTests {
     let viewer = viewer(rate: rate)
     #expect(viewer.unseen <= 3)
     #expect(viewer.looks <= 20_001)
+  }
+
+  /// Whose flips pass the looks all the time, or hit them seldom.
+  @Test(arguments: [59.0, 57, 55, 50, 45, 30.2, 24])
+  func seesTheFlipsOfOtherRates(rate: Double) {
+    #expect(viewer(rate: rate, monitor: 59.94, jitter: 20_000).unseen <= 5)
   }
 
   @Test func aSecondLookIsSeldomAtAGuestOfTheMonitorsRate() {

@@ -81,15 +81,8 @@ struct ScriptedViewer {
       now = max(now, turn.wake)
       let looked = now
       schedule.took(turn, now: now)
-      now = now.advanced(nanoseconds: work)
-      number += 1
-      if let stalls, number.isMultiple(of: stalls.every) {
-        now = now.advanced(nanoseconds: stalls.lasting)
-      }
-      schedule.handedOver(number, at: now)
-      let (refresh, feedback) = screen.shows(now)
+      let (refresh, feedback) = handOver(to: &screen)
       ages.append(refresh.nanoseconds(since: looked))
-      refreshes.append(refresh)
       if screen.isSilent { continue }
       if screen.asksAfterwards {
         now = max(now, refresh.advanced(nanoseconds: screen.interval / 100))
@@ -115,15 +108,8 @@ struct ScriptedViewer {
       let flips = look(turn, at: &guest)
       guard flips > 0 else { continue }
       unseen += flips - 1
-      now = now.advanced(nanoseconds: work)
-      number += 1
-      if let stalls, number.isMultiple(of: stalls.every) {
-        now = now.advanced(nanoseconds: stalls.lasting)
-      }
-      schedule.handedOver(number, at: now)
-      let (refresh, feedback) = screen.shows(now)
+      let (refresh, feedback) = handOver(to: &screen)
       ages.append(refresh.nanoseconds(since: guest.lastFlip))
-      self.refreshes.append(refresh)
       let taken = max(now, refresh.advanced(nanoseconds: -screen.latch))
       if let check = schedule.check(now: now), check.wake < taken {
         now = max(now, check.wake)
@@ -133,6 +119,23 @@ struct ScriptedViewer {
       schedule.asked(now: now)
       if schedule.presented(number, feedback, now: refresh) == .late { late += 1 }
     }
+  }
+
+  /// Draws a frame and hands it over.
+  ///
+  /// - Returns: the refresh that shows it, and what is said of that.
+  private mutating func handOver(
+    to screen: inout ScriptedScreen
+  ) -> (refresh: MonotonicInstant, feedback: PresentationFeedback) {
+    now = now.advanced(nanoseconds: work)
+    number += 1
+    if let stalls, number.isMultiple(of: stalls.every) {
+      now = now.advanced(nanoseconds: stalls.lasting)
+    }
+    schedule.handedOver(number, at: now)
+    let shown = screen.shows(now)
+    refreshes.append(shown.refresh)
+    return shown
   }
 
   /// - Returns: the flips since the frame that was shown last.
