@@ -141,7 +141,8 @@ let package = Package(
     // The display, without a toolkit.
     .target(name: "TestPattern", swiftSettings: swiftSettings),
     .target(
-      name: "VGPUDisplay", dependencies: ["DMABuf", "LinuxSystem", "TestPattern", "VFIO", system],
+      name: "VGPUDisplay",
+      dependencies: ["CLinux", "DMABuf", "LinuxSystem", "TestPattern", "VFIO", system],
       swiftSettings: swiftSettings),
 
     // A guest's screen before its driver has started.
@@ -347,7 +348,7 @@ let package = Package(
       name: "CInterfaceGTK3",
       dependencies: [
         "Attachment", "CGTK3", "CInterface", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
-        "LinuxSystem", "ViewerGTK",
+        "LinuxSystem", "VGPUDisplay", "ViewerGTK",
       ],
       swiftSettings: swiftSettings),
 
@@ -360,7 +361,8 @@ let package = Package(
     .executableTarget(
       name: "ViewerFixture",
       dependencies: [
-        "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "VFIO", "VGPUDisplay", "ViewerGTK",
+        "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "TestPattern", "VFIO", "VGPUDisplay",
+        "ViewerGTK",
       ],
       path: "Tests/ViewerFixture", swiftSettings: swiftSettings),
     .testTarget(

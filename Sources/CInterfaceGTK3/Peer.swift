@@ -7,6 +7,7 @@ import CViewGTK3
 import EGLPresenter
 import GuestControl
 import LinuxSystem
+import VGPUDisplay
 import ViewerGTK
 
 /// Swift's half of a `VgpuView` that has a target: what is shown in it, and what it is told.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import VGPUDisplay
+
 /// A small picture that is laid over a guest's, in the window's own pixels: it is not scaled.
 public struct Overlay: Hashable, Sendable {
   /// Where it lies, in device pixels from the window's upper left corner.

@@ -2,6 +2,7 @@
 
 import CEGL
 import DMABuf
+import VGPUDisplay
 
 /// An overlay's pixels as the GPU has them. The context is current whenever this is made, used or
 /// released.

@@ -2,6 +2,7 @@
 
 import CEGL
 import Glibc
+import VGPUDisplay
 
 /// A picture boiled down by the GPU to a number for each block of 16 by 16 pixels, by which the
 /// changes of a buffer are found that the CPU cannot read, or only slowly. OpenGL ES 3; the context

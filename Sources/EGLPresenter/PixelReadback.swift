@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CEGL
+import VGPUDisplay
 
 /// A framebuffer in memory that can be read (a renderbuffer of 32 bits per pixel). The context is
 /// current whenever this is made, used or released.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import VGPUDisplay
+
 /// Where a guest's picture lies in an area of device pixels. Pure arithmetic; the picture is
 /// centred, and what it does not cover is black.
 public struct Placement: Hashable, Sendable {

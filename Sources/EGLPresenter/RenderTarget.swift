@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import VGPUDisplay
+
 /// What is drawn on: the window's own framebuffer, or one in memory.
 struct RenderTarget {
   var size: PixelSize

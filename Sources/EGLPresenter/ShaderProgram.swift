@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CEGL
+import VGPUDisplay
 
 /// A linked GL program that draws one texture into a rectangle. The context is current whenever
 /// this is made, used or released.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CEGL
+public import VGPUDisplay
 
 /// A native window as a render context draws on it (`EGLSurface`).
 ///

@@ -40,6 +40,9 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
   /// What is looked at.
   public var name: String { provider.name }
 
+  /// What becomes readable when there is something new, when the provider has such a descriptor.
+  public var eventDescriptor: Int32? { provider.eventDescriptor }
+
   /// Looks at the guest's screen now; see `FrameSource`.
   public func poll() -> DisplayState {
     do {
@@ -72,13 +75,16 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
       try fetch(plane, transport)
     }
     let cursor = cursor(transport)
+    let changes = provider.takeChanges()
     if let lastFrame, lastFrame.primary === buffer {
       return Frame(
-        primary: buffer, cursor: cursor, flip: lastFrame.flip, detectedAt: lastFrame.detectedAt)
+        primary: buffer, cursor: cursor, flip: lastFrame.flip, detectedAt: lastFrame.detectedAt,
+        changes: changes)
     }
     counters.flips += 1
     return Frame(
-      primary: buffer, cursor: cursor, flip: UInt64(counters.flips), detectedAt: now())
+      primary: buffer, cursor: cursor, flip: UInt64(counters.flips), detectedAt: now(),
+      changes: changes)
   }
 
   private func query(

@@ -8,8 +8,9 @@
 /// unless its type is `Sendable` and says which of its members any thread may use meanwhile. What a
 /// source calls back it calls during a poll, on that thread.
 ///
-/// It has no thread and no timer of its own: the kernel signals neither flips nor vertical blanks, so
-/// whoever shows frames asks, once before each refresh.
+/// There are two kinds of source. One is asked, once before each refresh, because nothing tells it of
+/// flips: VFIO's, as the kernel signals neither flips nor vertical blanks. One tells (`eventDescriptor`),
+/// and is asked only after it has: an event-driven display's. Either way a source needs no thread.
 public protocol FrameSource: AnyObject {
   /// What is looked at, for titles and messages.
   var name: String { get }
@@ -20,6 +21,18 @@ public protocol FrameSource: AnyObject {
 
   /// What the source has done so far.
   var counters: SourceCounters { get }
+
+  /// A descriptor that poll(2) finds readable (POLLIN) when there is something new, until the next
+  /// `poll()`; `nil` while the source has to be asked. It stays the source's, and may be another one
+  /// after each `poll()`. A source that has one tells in its frames what has changed
+  /// (`Frame.changes`), and makes it readable for whatever `poll()` answers differently: a picture
+  /// that comes or goes too.
+  var eventDescriptor: Int32? { get }
+}
+
+extension FrameSource {
+  /// The source has to be asked.
+  public var eventDescriptor: Int32? { nil }
 }
 
 /// What there is to show.

@@ -24,6 +24,18 @@ public protocol PlaneProvider: ~Copyable {
   ///
   /// - Throws: `VFIOError` when the region is shorter, or cannot be mapped.
   func mapPixels(inRegion index: UInt32, count: UInt64) throws(VFIOError) -> MappedMemory
+  /// What becomes readable when there is something new; see `FrameSource.eventDescriptor`. `nil` for a
+  /// provider that has to be asked.
+  var eventDescriptor: Int32? { get }
+  /// What has changed since the last call; `nil` from a provider that cannot tell.
+  func takeChanges() -> Frame.Changes?
+}
+
+extension PlaneProvider where Self: ~Copyable {
+  /// It has to be asked.
+  public var eventDescriptor: Int32? { nil }
+  /// It cannot tell.
+  public func takeChanges() -> Frame.Changes? { nil }
 }
 
 extension DisplayDevice: PlaneProvider {

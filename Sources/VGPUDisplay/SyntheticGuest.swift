@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import DMABuf
 public import LinuxSystem
 import SystemPackage
@@ -27,12 +28,14 @@ public struct SyntheticGuest: PlaneProvider {
   ///   - pattern: what it draws.
   ///   - framesPerSecond: flips a second; 0 stays at the first frame.
   ///   - hasCursor: whether it has a cursor plane.
+  ///   - tells: whether it tells when a frame is due and what is new in it, as an event-driven
+  ///     display does (`FrameSource.eventDescriptor`); else it has to be asked, as VFIO.
   ///   - clock: what decides when a frame is due.
   /// - Throws: `SystemCallError` when the machine has no memory for the buffers.
   public init(
     name: String = "demo",
     pattern: TestPattern = TestPattern(width: 1024, height: 768, live: .full),
-    framesPerSecond: Double = 60, hasCursor: Bool = true,
+    framesPerSecond: Double = 60, hasCursor: Bool = true, tells: Bool = false,
     clock: @escaping () -> MonotonicInstant = { .now }
   ) throws(SystemCallError) {
     self.name = name
@@ -40,6 +43,13 @@ public struct SyntheticGuest: PlaneProvider {
     self.framesPerSecond = framesPerSecond
     self.clock = clock
     screen = try Screen(pattern: pattern, hasCursor: hasCursor, start: clock())
+    if tells {
+      let fd = try SystemCall.make("timerfd_create", on: name) { vgpu_timerfd() }
+      screen.alarm = OwnedFileDescriptor(owning: Int32(fd))
+      screen.damage = Damage(
+        PixelRectangle(x: 0, y: 0, width: pattern.width, height: pattern.height))
+      ring(after: 0)
+    }
   }
 
   /// The buffers and what is in them.
@@ -49,6 +59,9 @@ public struct SyntheticGuest: PlaneProvider {
     let cursor: DMABuf?
     let start: MonotonicInstant
     var shown: UInt32 = 0
+    /// Goes off when the next frame is due, if the guest tells.
+    var alarm: OwnedFileDescriptor?
+    var damage = Damage()
 
     init(pattern: TestPattern, hasCursor: Bool, start: MonotonicInstant) throws(SystemCallError) {
       let stride = pattern.width * 4
@@ -136,12 +149,46 @@ public struct SyntheticGuest: PlaneProvider {
       } catch {
         throw .system(error)
       }
+      addDamage()
       screen.shown = due
     }
+    ring(after: due)
     return GraphicsPlane(
       format: FourCC.xrgb8888.rawValue, modifier: 0, width: UInt32(pattern.width),
       height: UInt32(pattern.height), stride: UInt32(stride),
       size: UInt32(stride * pattern.height), handle: UInt32(index + 1))
+  }
+
+  /// The next frame differs from the shown one there.
+  private func addDamage() {
+    guard eventDescriptor != nil else { return }
+    let block = pattern.block
+    let box = pattern.live == .full ? max(pattern.width, pattern.height) : pattern.box
+    let x = max(0, pattern.width - box)
+    let y = max(0, pattern.height - box)
+    screen.damage.add(
+      PixelRectangle(x: x, y: y, width: pattern.width - x, height: pattern.height - y))
+    screen.damage.add(PixelRectangle(x: 0, y: 0, width: 32 * block, height: 2 * block))
+  }
+
+  /// Has the alarm go off when the frame after this one is due.
+  private func ring(after frame: UInt32) {
+    guard let alarm = eventDescriptor, framesPerSecond > 0 else { return }
+    let seconds = (Double(frame) + 1) / framesPerSecond
+    let time = screen.start.advanced(nanoseconds: Int(min(seconds, 1e9) * 1e9) + 1)
+    _ = vgpu_timerfd_set(alarm, time.nanoseconds)
+  }
+
+  /// What goes off when a frame is due, of a guest that tells.
+  public var eventDescriptor: Int32? { screen.alarm?.rawValue }
+
+  /// What differs from the frame that was told before, of a guest that tells.
+  public func takeChanges() -> Frame.Changes? {
+    guard eventDescriptor != nil else { return nil }
+    defer { screen.damage = Damage() }
+    let picture = PixelRectangle(x: 0, y: 0, width: pattern.width, height: pattern.height)
+    return Frame.Changes(
+      revision: UInt64(screen.shown), damage: screen.damage.clipped(to: picture))
   }
 
   private func cursor() -> GraphicsPlane {

@@ -3,6 +3,7 @@
 import Attachment
 import EDID
 import EGLPresenter
+import VGPUDisplay
 import ViewerGTK
 
 /// Gives a guest a monitor of its window's size.

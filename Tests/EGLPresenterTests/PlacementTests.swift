@@ -2,6 +2,7 @@
 
 import EGLPresenter
 import Testing
+import VGPUDisplay
 
 @Suite struct PlacementTests {
   static let guests = [

@@ -3,6 +3,7 @@
 import DMABuf
 import EGLPresenter
 import Testing
+import VGPUDisplay
 
 @testable import ViewerGTK
 

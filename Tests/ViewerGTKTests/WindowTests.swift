@@ -78,6 +78,22 @@ struct WindowTests {
   }
 
   @Test(arguments: Screen.Kind.inPlace)
+  func aGuestThatTellsIsNotAskedAndNotCompared(kind: Screen.Kind) throws {
+    let screen = try Screen(kind)
+    let resting = try statistics(try screen.view(["tells=0", "seconds=4"]))
+    let looks = try #require(resting["looks"].flatMap { Int($0) })
+    // A few as the window takes shape; one that is asked is looked at 120 times and more.
+    #expect((1...20).contains(looks))
+    #expect(resting["comparisons"] == "0")
+    #expect(resting["flips"] == "1")
+    let busy = try statistics(try screen.view(["tells=20", "seconds=4"]))
+    let (shown, flips) = (busy["frames"].flatMap { Int($0) }, busy["flips"].flatMap { Int($0) })
+    #expect(try #require(flips) > 40)
+    #expect(try #require(shown) >= #require(flips), "each is shown")
+    #expect(busy["comparisons"] == "0")
+  }
+
+  @Test(arguments: Screen.Kind.inPlace)
   func waitsForAPicture(kind: Screen.Kind) throws {
     let screen = try Screen(kind)
     let viewer = try screen.view(["off-before=2"])

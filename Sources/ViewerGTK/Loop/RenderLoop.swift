@@ -16,50 +16,16 @@ final class RenderLoop {
   private let record: FrameRecord
   private var alarm: Alarm
   private var canvas: (any Canvas)?
-  private var schedule: FrameSchedule
+  private var director = FrameDirector(fallbackInterval: 16_666_667)
   private var scaling: ScalingMode
   private var overlay: Overlay?
   private var frameLimit: Int?
   private var number: UInt64 = 0
-
-  /// The canvas was given a frame and has not asked for the next.
-  private var isWaiting = false
-  private var isCovered = false
-  /// So many frames are to be drawn though the guest shows nothing new.
-  private var staleFrames = 1
-  private var hasEnded = false
-  private var lastLook = MonotonicInstant(nanoseconds: 0)
-  private var lastChange = MonotonicInstant(nanoseconds: 0)
-  private var habit = FlipHabit()
-  private var presented: Presented?
+  /// What has changed since the last frame that was shown, as far as the source tells.
+  private var damage = Damage()
   private var shown: RenderLink.Shown?
   private var message: ViewMessage?
-
-  /// What was presented last, to tell whether something else is to be seen now.
-  private struct Presented: Equatable {
-    let flip: UInt64
-    let buffer: UInt64
-    let cursor: UInt64?
-    let x: Int
-    let y: Int
-
-    init(_ frame: Frame) {
-      flip = frame.flip
-      buffer = frame.primary.id
-      cursor = frame.cursor?.buffer.id
-      x = frame.cursor?.x ?? 0
-      y = frame.cursor?.y ?? 0
-    }
-  }
-
-  /// How often a guest without a picture is looked at, in nanoseconds.
-  private static let slowPeriod = 150_000_000
-  /// A guest that has shown nothing new for so long is at rest, in nanoseconds.
-  private static let rest = 1_000_000_000
-  /// A surface that asks for nothing is given a frame that often all the same: it may be hidden, and
-  /// the guest's end should not go unnoticed; or the compositor had not shown it yet when it got the
-  /// first frame.
-  private static let hiddenPeriod = 1_000_000_000
+  private var hasEnded = false
 
   /// Runs on a thread of its own until it is told to end.
   ///
@@ -82,15 +48,13 @@ final class RenderLoop {
     self.link = link
     self.alarm = alarm
     self.record = record
-    schedule = FrameSchedule(fallbackInterval: 16_666_667)
   }
 
   private func run() {
     var turn: FrameSchedule.Turn?
     while !hasEnded {
-      // A turn that has come is taken, however late: a busy machine gets later frames, not none.
-      if let due = turn, isDue(due, now: .now) { take(due) }
-      turn = nextTurn(now: .now)
+      if let due = turn, isDue(due) { take(due) }
+      turn = nextTurn()
       // Orders are followed when nothing else holds the canvas any more: it must be gone when GTK's
       // thread is told so.
       if sleep(until: turn?.wake) { follow(link.takeOrders()) }
@@ -98,9 +62,25 @@ final class RenderLoop {
     record.flush()
   }
 
+  private func nextTurn() -> FrameSchedule.Turn? {
+    guard !isFinished else { return nil }
+    return director.next(
+      now: .now, lastInput: link.lastInput, tells: source.eventDescriptor != nil)
+  }
+
+  private func isDue(_ turn: FrameSchedule.Turn) -> Bool {
+    guard !isFinished else { return false }
+    return director.isDue(
+      turn, now: .now, lastInput: link.lastInput, tells: source.eventDescriptor != nil)
+  }
+
+  private var isFinished: Bool {
+    if let frameLimit { record.framesPresented >= frameLimit } else { false }
+  }
+
   // MARK: Sleeping
 
-  /// Sleeps, and hears what the display server says.
+  /// Sleeps, and hears what the display server and a source that tells say.
   ///
   /// - Returns: whether there are orders.
   private func sleep(until time: MonotonicInstant?) -> Bool {
@@ -111,16 +91,20 @@ final class RenderLoop {
     var polled = (
       pollfd(fd: link.wakeup.rawValue, events: Int16(POLLIN), revents: 0),
       pollfd(fd: alarm.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: canvas?.descriptor ?? -1, events: Int16(POLLIN), revents: 0)
+      pollfd(fd: canvas?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+      // What has told is not heard again until it was looked at.
+      pollfd(
+        fd: director.isTold ? -1 : source.eventDescriptor ?? -1, events: Int16(POLLIN), revents: 0)
     )
     // What was read already may be what is waited for.
     let isAwaited = isNow || canvas?.events.isEmpty == false
     withUnsafeMutableBytes(of: &polled) { bytes in
-      _ = poll(bytes.bindMemory(to: pollfd.self).baseAddress, 3, isAwaited ? 0 : -1)
+      _ = poll(bytes.bindMemory(to: pollfd.self).baseAddress, 4, isAwaited ? 0 : -1)
     }
     canvas?.read(isReadable: polled.2.revents != 0)
     if let canvas { hear(canvas) }
     if polled.1.revents != 0 { alarm.hasRung() }
+    if polled.3.revents != 0 { director.told() }
     return polled.0.revents != 0
   }
 
@@ -128,26 +112,20 @@ final class RenderLoop {
     for event in canvas.events {
       switch event {
       case .ready:
-        ready()
+        director.asked(now: .now)
       case .presented(let number, let feedback):
-        let verdict = schedule.presented(number, feedback, now: .now)
-        record.presented(number, feedback, verdict, interval: schedule.clock.interval)
+        let verdict = director.presented(number, feedback, now: .now)
+        record.presented(number, feedback, verdict, interval: director.schedule.clock.interval)
       case .discarded(let number):
-        schedule.discarded(number)
+        director.discarded(number)
         record.discarded(number)
       case .covered(let isCovered):
-        if !isCovered { staleFrames = max(1, staleFrames) }
-        self.isCovered = isCovered
+        director.covered(isCovered)
       case .stale:
-        staleFrames = max(1, staleFrames)
+        director.isStale()
       }
     }
     canvas.events.removeAll(keepingCapacity: true)
-  }
-
-  private func ready() {
-    isWaiting = false
-    schedule.asked(now: .now)
   }
 
   // MARK: Orders
@@ -155,18 +133,18 @@ final class RenderLoop {
   private func follow(_ orders: RenderLink.Orders) {
     if let scaling = orders.scaling, scaling != self.scaling {
       self.scaling = scaling
-      staleFrames = max(1, staleFrames)
+      director.isStale()
     }
     if let overlay = orders.overlay {
       self.overlay = overlay
       canvas?.show(overlay)
-      staleFrames = max(1, staleFrames)
+      director.isStale()
     }
     if let request = orders.picture {
       request.settle(picture())
       link.letGo()
     }
-    if let interval = orders.fallbackInterval { schedule.fallbackInterval = interval }
+    if let interval = orders.fallbackInterval { director.fallbackInterval = interval }
     if let limit = orders.frameLimit { frameLimit = limit }
     if orders.ends { hasEnded = true }
     if orders.letsGo {
@@ -177,9 +155,9 @@ final class RenderLoop {
     if let geometry = orders.geometry, let canvas {
       canvas.place(geometry)
       // Mesa's software renderer on X11 hears of a window's new size only by showing a frame.
-      staleFrames = 2
+      director.isStale(frames: 2)
     }
-    if orders.hasPainted { ready() }
+    if orders.hasPainted { director.asked(now: .now) }
   }
 
   private func make(_ maker: any CanvasMaker) {
@@ -187,6 +165,7 @@ final class RenderLoop {
       let canvas = try maker.make(link)
       self.canvas = canvas
       canvas.show(overlay)
+      director.gainedSurface()
       record.begins(canvas, on: maker.backend)
     } catch {
       record.fellBack(error)
@@ -198,12 +177,9 @@ final class RenderLoop {
     guard let canvas else { return }
     record.ends(canvas)
     self.canvas = nil
-    isWaiting = false
-    isCovered = false
-    staleFrames = max(1, staleFrames)
+    director.lostSurface()
     shown = nil
     message = nil
-    schedule = FrameSchedule(fallbackInterval: schedule.fallbackInterval)
   }
 
   /// The guest's picture as it is now, without the pointer where the guest has it on a plane of its
@@ -234,62 +210,39 @@ final class RenderLoop {
 
   // MARK: Looking
 
-  private func nextTurn(now: MonotonicInstant) -> FrameSchedule.Turn? {
-    guard canvas != nil, !isFinished else { return nil }
-    if message != nil { return turn(after: Self.slowPeriod) }
-    if let check = schedule.check(now: now) { return check }
-    if isWaiting || isCovered { return turn(after: Self.hiddenPeriod) }
-    return schedule.next(now: now, skipping: isAtRest ? 1 : 0)
-  }
-
-  /// The guest has shown nothing new for a while, and was told nothing that it would show something
-  /// for. Then it is looked at for every other refresh: what it shows is a refresh late at most.
-  private var isAtRest: Bool {
-    staleFrames == 0
-      && lastLook.nanoseconds(since: max(lastChange, link.lastInput)) > Self.rest
-  }
-
-  /// Whether a turn that was planned has come, and may still be taken.
-  private func isDue(_ turn: FrameSchedule.Turn, now: MonotonicInstant) -> Bool {
-    guard turn.wake <= now, canvas != nil, !isFinished else { return false }
-    let isSlow = message != nil || isWaiting || isCovered
-    return !isSlow || nextTurn(now: now).map { $0.wake <= now } ?? false
-  }
-
-  private func turn(after period: Int) -> FrameSchedule.Turn {
-    FrameSchedule.Turn(wake: lastLook.advanced(nanoseconds: period), aim: nil)
-  }
-
-  private var isFinished: Bool {
-    if let frameLimit { record.framesPresented >= frameLimit } else { false }
-  }
-
   private func take(_ turn: FrameSchedule.Turn) {
     guard let canvas else { return }
-    // A surface that has not asked gets its frame drawn, new or not.
-    if isWaiting || isCovered, turn.look != .check { staleFrames = max(1, staleFrames) }
     let start = MonotonicInstant.now
-    lastLook = start
-    schedule.took(turn, now: start)
+    director.took(turn, now: start)
     let state = source.poll()
     record.queried(start, source.counters)
     switch state {
-    case .frame(let frame): show(frame, turn, on: canvas)
+    case .frame(let frame): see(frame, turn, on: canvas)
     case .noPicture(let reason):
       say(ViewMessage(text: "\(reason)", isFinal: !reason.isTransient), on: canvas)
     }
   }
 
-  private func show(_ frame: Frame, _ turn: FrameSchedule.Turn, on canvas: any Canvas) {
-    let next = Presented(frame)
-    let isFlip = next.flip != presented?.flip
-    schedule.saw(
-      turn, flip: isFlip, pointerMoved: next.x != presented?.x || next.y != presented?.y)
-    guard turn.look == .last || turn.look == .first && isFlip else { return }
-    if isFlip { habit.flipped(at: lastLook) }
-    if next != presented { lastChange = lastLook }
-    guard staleFrames > 0 || next != presented || hasChanged(frame, on: canvas) else { return }
+  private func see(_ frame: Frame, _ turn: FrameSchedule.Turn, on canvas: any Canvas) {
+    var frame = frame
+    if let changes = frame.changes {
+      damage.add(changes.damage)
+      frame.changes?.damage = damage
+    }
+    let sight = FrameDirector.Sight(frame)
+    let isFlip = director.isFlip(sight)
+    var decision = director.saw(sight, in: turn)
+    if decision == .compare {
+      let start = MonotonicInstant.now
+      decision = director.compared(hasChanged: canvas.hasChanged(frame))
+      record.compared(start, by: canvas)
+    }
+    guard decision == .show else { return }
     if isFlip { record.newFrame(frame) }
+    show(frame, sight, on: canvas)
+  }
+
+  private func show(_ frame: Frame, _ sight: FrameDirector.Sight, on canvas: any Canvas) {
     number += 1
     let begin = MonotonicInstant.now
     let placement: Placement
@@ -300,22 +253,11 @@ final class RenderLoop {
       return
     }
     let end = MonotonicInstant.now
-    schedule.handedOver(number, at: end)
-    isWaiting = canvas.asksForFrames
-    staleFrames = max(0, staleFrames - 1)
-    presented = next
+    director.handedOver(number, sight, asksForFrames: canvas.asksForFrames, at: end)
+    damage = Damage()
     record.committed(number, drawnFrom: begin, at: end, by: canvas)
     tell(RenderLink.Shown(placement: placement, hasPointer: frame.cursor != nil))
     if isFinished { link.tell { $0.isFinished = true } }
-  }
-
-  /// Whether the guest has drawn into the buffer that it shows.
-  private func hasChanged(_ frame: Frame, on canvas: any Canvas) -> Bool {
-    guard !habit.isDue(now: lastLook) else { return false }
-    let hasChanged = canvas.hasChanged(frame)
-    if hasChanged { lastChange = lastLook }
-    record.compared(lastLook, by: canvas)
-    return hasChanged
   }
 
   private func failed(_ error: GraphicsError, on canvas: any Canvas) {
@@ -341,13 +283,20 @@ final class RenderLoop {
   private func say(_ message: ViewMessage, on canvas: any Canvas) {
     guard message != self.message else { return }
     if self.message == nil { canvas.hide() }
-    isWaiting = false
-    staleFrames = max(1, staleFrames)
+    director.saysMessage()
     shown = nil
     self.message = message
     link.tell { news in
       news.picture = nil
       news.message = message
     }
+  }
+}
+
+extension FrameDirector.Sight {
+  fileprivate init(_ frame: Frame) {
+    self.init(
+      flip: frame.flip, buffer: frame.primary.id, revision: frame.changes?.revision,
+      cursor: frame.cursor?.buffer.id, x: frame.cursor?.x ?? 0, y: frame.cursor?.y ?? 0)
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EGLPresenter
+import VGPUDisplay
 
 /// What shows frames over a widget's area: the seam between the view and the window systems. GTK's
 /// thread makes it, moves it and releases it; the render thread draws on its canvas.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EGLPresenter
+import VGPUDisplay
 
 /// Where a compositor is to show a guest's buffer, and which part of it, so that it looks as if it
 /// had been drawn. Pure arithmetic.

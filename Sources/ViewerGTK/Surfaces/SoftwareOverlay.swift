@@ -2,6 +2,7 @@
 
 import CGTK3
 import EGLPresenter
+import VGPUDisplay
 
 /// An overlay that cairo draws; used by one thread at a time.
 final class SoftwareOverlay {

@@ -131,7 +131,7 @@ final class WaylandCanvas: EGLCanvas {
     guard let handover else { return handsOver ? .noProtocol : .unwanted }
     if frame.cursor != nil { return .pointer }
     if painter.renderer.overlay != nil { return .overlay }
-    return handover.attach(frame.primary, placement)
+    return handover.attach(frame, placement)
   }
 
   /// Has the compositor ask for the next frame and tell of this one: before the commit that they

@@ -5,6 +5,7 @@ import CLinux
 import CWayland
 import CWaylandProtocols
 import EGLPresenter
+import VGPUDisplay
 
 /// A desynchronised `wl_subsurface` over the widget's area. It takes no input, so that GTK goes on
 /// getting it. The render thread draws on it; GTK's moves it, which is a matter of the parent's

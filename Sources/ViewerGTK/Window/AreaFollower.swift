@@ -2,6 +2,7 @@
 
 import CGTK3
 import EGLPresenter
+import VGPUDisplay
 
 /// Tells the size of a view once it has come to rest, and only what the user has made of it: the
 /// window's first size is made after the guest's, which it must not change.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import EGLPresenter
+public import VGPUDisplay
 
 /// The monitor that a guest would fit into its window with: of the window's size, at the rate of the
 /// host's monitor that the window is on.

@@ -4,6 +4,7 @@ import CGTK3
 import EGLPresenter
 import FrameStatistics
 import LinuxSystem
+import VGPUDisplay
 
 /// The statistics over a guest's picture: a graph of the last intervals between presentations, and
 /// the numbers. Drawn by cairo a few times a second, laid over the picture by whoever draws that.

@@ -45,4 +45,19 @@ public struct PixelRectangle: Hashable, Sendable {
       x: left, y: top, width: max(0, min(x + width, other.x + other.width) - left),
       height: max(0, min(y + height, other.y + other.height) - top))
   }
+
+  /// The smallest rectangle that holds this one and `other`.
+  public func union(_ other: PixelRectangle) -> PixelRectangle {
+    let left = min(x, other.x)
+    let top = min(y, other.y)
+    return PixelRectangle(
+      x: left, y: top, width: max(x + width, other.x + other.width) - left,
+      height: max(y + height, other.y + other.height) - top)
+  }
+
+  /// Whether no pixel of `other` lies outside.
+  public func contains(_ other: PixelRectangle) -> Bool {
+    other.x >= x && other.y >= y && other.x + other.width <= x + width
+      && other.y + other.height <= y + height
+  }
 }

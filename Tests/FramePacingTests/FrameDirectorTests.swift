@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FramePacing
+import LinuxSystem
+import Testing
+
+@Suite struct FrameDirectorTests {
+  private static let interval = 10_000_000
+  private static let never = MonotonicInstant(nanoseconds: 0)
+
+  /// A director whose surface has just shown its first frame, of a guest's flip 1.
+  private struct Viewer {
+    var director = FrameDirector(fallbackInterval: FrameDirectorTests.interval)
+    var now = MonotonicInstant(nanoseconds: 5_000_000_000)
+    var tells = false
+    var asksForFrames = false
+    var number: UInt64 = 0
+    var lastInput = FrameDirectorTests.never
+
+    init(tells: Bool = false, asksForFrames: Bool = false) {
+      self.tells = tells
+      self.asksForFrames = asksForFrames
+      director.gainedSurface()
+      _ = look(FrameDirectorTests.sight())
+    }
+
+    func next() -> FrameSchedule.Turn? {
+      director.next(now: now, lastInput: lastInput, tells: tells)
+    }
+
+    /// Sleeps until the next turn, takes it, and shows what is to be shown.
+    mutating func look(
+      _ sight: FrameDirector.Sight, pixelsChanged: Bool = false
+    ) -> FrameDirector.Decision? {
+      guard let turn = next() else { return nil }
+      now = max(now, turn.wake)
+      director.took(turn, now: now)
+      let decision = director.saw(sight, in: turn)
+      let isShown =
+        switch decision {
+        case .leave: false
+        case .compare: director.compared(hasChanged: pixelsChanged) == .show
+        case .show: true
+        }
+      if isShown {
+        number += 1
+        director.handedOver(number, sight, asksForFrames: asksForFrames, at: now)
+      }
+      return decision
+    }
+  }
+
+  private static func sight(
+    flip: UInt64 = 1, revision: UInt64? = nil, x: Int = 0
+  ) -> FrameDirector.Sight {
+    FrameDirector.Sight(flip: flip, buffer: flip, revision: revision, cursor: 7, x: x, y: 0)
+  }
+
+  @Test func withoutASurfaceNobodyLooks() {
+    var director = FrameDirector(fallbackInterval: Self.interval)
+    let now = MonotonicInstant(nanoseconds: 1_000)
+    #expect(director.next(now: now, lastInput: Self.never, tells: false) == nil)
+    director.gainedSurface()
+    #expect(director.next(now: now, lastInput: Self.never, tells: false) != nil)
+    director.lostSurface()
+    #expect(director.next(now: now, lastInput: Self.never, tells: false) == nil)
+  }
+
+  @Test func aFlipAndAPointerAreShownAndTheRestIsCompared() {
+    var viewer = Viewer()
+    #expect(viewer.look(Self.sight()) == .compare)
+    #expect(viewer.look(Self.sight(flip: 2)) == .show)
+    #expect(viewer.look(Self.sight(flip: 2)) == .compare)
+    #expect(viewer.look(Self.sight(flip: 2, x: 1)) == .show)
+    #expect(viewer.number == 3)
+    #expect(viewer.look(Self.sight(flip: 2, x: 1), pixelsChanged: true) == .compare)
+    #expect(viewer.number == 4)
+  }
+
+  @Test func aSteadyGuestIsNotComparedBetweenItsFlips() {
+    var viewer = Viewer()
+    for flip in 2...12 { #expect(viewer.look(Self.sight(flip: UInt64(flip))) == .show) }
+    #expect(viewer.look(Self.sight(flip: 12)) == .leave)
+    viewer.now = viewer.now.advanced(nanoseconds: 100_000_000)
+    #expect(viewer.look(Self.sight(flip: 12)) == .compare)
+  }
+
+  @Test func aChangeOfTheSurfaceIsShownThoughTheGuestShowsNothingNew() {
+    var viewer = Viewer()
+    viewer.director.isStale(frames: 2)
+    viewer.director.isStale()
+    #expect(viewer.look(Self.sight()) == .show)
+    #expect(viewer.look(Self.sight()) == .show)
+    #expect(viewer.look(Self.sight()) == .compare)
+    viewer.director.covered(true)
+    viewer.director.covered(false)
+    #expect(viewer.look(Self.sight()) == .show)
+  }
+
+  @Test func aSurfaceThatAsksIsWaitedForAndNotForEver() throws {
+    var viewer = Viewer(asksForFrames: true)
+    let shown = viewer.now
+    let turn = try #require(viewer.next())
+    #expect(turn.wake.nanoseconds(since: shown) == FrameDirector.hiddenPeriod)
+    viewer.director.asked(now: viewer.now)
+    let soon = try #require(viewer.next())
+    #expect(soon.wake.nanoseconds(since: shown) < FrameDirector.hiddenPeriod / 10)
+    // Nobody asks: after a while it is given a frame all the same, new or not.
+    viewer.now = viewer.now.advanced(nanoseconds: FrameDirector.hiddenPeriod)
+    #expect(viewer.look(Self.sight(flip: 2)) == .show)
+    #expect(viewer.look(Self.sight(flip: 2)) == .show)
+  }
+
+  @Test func aTurnThatWasPlannedIsTakenHoweverLateButNotOnASurfaceThatNowWaits() throws {
+    var viewer = Viewer(asksForFrames: true)
+    viewer.director.asked(now: viewer.now)
+    let turn = try #require(viewer.next())
+    let late = turn.wake.advanced(nanoseconds: 50_000_000)
+    #expect(viewer.director.isDue(turn, now: late, lastInput: Self.never, tells: false))
+    viewer.director.covered(true)
+    #expect(!viewer.director.isDue(turn, now: turn.wake, lastInput: Self.never, tells: false))
+    viewer.director.lostSurface()
+    #expect(!viewer.director.isDue(turn, now: late, lastInput: Self.never, tells: false))
+  }
+
+  @Test func aGuestAtRestIsLookedAtHalfAsOftenUntilItIsToldOfInput() {
+    var viewer = Viewer()
+    func looks(in nanoseconds: Int) -> Int {
+      let end = viewer.now.advanced(nanoseconds: nanoseconds)
+      var count = 0
+      while viewer.now < end {
+        _ = viewer.look(Self.sight())
+        count += 1
+      }
+      return count
+    }
+    let busy = looks(in: FrameDirector.rest)
+    let resting = looks(in: FrameDirector.rest)
+    #expect((98...103).contains(busy))
+    #expect((49...52).contains(resting))
+    viewer.lastInput = viewer.now
+    #expect((98...103).contains(looks(in: FrameDirector.rest)))
+  }
+
+  @Test func withoutAPictureTheGuestIsLookedAtSlowlyAndItsReturnIsShown() throws {
+    var viewer = Viewer()
+    viewer.director.saysMessage()
+    let last = viewer.now
+    let turn = try #require(viewer.next())
+    #expect(turn.wake.nanoseconds(since: last) == FrameDirector.slowPeriod)
+    // The very frame that was shown before the message.
+    #expect(viewer.look(Self.sight()) == .show)
+    #expect(viewer.look(Self.sight()) == .compare)
+  }
+
+  // MARK: Sources that tell
+
+  @Test func whoTellsIsNotAsked() {
+    var viewer = Viewer(tells: true)
+    #expect(viewer.next() == nil, "nothing was told")
+    viewer.now = viewer.now.advanced(nanoseconds: 3_600_000_000_000)
+    #expect(viewer.next() == nil, "not in an hour either")
+    viewer.director.told()
+    #expect(viewer.look(Self.sight(revision: 2)) == .show)
+    #expect(viewer.next() == nil)
+    viewer.director.isStale()
+    #expect(viewer.look(Self.sight(revision: 2)) == .show, "the surface changed")
+    #expect(viewer.next() == nil)
+  }
+
+  @Test func whoTellsIsNotCompared() {
+    var viewer = Viewer(tells: true)
+    viewer.director.told()
+    #expect(viewer.look(Self.sight(revision: 1)) == .show)
+    viewer.director.told()
+    #expect(viewer.look(Self.sight(revision: 1)) == .leave)
+    #expect(viewer.number == 2)
+  }
+
+  @Test func whatIsToldWhileTheSurfaceWaitsIsShownWhenItAsks() throws {
+    var viewer = Viewer(tells: true, asksForFrames: true)
+    viewer.director.told()
+    let hidden = try #require(viewer.next())
+    #expect(hidden.wake.nanoseconds(since: viewer.now) == FrameDirector.hiddenPeriod)
+    viewer.director.asked(now: viewer.now)
+    #expect(viewer.look(Self.sight(revision: 2)) == .show)
+  }
+
+  @Test func aMessageStaysUntilSomethingIsTold() {
+    var viewer = Viewer(tells: true)
+    viewer.director.saysMessage()
+    #expect(viewer.next() == nil)
+    viewer.director.told()
+    #expect(viewer.look(Self.sight(revision: 1)) == .show)
+    #expect(viewer.next() == nil)
+  }
+}
