@@ -20,6 +20,7 @@ public struct Finding: Hashable, Codable, Sendable {
   public let remedy: String?
   /// Where it is documented: an address, or a file of this project.
   public let documentation: String
-  /// Lines of a shell script that mend it and do no harm; empty when a person must decide.
+  /// Lines of a shell script that mend it and do no harm; empty when a person must decide. One that
+  /// begins with `keep FILE` adds the lines behind it to a file; `HostReport.script` says how.
   public let fix: [String]
 }

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension HostReport {
-  /// A script for bash that carries out the remedies that do no harm: it loads modules, and writes
-  /// files of its own in `/etc`. What a person must decide (the kernel's command line, the firmware,
-  /// whose driver a device has) stands in it as comments.
+  /// A script for bash that carries out the remedies that do no harm: it loads modules, and adds lines
+  /// to files of its own in `/etc`, for every purpose to the same ones. It changes no file of others,
+  /// and nothing when it is run again. What a person must decide (the kernel's command line, the
+  /// firmware, whose driver a device has) stands in it as comments.
   public var script: String {
     var lines = [
       "#!/usr/bin/env bash", "# From vgpu doctor --for \(purpose.rawValue) --fix. Run it as root.",
       "set -euo pipefail", "",
     ]
+    if findings.contains(where: { $0.fix.contains { $0.hasPrefix("keep ") } }) {
+      lines += [OwnFile.definition, ""]
+    }
     for finding in findings where !finding.fix.isEmpty {
       lines.append("# \(finding.title): \(finding.found)")
       lines += finding.fix + [""]

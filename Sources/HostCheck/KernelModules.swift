@@ -20,6 +20,11 @@ struct KernelModules: Sendable {
       } ?? [])
   }
 
+  /// Whether a module is a part of the kernel itself.
+  ///
+  /// - Parameter name: with underscores, as the kernel writes it.
+  func isBuiltIn(_ name: String) -> Bool { builtIn.contains(name) }
+
   /// - Parameter name: with underscores, as the kernel writes it.
   func has(_ name: String) -> Bool {
     loaded.contains(name[...]) || builtIn.contains(name) || files.exists("/sys/module/\(name)")

@@ -17,6 +17,8 @@ struct KernelVersion: Comparable {
     self.init(major, minor)
   }
 
+  var text: String { "\(major).\(minor)" }
+
   private static func number(_ text: Substring) -> Int? {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     return digits.count <= 6 ? Int(digits) : nil

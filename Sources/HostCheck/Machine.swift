@@ -17,7 +17,15 @@ struct Machine: Sendable {
   let config: KernelConfig?
   let processor: Processor?
   let functions: [PCIFunction]
+  let distribution: Distribution
   let parents: [MdevParent]
+  /// The types of mdev that may have a screen.
+  let types: [MdevType]
+  /// The types that have none: channels, crypto devices.
+  let otherTypes: [MdevType]
+  /// A GPU whose driver is not i915 and offers vGPUs, where no Intel GPU does; `nil` for no such one,
+  /// and for every purpose but vGPUs.
+  let otherParent: MdevParent?
   /// The device that the guest is to have; for GVT-g the GPU that is split. `nil` when there is none.
   let target: PCIFunction?
   /// The user that asks; `nil` when the tree does not tell.
@@ -32,13 +40,21 @@ struct Machine: Sendable {
     self.live = live
     let files = host.sysfs
     release = files.text("/proc/sys/kernel/osrelease")
-    parameters = KernelParameters(files: files)
     modules = KernelModules(files: files, release: release ?? "")
+    parameters = KernelParameters(files: files, modules: modules)
     config = KernelConfig(files: files, release: release ?? "")
     processor = Processor(files: files)
     functions = (try? host.pciFunctions()) ?? []
+    distribution = Distribution(files: files)
     parents = (try? host.parents()) ?? []
-    target = device.map { host.pciFunction(at: $0) } ?? Self.target(functions, purpose)
+    let all = (try? host.types()) ?? []
+    types = all.filter(Self.mayHaveScreen)
+    otherTypes = all.filter { !Self.mayHaveScreen($0) }
+    otherParent = Self.otherParent(functions, parents, types, purpose, device)
+    target =
+      device.map { host.pciFunction(at: $0) }
+      ?? otherParent.flatMap { $0.pciAddress.map { host.pciFunction(at: $0) } }
+      ?? Self.target(functions, purpose)
     user = files.lines("/proc/self/status").first { $0.hasPrefix("Uid:") }?
       .split { $0 == " " || $0 == "\t" }.dropFirst(2).first.flatMap { decimalNumber($0) }
   }
@@ -48,6 +64,28 @@ struct Machine: Sendable {
   var isRoot: Bool { user == 0 }
 
   var displays: [PCIFunction] { functions.filter(\.classCode.isDisplay) }
+
+  /// Whether the device that is split offers vGPUs already: whatever else is found, it can.
+  var offersTypes: Bool {
+    guard let address = target?.address else { return false }
+    let names = parents.filter { $0.pciAddress == address }.map(\.name)
+    return types.contains { names.contains($0.parent) }
+  }
+
+  /// What a check of i915 says where another driver makes the vGPUs.
+  var otherDriver: Verdict? {
+    otherParent.map { parent in
+      .notApplicable("vGPUs are of \(parent.name) (\(target?.driver ?? "no driver")), not of i915")
+    }
+  }
+
+  /// The same, and where there is no GPU for i915.
+  var notI915: Verdict? {
+    otherDriver ?? (target == nil ? .notApplicable("no Intel GPU") : nil)
+  }
+
+  /// The kernel's own version.
+  var version: KernelVersion? { release.flatMap(KernelVersion.init(release:)) }
 
   /// The functions that go with the target: all of its device.
   var companions: [PCIFunction] {
@@ -71,6 +109,26 @@ struct Machine: Sendable {
       let size = (end - start).addingReportingOverflow(1)
       return size.overflow ? 0 : size.partialValue
     }
+  }
+
+  /// VFIO's interface to a display is one of PCI devices.
+  private static func mayHaveScreen(_ type: MdevType) -> Bool {
+    type.deviceAPI.map { $0 == "vfio-pci" } ?? true
+  }
+
+  private static func otherParent(
+    _ functions: [PCIFunction], _ parents: [MdevParent], _ types: [MdevType], _ purpose: Purpose,
+    _ device: PCIAddress?
+  ) -> MdevParent? {
+    guard purpose == .gvtG else { return nil }
+    let offering = parents.filter { parent in
+      parent.pciAddress != nil && types.contains { $0.parent == parent.name }
+    }
+    let others = offering.filter { parent in
+      !functions.contains { $0.address == parent.pciAddress && $0.vendor.rawValue == 0x8086 }
+    }
+    if let device { return others.first { $0.pciAddress == device } }
+    return others.count == offering.count ? others.first : nil
   }
 
   /// For GVT-g and igd the integrated GPU, for gpu the first display that is not the host's own.

@@ -52,6 +52,11 @@ struct FirmwareDescriptor: Decodable {
   /// be set up for system management mode.
   private static let unwanted: Set = ["enrolled-keys", "requires-smm", "secure-boot"]
 
+  /// Whether it is an UEFI for this processor, with or without Secure Boot.
+  var isUEFI: Bool {
+    interfaces.contains("uefi") && targets.contains { $0.architecture == "x86_64" }
+  }
+
   /// Its files, where it is an UEFI in flash memory with a store of variables, for a machine that
   /// `isMachine` knows by a pattern (glob(7)).
   func uefi(for isMachine: (String) -> Bool) -> UEFIImages? {

@@ -38,7 +38,11 @@ struct DoctorCommand: ParsableCommand {
     help: ArgumentHelp("Look at a tree that Scripts/capture-host made.", valueName: "folder"))
   var root: String?
 
-  @Flag(help: "Print a shell script of the remedies that do no harm.")
+  @Flag(
+    help: """
+      Print a shell script of the remedies that do no harm. It adds lines to files named \
+      vgpu-doctor below /etc, and changes no others.
+      """)
   var fix = false
 
   @OptionGroup var output: JSONOption

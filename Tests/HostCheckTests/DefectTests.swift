@@ -121,7 +121,17 @@ import Testing
       try $0.folder("\(i915)/enable_gvt")
       try replace($0, "/proc/cmdline", "i915.enable_gvt=1", "quiet")
     },
-    Defect("GuC submits", ["guc": .fail]) { try $0.file("\(i915)/enable_guc", "3\n") },
+    Defect("GuC submits", ["guc": .warn]) { try $0.file("\(i915)/enable_guc", "3\n") },
+    Defect(
+      "GuC submits, on Linux 5.3",
+      [
+        "kernel": .warn, "guc": .fail, "mdev-types": .fail, "instances": .notApplicable,
+      ]
+    ) {
+      try $0.release("5.3.18")
+      try $0.file("\(i915)/enable_guc", "3\n")
+      try unlink($0, "/sys/class/mdev_bus/0000:00:02.0")
+    },
     Defect("GuC for HuC", ["guc": .warn]) { try $0.file("\(i915)/enable_guc", "2\n") },
     Defect("GuC by default", [:]) { try $0.file("\(i915)/enable_guc", "-1\n") },
     Defect("i915 early, with its option", [:]) {
@@ -180,6 +190,16 @@ import Testing
     Defect(
       "an iommufd that is not mine", ["dev-iommu": .warn], live: .good(forbidden: "/dev/iommu")),
     Defect("no udev rule", ["udev": .warn]) { try unlink($0, "/etc/udev/rules.d/70-vgpu.rules") },
+    Defect("a rule that is hidden", ["udev": .warn]) {
+      try $0.file(
+        "/usr/lib/udev/rules.d/70-vgpu.rules", "SUBSYSTEM==\"vfio\", MODE=\"0660\"\n")
+      try $0.file("/etc/udev/rules.d/70-vgpu.rules", "")
+    },
+    Defect("a rule over two lines, below /usr/local", [:]) {
+      try unlink($0, "/etc/udev/rules.d/70-vgpu.rules")
+      try $0.file(
+        "/usr/local/lib/udev/rules.d/9.rules", "SUBSYSTEM==\"vfio\", \\\n GROUP=\"vfio\"\n")
+    },
     Defect("a comment for a rule", ["udev": .warn]) {
       try $0.file("/etc/udev/rules.d/70-vgpu.rules", "#SUBSYSTEM==\"vfio\", MODE=\"0666\"\n")
     },

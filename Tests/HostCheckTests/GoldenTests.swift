@@ -80,6 +80,16 @@ import Testing
           "/sys/devices/pci0000:00/0000:00:03.1/config", text: SysfsTree.configuration(acs: 0))
         return tree
       }, isGood: false),
+    Host(
+      name: "coffee-lake-linux-4.19", purpose: .gvtG, make: { try .coffeeLakeBefore51() },
+      isGood: false),
+    Host(name: "nvidia-vgpu", purpose: .gvtG, make: { try .nvidiaServer() }, isGood: true),
+    Host(name: "mainframe", purpose: .gvtG, make: { try .mainframe() }, isGood: false),
+    Host(
+      name: "arch-kms-hook", purpose: .gpu,
+      make: { try .archDesktop("HOOKS=(base udev autodetect modconf kms block)\n") },
+      isGood: true),
+    Host(name: "proxmox", purpose: .gpu, make: { try .proxmox() }, isGood: true),
     Host(name: "whole-intel-gpu", purpose: .igd, make: { try .laptop() }, isGood: true),
   ]
 

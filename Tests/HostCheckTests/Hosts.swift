@@ -11,10 +11,11 @@ import TestSupport
 /// needs. What they say of hardware is what such machines say; ids are from i915_pciids.h.
 extension SysfsTree {
   func report(
-    _ purpose: Purpose, live: LiveFacts? = nil, guestMemory: Int = 4096
+    _ purpose: Purpose, device: String? = nil, live: LiveFacts? = nil, guestMemory: Int = 4096
   ) -> HostReport {
     HostReport(
-      of: HostDevices(root: FilePath(root)), for: purpose, guestMemory: guestMemory, live: live)
+      of: HostDevices(root: FilePath(root)), for: purpose,
+      device: device.flatMap { PCIAddress($0) }, guestMemory: guestMemory, live: live)
   }
 
   /// An Intel laptop that is ready for GVT-g.

@@ -20,6 +20,8 @@ import Testing
 
   private var folders: [String] { ["package", "own", "none"].map { folder.path + "/" + $0 } }
 
+  private var places: [UEFIImages] = []
+
   private func write(_ name: String, _ bytes: Data) throws -> String {
     let file = folder.appendingPathComponent(name)
     try bytes.write(to: file)
@@ -50,7 +52,7 @@ import Testing
   }
 
   private func found(machine: String = "pc-q35-7.2") throws -> String {
-    try UEFIImages.find(machine: machine, folders: folders).code.path
+    try UEFIImages.find(machine: machine, folders: folders, places: places).code.path
   }
 
   @Test func firstByNameThatSuits() throws {
@@ -82,6 +84,45 @@ import Testing
     // An empty file takes a firmware away.
     _ = try write("own/60-plain.json", Data())
     #expect(throws: QEMUError.self) { try self.found() }
+  }
+
+  /// Proxmox and others have images without a descriptor. One that speaks of an UEFI, or an empty one,
+  /// is the last word.
+  @Test func placesWithoutDescriptors() throws {
+    let code = DiskImage(path: try write("OVMF_CODE.fd", Data([1])), format: .raw)
+    let variables = DiskImage(path: try write("OVMF_VARS.fd", Data([1])), format: .raw)
+    let gone = DiskImage(path: folder.path + "/gone", format: .raw)
+    places = [
+      UEFIImages(code: gone, variables: variables), UEFIImages(code: code, variables: gone),
+      UEFIImages(code: code, variables: variables),
+    ]
+    #expect(try found() == code.path)
+    #expect(try found(machine: "pc-i440fx-7.2") == code.path)
+    #expect(throws: QEMUError.self) { try self.found(machine: "microvm") }
+    try install("package/20-arm.json", architecture: "aarch64")
+    try install("package/21-bios.json", interface: "bios")
+    #expect(try found() == code.path)
+    try install("package/60-secure.json", features: "secure-boot")
+    #expect(throws: QEMUError.self) { try self.found() }
+    _ = try write("own/60-secure.json", Data())
+    #expect(throws: QEMUError.self) { try self.found() }
+  }
+
+  @Test func placesAreOnesOfPackages() {
+    let codes = UEFIImages.places.map(\.code.path)
+    #expect(Set(codes).count == codes.count)
+    for path in [
+      "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/edk2/ovmf/OVMF_CODE.fd",
+      "/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/qemu/ovmf-x86_64-4m-code.bin",
+      "/usr/share/edk2/OvmfX64/OVMF_CODE_4M.qcow2", "/run/libvirt/nix-ovmf/OVMF_CODE.fd",
+      "/usr/share/pve-edk2-firmware/OVMF_CODE_4M.fd", "/usr/share/qemu/edk2-x86_64-code.fd",
+    ] {
+      #expect(codes.contains(path))
+    }
+    for images in UEFIImages.places {
+      #expect((images.code.format == .qcow2) == images.code.path.hasSuffix(".qcow2"))
+      #expect(images.variables.format == images.code.format)
+    }
   }
 
   @Test func storesAreMadeOnceAndKept() throws {

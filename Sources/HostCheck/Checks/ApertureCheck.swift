@@ -12,6 +12,7 @@ struct ApertureCheck: Check {
   let documentation = "docs/host.md#vgpus"
 
   func examine(_ machine: Machine) -> Verdict {
+    if let verdict = machine.otherDriver { return verdict }
     guard let gpu = machine.target else { return .notApplicable("no Intel GPU") }
     let sizes = machine.barSizes(of: gpu)
     guard sizes.count > 2, sizes[2] > 0 else {

@@ -10,24 +10,70 @@ struct EnableGVTCheck: Check {
   let documentation = "https://docs.kernel.org/gpu/i915.html"
 
   private let remedy = "boot with i915.enable_gvt=1, or: options i915 enable_gvt=1 in modprobe.d"
-  private let fix = ["printf 'options i915 enable_gvt=1\\n' >/etc/modprobe.d/vgpu-i915.conf"]
+  private let fix = [OwnFile.modprobe.keep(["options i915 enable_gvt=1"])]
 
   func examine(_ machine: Machine) -> Verdict {
+    if let verdict = machine.notI915 { return verdict }
     let value = machine.parameters.value("enable_gvt", of: "i915")
-    let isOn = value.text.map { ["1", "Y", "y", "on"].contains($0) } ?? false
+    let setting = machine.parameters.setting("enable_gvt", of: "i915")
     switch value {
     case .missing:
       return .fail(
         "this i915 was built without GVT-g",
         remedy: "take a kernel with CONFIG_DRM_I915_GVT")
     case .notLoaded:
-      return .fail("i915 is not loaded", remedy: "modprobe i915", fix: isOn ? [] : fix)
-    case .told where isOn:
+      let obstacle = machine.parameters.obstacle(to: "i915")
+      return .fail(
+        "i915 is not loaded" + (obstacle.map { ": \($0)" } ?? ""),
+        remedy: obstacle.map { "take \($0) out, and restart the host" } ?? "modprobe i915",
+        fix: setting == nil && obstacle == nil ? fix : [])
+    case .told where value.isOn:
       return .ok("1, as it was told (only root sees what is in force)")
-    case .actual where isOn:
+    case .actual where value.isOn:
       return .ok("on")
     case .actual, .told:
-      return .fail("off", remedy: remedy, fix: fix)
+      guard let setting else { return .fail("off", remedy: remedy, fix: fix) }
+      return setting.isOn ? withdrawn(setting, machine) : told(setting)
     }
+  }
+
+  private func told(_ setting: KernelParameters.Setting) -> Verdict {
+    let word = "enable_gvt=\(setting.value ?? "")"
+    return .fail(
+      "off: \(word) on \(setting.place)",
+      remedy: "take \(word) out of \(setting.place), which counts more than other files; \(remedy)")
+  }
+
+  /// It was told to, and is off all the same.
+  private func withdrawn(_ setting: KernelParameters.Setting, _ machine: Machine) -> Verdict {
+    let found = "off, though \(setting.place) has it"
+    if let lack = GVTLack(machine) {
+      return .fail("\(found): i915 has put it back; \(lack.cause)", remedy: lack.remedy)
+    }
+    return setting.path == nil
+      ? .fail(
+        "\(found): i915 has put it back", remedy: "journalctl -k -g gvt tells i915's reason")
+      : .fail(
+        "\(found): i915 started before it was there",
+        remedy: "restart the host; where the initramfs has i915, build that anew first "
+          + "(update-initramfs -u, mkinitcpio -P, dracut -f), or boot with i915.enable_gvt=1")
+  }
+}
+
+/// Why a kernel's GVT-g does not take the GPU.
+struct GVTLack {
+  let cause: String
+  let remedy: String
+
+  /// `nil` where it does, or where types are offered, whatever its number says: distributions bring
+  /// newer drivers to older kernels.
+  init?(_ machine: Machine) {
+    guard machine.purpose == .gvtG, !machine.offersTypes, let release = machine.release,
+      let version = machine.version, let target = machine.target,
+      let generation = IntelGeneration(target), let first = generation.gvtSince, version < first
+    else { return nil }
+    cause =
+      "GVT-g of Linux \(release) does not know \(generation.name), which Linux \(first.text) brought"
+    remedy = "install a kernel of \(first.text) or newer"
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import QEMU
 
 /// Which firmware a guest can have, and whether it shows itself on the device.
 struct FirmwareCheck: Check {
@@ -10,29 +11,44 @@ struct FirmwareCheck: Check {
   let why = "UEFI needs an OpROM to draw on a vGPU, a BIOS needs none; cards want UEFI."
   let documentation = "docs/host.md#firmware"
 
-  private static let folders = [
-    "/usr/share/OVMF", "/usr/share/ovmf", "/usr/share/edk2", "/usr/share/edk2-ovmf",
-    "/usr/share/qemu/firmware", "/etc/qemu/firmware",
-  ]
   private static let roms = ["qemu", "kvm", "seabios", "vgabios", "vgpu"].map {
     "/usr/share/\($0)/vbios_gvt_uefi.rom"
   }
 
   func examine(_ machine: Machine) -> Verdict {
-    let hasUEFI = Self.folders.contains { !machine.files.readableNames(in: $0).isEmpty }
+    let uefi = uefi(machine)
     let rom = Self.roms.first { machine.files.exists($0) }
-    let remedy = "apt install ovmf"
     switch machine.purpose {
     case .gpu:
-      return hasUEFI
-        ? .ok("UEFI is installed")
-        : .fail("no UEFI is installed, and a card's ROM wants one", remedy: remedy)
+      return uefi.map { .ok("UEFI: \($0)") }
+        ?? .fail(
+          "no UEFI is installed, and a card's ROM wants one",
+          remedy: machine.distribution.installing(.uefi))
     case .igd:
-      return .ok(hasUEFI ? "BIOS and UEFI; legacy mode wants a BIOS" : "BIOS, as legacy mode wants")
+      return .ok(
+        uefi == nil ? "BIOS, as legacy mode wants" : "BIOS and UEFI; legacy mode wants a BIOS")
     case .gvtG:
-      guard hasUEFI else { return .ok("BIOS, which shows itself on a vGPU") }
+      guard uefi != nil else { return .ok("BIOS, which shows itself on a vGPU") }
       return rom.map { .ok("BIOS, and UEFI with \($0)") }
         ?? .ok("BIOS; UEFI without an OpROM (vbios_gvt_uefi.rom) is dark until the guest's driver")
     }
+  }
+
+  /// What `vgpu run` would take, or else what is there: another program may want one with Secure Boot,
+  /// and an older captured tree has the names alone.
+  private func uefi(_ machine: Machine) -> String? {
+    let files = machine.files
+    let folders = machine.live == nil ? UEFIImages.commonFolders : UEFIImages.folders
+    let images = UEFIImages.find(
+      machine: "pc-q35", folders: folders,
+      in: UEFIImages.Files(
+        names: { files.readableNames(in: $0) }, bytes: { files.bytes($0, limit: $1) },
+        isReadable: { files.exists($0) }))
+    if let images { return images.code.path }
+    let code = UEFIImages.places.lazy.map(\.code.path).first { files.exists($0) }
+    return code
+      ?? folders.lazy.compactMap { folder in
+        files.readableNames(in: folder).first { $0.hasSuffix(".json") }.map { "\(folder)/\($0)" }
+      }.first
   }
 }

@@ -27,6 +27,9 @@ struct GraphicsCheck: Check {
       machine.host.names(of: [target]).device(of: target).map { "\(target.label) \($0)" }
       ?? target.label
     if machine.purpose == .gpu { return .ok(found) }
+    if machine.otherParent != nil {
+      return .ok("\(found): \(target.driver ?? "its driver") offers vGPUs")
+    }
     guard let generation = IntelGeneration(target) else {
       return .fail("\(found): not Intel's", remedy: "see vgpu doctor --for gpu")
     }

@@ -12,7 +12,6 @@ struct IOMMUCheck: Check {
 
   func examine(_ machine: Machine) -> Verdict {
     let units = machine.files.readableNames(in: "/sys/class/iommu")
-    let isIntel = machine.processor?.isIntel ?? true
     let switches = ["intel_iommu", "amd_iommu", "iommu"].compactMap { name in
       machine.parameters.word(name).map { (name: name, value: $0) }
     }
@@ -20,9 +19,11 @@ struct IOMMUCheck: Check {
     guard !units.isEmpty else {
       let told = switches.isEmpty ? "" : ", the command line says \(words)"
       let remedy =
-        isIntel
-        ? "switch VT-d on in the firmware, and boot with intel_iommu=on"
-        : "switch AMD-Vi (IOMMU) on in the firmware"
+        switch machine.processor?.isIntel {
+        case true: "switch VT-d on in the firmware, and boot with intel_iommu=on"
+        case false: "switch AMD-Vi (IOMMU) on in the firmware"
+        case nil: "switch the IOMMU on in the firmware"
+        }
       return machine.purpose.isPassthrough
         ? .fail("none in use\(told)", remedy: remedy)
         : .warn("none in use\(told); GVT-g works without", remedy: remedy)

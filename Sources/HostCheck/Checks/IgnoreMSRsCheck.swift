@@ -10,15 +10,20 @@ struct IgnoreMSRsCheck: Check {
 
   func examine(_ machine: Machine) -> Verdict {
     let value = machine.parameters.value("ignore_msrs", of: "kvm")
-    if let text = value.text, ["1", "Y", "y"].contains(text) { return .ok("on") }
-    if case .notLoaded = value { return .notApplicable("kvm is not loaded") }
+    if value.isOn, case .actual = value { return .ok("on") }
+    switch value {
+    case .notLoaded: return .notApplicable("kvm is not loaded")
+    case .missing: return .notApplicable("this processor's KVM has no such parameter")
+    case .told where value.isOn: return .ok("on, as it was told")
+    case .actual, .told: break
+    }
     return .warn(
       "off: Linux guests do not mind",
       remedy: "echo 1 >/sys/module/kvm/parameters/ignore_msrs; "
         + "for every start: options kvm ignore_msrs=1 in modprobe.d",
       fix: [
         "echo 1 >/sys/module/kvm/parameters/ignore_msrs",
-        "printf 'options kvm ignore_msrs=1\\n' >/etc/modprobe.d/vgpu-kvm.conf",
+        OwnFile.modprobe.keep(["options kvm ignore_msrs=1"]),
       ])
   }
 }

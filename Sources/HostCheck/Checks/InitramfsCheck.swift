@@ -10,48 +10,84 @@ struct InitramfsCheck: Check {
   let why = "A driver that starts there misses later options, and takes a GPU before vfio-pci."
   let documentation = "docs/host.md#initramfs"
 
-  private static let drivers: Set<Substring> = [
-    "i915", "xe", "nouveau", "nvidia", "nvidia_drm", "amdgpu", "radeon",
-  ]
-
   func examine(_ machine: Machine) -> Verdict {
-    let early = Self.places.compactMap { place -> String? in
-      let names = names(in: place, machine)
-      return names.isEmpty ? nil : "\(names.sorted().joined(separator: ", ")) in \(place)"
+    if let verdict = machine.otherDriver { return verdict }
+    let drivers = drivers(machine)
+    let early = EarlyModules.all(machine.files).compactMap { modules in
+      let named = modules.named.filter(drivers.contains)
+      return named.isEmpty && modules.everyGPU == nil ? nil : (modules: modules, named: named)
     }
-    guard !early.isEmpty else {
-      return .ok("none is named in its configuration")
-    }
-    let found = early.list()
+    guard !early.isEmpty else { return .ok("none is named in its configuration") }
+    let found = early.map { describe($0.modules, $0.named, machine) }.list()
     if machine.purpose == .gvtG {
-      if case .actual(let value) = machine.parameters.value("enable_gvt", of: "i915"),
-        value == "Y" || value == "1"
-      {
-        return .ok("\(found), with enable_gvt in force")
-      }
+      if isInForce(machine) { return .ok("\(found), with enable_gvt in force") }
     } else if machine.target?.driver?.hasPrefix("vfio") == true {
       return .ok("\(found), but the device has vfio-pci")
     }
+    let isPassthrough = machine.purpose.isPassthrough
+    let taking = early.filter {
+      !isPassthrough || !takesVFIOFirst($0.modules, $0.named, machine)
+    }
+    guard !taking.isEmpty else { return .ok("\(found), and vfio-pci before it") }
     return .warn(
-      found,
-      remedy: "take it out and build the initramfs anew (update-initramfs -u, mkinitcpio -P, "
-        + "dracut -f), or give its options on the kernel's command line")
+      taking.map { describe($0.modules, $0.named, machine) }.list(),
+      remedy: taking.map { remedy($0.modules, $0.named, machine) }.joined(separator: "; "))
   }
 
-  private static let places = [
-    "/etc/initramfs-tools/modules", "/etc/mkinitcpio.conf", "/etc/mkinitcpio.conf.d",
-    "/etc/dracut.conf", "/etc/dracut.conf.d",
-  ]
+  /// The drivers that may have the device.
+  private func drivers(_ machine: Machine) -> Set<String> {
+    let known: [UInt16: Set<String>] = [
+      0x8086: ["i915", "xe"], 0x1002: ["amdgpu", "radeon"],
+      0x10de: ["nouveau", "nvidia", "nvidia_drm", "nvidia_modeset"],
+    ]
+    if machine.purpose == .gvtG { return ["i915"] }
+    return machine.target.flatMap { known[$0.vendor.rawValue] }
+      ?? known.values.reduce(into: []) { $0.formUnion($1) }
+  }
 
-  private func names(in place: String, _ machine: Machine) -> Set<Substring> {
-    let files = machine.files.readableNames(in: place).map { "\(place)/\($0)" } + [place]
-    let lines = files.flatMap { machine.files.lines($0) }.filter { line in
-      let text = line.drop { $0 == " " || $0 == "\t" }
-      return place.hasPrefix("/etc/initramfs-tools")
-        ? !text.hasPrefix("#")
-        : ["MODULES", "add_drivers", "force_drivers"].contains { text.hasPrefix($0) }
+  /// What the command line says reaches i915 everywhere.
+  private func isInForce(_ machine: Machine) -> Bool {
+    let setting = machine.parameters.setting("enable_gvt", of: "i915")
+    switch machine.parameters.value("enable_gvt", of: "i915") {
+    case .actual(let value): return KernelParameters.isOn(value)
+    case .told, .notLoaded:
+      return machine.offersTypes || setting.map { $0.path == nil && $0.isOn } ?? false
+    case .missing: return false
     }
-    return Set(lines.flatMap { $0.split { " \t\"'()=+#".contains($0) } })
-      .intersection(Self.drivers)
+  }
+
+  private func takesVFIOFirst(
+    _ modules: EarlyModules, _ named: [String], _ machine: Machine
+  ) -> Bool {
+    if machine.parameters.words("rd.driver.pre").contains(where: {
+      KernelArgument.spelled($0) == "vfio_pci"
+    }) {
+      return true
+    }
+    guard let vfio = modules.named.firstIndex(of: "vfio_pci") else { return false }
+    guard let driver = modules.named.firstIndex(where: named.contains) else { return true }
+    return vfio < driver
+  }
+
+  private func describe(
+    _ modules: EarlyModules, _ named: [String], _ machine: Machine
+  ) -> String {
+    let names = named.isEmpty ? nil : "\(Set(named).sorted().list()) in \(modules.place)"
+    let every = modules.everyGPU.map { what in
+      let drivers = Set(machine.displays.compactMap(\.driver)).filter { !$0.hasPrefix("vfio") }
+      let those = drivers.isEmpty ? "every GPU's driver" : drivers.sorted().list()
+      return "\(what) in \(modules.place), which puts \(those) into it"
+    }
+    return [names, every].compactMap { $0 }.joined(separator: "; ")
+  }
+
+  private func remedy(_ modules: EarlyModules, _ named: [String], _ machine: Machine) -> String {
+    guard machine.purpose.isPassthrough else {
+      return "boot with i915.enable_gvt=1, or build the initramfs anew when the option stands in "
+        + "modprobe.d: \(modules.rebuild)"
+    }
+    let out =
+      named.isEmpty ? modules.withoutEveryGPU : "take \(Set(named).sorted().list()) out"
+    return "\(out), or put vfio_pci into \(modules.early), before it; then \(modules.rebuild)"
   }
 }

@@ -12,7 +12,7 @@ struct InstancesCheck: Check {
   let documentation = "docs/host.md#vgpus"
 
   func examine(_ machine: Machine) -> Verdict {
-    let types = (try? machine.host.types()) ?? []
+    let types = machine.types
     let devices = (try? machine.host.devices()) ?? []
     guard !types.isEmpty else { return .notApplicable("there are no types") }
     let left = types.filter { ($0.availableInstances ?? 1) > 0 }

@@ -26,15 +26,17 @@ struct KernelConfigCheck: Check {
 
   /// Of each row one is needed.
   private func options(_ machine: Machine) -> [[String]] {
-    let isIntel = machine.processor?.isIntel ?? true
-    let common = [
-      ["KVM"], [isIntel ? "KVM_INTEL" : "KVM_AMD"], ["VFIO"], ["VFIO_IOMMU_TYPE1", "IOMMUFD"],
-    ]
-    let iommu = [isIntel ? "INTEL_IOMMU" : "AMD_IOMMU"]
+    var common = [["KVM"], ["VFIO"], ["VFIO_IOMMU_TYPE1", "IOMMUFD"]]
+    var iommu: [[String]] = []
+    if let isIntel = machine.processor?.isIntel {
+      common.append([isIntel ? "KVM_INTEL" : "KVM_AMD"])
+      iommu = [[isIntel ? "INTEL_IOMMU" : "AMD_IOMMU"]]
+    }
     return switch machine.purpose {
+    case .gvtG where machine.otherParent != nil: common + [["VFIO_MDEV"]]
     case .gvtG: common + [["VFIO_MDEV"], ["DRM_I915"], ["DRM_I915_GVT"], ["DRM_I915_GVT_KVMGT"]]
-    case .igd: common + [iommu, ["VFIO_PCI"], ["VFIO_PCI_IGD"]]
-    case .gpu: common + [iommu, ["VFIO_PCI"]]
+    case .igd: common + iommu + [["VFIO_PCI"], ["VFIO_PCI_IGD"]]
+    case .gpu: common + iommu + [["VFIO_PCI"]]
     }
   }
 }

@@ -15,6 +15,7 @@ struct KernelVersionCheck: Check {
     let least = machine.purpose == .gvtG ? KernelVersion(4, 16) : KernelVersion(4, 6)
     let remedy = "install your distribution's current kernel"
     if version < least { return .fail("\(release) is too old", remedy: remedy) }
+    if let lack = GVTLack(machine) { return .fail(lack.cause, remedy: lack.remedy) }
     if machine.purpose == .gvtG, version < KernelVersion(5, 6) {
       return .warn("\(release) has no pidfd_getfd: vgpu view cannot look", remedy: remedy)
     }

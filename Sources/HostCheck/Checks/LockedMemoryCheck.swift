@@ -26,9 +26,26 @@ struct LockedMemoryCheck: Check {
     let needed = machine.guestMemory + overhead
     let found = "\(bytes >> 20) MiB, and the guest needs \(needed) MiB"
     if bytes >> 20 >= UInt64(max(0, needed)) { return .ok(found) }
-    let remedy = "@kvm - memlock unlimited in /etc/security/limits.d/vgpu.conf, and log in anew"
-    let fix = ["printf '@kvm - memlock unlimited\\n' >/etc/security/limits.d/vgpu.conf"]
+    let (remedy, fix) = remedy(machine)
     return machine.purpose.isPassthrough
       ? .fail(found, remedy: remedy, fix: fix) : .warn(found, remedy: remedy, fix: fix)
+  }
+
+  private func remedy(_ machine: Machine) -> (String, fix: [String]) {
+    let paths = ["/etc/security/limits.conf"] + DropInFolders.limits.paths(machine.files)
+    for path in paths {
+      for line in machine.files.lines(path) {
+        let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace)
+        guard words.count == 4, words[2] == "memlock", words[3] == "unlimited" || words[3] == "-1"
+        else { continue }
+        let whom =
+          words[0].hasPrefix("@")
+          ? "be in group \(words[0].dropFirst()) (usermod -aG \(words[0].dropFirst()) USER)"
+          : "be \(words[0])"
+        return ("\(path) lifts it for \(words[0]): \(whom), and log in anew", [])
+      }
+    }
+    let rule = "@kvm - memlock unlimited"
+    return ("\(rule) in \(OwnFile.limits.path), and log in anew", [OwnFile.limits.keep([rule])])
   }
 }

@@ -12,8 +12,13 @@ struct MdevTypesCheck: Check {
   let documentation = "https://docs.kernel.org/driver-api/vfio-mediated-device.html"
 
   func examine(_ machine: Machine) -> Verdict {
-    let types = (try? machine.host.types()) ?? []
+    let types = machine.types
     guard !types.isEmpty else {
+      let others = machine.otherTypes.map { "\($0.id) (\($0.deviceAPI ?? "-"))" }
+      guard others.isEmpty else {
+        return .fail(
+          "none has a screen: \(others.list())", remedy: "take a GPU whose driver offers vGPUs")
+      }
       return .fail(
         machine.parents.isEmpty
           ? "no device in /sys/class/mdev_bus"

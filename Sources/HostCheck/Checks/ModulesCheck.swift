@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HostDevices
+
 /// Modules that must be loaded, or built in.
 struct ModulesCheck: Check {
   let id = "modules"
@@ -9,22 +11,43 @@ struct ModulesCheck: Check {
   let documentation = "docs/host.md#modules"
 
   func examine(_ machine: Machine) -> Verdict {
-    let kvm = machine.processor?.isIntel ?? true ? "kvm_intel" : "kvm_amd"
-    var names = ["kvm", kvm, "vfio"]
-    names += machine.purpose == .gvtG ? ["i915", "mdev", "kvmgt"] : ["vfio_pci"]
+    var names = ["kvm", "vfio"]
+    if let processor = machine.processor {
+      names.insert(processor.isIntel ? "kvm_intel" : "kvm_amd", at: 1)
+    }
+    switch machine.purpose {
+    case .gvtG: names += machine.otherParent == nil ? ["i915", "mdev", "kvmgt"] : ["mdev"]
+    case .igd, .gpu: names.append("vfio_pci")
+    }
     var missing = names.filter { !machine.modules.has($0) }
     if !machine.modules.has("vfio_iommu_type1"), !machine.modules.has("iommufd") {
       missing.append("vfio_iommu_type1")
     }
     guard !missing.isEmpty else { return .ok("\(names.joined(separator: ", "))") }
-    let all = (names + ["vfio_iommu_type1"]).joined(separator: "\\n")
+    let found = "not loaded: \(missing.list(limit: 8))"
+    // The kernel's list loads none of them, and systemd's skips what is forbidden.
+    let obstacles = missing.compactMap { machine.parameters.obstacle(to: $0) }
+    guard obstacles.isEmpty else {
+      return .fail(
+        "\(found); \(obstacles.list())",
+        remedy: "take out what forbids them, then: modprobe -a \(missing.joined(separator: " "))")
+    }
+    let load = "modprobe -a \(missing.joined(separator: " "))"
+    // A host without the GPU has no use for them.
+    guard machine.target != nil else {
+      return .fail(found, remedy: "\(load), where it has the GPU")
+    }
+    // Only what no file names yet.
+    let kept = Set(
+      DropInFolders.modulesLoad.paths(machine.files).filter { $0 != OwnFile.modulesLoad.path }
+        .flatMap { machine.files.lines($0) }.map {
+          KernelArgument.spelled($0.filter { !$0.isWhitespace })
+        })
+    let unkept = (names + ["vfio_iommu_type1"]).filter { !kept.contains($0) }
     return .fail(
-      "not loaded: \(missing.list(limit: 8))",
-      remedy: "modprobe -a \(missing.joined(separator: " ")); "
-        + "for every start, their names in /etc/modules-load.d/vgpu.conf",
-      fix: [
-        "printf '\(all)\\n' >/etc/modules-load.d/vgpu.conf",
-        "modprobe -a \(missing.joined(separator: " ")) || echo 'not all modules came' >&2",
-      ])
+      found,
+      remedy: "\(load); for every start, their names in \(OwnFile.modulesLoad.path)",
+      fix: (unkept.isEmpty ? [] : [OwnFile.modulesLoad.keep(unkept)])
+        + ["\(load) || echo 'not all modules came' >&2"])
   }
 }

@@ -10,6 +10,7 @@ struct ProcessorCheck: Check {
   let documentation = "docs/host.md#hardware"
 
   func examine(_ machine: Machine) -> Verdict {
+    if let verdict = machine.otherDriver { return verdict }
     guard let processor = machine.processor else {
       return .notApplicable("/proc/cpuinfo tells no x86 processor")
     }

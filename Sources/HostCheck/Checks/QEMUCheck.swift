@@ -16,7 +16,8 @@ struct QEMUCheck: Check {
     }
     switch live.qemu {
     case .failure(let error):
-      return .fail("\(error)", remedy: "apt install qemu-system-x86, or name it with --qemu")
+      return .fail(
+        "\(error)", remedy: "\(machine.distribution.installing(.qemu)), or name it with --qemu")
     case .success(let program):
       let version = Self.version(program.version)
       let name = "\(program.path), \(version.map { "\($0.major).\($0.minor)" } ?? program.version)"

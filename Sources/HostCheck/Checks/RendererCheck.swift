@@ -23,8 +23,9 @@ struct RendererCheck: Check {
     case .failure(let refusal):
       return .fail(
         "\(place): \(refusal.reason)",
-        remedy: "install the GPU's driver (apt install libegl1 libgl1-mesa-dri), and join the "
-          + "group render")
+        remedy:
+          "install the GPU's driver (\(machine.distribution.installing(.graphics))), and join "
+          + "the group render")
     case .success(let graphics):
       let found = "\(place): \(graphics.renderer)"
       if !graphics.importsDMABufs {
@@ -33,7 +34,8 @@ struct RendererCheck: Check {
       }
       if graphics.isSoftware {
         return .warn(
-          "\(found) is a CPU", remedy: "install the GPU's driver: apt install libgl1-mesa-dri")
+          "\(found) is a CPU",
+          remedy: "install the GPU's driver: \(machine.distribution.installing(.graphics))")
       }
       return graphics.importsModifiers
         ? .ok("\(found) imports dma-bufs, by modifier")

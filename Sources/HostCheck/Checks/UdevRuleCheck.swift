@@ -10,33 +10,34 @@ struct UdevRuleCheck: Check {
   let why = "The nodes of groups are root's; a rule gives them to the users of a group."
   let documentation = "docs/host.md#rights"
 
+  private static let rule = "SUBSYSTEM==\"vfio\", GROUP=\"kvm\", MODE=\"0660\""
+
   func examine(_ machine: Machine) -> Verdict {
-    let folders =
-      ["/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d"]
-      + ["/lib/udev/rules.d"]
-    for folder in folders {
-      for name in machine.files.readableNames(in: folder) where name.hasSuffix(".rules") {
-        let path = "\(folder)/\(name)"
-        if machine.files.lines(path).contains(where: Self.isRule) { return .ok(path) }
-      }
+    let paths = DropInFolders.udevRules.paths(machine.files)
+    if let path = paths.first(where: { Self.hasRule(machine.files.bytes($0, limit: 1 << 20)) }) {
+      return .ok(path)
     }
     if machine.isRoot { return .notApplicable("none, and root needs none") }
     return .warn(
       "none gives /dev/vfio to users",
-      remedy: "SUBSYSTEM==\"vfio\", GROUP=\"kvm\", MODE=\"0660\" in "
-        + "/etc/udev/rules.d/70-vgpu.rules, or run as root",
+      remedy: "\(Self.rule) in \(OwnFile.udevRules.path), or run as root",
       fix: [
-        "printf 'SUBSYSTEM==\"vfio\", GROUP=\"kvm\", MODE=\"0660\"\\n' "
-          + ">/etc/udev/rules.d/70-vgpu.rules",
+        OwnFile.udevRules.keep([Self.rule]),
         "udevadm control --reload",
         "udevadm trigger --subsystem-match=vfio",
       ])
   }
 
+  /// Whether a file of rules has one. A line that ends in a backslash goes on in the next.
+  private static func hasRule(_ bytes: [UInt8]?) -> Bool {
+    String(decoding: bytes ?? [], as: UTF8.self).split(separator: "\\\n")
+      .joined(separator: " ").split(separator: "\n").contains(where: isRule)
+  }
+
   private static func isRule(_ line: Substring) -> Bool {
-    let text = line.filter { $0 != " " }
+    let text = line.filter { $0 != " " && $0 != "\t" }
     guard !text.hasPrefix("#"), text.contains("SUBSYSTEM==\"vfio\"") else { return false }
-    return text.contains("GROUP=") || text.contains("MODE=") || text.contains("OWNER=")
+    return text.contains("GROUP") || text.contains("MODE") || text.contains("OWNER")
       || text.contains("uaccess")
   }
 }

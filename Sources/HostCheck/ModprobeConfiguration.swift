@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HostDevices
+
+/// What `modprobe.d` says, read by kmod's rules: modprobe.d(5), `libkmod-config.c`.
+struct ModprobeConfiguration: Sendable {
+  /// A line that kmod takes: `COMMAND MODULE REST`.
+  struct Line: Sendable {
+    let command: Substring
+    /// With underscores.
+    let module: String
+    let rest: Substring
+    /// The file that it stands in.
+    let path: String
+  }
+
+  let lines: [Line]
+
+  init(files: Sysfs) {
+    lines = DropInFolders.modprobe.paths(files).flatMap { path in
+      Self.lines(of: files.bytes(path, limit: 1 << 20) ?? [], in: path)
+    }
+  }
+
+  /// The options of a module in the order in which it is given them, each with its file.
+  func options(of module: String) -> [(argument: KernelArgument, path: String)] {
+    lines.filter { $0.command == "options" && $0.module == module }.flatMap { line in
+      KernelArgument.list(line.rest).map { ($0, line.path) }
+    }
+  }
+
+  /// The modules that are to be loaded before one (`softdep MODULE pre: NAMES`).
+  func loadedBefore(_ module: String) -> Set<String> {
+    var names: Set<String> = []
+    for line in lines where line.command == "softdep" && line.module == module {
+      var isBefore = false
+      for word in line.rest.split(whereSeparator: Self.isBlank) {
+        switch word {
+        case "pre:": isBefore = true
+        case "post:": isBefore = false
+        default: if isBefore { names.insert(KernelArgument.spelled(word)) }
+        }
+      }
+    }
+    return names
+  }
+
+  /// What keeps a module from being loaded at the host's start; `nil` for nothing.
+  func obstacle(to module: String) -> String? {
+    for line in lines where line.module == module {
+      if line.command == "blacklist" { return "blacklist \(module) in \(line.path)" }
+      // The usual way to forbid a module is a command that loads nothing.
+      if line.command == "install", !line.rest.contains("modprobe"), !line.rest.contains("insmod") {
+        return "install \(module) \(line.rest) in \(line.path)"
+      }
+    }
+    return nil
+  }
+
+  /// The logical lines of a file: a backslash at a line's end joins the next one to it, and another
+  /// backslash is left out. A comment is one in the first column, with all that is joined to it.
+  static func lines(of bytes: [UInt8], in path: String) -> [Line] {
+    var joined: [[UInt8]] = [[]]
+    var isEscaped = false
+    for byte in bytes {
+      if isEscaped {
+        isEscaped = false
+        if byte != UInt8(ascii: "\n") { joined[joined.count - 1].append(byte) }
+      } else if byte == UInt8(ascii: "\\") {
+        isEscaped = true
+      } else if byte == UInt8(ascii: "\n") {
+        joined.append([])
+      } else {
+        joined[joined.count - 1].append(byte)
+      }
+    }
+    return joined.compactMap { bytes in
+      guard bytes.first != UInt8(ascii: "#") else { return nil }
+      let words = Substring(decoding: bytes, as: UTF8.self)
+        .split(maxSplits: 2, whereSeparator: Self.isBlank)
+      guard words.count >= 2 else { return nil }
+      let rest = words.count > 2 ? words[2] : ""
+      return Line(
+        command: words[0], module: KernelArgument.spelled(words[1]), rest: rest, path: path)
+    }
+  }
+
+  private static func isBlank(_ character: Character) -> Bool {
+    character == " " || character == "\t"
+  }
+}
