@@ -41,10 +41,17 @@ public struct UEFIImages: Hashable, Sendable {
       guard let path = files[name], let bytes = try? SmallFile.read(path, limit: 1 << 16),
         let descriptor = try? FirmwareDescriptor(json: bytes),
         let images = descriptor.uefi(for: { fnmatch($0, machine, 0) == 0 }),
-        access(images.code.path, R_OK) == 0, access(images.variables.path, R_OK) == 0
+        images.areUsable
       else { continue }
       return images
     }
     throw .noFirmware(machine: machine, folders: folders)
+  }
+
+  /// Whether both can be read and are what the descriptor says, on their own.
+  private var areUsable: Bool {
+    [code, variables].allSatisfy {
+      (try? NamedDisk(path: $0.path, format: $0.format).image()) != nil
+    }
   }
 }
