@@ -78,7 +78,7 @@ import Testing
 
   @Test func headersThatContradictAreRefused() throws {
     try qemuImg("create", "-q", "-f", "qcow2", "image", "1M")
-    refuses("image", "begins as qcow2", "add format=qcow2", "for a raw disk add format=raw")
+    refuses("image", "begins as qcow2", "add format=raw behind its name", "or format=qcow2")
     #expect(try image("image,format=raw").format == .raw)
     for format in ["qed", "vmdk", "vdi", "vhdx", "vpc", "parallels"] {
       try qemuImg("create", "-q", "-f", format, "\(format).img", "1M")

@@ -163,18 +163,15 @@ public struct NamedDisk: Hashable, Sendable {
     guard let found = ImageSignature.format(of: try file.beginning(ImageSignature.limit)) else {
       return
     }
-    let remedy =
+    let otherwise =
       found == DiskImage.Format.qcow2.rawValue
-      ? "for an image that you have made as qcow2 add format=qcow2 behind its name"
-      : """
-      an image of that format must be converted first (qemu-img convert -f \(found) -O qcow2 \
-      FILE NEW.qcow2)
-      """
+      ? "or format=qcow2 if you have made it as such an image"
+      : "or convert such an image (qemu-img convert -f \(found) -O qcow2 FILE NEW.qcow2)"
     throw .file(
       path,
       reason: """
-        begins as \(found), but nothing says that it is: the guest may have written that into a \
-        raw disk. \(remedy); for a raw disk add format=raw
+        begins as \(found), but nothing says that it is, and a guest can have written that into a \
+        raw disk; add format=raw behind its name if it is a raw disk, \(otherwise)
         """)
   }
 }
