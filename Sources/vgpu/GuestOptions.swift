@@ -18,14 +18,14 @@ struct GuestOptions: ParsableArguments {
       format=qcow2 follows. Name the image that a qcow2 image lies on with backing=, down to the \
       last one, and a file for its data with data-file=. Double a comma in a file's name.
       """,
-      valueName: "file[,format=…][,backing=…]"),
+      valueName: "file[,format=name][,backing=file]"),
     transform: NamedDisk.init(parsing:))
   var disk: [NamedDisk] = []
 
   @Option(
     help: ArgumentHelp(
       "A CD image, such as an installer's, or an optical drive.",
-      valueName: "file[,format=…]"),
+      valueName: "file[,format=name]"),
     transform: NamedDisk.init(parsing:))
   var cdrom: NamedDisk?
 
