@@ -73,15 +73,18 @@ int vgpu_spawn(const char *path, char *const *arguments, int output, const int *
   posix_spawnattr_setsigdefault(&attributes, &all);
   error = posix_spawnattr_setflags(
       &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  if (error == 0) error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  if (error == 0) error = posix_spawn_file_actions_adddup2(&actions, output, 1);
-  if (error == 0) error = posix_spawn_file_actions_adddup2(&actions, 1, 2);
   // To numbers above every source first: none may overwrite one that is still to be copied.
   int highest = 3 + (int)count;
+  if (output >= highest) highest = output + 1;
   for (size_t i = 0; i < count; i++)
     if (sources[i] >= highest) highest = sources[i] + 1;
   for (size_t i = 0; error == 0 && i < count; i++)
     error = posix_spawn_file_actions_adddup2(&actions, sources[i], highest + (int)i);
+  int copied = highest + (int)count;
+  if (error == 0) error = posix_spawn_file_actions_adddup2(&actions, output, copied);
+  if (error == 0) error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (error == 0) error = posix_spawn_file_actions_adddup2(&actions, copied, 1);
+  if (error == 0) error = posix_spawn_file_actions_adddup2(&actions, copied, 2);
   for (size_t i = 0; error == 0 && i < count; i++)
     error = posix_spawn_file_actions_adddup2(&actions, highest + (int)i, 3 + (int)i);
   if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&actions, 3 + (int)count);
@@ -89,6 +92,16 @@ int vgpu_spawn(const char *path, char *const *arguments, int output, const int *
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   return error;
+}
+
+long vgpu_wait_for_end(int pidfd, int options, int *by_signal, int *status) {
+  enum { p_pidfd = 3 };  // Linux 5.4; glibc has the name since 2.36.
+  siginfo_t info = {.si_pid = 0};
+  if (waitid(p_pidfd, (id_t)pidfd, &info, WEXITED | options) < 0) return -(long)errno;
+  if (info.si_pid == 0) return 0;
+  *by_signal = info.si_code != CLD_EXITED;
+  *status = info.si_status;
+  return 1;
 }
 
 long vgpu_send_fd(int socket, const void *bytes, size_t length, int fd) {

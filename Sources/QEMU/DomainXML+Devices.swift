@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import HostDevices
 import LinuxSystem
 
@@ -28,10 +27,10 @@ extension GuestConfiguration {
       let target =
         hasVirtio
         ? XMLElement("target", ["dev": "vd\(Self.letters(index))", "bus": "virtio"]) : sataTarget()
-      return Self.diskElement("disk", disk.path, disk.format.rawValue, target)
+      return Self.diskElement("disk", disk, target)
     }
     if let cdrom {
-      var element = Self.diskElement("cdrom", cdrom, "raw", sataTarget())
+      var element = Self.diskElement("cdrom", cdrom, sataTarget())
       element.children.append(XMLElement("readonly"))
       elements.append(element)
     }
@@ -39,18 +38,35 @@ extension GuestConfiguration {
   }
 
   private static func diskElement(
-    _ device: String, _ path: String, _ format: String, _ target: XMLElement
+    _ device: String, _ image: DiskImage, _ target: XMLElement
   ) -> XMLElement {
-    var status = stat()
-    let isBlock = stat(path, &status) == 0 && Int32(status.st_mode) & S_IFMT == S_IFBLK
-    // libvirt's daemon runs in another folder.
-    let absolute = FileTree.realPath(of: path) ?? path
-    return XMLElement(
-      "disk", ["type": isBlock ? "block" : "file", "device": device],
+    XMLElement(
+      "disk", ["type": sourceType(image), "device": device],
       [
-        XMLElement("driver", ["name": "qemu", "type": format]),
-        XMLElement("source", [isBlock ? "dev" : "file": absolute]), target,
+        XMLElement("driver", ["name": "qemu", "type": image.format.rawValue]),
+        sourceElement(image), backingElement(image.backing[...]), target,
       ])
+  }
+
+  /// An empty element ends a chain: without it libvirt looks into the image for what follows.
+  private static func backingElement(_ layers: ArraySlice<DiskImage>) -> XMLElement {
+    guard let image = layers.first else { return XMLElement("backingStore") }
+    return XMLElement(
+      "backingStore", ["type": sourceType(image)],
+      [
+        XMLElement("format", ["type": image.format.rawValue]), sourceElement(image),
+        backingElement(layers.dropFirst()),
+      ])
+  }
+
+  private static func sourceType(_ image: DiskImage) -> String {
+    ImageFile.isBlockDevice(image.path) ? "block" : "file"
+  }
+
+  private static func sourceElement(_ image: DiskImage) -> XMLElement {
+    // libvirt's daemon runs in another folder.
+    let absolute = FileTree.realPath(of: image.path) ?? image.path
+    return XMLElement("source", [sourceType(image) == "block" ? "dev" : "file": absolute])
   }
 
   /// As Linux counts disks: a to z, aa to zz.

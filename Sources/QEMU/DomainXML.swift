@@ -8,11 +8,21 @@ extension GuestConfiguration {
   /// that libvirt makes of the firmware's empty one.
   ///
   /// - Parameter emulator: QEMU's path.
-  /// - Throws: `QEMUError.host` where a name has characters that XML cannot hold.
+  /// - Throws: `QEMUError.host` where a name has characters that XML cannot hold; `QEMUError.file` for
+  ///   an image with a data file.
   public func domainXML(emulator: String) throws(QEMUError) -> String {
+    let images = (disks + [cdrom].compactMap { $0 }).flatMap { [$0] + $0.backing }
+    // libvirt can be told of one since 10.10; an older one would leave the choice to the header.
+    for image in images where image.dataFile != nil {
+      throw .file(
+        image.path,
+        reason: """
+          keeps its data in another file, which not every libvirt can be told; make a single image \
+          of both with qemu-img convert
+          """)
+    }
     let names =
-      disks.map(\.path) + [cdrom, emulator, name].compactMap { $0 } + extra
-      + passedSlots.compactMap(\.rom)
+      images.map(\.path) + [emulator, name] + extra + passedSlots.compactMap(\.rom)
     for name in names where !XMLElement.canHold(name) {
       throw .host(name.debugDescription, reason: "has control characters; rename it")
     }
@@ -55,11 +65,20 @@ extension GuestConfiguration {
       XMLElement("type", ["arch": "x86_64", "machine": machine.rawValue], text: "hvm"))
     if case .uefi(let code, let variables) = firmware {
       os.children += [
-        XMLElement("loader", ["readonly": "yes", "type": "pflash"], text: code.path),
-        XMLElement("nvram", ["template": variables.path]),
+        XMLElement(
+          "loader",
+          ["readonly": "yes", "type": "pflash", "format": Self.flashFormat(code)], text: code.path),
+        XMLElement(
+          "nvram", ["template": variables.path, "format": Self.flashFormat(variables)]),
       ]
     }
     return os
+  }
+
+  /// libvirt takes flash memory for raw where nothing is said, which is all that it could be before
+  /// 9.2.
+  private static func flashFormat(_ image: DiskImage) -> String? {
+    image.format == .raw ? nil : image.format.rawValue
   }
 
   private var featuresElement: XMLElement {

@@ -38,7 +38,7 @@ public struct GuestConfiguration: Hashable, Sendable {
   /// Disk images, in order.
   public var disks: [DiskImage] = []
   /// A CD image.
-  public var cdrom: String?
+  public var cdrom: DiskImage?
   /// Memory in MiB.
   public var memory = 4096
   /// What its memory is made of, where not of the host's ordinary pages.

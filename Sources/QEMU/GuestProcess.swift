@@ -2,13 +2,20 @@
 
 import CLinux
 import LinuxSystem
+import Synchronization
 import SystemPackage
 
 /// A program that was started in a session of its own: neither Ctrl-C in this terminal nor the end
 /// of this process ends it.
-public struct GuestProcess: Sendable {
-  /// The process.
+///
+/// It is waited for and signalled by its pidfd: once it has ended, its number can be another
+/// process's.
+public final class GuestProcess: Sendable {
+  /// The process's number, for a person or a file's name. It says nothing once the process has ended.
   public let pid: Int32
+  private let handle: OwnedFileDescriptor
+  /// How it ended, which the kernel tells once.
+  private let ending = Mutex<End?>(nil)
 
   /// posix_spawn(3): stdin from `/dev/null`, no signal blocked or ignored, and no descriptor but
   /// those named.
@@ -31,7 +38,18 @@ public struct GuestProcess: Sendable {
       throw .system(
         SystemCallError(call: "posix_spawn", object: path, errno: Errno(rawValue: answer)))
     }
+    // The number is the child's until it has been waited for, which only this does.
+    let pidfd = vgpu_pidfd_open(pid)
+    guard pidfd >= 0 else {
+      CLinux.kill(pid, SIGKILL)
+      waitpid(pid, nil, 0)
+      throw .system(
+        SystemCallError(
+          call: "pidfd_open", object: "process \(pid)", errno: SystemCall.errno(pidfd),
+          remedy: "Linux 5.4 or newer is needed, and room for one more open file"))
+    }
     self.pid = pid
+    handle = OwnedFileDescriptor(owning: Int32(pidfd))
   }
 
   /// How a process ended.
@@ -40,23 +58,38 @@ public struct GuestProcess: Sendable {
     case exited(Int32)
     /// By a signal.
     case killed(Int32)
+    /// Nobody knows how: SIGCHLD is ignored, or another part of this program has waited for it.
+    case unknown
   }
 
-  /// waitpid(2) without waiting: how it ended, or `nil` while it runs.
-  public func end() -> End? { wait(WNOHANG) }
+  /// waitid(2) without waiting: how it ended, or `nil` while it runs.
+  public func end() -> End? {
+    ending.withLock { end in
+      if end == nil { end = wait(WNOHANG) }
+      return end
+    }
+  }
 
-  /// waitpid(2): how it ended.
-  public func waitForEnd() -> End? { wait(0) }
+  /// waitid(2): how it ended.
+  public func waitForEnd() -> End {
+    // Left to be waited for once more, so that nobody waits for it with the lock held.
+    _ = wait(WNOWAIT)
+    return end() ?? .unknown
+  }
+
+  /// pidfd_send_signal(2): ends it at once. Nothing happens where it has ended already.
+  public func kill() { _ = vgpu_pidfd_send_signal(handle.rawValue, SIGKILL) }
 
   private func wait(_ options: Int32) -> End? {
+    var bySignal: Int32 = 0
     var status: Int32 = 0
-    while true {
-      let answer = waitpid(pid, &status, options)
-      if answer == pid {
-        return status & 0x7F == 0 ? .exited(status >> 8 & 0xFF) : .killed(status & 0x7F)
-      }
-      if answer < 0, vgpu_last_errno() == EINTR { continue }
-      return nil
+    let answer = SystemCall.uninterrupted {
+      vgpu_wait_for_end(handle.rawValue, options, &bySignal, &status)
+    }
+    switch answer {
+    case 0: return nil
+    case 1...: return bySignal == 0 ? .exited(status) : .killed(status)
+    default: return .unknown
     }
   }
 }

@@ -20,7 +20,7 @@ extension GuestConfiguration {
     }
     if let cdrom {
       arguments += [
-        "-drive", "if=none,id=cd0,media=cdrom,readonly=on,format=raw,file=\(Self.escaped(cdrom))",
+        "-drive", "if=none,id=cd0,media=cdrom,readonly=on,\(Self.fileOption(cdrom))",
         "-device", "ide-cd,drive=cd0,bus=\(bus).\(port)",
       ]
     }

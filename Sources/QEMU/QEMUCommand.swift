@@ -117,7 +117,7 @@ extension GuestConfiguration {
   }
 
   static func fileOption(_ image: DiskImage) -> String {
-    "format=\(image.format.rawValue),file=\(escaped(image.path))"
+    "file=\(escaped(image.blockName))"
   }
 
   /// A comma ends an option's value in QEMU unless it is doubled.

@@ -55,23 +55,28 @@ public struct UEFIImages: Hashable, Sendable {
   package struct Files {
     let names: (_ folder: String) -> [String]
     let bytes: (_ path: String, _ limit: Int) -> [UInt8]?
-    let isReadable: (_ path: String) -> Bool
+    let isUsable: (_ image: DiskImage) -> Bool
 
     package init(
       names: @escaping (_ folder: String) -> [String],
       bytes: @escaping (_ path: String, _ limit: Int) -> [UInt8]?,
-      isReadable: @escaping (_ path: String) -> Bool
+      isUsable: @escaping (_ image: DiskImage) -> Bool
     ) {
       self.names = names
       self.bytes = bytes
-      self.isReadable = isReadable
+      self.isUsable = isUsable
     }
 
+    func areUsable(_ images: UEFIImages) -> Bool {
+      isUsable(images.code) && isUsable(images.variables)
+    }
+
+    /// An image is usable when it can be read and is what it is said to be, without another file.
     static var ofThisHost: Files {
       Files(
         names: { (try? FileTree.names(in: $0)) ?? [] },
         bytes: { try? SmallFile.read($0, limit: $1) },
-        isReadable: { access($0, R_OK) == 0 })
+        isUsable: { (try? NamedDisk(path: $0.path, format: $0.format).image()) != nil })
     }
   }
 
@@ -97,14 +102,14 @@ public struct UEFIImages: Hashable, Sendable {
       guard let descriptor = try? FirmwareDescriptor(json: bytes) else { continue }
       isDescribed = isDescribed || descriptor.isUEFI
       guard let images = descriptor.uefi(for: { fnmatch($0, machine, 0) == 0 }),
-        files.isReadable(images.code.path), files.isReadable(images.variables.path)
+        files.areUsable(images)
       else { continue }
       return images
     }
     guard !isDescribed, ["pc", "q35"].contains(where: { machine.hasPrefix($0) }) else {
       return nil
     }
-    return places.first { files.isReadable($0.code.path) && files.isReadable($0.variables.path) }
+    return places.first(where: files.areUsable)
   }
 
   /// Where packages put an UEFI for x86-64 without Secure Boot, for those that bring no descriptor.

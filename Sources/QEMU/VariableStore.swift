@@ -18,7 +18,11 @@ public enum VariableStore {
   public static func make(
     of guest: String, in folder: String, from template: DiskImage
   ) throws(QEMUError) -> DiskImage {
-    let store = DiskImage(path: "\(folder)/\(name(of: guest))", format: template.format)
+    // The name tells the format: what a guest has written into raw flash memory must not turn it
+    // into an image, not even when the next firmware is one.
+    let ending = template.format == .raw ? "" : ".\(template.format.rawValue)"
+    let store = DiskImage(
+      path: "\(folder)/\(name(of: guest))\(ending)", format: template.format)
     let empty: [UInt8]
     do {
       empty = try SmallFile.read(template.path, limit: 1 << 26)
@@ -28,10 +32,10 @@ public enum VariableStore {
     do {
       try create(store.path, empty)
     } catch Errno.fileExists {
-      try check(store, against: empty)
     } catch {
       throw .file(store.path, reason: "\(reason(error)); set XDG_STATE_HOME to a folder of yours")
     }
+    try check(store, against: empty)
     return store
   }
 
@@ -44,12 +48,13 @@ public enum VariableStore {
     if link(draft, path) != 0 { throw Errno(rawValue: vgpu_last_errno()) }
   }
 
-  /// Flash memory of another size or format was another firmware's.
+  /// Flash memory of another size was another firmware's. An image must need no other file.
   private static func check(_ store: DiskImage, against empty: [UInt8]) throws(QEMUError) {
-    let found = try DiskImage(reading: store.path)
     var status = stat()
     let size = stat(store.path, &status) == 0 ? Int(status.st_size) : 0
-    guard found.format == store.format, store.format == .qcow2 || size == empty.count else {
+    guard (try? NamedDisk(path: store.path, format: store.format).image()) != nil,
+      store.format == .qcow2 || size == empty.count
+    else {
       throw .file(
         store.path,
         reason: "made for another firmware; remove it, and the guest's boot entries with it")

@@ -11,9 +11,14 @@ struct GuestLog: ~Copyable {
   let descriptor: OwnedFileDescriptor
 
   init(_ identity: String) throws {
-    path = "\(UserFolder.state())/\(identity).log"
+    let path = "\(try UserFolder.state())/\(identity).log"
+    descriptor = try Self.open(path)
+    self.path = path
+  }
+
+  private static func open(_ path: String) throws -> OwnedFileDescriptor {
     do {
-      descriptor = OwnedFileDescriptor(
+      return OwnedFileDescriptor(
         owning: try FileDescriptor.open(
           FilePath(path), .readWrite, options: [.create, .truncate, .append, .closeOnExec],
           permissions: .ownerReadWrite

@@ -11,11 +11,23 @@ struct GuestOptions: ParsableArguments {
     case bios, uefi
   }
 
-  @Option(help: ArgumentHelp("A disk image, qcow2 or raw; several in turn.", valueName: "file"))
-  var disk: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      """
+      A disk image or block device; several in turn. It is raw unless its name ends in .qcow2, or \
+      format=qcow2 follows. Name the image that a qcow2 image lies on with backing=, down to the \
+      last one, and a file for its data with data-file=. Double a comma in a file's name.
+      """,
+      valueName: "file[,format=name][,backing=file]"),
+    transform: NamedDisk.init(parsing:))
+  var disk: [NamedDisk] = []
 
-  @Option(help: ArgumentHelp("A CD image, such as an installer's.", valueName: "file"))
-  var cdrom: String?
+  @Option(
+    help: ArgumentHelp(
+      "A CD image, such as an installer's, or an optical drive.",
+      valueName: "file[,format=name]"),
+    transform: NamedDisk.init(parsing:))
+  var cdrom: NamedDisk?
 
   @Option(help: ArgumentHelp("Memory, such as 8G or 512M.", valueName: "size"))
   var memory = MemorySize(mebibytes: 4096)
@@ -82,15 +94,16 @@ struct GuestOptions: ParsableArguments {
   /// What of the host's files the guest is made of, read before anything is made for it.
   struct Files {
     let disks: [DiskImage]
+    let cdrom: DiskImage?
     let uefi: UEFIImages?
   }
 
   func files(for program: QEMUProgram, _ profile: GuestProfile) throws -> Files {
-    if let cdrom { _ = try DiskImage(reading: cdrom) }
     let hasUEFI = firmware.map { $0 == .uefi } ?? profile.prefersUEFI
     let machine = machine ?? profile.machine
     return Files(
-      disks: try disk.map { try DiskImage(reading: $0) },
+      disks: try disk.map { try $0.image() },
+      cdrom: try cdrom.map { try $0.image() },
       uefi: hasUEFI ? try UEFIImages.find(machine: try program.fullName(of: machine)) : nil)
   }
 
@@ -99,7 +112,7 @@ struct GuestOptions: ParsableArguments {
     _ configuration: inout GuestConfiguration, _ files: Files, _ profile: GuestProfile
   ) {
     configuration.disks = files.disks
-    configuration.cdrom = cdrom
+    configuration.cdrom = files.cdrom
     configuration.memory = memory.mebibytes
     configuration.cpus = cpus
     configuration.machine = machine ?? profile.machine
@@ -112,8 +125,8 @@ struct GuestOptions: ParsableArguments {
   ///
   /// - Parameter identity: what the guest is known by where it has no disk.
   func store(of identity: String, from template: DiskImage) throws -> DiskImage {
-    let guest = disk.first.map { FileTree.realPath(of: $0) ?? $0 } ?? identity
-    return try VariableStore.make(of: guest, in: UserFolder.state(), from: template)
+    let guest = disk.first.map { FileTree.realPath(of: $0.path) ?? $0.path } ?? identity
+    return try VariableStore.make(of: guest, in: try UserFolder.state(), from: template)
   }
 }
 

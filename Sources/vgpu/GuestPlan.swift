@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Glibc
 import HostDevices
+import LinuxSystem
 import QEMU
 
 /// A guest as a command line describes it.
@@ -41,7 +43,7 @@ struct GuestPlan: ParsableArguments {
     var configuration = GuestConfiguration(
       name: "vgpu-\(identity(nil))", isWindows: guest.windows)
     guest.describe(&configuration, files, graphics.profile)
-    if let rom = graphics.rom { _ = try DiskImage(reading: rom) }
+    if let rom = graphics.rom { try Self.checkROM(rom) }
     try passthrough.add(to: &configuration, graphics, isHere: isHere)
     try resources.add(to: &configuration, isHere: isHere)
     configuration.extra = extra
@@ -53,6 +55,15 @@ struct GuestPlan: ParsableArguments {
         """)
     }
     return Parts(configuration: configuration, files: files)
+  }
+
+  /// QEMU copies a ROM's bytes as they are: it has no format that could be guessed.
+  private static func checkROM(_ path: String) throws {
+    do {
+      _ = try OwnedFileDescriptor.open(path, flags: O_RDONLY | O_NONBLOCK)
+    } catch {
+      throw Failure("\(path): \(error.errno); name a ROM that you may read")
+    }
   }
 
   /// The guest.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Attachment
-import Glibc
 import HostDevices
 import LinuxSystem
 import QEMU
@@ -19,8 +18,6 @@ final class GuestRun {
   private let log: GuestLog
   /// The device as it was handed to QEMU; `nil` where QEMU opened it, and once the source has it.
   private var device: OwnedFileDescriptor?
-  /// How it ended, which the kernel tells once.
-  private var end: GuestProcess.End?
   private var isKilled = false
 
   /// Starts the guest, and waits until QEMU has its devices.
@@ -60,16 +57,13 @@ final class GuestRun {
   }
 
   /// Whether the guest has ended.
-  var hasEnded: Bool {
-    if end == nil { end = process.end() }
-    return end != nil
-  }
+  var hasEnded: Bool { process.end() != nil }
 
   /// Ends the guest at once.
   func kill() {
     isKilled = true
-    Glibc.kill(process.pid, SIGKILL)
-    end = process.waitForEnd()
+    process.kill()
+    _ = process.waitForEnd()
   }
 
   /// What is left to do when nobody watches any more: a guest that runs goes on, after one that
@@ -77,7 +71,7 @@ final class GuestRun {
   ///
   /// - Throws: `Failure` when it did not end by itself.
   func finish() throws {
-    guard hasEnded, let end else {
+    guard let end = process.end() else {
       guard let vGPU else { return }
       let uuid = vGPU.device.uuid
       Self.say("the guest runs on; `vgpu view \(uuid)` shows it again")
@@ -95,7 +89,7 @@ final class GuestRun {
 
   private func failure(_ end: GuestProcess.End) -> Failure? {
     switch end {
-    case .exited(0): nil
+    case .exited(0), .unknown: nil
     case .exited(let code): Failure("QEMU ended with code \(code): \(log.tail)")
     case .killed(let signal): Failure("QEMU was ended by signal \(signal); log: \(log.path)")
     }
@@ -120,7 +114,13 @@ final class GuestRun {
       try checkEnd()
       if let threads = processorThreads() {
         do {
-          for cpu in threads { try pinning?.pin(thread: cpu.thread, index: cpu.index) }
+          for cpu in threads {
+            // QEMU names them: another program's thread is not to be moved.
+            guard FileTree.exists("/proc/\(process.pid)/task/\(cpu.thread)") else {
+              throw Failure("QEMU names the thread \(cpu.thread), which is none of its own")
+            }
+            try pinning?.pin(thread: cpu.thread, index: cpu.index)
+          }
         } catch {
           Self.say("warning: the guest's processors are not pinned: \(error)")
         }
@@ -144,7 +144,7 @@ final class GuestRun {
   }
 
   private func checkEnd() throws {
-    guard hasEnded, let end else { return }
+    guard let end = process.end() else { return }
     removeSockets()
     throw failure(end) ?? Failure("QEMU ended at once: \(log.tail)")
   }

@@ -16,12 +16,12 @@ struct QMPSocket {
 
   let path: String
 
-  /// Finds the place and leaves it alone.
+  /// Finds the place, in a folder that this user alone may enter, and leaves it alone.
   ///
   /// - Parameter identity: what tells the guest from others, such as its vGPU's UUID.
-  /// - Throws: `Failure` where an address cannot hold the path.
+  /// - Throws: `Failure` where an address cannot hold the path, or there is no such folder.
   init(_ identity: String, for client: Client) throws {
-    path = "\(UserFolder.runtime())/\(identity).\(client.rawValue)"
+    path = "\(try UserFolder.runtime())/\(identity).\(client.rawValue)"
     // sockaddr_un has 108 bytes, one of them for the end.
     guard path.utf8.count <= 107 else {
       throw Failure("\(path): too long for a socket; set XDG_RUNTIME_DIR to a shorter path")
@@ -30,14 +30,8 @@ struct QMPSocket {
 
   /// Clears the place of what an ended guest has left.
   ///
-  /// - Throws: `Failure` where a guest answers there, or where the folder is not this user's alone:
-  ///   whoever can connect rules the guest.
+  /// - Throws: `Failure` where a guest answers there.
   func prepare() throws {
-    let folder = path.split(separator: "/").dropLast().map { "/\($0)" }.joined()
-    guard UserFolder.isOwn(folder) else {
-      throw Failure(
-        "\(folder): not a folder that you alone may enter; set XDG_RUNTIME_DIR to one that is")
-    }
     let socket = OwnedFileDescriptor(
       owning: Int32(try SystemCall.make("socket", on: path) { vgpu_unix_socket() }))
     let answer = SystemCall.uninterrupted { vgpu_unix_connect(socket.rawValue, path) }

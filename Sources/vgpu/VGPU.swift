@@ -34,4 +34,9 @@ struct VGPU: ParsableCommand {
       RunCommand.self, XMLCommand.self, PlugCommand.self, UnplugCommand.self, EDIDCommand.self,
       PCICommand.self, BridgeCommand.self, DoctorCommand.self,
     ])
+
+  static func main() {
+    ProcessState.repair()
+    main(nil)
+  }
 }

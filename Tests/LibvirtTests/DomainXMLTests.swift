@@ -61,10 +61,15 @@ import Testing
         guest.hidesHypervisor = true
         guest.disks = [
           DiskImage(path: "/disks/a'b <&>.img", format: .raw),
-          DiskImage(path: "/disks/c.qcow2", format: .qcow2),
+          DiskImage(
+            path: "/disks/c.qcow2", format: .qcow2,
+            backing: [
+              DiskImage(path: "/disks/middle", format: .qcow2),
+              DiskImage(path: "/disks/base", format: .raw),
+            ]),
           DiskImage(path: "/dev/null", format: .raw),
         ]
-        guest.cdrom = "/disks/cd.iso"
+        guest.cdrom = DiskImage(path: "/disks/cd.iso", format: .raw)
         guest.firmware = .uefi(
           code: DiskImage(path: "/firmware/code.fd", format: .raw),
           variables: DiskImage(path: "/firmware/vars.fd", format: .raw))
@@ -136,6 +141,46 @@ import Testing
     #expect(plain.contains("model='vfio-pci' display='off'"))
     #expect(!plain.contains("<graphics"))
     #expect(try xml(Graphics.intelVGPU.guest(isWindows: false)).contains("<model type='ramfb'/>"))
+  }
+
+  /// libvirt looks into no image for what follows.
+  @Test func chainsAreWrittenDownToTheirEnd() throws {
+    var guest = try Graphics.otherVGPU.guest(isWindows: false)
+    guest.disks = [
+      DiskImage(path: "/a.img", format: .raw),
+      DiskImage(
+        path: "/top", format: .qcow2, backing: [DiskImage(path: "/base", format: .raw)]),
+    ]
+    guest.cdrom = DiskImage(path: "/cd.iso", format: .raw)
+    let lines = try xml(guest).split(separator: "\n").map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
+    let about = ["<driver", "<source file", "<backingStore", "<format", "</backingStore"]
+    #expect(
+      lines.filter { line in about.contains { line.hasPrefix($0) } } == [
+        "<driver name='qemu' type='raw'/>", "<source file='/a.img'/>", "<backingStore/>",
+        "<driver name='qemu' type='qcow2'/>", "<source file='/top'/>",
+        "<backingStore type='file'>", "<format type='raw'/>", "<source file='/base'/>",
+        "<backingStore/>", "</backingStore>",
+        "<driver name='qemu' type='raw'/>", "<source file='/cd.iso'/>", "<backingStore/>",
+      ])
+    guest.disks = [DiskImage(path: "/top", format: .qcow2, dataFile: "/data")]
+    let error = #expect(throws: QEMUError.self) { try self.xml(guest) }
+    #expect(error?.description.contains("qemu-img convert") == true)
+  }
+
+  @Test func firmwareThatIsNotRawIsSaid() throws {
+    var guest = try Graphics.otherVGPU.guest(isWindows: false)
+    func firmware(_ format: DiskImage.Format) throws -> String {
+      guest.firmware = .uefi(
+        code: DiskImage(path: "/code", format: format),
+        variables: DiskImage(path: "/vars", format: format))
+      return try xml(guest)
+    }
+    #expect(try !firmware(.raw).contains("format="))
+    #expect(
+      try firmware(.qcow2).contains(
+        "<loader readonly='yes' type='pflash' format='qcow2'>/code</loader>"))
   }
 
   @Test func namesThatXMLCannotHoldAreRefused() throws {

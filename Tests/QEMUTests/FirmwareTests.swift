@@ -146,17 +146,44 @@ import Testing
   @Test func storesOfAnotherFirmwareAreNotUsed() throws {
     let small = DiskImage(path: try write("small", Data(count: 4096)), format: .raw)
     let large = DiskImage(path: try write("large", Data(count: 8192)), format: .raw)
-    let qcow2 = DiskImage(
-      path: try write("q", Data([0x51, 0x46, 0x49, 0xFB])), format: .qcow2)
     _ = try VariableStore.make(of: "guest", in: folder.path, from: small)
-    for template in [large, qcow2] {
-      let error = #expect(throws: QEMUError.self) {
-        try VariableStore.make(of: "guest", in: self.folder.path, from: template)
-      }
-      #expect(error?.description.contains("another firmware") == true)
+    let error = #expect(throws: QEMUError.self) {
+      try VariableStore.make(of: "guest", in: self.folder.path, from: large)
     }
-    _ = try VariableStore.make(of: "guest2", in: folder.path, from: qcow2)
-    #expect(try VariableStore.make(of: "guest2", in: folder.path, from: qcow2).format == .qcow2)
+    #expect(error?.description.contains("another firmware") == true)
+  }
+
+  /// A guest writes what it likes into its raw flash memory: a header there names a host's file.
+  @Test func whatAGuestWroteNeverDecidesTheFormat() throws {
+    let raw = DiskImage(path: try write("raw", Data(count: 4096)), format: .raw)
+    let qcow2 = DiskImage(
+      path: try write("qcow2", Data(QCOW2HeaderTests.Draft().bytes)), format: .qcow2)
+    let first = try VariableStore.make(of: "guest", in: folder.path, from: raw)
+    var draft = QCOW2HeaderTests.Draft()
+    draft.backing = "/etc/passwd"
+    let hostile = Data(draft.bytes)
+    try (hostile + Data(count: 4096 - hostile.count)).write(
+      to: URL(fileURLWithPath: first.path))
+    #expect(try VariableStore.make(of: "guest", in: folder.path, from: raw) == first)
+    // The next firmware is an image: what the guest has written is not taken for one.
+    let second = try VariableStore.make(of: "guest", in: folder.path, from: qcow2)
+    #expect(second.format == .qcow2 && second.path != first.path)
+    #expect(try VariableStore.make(of: "guest", in: folder.path, from: qcow2) == second)
+    try hostile.write(to: URL(fileURLWithPath: second.path))
+    let error = #expect(throws: QEMUError.self) {
+      try VariableStore.make(of: "guest", in: self.folder.path, from: qcow2)
+    }
+    #expect(error?.description.contains("another firmware; remove it") == true)
+  }
+
+  @Test func firmwareThatNeedsOtherFilesIsNone() throws {
+    var draft = QCOW2HeaderTests.Draft()
+    draft.backing = "/etc/passwd"
+    let code = try install("package/60-a.json", code: "code.qcow2", format: "qcow2")
+    try Data(draft.bytes).write(to: URL(fileURLWithPath: code))
+    #expect(throws: QEMUError.self) { try self.found() }
+    try Data(QCOW2HeaderTests.Draft().bytes).write(to: URL(fileURLWithPath: code))
+    #expect(try found() == code)
   }
 
   @Test func storesThatCannotBeMadeSaySo() throws {

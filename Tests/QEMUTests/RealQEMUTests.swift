@@ -58,7 +58,7 @@ import Testing
         guest.memory = 128
         guest.hasKVM = false
         guest.disks = [DiskImage(path: disk, format: .raw)]
-        guest.cdrom = cdrom
+        guest.cdrom = DiskImage(path: cdrom, format: .raw)
         guest.qmpSockets = ["\(folder)/qmp"]
         all.append(guest)
         guest.hasVirtio.toggle()

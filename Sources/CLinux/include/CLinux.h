@@ -210,6 +210,19 @@ static inline long vgpu_pidfd_getfd(int pidfd, int fd) {
 #endif
 }
 
+/// pidfd_send_signal(2).
+static inline long vgpu_pidfd_send_signal(int pidfd, int signal) {
+#ifdef SYS_pidfd_send_signal
+  return vgpu_result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+#else
+  return -ENOSYS;
+#endif
+}
+
+/// waitid(2) with P_PIDFD: 1 when the child has ended, 0 when it runs (with WNOHANG), or a negated
+/// errno. `*by_signal` tells what `*status` is: a signal, or an exit code.
+long vgpu_wait_for_end(int pidfd, int options, int *by_signal, int *status);
+
 static inline long vgpu_memfd_create(const char *name, unsigned int flags) {
   return vgpu_result(syscall(SYS_memfd_create, name, flags));
 }
@@ -228,7 +241,7 @@ static inline long vgpu_get_affinity(int thread, void *mask, size_t size) {
 static inline int vgpu_last_errno(void) { return errno; }
 
 /// posix_spawn(3) in a session of its own: stdin from /dev/null, stdout and stderr at `output`,
-/// `sources[i]` as descriptor 3 + i, and no other. No signal is blocked or ignored: Swift's threads
+/// `sources[i]` as descriptor 3 + i, and no other. Each may be any number, 0 to 2 too. No signal is blocked or ignored: Swift's threads
 /// block some, which a child would inherit. Returns 0 or an errno.
 int vgpu_spawn(const char *path, char *const *arguments, int output, const int *sources,
                size_t count, int *pid);

@@ -43,7 +43,7 @@ struct FirmwareCheck: Check {
       machine: "pc-q35", folders: folders,
       in: UEFIImages.Files(
         names: { files.readableNames(in: $0) }, bytes: { files.bytes($0, limit: $1) },
-        isReadable: { files.exists($0) }))
+        isUsable: { files.exists($0.path) }))
     if let images { return images.code.path }
     let code = UEFIImages.places.lazy.map(\.code.path).first { files.exists($0) }
     return code
