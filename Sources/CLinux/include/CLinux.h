@@ -360,4 +360,17 @@ long vgpu_start_joinable_thread(void *(*body)(void *), void *argument, pthread_t
 /// pthread_join(3).
 static inline long vgpu_join_thread(pthread_t thread) { return -pthread_join(thread, NULL); }
 
+// ---- mapped memory that may go while it is read ----------------------------------------------------
+
+/// From now on, until `vgpu_unguard`, a fault within a mapping (SIGBUS) puts empty pages in its place and
+/// is noted, instead of ending the process. `start` is on a page; `protection` is the mapping's. To be
+/// ended on the same thread. Returns the guard's number, or a negated errno: EAGAIN when 64 are up.
+long vgpu_guard(void *start, size_t length, int protection);
+
+/// Whether the memory went: then what was read is nothing, and the mapping is of empty pages.
+int vgpu_guard_has_faulted(long number);
+
+/// Ends a guard.
+void vgpu_unguard(long number);
+
 #endif
