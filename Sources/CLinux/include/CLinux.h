@@ -86,6 +86,12 @@ extern const int vgpu_F_GET_SEALS;
 // Layouts are part of the kernel's user ABI and never change; new fields are only appended, with
 // `argsz`/`size` telling how many bytes the caller knows.
 
+/// Flag of `vfio_pci_hot_reset_info` (Linux 6.6): the devices are told by ids of an iommufd's, not by groups.
+static const uint32_t vgpu_VFIO_PCI_HOT_RESET_FLAG_DEV_ID = 1 << 0;
+/// Of such ids: the iommufd's without being open, and somebody else's.
+static const int32_t vgpu_VFIO_PCI_DEVID_OWNED = 0;
+static const int32_t vgpu_VFIO_PCI_DEVID_NOT_OWNED = -1;
+
 /// Argument of VFIO_DEVICE_BIND_IOMMUFD (Linux 6.6).
 struct vgpu_vfio_bind_iommufd {
   uint32_t argsz;
