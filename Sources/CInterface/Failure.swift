@@ -58,7 +58,7 @@ extension Failure {
       self.init(call)
     case .invalidUUID:
       self.init(.argument, "\(error)")
-    case .noSuchDevice, .noParents, .unknownParent, .unknownType:
+    case .noSuchDevice, .noParents, .noTypes, .unknownParent, .unknownType:
       self.init(.notFound, "\(error)")
     case .ambiguousType:
       self.init(.ambiguous, "\(error)")

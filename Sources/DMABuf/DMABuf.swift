@@ -79,16 +79,20 @@ public final class DMABuf: Sendable {
     /// The mapped length in bytes.
     public var count: Int { memory.count }
 
+    /// Whether the memory went while it was read: the buffer must be mapped again.
+    public var isGone: Bool { memory.isGone }
+
     /// Lets the CPU read, between DMA_BUF_IOCTL_SYNC's start and end, which make caches coherent
     /// with the device. The bytes are valid only within `body`.
     ///
-    /// - Throws: `SystemCallError` of DMA_BUF_IOCTL_SYNC, or what `body` throws.
+    /// - Throws: `SystemCallError` of DMA_BUF_IOCTL_SYNC; EFAULT when the memory went while it was
+    ///   read; or what `body` throws.
     public func read<Result: ~Copyable>(
       _ body: (UnsafeRawBufferPointer) throws(SystemCallError) -> Result
     ) throws(SystemCallError) -> Result {
       try buffer.sync(start: true, UInt64(DMA_BUF_SYNC_READ))
       let result = try finishing(UInt64(DMA_BUF_SYNC_READ)) { () throws(SystemCallError) in
-        try body(memory.bytes)
+        try memory.read(body)
       }
       return result
     }
@@ -100,14 +104,11 @@ public final class DMABuf: Sendable {
     public func write<Result: ~Copyable>(
       _ body: (UnsafeMutableRawBufferPointer) throws(SystemCallError) -> Result
     ) throws(SystemCallError) -> Result {
-      guard let bytes = memory.mutableBytes else {
-        throw SystemCallError(
-          call: "write", object: buffer.name, errno: .permissionDenied,
-          remedy: "map it for writing")
-      }
       let direction = UInt64(DMA_BUF_SYNC_READ) | UInt64(DMA_BUF_SYNC_WRITE)
       try buffer.sync(start: true, direction)
-      let result = try finishing(direction) { () throws(SystemCallError) in try body(bytes) }
+      let result = try finishing(direction) { () throws(SystemCallError) in
+        try memory.write(body)
+      }
       return result
     }
 

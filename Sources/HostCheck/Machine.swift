@@ -63,7 +63,8 @@ struct Machine: Sendable {
 
   var isRoot: Bool { user == 0 }
 
-  var displays: [PCIFunction] { functions.filter(\.classCode.isDisplay) }
+  /// The GPUs; no virtual functions of one, which have no screen.
+  var displays: [PCIFunction] { functions.filter { $0.classCode.isDisplay && !$0.isVirtual } }
 
   /// Whether the device that is split offers vGPUs already: whatever else is found, it can.
   var offersTypes: Bool {
@@ -87,10 +88,11 @@ struct Machine: Sendable {
   /// The kernel's own version.
   var version: KernelVersion? { release.flatMap(KernelVersion.init(release:)) }
 
-  /// The functions that go with the target: all of its device.
+  /// The target and the functions that no guest can have it without: those of its device that are in
+  /// its IOMMU group.
   var companions: [PCIFunction] {
     target.map { target in
-      functions.filter { $0.address.isOnSameDevice(as: target.address) }
+      functions.filter { $0.address == target.address || $0.goes(with: target) }
     } ?? []
   }
 
@@ -133,7 +135,7 @@ struct Machine: Sendable {
 
   /// For GVT-g and igd the integrated GPU, for gpu the first display that is not the host's own.
   private static func target(_ functions: [PCIFunction], _ purpose: Purpose) -> PCIFunction? {
-    let displays = functions.filter(\.classCode.isDisplay)
+    let displays = functions.filter { $0.classCode.isDisplay && !$0.isVirtual }
     let integrated = displays.filter { $0.vendor.rawValue == 0x8086 && $0.address.bus == 0 }
     switch purpose {
     case .gvtG, .igd:

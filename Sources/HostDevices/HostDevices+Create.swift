@@ -13,7 +13,7 @@ extension HostDevices {
   ///   - uuid: the new mdev's name.
   ///   - timeout: how long to wait for udev and the driver.
   /// - Returns: the mdev, with at least one node in `/dev/vfio` that can be opened.
-  /// - Throws: `HostDevicesError`: `noParents`, `unknownParent`, `unknownType`, `ambiguousType`,
+  /// - Throws: `HostDevicesError`: `noParents`, `noTypes`, `unknownParent`, `unknownType`, `ambiguousType`,
   ///   `noInstancesLeft`, `uuidInUse`, `incomplete`, or `system` with the kernel's reason.
   public func create(
     type: String, parent: String? = nil, uuid: MdevUUID = .random(),
@@ -66,6 +66,9 @@ extension HostDevices {
     var all: [Place] = []
     for parent in parents where name == nil || parent.name == name {
       all += try types(of: parent).map { (parent, $0) }
+    }
+    if all.isEmpty {
+      throw .noTypes(parents: parents.map(\.name).filter { name == nil || $0 == name })
     }
     let offers = all.filter { $0.type.id == id }
     guard let first = offers.first else {

@@ -8,8 +8,11 @@ extension HostDevices {
     try sysfs.names(in: "/sys/class/mdev_bus").compactMap(parent)
   }
 
-  /// The types that all parents offer, by parent and id:
+  /// The types of vGPU that all parents offer, by parent and id:
   /// `/sys/class/mdev_bus/<parent>/mdev_supported_types`.
+  ///
+  /// Types of other interfaces than `vfio-pci` are left out: VFIO has screens on PCI devices alone,
+  /// and s390's mdevs are channel and crypto devices (`vfio-ccw`, `vfio-ap`).
   ///
   /// - Throws: `HostDevicesError.system` when a folder may not be read.
   public func types() throws(HostDevicesError) -> [MdevType] {
@@ -18,7 +21,7 @@ extension HostDevices {
     return types
   }
 
-  /// The types that one parent offers, by id.
+  /// The types of vGPU that one parent offers, by id.
   ///
   /// - Throws: `HostDevicesError.system` when the folder may not be read.
   public func types(of parent: MdevParent) throws(HostDevicesError) -> [MdevType] {
@@ -27,7 +30,9 @@ extension HostDevices {
       // A type without an interface is one that the kernel has not finished, or is taking away.
       let api = sysfs.text("\(path)/device_api")
       let available = sysfs.number("\(path)/available_instances")
-      guard api != nil || available != nil else { return nil }
+      guard api != nil || available != nil, api.map(Self.canHaveScreen) ?? true else {
+        return nil
+      }
       return MdevType(
         id: id, parent: parent.name, name: sysfs.text("\(path)/name"),
         description: sysfs.text("\(path)/description"), availableInstances: available,
@@ -35,11 +40,16 @@ extension HostDevices {
     }
   }
 
-  /// The mdevs, by UUID: `/sys/bus/mdev/devices`.
+  private static func canHaveScreen(_ deviceAPI: String) -> Bool { deviceAPI == "vfio-pci" }
+
+  /// The mdevs, by UUID: `/sys/bus/mdev/devices`. Those whose types `types` leaves out are left out.
   ///
   /// - Throws: `HostDevicesError.system` when the folder may not be read.
   public func devices() throws(HostDevicesError) -> [MdevDevice] {
     try sysfs.names(in: MdevDevice.folder).compactMap { MdevUUID($0) }.sorted()
+      .filter { uuid in
+        sysfs.text("\(MdevDevice.path(uuid))/mdev_type/device_api").map(Self.canHaveScreen) ?? true
+      }
       .compactMap(device)
   }
 

@@ -22,9 +22,22 @@ extension HostDevices {
       subsystemVendor: sysfs.text("\(path)/subsystem_vendor").flatMap(PCIID.init),
       subsystemDevice: sysfs.text("\(path)/subsystem_device").flatMap(PCIID.init),
       classCode: classCode, driver: sysfs.linkedName("\(path)/driver"),
+      physicalFunction: sysfs.linkedName("\(path)/physfn").flatMap { PCIAddress($0) },
+      vfioDevice: sysfs.readableNames(in: "\(path)/vfio-dev").first,
       iommuGroup: iommuGroupNumber(ofDevice: path),
       isBootVGA: sysfs.number("\(path)/boot_vga") == 1, cardNode: nodes.card,
       renderNode: nodes.render)
+  }
+
+  /// The functions that sit where an address does, by address: those of its device, or where a virtual
+  /// function sits that one alone, as it is a device of its own (SR-IOV). None where nothing sits.
+  public func functions(ofDeviceAt address: PCIAddress) -> [PCIFunction] {
+    if let function = pciFunction(at: address), function.isVirtual { return [function] }
+    return (0..<8).compactMap { number in
+      PCIAddress(
+        domain: address.domain, bus: address.bus, device: address.device, function: number
+      ).flatMap(pciFunction)
+    }.filter { !$0.isVirtual }
   }
 
   /// The IOMMU groups, by number: `/sys/kernel/iommu_groups`.
@@ -37,6 +50,11 @@ extension HostDevices {
         number: number, devices: sysfs.readableNames(in: "\(folder)/\(number)/devices"),
         type: sysfs.text("\(folder)/\(number)/type"))
     }
+  }
+
+  /// The virtual functions (SR-IOV) that a function's driver has made, by address.
+  func virtualFunctions(of function: PCIFunction) -> [PCIFunction] {
+    ((try? pciFunctions()) ?? []).filter { $0.physicalFunction == function.address }
   }
 
   func drmNodes(ofDevice path: String) -> DRMNodes {

@@ -44,13 +44,5 @@ extension HostDevices {
   }
 
   /// The same of any group, by its node.
-  func isBusy(groupNode node: String) -> Bool {
-    do {
-      _ = try OwnedFileDescriptor.open(
-        sysfs.location(node), flags: O_RDWR | O_NONBLOCK, kernel: sysfs.kernel)
-      return false
-    } catch {
-      return error.errno == .resourceBusy
-    }
-  }
+  func isBusy(groupNode node: String) -> Bool { use(ofGroupNode: node) == .busy }
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension HostDevices {
-  /// What the host uses a PCI function for, as far as it can be told from `boot_vga`, the mounted
-  /// file systems (`/proc/<self and 1>/mountinfo`), `/proc/swaps`, the network interfaces' flags and
+  /// What the host uses a PCI function for, as far as it can be told from `boot_vga`, its virtual
+  /// functions, the mounted file systems (`/proc/<self and 1>/mountinfo`), `/proc/swaps`, the network interfaces' flags and
   /// the descriptors of those processes that this one may look into. A file system whose members
   /// the kernel does not name (ZFS) is not seen.
   public func uses(of function: PCIFunction) -> [PCIUse] {
     var uses: [PCIUse] = function.isBootVGA ? [.bootDisplay] : []
     guard let path = sysfs.resolve("/sys/bus/pci/devices/\(function.address)") else { return uses }
+    let virtual = virtualFunctions(of: function).map(\.address)
+    if !virtual.isEmpty { uses.append(.virtualFunctions(virtual)) }
     uses += blockUses(below: path)
     uses += sysfs.readableNames(in: "/sys/class/net")
       .filter { isBelow(path, "/sys/class/net/\($0)") && isUp($0) }.map { .network(interface: $0) }
@@ -69,7 +71,9 @@ extension HostDevices {
       guard fields.count > 6, let hyphen = fields[6...].firstIndex(of: "-"),
         hyphen + 2 < fields.count
       else { return nil }
-      return (fields[2], fields[4], fields[hyphen + 2])
+      // Every user may mount with FUSE, and chooses what stands there as the source.
+      let isUsers = fields[hyphen + 1].hasPrefix("fuse")
+      return (fields[2], fields[4], isUsers ? "" : fields[hyphen + 2])
     }
   }
 

@@ -12,6 +12,8 @@ public enum HostDevicesError: Error, Hashable, Sendable {
   case invalidUUID(String)
   /// `/sys/class/mdev_bus` is empty or missing: no driver of this host offers mdevs.
   case noParents
+  /// None of these parents offers a type of vGPU.
+  case noTypes(parents: [String])
   /// No parent has this name; these exist.
   case unknownParent(name: String, existing: [String])
   /// No parent, or not the one that was named, offers this type; these are offered.
@@ -48,6 +50,11 @@ extension HostDevicesError: CustomStringConvertible {
       """
       no mdev parents in /sys/class/mdev_bus: load the GPU's mdev driver (for Intel GVT-g: boot with \
       i915.enable_gvt=1 and load kvmgt)
+      """
+    case .noTypes(let parents):
+      """
+      \(Self.list(parents)): no type of vGPU at this moment; types without a screen (channel and \
+      crypto devices: vfio-ccw, vfio-ap) are none; the kernel log (dmesg) tells what the driver does
       """
     case .unknownParent(let name, let existing):
       "\(name.debugDescription): no such mdev parent; there are \(Self.list(existing))"
@@ -86,7 +93,6 @@ extension HostDevicesError: CustomStringConvertible {
   }
 
   private static func suggestion(for id: String, in existing: [String]) -> String {
-    if existing.isEmpty { return "none is offered at this moment" }
     let near = SpellingMatch.nearest(to: id, in: existing)
     return near.isEmpty ? "there are \(list(existing))" : "did you mean \(list(near))?"
   }

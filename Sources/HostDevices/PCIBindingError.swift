@@ -29,6 +29,9 @@ public enum PCIBindingError: Error, Hashable, Sendable {
   /// Others of its IOMMU group would keep a driver of the host's, so that the kernel gives the
   /// group to nobody.
   case sharedGroup(PCIAddress, group: Int, others: [PCIFunction])
+  /// It is a virtual function (SR-IOV) in one group with its physical one, which made it and must
+  /// keep its driver.
+  case sharesWithPhysical(PCIAddress, group: Int, physical: PCIAddress)
   /// The function did not come to the driver that was asked for: it has this one.
   case notTaken(PCIAddress, driver: String?, instead: String?)
   /// A failed change could not be undone.
@@ -70,6 +73,12 @@ extension PCIBindingError: CustomStringConvertible {
       """
       \(address): shares IOMMU group \(group) with \(Self.list(others)), so that no guest can have \
       it; name \(others.count == 1 ? "that one" : "those") too, or put the card into another slot
+      """
+    case .sharesWithPhysical(let address, let group, let physical):
+      """
+      \(address): shares IOMMU group \(group) with \(physical), whose virtual function it is and which \
+      must keep its driver, so that no guest can have it; switch ACS and ARI on in the firmware, or \
+      put the card into another slot
       """
     case .notTaken(let address, let driver?, let instead):
       """

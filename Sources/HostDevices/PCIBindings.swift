@@ -30,7 +30,8 @@ public struct PCIBindings: Sendable {
   public var remembered: [PCIAddress] { store.addresses() }
 
   /// Binds functions to a driver, and with each the other functions of its device that are in its
-  /// IOMMU group.
+  /// IOMMU group. Functions with groups of their own, and virtual functions (SR-IOV), are devices of
+  /// their own: only those are taken that are named.
   ///
   /// For a VFIO driver a group must go whole: other devices in it, but for bridges, must be named
   /// too, have no driver, or have a VFIO driver already.
@@ -157,27 +158,42 @@ extension PCIBindings {
         other.iommuGroup == group && other.keepsGroupFromGuests
           && !targets.contains { $0.address == other.address }
       }
+      if let physical = others.first(where: { $0.address == target.physicalFunction }) {
+        throw .sharesWithPhysical(target.address, group: group, physical: physical.address)
+      }
       if !others.isEmpty { throw .sharedGroup(target.address, group: group, others: others) }
     }
   }
 
   /// A function in use by the host is refused unless forced; one in use by a guest always is: the
-  /// kernel would make the writer wait for the guest's end.
+  /// kernel would make the writer wait for the guest's end. So it would where the driver takes its
+  /// virtual functions along.
   private func check(_ functions: [PCIFunction], isForced: Bool) throws(PCIBindingError) {
     for function in functions {
-      if let group = function.iommuGroup {
-        let node = "/dev/vfio/\(group)"
-        let processes = host.processes(
-          holding: [node, host.announcedDeviceNode(ofDevice: path(function))].compactMap { $0 })
-        // A guest that has just ended may not have been cleared away yet.
-        if !processes.isEmpty || !waitUntil(timeout, { !host.isBusy(groupNode: node) }) {
-          throw .guestHolds(function.address, group: group, processes: processes)
-        }
-      }
+      for function in [function] + host.virtualFunctions(of: function) { try checkUnheld(function) }
       if !isForced, let use = host.uses(of: function).first {
         throw .inUse(function.address, use)
       }
     }
+  }
+
+  /// The kernel decides: a group that somebody uses, by whatever descriptor, cannot be opened. What
+  /// `/proc` shows only names him, and decides where there is no group to be opened.
+  private func checkUnheld(_ function: PCIFunction) throws(PCIBindingError) {
+    guard let group = function.iommuGroup else { return }
+    let node = "/dev/vfio/\(group)"
+    var use = GroupUse.unknown
+    // A guest that has just ended may not have been cleared away yet.
+    _ = waitUntil(timeout) {
+      use = host.use(ofGroupNode: node)
+      return use != .busy
+    }
+    if use == .free { return }
+    let processes = host.processes(
+      holding: [node, host.announcedDeviceNode(ofDevice: path(function))].compactMap { $0 }
+        .filter(host.sysfs.exists))
+    guard use == .busy || !processes.isEmpty else { return }
+    throw .guestHolds(function.address, group: group, processes: processes)
   }
 }
 
@@ -291,13 +307,5 @@ extension PCIBindings {
     default:
       "the kernel log (dmesg) tells why"
     }
-  }
-}
-
-extension PCIFunction {
-  /// Whether it is another function of the same device and IOMMU group, which goes where it goes.
-  fileprivate func goes(with other: PCIFunction) -> Bool {
-    address.isOnSameDevice(as: other.address) && iommuGroup != nil
-      && iommuGroup == other.iommuGroup
   }
 }

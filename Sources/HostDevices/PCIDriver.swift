@@ -17,10 +17,14 @@ enum PCIDriver {
 }
 
 extension PCIFunction {
+  /// Whether it must keep its driver, which hands it to guests and is no relative of vfio-pci: NVIDIA's
+  /// makes virtual GPUs of virtual functions, which another driver would end.
+  public var mustKeepDriver: Bool { isForGuests && !(driver.map(PCIDriver.isForGuests) ?? false) }
+
   /// Whether its driver is one under which the kernel gives its IOMMU group to nobody: any but
   /// those that leave the group's memory alone (`driver_managed_dma`: VFIO's, pci-stub, a bridge's).
   public var keepsGroupFromGuests: Bool {
     guard let driver else { return false }
-    return !PCIDriver.isForGuests(driver) && driver != "pci-stub" && !classCode.isPCIBridge
+    return !isForGuests && driver != "pci-stub" && !classCode.isPCIBridge
   }
 }

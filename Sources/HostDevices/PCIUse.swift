@@ -4,6 +4,8 @@
 public enum PCIUse: Hashable, Sendable {
   /// The firmware and the console show the machine's start on it (file `boot_vga`).
   case bootDisplay
+  /// These virtual functions (SR-IOV) were made of it, and go with its driver.
+  case virtualFunctions([PCIAddress])
   /// A block device that hangs on it is mounted.
   case mounted(device: String, at: String)
   /// The host swaps to a block device that hangs on it.
@@ -20,6 +22,11 @@ extension PCIUse: CustomStringConvertible {
     switch self {
     case .bootDisplay:
       "it is the boot display, where the host's own screen is; choose another one in the firmware"
+    case .virtualFunctions(let addresses):
+      """
+      its virtual functions (SR-IOV), \(Self.list(addresses)), go with its driver; end the guests \
+      that have them, and write 0 to its sriov_numvfs
+      """
     case .mounted(let device, let place):
       "\(device), which hangs on it, is mounted at \(place); unmount it"
     case .swap(let device):
@@ -29,6 +36,11 @@ extension PCIUse: CustomStringConvertible {
     case .opened(let node, let processes):
       "\(node) is open in \(Self.list(processes)); end the desktop that uses it"
     }
+  }
+
+  private static func list(_ addresses: [PCIAddress]) -> String {
+    addresses.prefix(4).map(\.description).joined(separator: ", ")
+      + (addresses.count > 4 ? " and \(addresses.count - 4) more" : "")
   }
 
   private static func list(_ processes: [Int32]) -> String {

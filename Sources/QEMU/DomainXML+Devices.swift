@@ -156,10 +156,12 @@ extension GuestConfiguration {
         case .firstBus(let device): (0, device)
         case .port(let number): (number, 0)
         }
+      // libvirt binds to vfio-pci what it manages, which takes a virtual GPU from its own driver.
+      let managed = placed.slot.mustKeepDriver ? "no" : "yes"
       return placed.slot.guestFunctions.map { number, address in
         let isFirst = number == 0
         var element = XMLElement(
-          "hostdev", ["mode": "subsystem", "type": "pci", "managed": "yes"],
+          "hostdev", ["mode": "subsystem", "type": "pci", "managed": managed],
           [
             XMLElement("source", [:], [Self.addressElement(address)]),
             XMLElement("alias", ["name": Self.alias(slot: index, function: number)]),

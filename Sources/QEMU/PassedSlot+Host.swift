@@ -6,15 +6,6 @@ import LinuxSystem
 import SystemPackage
 
 extension PassedSlot {
-  /// The functions of the host that sit where an address does: all those of its device.
-  public static func functions(beside address: PCIAddress, on host: HostDevices) -> [PCIFunction] {
-    (0..<8).compactMap { number in
-      PCIAddress(
-        domain: address.domain, bus: address.bus, device: address.device, function: number
-      ).flatMap { host.pciFunction(at: $0) }
-    }
-  }
-
   /// Whether a guest can be given its functions: each is bound to a VFIO driver, and so is whatever
   /// else is in their IOMMU groups, or it has no driver.
   ///
@@ -25,6 +16,7 @@ extension PassedSlot {
   public func check(on host: HostDevices, nodes: String = "") throws(QEMUError) {
     var unbound: [PCIFunction] = []
     var numbers: Set<Int> = []
+    var physical: Set<PCIAddress> = []
     for address in functions {
       guard let function = host.pciFunction(at: address) else {
         throw .host("\(address)", reason: "no such PCI function; `vgpu pci list` lists them")
@@ -38,12 +30,22 @@ extension PassedSlot {
             """)
       }
       numbers.insert(group)
-      if !function.isBoundToVFIO { unbound.append(function) }
+      if let address = function.physicalFunction { physical.insert(address) }
+      if !function.isForGuests { unbound.append(function) }
     }
     let groups = ((try? host.iommuGroups()) ?? []).filter { numbers.contains($0.number) }
     let others = groups.map { group in
       group.devices.compactMap { PCIAddress($0) }.filter { !functions.contains($0) }
         .compactMap { host.pciFunction(at: $0) }.filter { !$0.maySharePassedGroup }
+    }
+    for (group, others) in zip(groups, others) {
+      guard let other = others.first(where: { physical.contains($0.address) }) else { continue }
+      throw .host(
+        "IOMMU group \(group.number)",
+        reason: """
+          \(other.address) is in it too, whose virtual functions the guest is to have and which must \
+          keep its driver; switch ACS and ARI on in the firmware, or move the card to another slot
+          """)
     }
     guard unbound.isEmpty else { throw Self.notBound(unbound, with: others.flatMap(\.self)) }
     for (group, others) in zip(groups, others) {
@@ -84,15 +86,9 @@ extension PassedSlot {
 }
 
 extension PCIFunction {
-  /// Its driver hands it to user space: vfio-pci, or one of the kernel's drivers that do more for a
-  /// certain device, such as mlx5_vfio_pci.
-  fileprivate var isBoundToVFIO: Bool {
-    driver.map { $0.contains("vfio-pci") || $0.contains("vfio_pci") } ?? false
-  }
-
   /// The kernel lets a group be used with it inside: without a driver, with a bridge's or with
   /// pci-stub.
   fileprivate var maySharePassedGroup: Bool {
-    driver == nil || isBoundToVFIO || driver == "pcieport" || driver == "pci-stub"
+    driver == nil || isForGuests || driver == "pcieport" || driver == "pci-stub"
   }
 }

@@ -23,6 +23,10 @@ public struct PassedSlot: Hashable, Sendable {
   /// which the host itself started.
   public var rom: String?
 
+  /// Whether a function of it must keep its driver (`PCIFunction.mustKeepDriver`), so that libvirt is
+  /// not to bind it to another.
+  public var mustKeepDriver = false
+
   /// Makes a slot.
   public init(role: Role, functions: [PCIAddress], rom: String? = nil) {
     self.role = role

@@ -136,6 +136,10 @@ extension Device {
 
   /// mmap(2) of a part of a region. The mapping outlives this handle.
   ///
+  /// vfio-pci takes the pages away while the device is reset, sleeps, or has its memory disabled in its
+  /// command register; whoever touches them then gets SIGBUS. `MappedMemory.read` and `write` make
+  /// an error of that.
+  ///
   /// - Parameters:
   ///   - region: as `regionInfo` tells it.
   ///   - range: bytes from the region's start, within one of its mappable areas, page-aligned at

@@ -6,8 +6,24 @@ import SystemPackage
 
 /// A device that a PCI hot reset would reset with the one that was asked about.
 public struct HotResetNeighbour: Hashable, Sendable {
-  /// Its IOMMU group.
-  public let group: UInt32
+  /// Who has it, in the terms of the interface by which the asking device was opened.
+  public enum Owner: Hashable, Sendable {
+    /// The asking device was opened by its group: the neighbour's IOMMU group, to whomever that
+    /// belongs.
+    case group(UInt32)
+    /// The asking device was opened by its own node: its iommufd has the neighbour too, bound with
+    /// this id.
+    case device(id: UInt32)
+    /// The asking device was opened by its own node: the neighbour is not open, and no other
+    /// iommufd can get it.
+    case owned
+    /// The asking device was opened by its own node: the neighbour is not its iommufd's, so that
+    /// it may not be reset.
+    case notOwned
+  }
+
+  /// Who has it.
+  public let owner: Owner
   /// Its PCI domain.
   public let domain: UInt16
   /// Its PCI bus.
@@ -16,6 +32,27 @@ public struct HotResetNeighbour: Hashable, Sendable {
   public let device: UInt8
   /// Its PCI function, 0 to 7.
   public let function: UInt8
+
+  /// - Parameter flags: of the answer that the entry is of: they tell what its first field is.
+  fileprivate init(
+    _ entry: vfio_pci_dependent_device, flags: UInt32, object: String
+  ) throws(VFIOError) {
+    if flags & vgpu_VFIO_PCI_HOT_RESET_FLAG_DEV_ID == 0 {
+      owner = .group(entry.group_id)
+    } else {
+      switch Int32(bitPattern: entry.group_id) {
+      case vgpu_VFIO_PCI_DEVID_OWNED: owner = .owned
+      case vgpu_VFIO_PCI_DEVID_NOT_OWNED: owner = .notOwned
+      case 1...: owner = .device(id: entry.group_id)
+      case let id:
+        throw .malformed(object: object, reason: "a hot-reset neighbour of device id \(id)")
+      }
+    }
+    domain = entry.segment
+    bus = entry.bus
+    device = entry.devfn >> 3
+    function = entry.devfn & 7
+  }
 }
 
 extension Device {
@@ -27,9 +64,10 @@ extension Device {
   }
 
   /// VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: which devices a reset of the slot or bus takes along. The
-  /// caller must own the groups of all of them.
+  /// caller must own all of them: their groups, or by an iommufd none that is `notOwned`.
   ///
-  /// - Throws: ENODEV when neither slot nor bus can be reset.
+  /// - Throws: `VFIOError.system` with ENODEV when neither slot nor bus can be reset; `.malformed`
+  ///   when the answer makes no sense.
   public func hotResetNeighbours() throws(VFIOError) -> [HotResetNeighbour] {
     let header = MemoryLayout<vfio_pci_hot_reset_info>.size
     let entry = MemoryLayout<vfio_pci_dependent_device>.size
@@ -50,19 +88,21 @@ extension Device {
         room = count
         continue
       }
-      let count = Int(bytes.structure(vfio_pci_hot_reset_info.self).count)
+      let answer = bytes.structure(vfio_pci_hot_reset_info.self)
+      let count = Int(answer.count)
       guard count <= room else {
         throw .malformed(object: name, reason: "\(count) hot-reset neighbours in room for \(room)")
       }
-      return (0..<count).map { index in
+      var neighbours: [HotResetNeighbour] = []
+      for index in 0..<count {
         let neighbour = bytes.withUnsafeBytes {
           $0.loadUnaligned(
             fromByteOffset: header + index * entry, as: vfio_pci_dependent_device.self)
         }
-        return HotResetNeighbour(
-          group: neighbour.group_id, domain: neighbour.segment, bus: neighbour.bus,
-          device: neighbour.devfn >> 3, function: neighbour.devfn & 7)
+        neighbours.append(
+          try HotResetNeighbour(neighbour, flags: answer.flags, object: name))
       }
+      return neighbours
     }
     throw .malformed(object: name, reason: "hot-reset neighbours grow each time they are asked for")
   }

@@ -65,10 +65,21 @@ public final class PlaneBuffer {
   /// one that cannot be mapped makes it crash as it draws.
   public var isMappable: Bool { (try? mapIfNeeded()) != nil }
 
+  /// Whether the memory went while it was read, so that this buffer will not be read again.
+  var isGone: Bool {
+    switch pixels {
+    case .buffer(let mapping): mapping.isGone
+    case .region(let memory): memory.isGone
+    case nil: false
+    }
+  }
+
   /// Lets the CPU read the memory, which begins with the picture's first plane. A buffer is mapped
   /// at the first call and stays mapped. The guest may change the bytes at any time.
   ///
-  /// - Throws: `SystemCallError` when the buffer cannot be mapped or synchronised.
+  /// - Throws: `SystemCallError` when the buffer cannot be mapped or synchronised; EFAULT when its
+  ///   memory went meanwhile, as a device's does that is reset: what `body` saw is no picture, and a
+  ///   source gets the buffer anew at its next look.
   public func withPixels<Result>(
     _ body: (UnsafeRawBufferPointer) throws(SystemCallError) -> Result
   ) throws(SystemCallError) -> Result {
@@ -77,7 +88,7 @@ public final class PlaneBuffer {
     case .buffer(let mapping):
       return try mapping.read(body)
     case .region(let memory):
-      return try body(memory.bytes)
+      return try memory.read(body)
     case nil:
       throw SystemCallError(call: "mmap", object: "plane", errno: .badAddress)
     }

@@ -48,7 +48,7 @@ struct PlaneCache {
 
   var count: Int { entries.count }
 
-  /// The buffer of a plane: the known one, or what `fetch` gets.
+  /// The buffer of a plane: the known one, or what `fetch` gets where none is, or its memory went.
   mutating func buffer<Failure>(
     for plane: GraphicsPlane, fetch: () throws(Failure) -> PlaneBuffer
   ) throws(Failure) -> PlaneBuffer {
@@ -56,6 +56,7 @@ struct PlaneCache {
     uses += 1
     // A loop, for firstIndex(where:) allocates where it is not specialised.
     for index in entries.indices where entries[index].key == key {
+      if entries[index].buffer.isGone { break }
       entries[index].lastUse = uses
       return entries[index].buffer
     }

@@ -22,8 +22,8 @@ struct GraphicsOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      The GPU that the guest gets, with all functions of its card, such as 01:00.0. (default with \
-      igd: 00:02.0)
+      The GPU that the guest gets: 01:00 with the other functions of its card, such as its audio; \
+      01:00.0 alone, but for what shares its IOMMU group. (default with igd: 00:02.0)
       """,
       valueName: "address"))
   var gpu: PCISelector?
@@ -72,22 +72,18 @@ struct GraphicsOptions: ParsableArguments {
 
   /// The slot of the GPU that is passed on.
   ///
-  /// - Parameter functions: those of its device that the host has.
-  func slot(of functions: [PCIFunction]) -> PassedSlot? {
+  /// - Parameter device: the functions of its device that the host has.
+  func slot(of device: [PCIFunction]) -> PassedSlot? {
     guard let address else { return nil }
     // Intel's graphics have no functions that belong to them.
-    let isAlone = profile == .igd || functions.isEmpty
+    if profile == .igd {
+      return PassedSlot(role: .integratedGraphics, functions: [address], rom: rom)
+    }
+    let functions = PassedSlot.graphicsCard(
+      at: address, isWholeCard: gpu?.isWholeDevice ?? false, of: device)
     return PassedSlot(
-      role: profile == .igd
-        ? .integratedGraphics : .graphicsCard(hasVGA: xVga ?? Self.hasVGA(functions)),
-      functions: isAlone ? [address] : functions.map(\.address), rom: rom)
-  }
-
-  /// Whether a card has VGA's registers: a display controller that says it is none of VGA's (0x0302)
-  /// has not.
-  private static func hasVGA(_ functions: [PCIFunction]) -> Bool {
-    let displays = functions.filter(\.classCode.isDisplay)
-    return displays.isEmpty || displays.contains { $0.classCode.rawValue >> 8 == 0x0300 }
+      role: .graphicsCard(hasVGA: xVga ?? PassedSlot.hasVGA(functions)),
+      functions: functions.isEmpty ? [address] : functions.map(\.address), rom: rom)
   }
 
   private enum CodingKeys: CodingKey {

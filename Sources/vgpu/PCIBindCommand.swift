@@ -9,10 +9,11 @@ struct PCIBindCommand: ParsableCommand {
     abstract: "Bind PCI functions to a driver: vfio-pci for a guest.",
     usage: "vgpu pci bind <address> ... <driver> [--force] [--persist] [--json]",
     discussion: """
-      The other functions of a device go with it. Whatever else is in its IOMMU group must be named \
-      too, or have no driver. What the host uses (its boot display, a mounted disk, a network \
-      interface that is up, a GPU with a desktop on it) is refused. `vgpu pci restore` gives \
-      everything back. Needs root.
+      The other functions of a device go with it as far as they are in its IOMMU group; virtual \
+      functions (SR-IOV) go alone. Whatever else is in its group must be named too, or have no \
+      driver. What the host uses (its boot display, a mounted disk, a network interface that is up, \
+      a GPU with a desktop on it, a function that has virtual ones) is refused. `vgpu pci restore` \
+      gives everything back. Needs root.
       """)
 
   @Argument(help: "PCI functions, as 0000:01:00.0 or 01:00.0, and last the driver.")

@@ -9,7 +9,8 @@ struct PCIListCommand: ParsableCommand {
     abstract: "List the IOMMU groups, and what is in them.",
     discussion: """
       A guest gets whole groups only: what shares one with a device that a guest is to have goes \
-      with it, or must have no driver. Names are from the system's pci.ids.
+      with it, or must have no driver. What is in a group of its own is a device of its own, \
+      whatever number it shares. Names are from the system's pci.ids.
       """)
 
   @Option(
@@ -49,6 +50,7 @@ struct PCIListCommand: ParsableCommand {
     var driver: String {
       (function.driver ?? "-") + (isChanged ? ", changed" : "")
         + (function.isBootVGA ? ", boot display" : "")
+        + (function.physicalFunction.map { ", virtual function of \($0)" } ?? "")
     }
   }
 

@@ -25,10 +25,6 @@ struct PassthroughOptions: ParsableArguments {
   var scsi: [String] = []
 
   func validate() throws {
-    let devices = Set(pci.map { Self.device(of: $0.address) })
-    guard devices.count < GuestConfiguration.mostPassedSlots else {
-      throw ValidationError("--pci: at most \(GuestConfiguration.mostPassedSlots - 1) devices")
-    }
     guard scsi.count <= 8 else { throw ValidationError("--scsi: at most 8 devices") }
   }
 
@@ -40,7 +36,21 @@ struct PassthroughOptions: ParsableArguments {
     to configuration: inout GuestConfiguration, _ graphics: GraphicsOptions, isHere: Bool
   ) throws {
     let host = HostDevices()
-    configuration.passedSlots = slots(graphics, on: host, isHere: isHere)
+    if graphics.profile == .igd, let gpu = graphics.address.flatMap(host.pciFunction), gpu.isVirtual
+    {
+      throw ValidationError(
+        "--gpu \(gpu.address): a virtual function (SR-IOV), which goes with --profile gpu")
+    }
+    configuration.passedSlots = slots(graphics, on: host, isHere: isHere).map { slot in
+      var slot = slot
+      slot.mustKeepDriver =
+        slot.functions.compactMap(host.pciFunction).contains(where: \.mustKeepDriver)
+      return slot
+    }
+    guard configuration.passedSlots.count <= GuestConfiguration.mostPassedSlots else {
+      throw ValidationError(
+        "--pci: at most \(GuestConfiguration.mostPassedSlots) devices with the GPU")
+    }
     configuration.usbDevices = usb
     configuration.scsiDevices = try scsi.enumerated().map { index, node in
       if isHere { return try host.scsiDevice(node) }
@@ -62,7 +72,7 @@ struct PassthroughOptions: ParsableArguments {
     _ graphics: GraphicsOptions, on host: HostDevices, isHere: Bool
   ) -> [PassedSlot] {
     func found(_ address: PCIAddress) -> [PCIFunction] {
-      let functions = PassedSlot.functions(beside: address, on: host)
+      let functions = host.functions(ofDeviceAt: address)
       if functions.isEmpty, !isHere {
         Note.say("\(address): not on this host; taken as it was named")
       }
@@ -71,10 +81,18 @@ struct PassthroughOptions: ParsableArguments {
     var slots = [graphics.address.flatMap { graphics.slot(of: found($0)) }].compactMap { $0 }
     for selector in pci {
       let address = selector.address
-      let all = found(address).map(\.address)
-      let functions = selector.isWholeDevice && !all.isEmpty ? all : [address]
-      let device = Self.device(of: address)
-      let index = slots.firstIndex { $0.functions.contains { Self.device(of: $0) == device } }
+      let all = found(address)
+      let functions =
+        selector.isWholeDevice && !all.isEmpty ? all.map(\.address) : [address]
+      // A virtual function is a device of its own.
+      let isVirtual = all.contains(where: \.isVirtual)
+      let index = slots.firstIndex { slot in
+        slot.functions.contains { other in
+          other == address
+            || other.isOnSameDevice(as: address) && !isVirtual
+              && host.pciFunction(at: other)?.isVirtual != true
+        }
+      }
       if let index {
         slots[index].add(functions)
       } else {
@@ -82,12 +100,6 @@ struct PassthroughOptions: ParsableArguments {
       }
     }
     return slots
-  }
-
-  /// A function's device: the same without the function's number.
-  private static func device(of address: PCIAddress) -> PCIAddress? {
-    PCIAddress(
-      domain: address.domain, bus: address.bus, device: address.device, function: 0)
   }
 }
 

@@ -17,7 +17,8 @@ struct TypesCommand: ParsableCommand {
       return
     }
     guard !types.isEmpty else {
-      throw HostDevicesError.noParents
+      let parents = try host.parents().map(\.name)
+      throw parents.isEmpty ? HostDevicesError.noParents : .noTypes(parents: parents)
     }
     var table = Table("TYPE", "PARENT", "LEFT", "INTERFACE", "NAME", "DESCRIPTION")
     for type in types {

@@ -81,25 +81,31 @@ extension SysfsTree {
     try tree.add("0000:05:00.0", "0x1111", "0x0c0330", driver: "xhci_hcd", group: 4)
     try tree.add("0000:06:00.0", "0x2222", "0x020000", driver: "e1000e", group: 4)
     try tree.add("0000:07:00.0", "0x3333", "0x010802", driver: nil, group: nil)
-    try tree.folder("/sys/bus/pci/drivers/vfio-pci")
-    try tree.file("/sys/bus/pci/drivers_probe")
-    for driver in try FileManager.default.contentsOfDirectory(
-      atPath: tree.location("/sys/bus/pci/drivers"))
-    {
-      try tree.file("/sys/bus/pci/drivers/\(driver)/bind")
-      try tree.file("/sys/bus/pci/drivers/\(driver)/unbind")
-    }
+    try tree.drivers()
     try tree.file("/proc/self/mountinfo", "22 1 0:21 / /proc rw,nosuid shared:5 - proc proc rw\n")
     try tree.file("/proc/swaps", "Filename\t\t\tType\t\tSize\tUsed\tPriority\n")
     return tree
   }
 
+  /// The files by which drivers are changed.
+  func drivers() throws {
+    try folder("/sys/bus/pci/drivers/vfio-pci")
+    try file("/sys/bus/pci/drivers_probe")
+    for driver in try FileManager.default.contentsOfDirectory(
+      atPath: location("/sys/bus/pci/drivers"))
+    {
+      try file("/sys/bus/pci/drivers/\(driver)/bind")
+      try file("/sys/bus/pci/drivers/\(driver)/unbind")
+    }
+  }
+
   @discardableResult
   func add(
-    _ address: String, _ device: String, _ classCode: String, driver: String?, group: Int?
+    _ address: String, _ device: String, _ classCode: String, vendor: String = "0x8086",
+    driver: String?, group: Int?
   ) throws -> String {
     let path = try pciFunction(
-      address, vendor: "0x8086", device: device, classCode: classCode, driver: driver)
+      address, vendor: vendor, device: device, classCode: classCode, driver: driver)
     try file("\(path)/driver_override", "(null)\n")
     if let group {
       try link("/sys/kernel/iommu_groups/\(group)/devices/\(address)", to: path)

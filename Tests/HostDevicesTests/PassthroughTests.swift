@@ -2,6 +2,7 @@
 
 import Foundation
 import LinuxSystem
+import SystemPackage
 import Testing
 import VFIO
 
@@ -224,6 +225,17 @@ struct PassthroughTests {
         #expect(try device.read(registers, at: 0x500, as: UInt16.self) == 0xb0c5)
         let memory = try device.map(try device.regionInfo(PCIRegion.bar(0)), access: .readWrite)
         #expect(memory.bytes.count == 16 << 20)
+        _ = try memory.read { bytes throws(SystemCallError) in bytes[4096] }
+        // Switched off, as a guest's firmware does it, its memory is gone from under the mapping.
+        let command = try device.read(config, at: 4, as: UInt16.self)
+        try device.write(config, at: 4, command & ~2)
+        let error = #expect(throws: SystemCallError.self) {
+          try memory.read { bytes throws(SystemCallError) in bytes[4096] }
+        }
+        #expect(error?.errno == .badAddress)
+        try device.write(config, at: 4, command)
+        let again = try device.map(try device.regionInfo(PCIRegion.bar(0)), access: .read)
+        _ = try again.read { bytes throws(SystemCallError) in bytes[4096] }
       }
     }
     #expect(host.pciFunction(at: address)?.cardNode != nil)

@@ -49,6 +49,20 @@ import Testing
     }
   }
 
+  /// libvirt would bind it to vfio-pci, and end the virtual GPU that its own driver has made of it.
+  @Test func aVirtualGPUIsNotManaged() throws {
+    var guest = GuestConfiguration(name: "guest")
+    guest.passedSlots = [
+      PassedSlot(
+        role: .graphicsCard(hasVGA: false), functions: [try #require(PCIAddress("41:00.4"))])
+    ]
+    let managed = #"<hostdev mode="subsystem" type="pci" managed="yes">"#
+    func written() throws -> String { try xml(guest).replacing("'", with: "\"") }
+    #expect(try written().contains(managed))
+    guest.passedSlots[0].mustKeepDriver = true
+    #expect(try written().contains(managed.replacing("yes", with: "no")))
+  }
+
   /// Every option, in one guest or another.
   private func variants(_ graphics: Graphics) throws -> [GuestConfiguration] {
     var all: [GuestConfiguration] = []

@@ -277,6 +277,29 @@ import Testing
       defect(slot)?.contains("0000:02:00.0 (e1000e) is in it too, and the host uses it") == true)
   }
 
+  /// NVIDIA's virtual GPUs of today: a virtual function that keeps NVIDIA's driver.
+  @Test func aVirtualGPUNeedsNoVFIOPCI() throws {
+    let slot = PassedSlot(
+      role: .graphicsCard(hasVGA: false), functions: [try #require(PCIAddress("41:00.4"))])
+    try function("0000:41:00.4", group: 44, driver: "nvidia")
+    #expect(defect(slot)?.contains("bound to nvidia, not to vfio-pci") == true)
+    try write("sys/bus/pci/devices/0000:41:00.4/vfio-dev/vfio0/dev")
+    try write("dev/vfio/44")
+    #expect(defect(slot) == nil)
+  }
+
+  /// Never is the advice to bind the host's own GPU for it.
+  @Test(arguments: ["i915", "vfio-pci"])
+  func aVirtualFunctionBesideItsPhysicalOne(driver: String) throws {
+    let slot = PassedSlot(
+      role: .graphicsCard(hasVGA: false), functions: [try #require(PCIAddress("00:02.1"))])
+    try function("0000:00:02.0", group: 3, driver: "i915")
+    try function("0000:00:02.1", group: 3, driver: driver)
+    try link("sys/bus/pci/devices/0000:00:02.1/physfn", to: "sys/bus/pci/devices/0000:00:02.0")
+    #expect(defect(slot)?.contains("must keep its driver") == true)
+    #expect(defect(slot)?.contains("pci bind") == false)
+  }
+
   @Test func withoutAnIOMMUThereIsNoGroup() throws {
     let own = "sys/bus/pci/devices/0000:00:02.0"
     for (file, text) in [("vendor", "0x8086"), ("device", "0x5916"), ("class", "0x030000")] {

@@ -193,9 +193,33 @@ func makeDevice(
       return 0
     }
     let neighbours = try device.hotResetNeighbours()
-    #expect(neighbours.map(\.group) == [40, 41])
+    #expect(neighbours.map(\.owner) == [.group(40), .group(41)])
     #expect(neighbours.map(\.function) == [0, 1])
     #expect(neighbours.allSatisfy { $0.domain == 1 && $0.bus == 0x3A && $0.device == 2 })
+  }
+
+  /// A device that was opened by its own node has no groups: linux/vfio.h, Linux 6.6.
+  @Test(
+    arguments: [
+      (0, HotResetNeighbour.Owner.owned), (-1, .notOwned), (1, .device(id: 1)),
+      (0x7fff_ffff, .device(id: 0x7fff_ffff)), (-2, nil), (.min, nil),
+    ] as [(Int32, HotResetNeighbour.Owner?)])
+  func hotResetOfACdevTellsDeviceIDs(id: Int32, owner: HotResetNeighbour.Owner?) throws {
+    let device = try makeDevice(kernel)
+    kernel.onIoctl(vgpu_VFIO_DEVICE_GET_PCI_HOT_RESET_INFO) { _, argument in
+      guard let argument else { return -14 }
+      argument.storeBytes(of: 1, toByteOffset: 8, as: UInt32.self)
+      guard argument.load(as: UInt32.self) >= 12 + 8 else { return -28 }
+      // VFIO_PCI_HOT_RESET_FLAG_DEV_ID, and _DEV_ID_OWNED where that holds.
+      argument.storeBytes(of: id >= 0 ? 3 : 1, toByteOffset: 4, as: UInt32.self)
+      argument.storeBytes(of: id, toByteOffset: 12, as: Int32.self)
+      return 0
+    }
+    if let owner {
+      #expect(try device.hotResetNeighbours().map(\.owner) == [owner])
+    } else {
+      #expect(throws: VFIOError.self) { try device.hotResetNeighbours() }
+    }
   }
 
   @Test func featuresAreProbedBothWays() throws {

@@ -14,6 +14,17 @@ import VGPUDisplay
     if case .frame(let frame) = state { frame } else { nil }
   }
 
+  /// One without the seal that `DMABuf.allocate` gives.
+  private func shrinkableFile(size: Int) throws -> DMABuf {
+    let kernel = RunningKernel()
+    let number = try SystemCall.make("memfd_create", on: "region") {
+      kernel.createMemoryFile("region", flags: 0)
+    }
+    let fd = OwnedFileDescriptor(owning: Int32(number))
+    #expect(kernel.truncate(fd.rawValue, length: UInt64(size)) == 0)
+    return try DMABuf(owning: fd, name: "region")
+  }
+
   private func excuse(_ state: DisplayState) -> NoPicture? {
     if case .noPicture(let reason) = state { reason } else { nil }
   }
@@ -204,6 +215,35 @@ import VGPUDisplay
     let frame = try #require(shown(source.poll()))
     #expect(frame.cursor == nil)
     #expect(source.counters.transients == 0)
+  }
+
+  /// A region is zapped while its device is reset; a file that is cut short raises the same SIGBUS.
+  @Test func aRegionThatGoesIsAnErrorAndIsMappedAnew() throws {
+    driver.transportAnswer = .success(.region)
+    let file = try shrinkableFile(size: 256 * 48)
+    driver.buffers[9] = file
+    let source = DisplaySource(driver)
+    driver.primary = .success(plane(handle: 9))
+    let before = try #require(shown(source.poll()))
+    #expect(try Picture(copying: before.primary).width == 64)
+    #expect(RunningKernel().truncate(file.rawValue, length: 0) == 0)
+    let error = #expect(throws: Picture.CopyError.self) { try Picture(copying: before.primary) }
+    guard case .unmappable(let cause) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(cause.errno == .badAddress)
+    // As long as it is away, each look maps it and each reader is told.
+    let meanwhile = try #require(shown(source.poll()))
+    #expect(meanwhile.primary !== before.primary)
+    #expect(throws: Picture.CopyError.self) { try Picture(copying: meanwhile.primary) }
+
+    #expect(RunningKernel().truncate(file.rawValue, length: 256 * 48) == 0)
+    let after = try #require(shown(source.poll()))
+    #expect(after.flip == before.flip + 2)
+    #expect(try Picture(copying: after.primary).width == 64)
+    #expect(try #require(shown(source.poll())).primary === after.primary)
+    #expect(driver.mapped.count == 3)
   }
 
   @Test func regionPlanesAreMappedOnce() throws {

@@ -86,6 +86,12 @@ extern const int vgpu_F_GET_SEALS;
 // Layouts are part of the kernel's user ABI and never change; new fields are only appended, with
 // `argsz`/`size` telling how many bytes the caller knows.
 
+/// Flag of `vfio_pci_hot_reset_info` (Linux 6.6): the devices are told by ids of an iommufd's, not by groups.
+static const uint32_t vgpu_VFIO_PCI_HOT_RESET_FLAG_DEV_ID = 1 << 0;
+/// Of such ids: the iommufd's without being open, and somebody else's.
+static const int32_t vgpu_VFIO_PCI_DEVID_OWNED = 0;
+static const int32_t vgpu_VFIO_PCI_DEVID_NOT_OWNED = -1;
+
 /// Argument of VFIO_DEVICE_BIND_IOMMUFD (Linux 6.6).
 struct vgpu_vfio_bind_iommufd {
   uint32_t argsz;
@@ -372,5 +378,18 @@ long vgpu_start_joinable_thread(void *(*body)(void *), void *argument, pthread_t
 
 /// pthread_join(3).
 static inline long vgpu_join_thread(pthread_t thread) { return -pthread_join(thread, NULL); }
+
+// ---- mapped memory that may go while it is read ----------------------------------------------------
+
+/// From now on, until `vgpu_unguard`, a fault within a mapping (SIGBUS) puts empty pages in its place and
+/// is noted, instead of ending the process. `start` is on a page; `protection` is the mapping's. To be
+/// ended on the same thread. Returns the guard's number, or a negated errno: EAGAIN when 64 are up.
+long vgpu_guard(void *start, size_t length, int protection);
+
+/// Whether the memory went: then what was read is nothing, and the mapping is of empty pages.
+int vgpu_guard_has_faulted(long number);
+
+/// Ends a guard.
+void vgpu_unguard(long number);
 
 #endif

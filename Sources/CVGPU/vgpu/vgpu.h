@@ -323,6 +323,11 @@ int32_t vgpu_buffer_copy_rgb(
  * the memory's start, between the start and the end of DMA_BUF_IOCTL_SYNC. The bytes are valid only
  * within `body`, may change at any time, and must not be written. `body` must not call a function
  * with this buffer's source, nor with another buffer of it, nor leave by longjmp or an exception.
+ *
+ * The memory can go meanwhile, as a device's does that is reset. `body` then finds zeros, the result
+ * is an error, and the next frame has another buffer. For that the library handles SIGBUS as long as
+ * `body` runs, and as long as vgpu_buffer_copy_rgb does: faults outside of this memory go to the
+ * handler that the program has, which is in its place again afterwards.
  */
 int32_t vgpu_buffer_read(
     vgpu_buffer *buffer, void (*body)(const void *bytes, size_t size, void *context),

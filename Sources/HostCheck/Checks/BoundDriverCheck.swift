@@ -8,13 +8,13 @@ struct BoundDriverCheck: Check {
   let title = "Driver"
   let area = CheckArea.device
   let purposes: Set<Purpose> = [.igd, .gpu]
-  let why = "QEMU opens devices that vfio-pci has, with all functions of the device."
+  let why = "QEMU opens devices that vfio-pci has, with all of their IOMMU group."
   let documentation = "docs/host.md#driver"
 
   func examine(_ machine: Machine) -> Verdict {
     guard let target = machine.target else { return .notApplicable("there is no such device") }
     let bound = machine.companions.filter(\.keepsGroupFromGuests)
-    guard !bound.isEmpty, target.driver.map({ !$0.contains("vfio") }) ?? true else {
+    guard !bound.isEmpty, !target.isForGuests else {
       return target.driver.map { .ok("\(target.address): \($0)") }
         ?? .warn(
           "\(target.address) has none",
@@ -22,6 +22,8 @@ struct BoundDriverCheck: Check {
     }
     return .warn(
       bound.map { "\($0.address): \($0.driver ?? "-")" }.list(),
-      remedy: "vgpu pci bind \(target.address) vfio-pci, which takes all of its functions")
+      remedy: "vgpu pci bind \(target.address) vfio-pci"
+        + (machine.companions.count > 1
+          ? ", which takes \(machine.companions.map { "\($0.address)" }.list())" : ""))
   }
 }

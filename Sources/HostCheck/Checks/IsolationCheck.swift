@@ -16,10 +16,14 @@ struct IsolationCheck: Check {
     guard let group = target.iommuGroup else {
       return .notApplicable("\(target.address) is in no group: see IOMMU")
     }
-    let others = machine.functions.filter {
-      $0.iommuGroup == group && !$0.address.isOnSameDevice(as: target.address)
-    }
+    let companions = machine.companions
+    let others = machine.functions.filter { $0.iommuGroup == group && !companions.contains($0) }
     let kept = others.filter(\.keepsGroupFromGuests)
+    if kept.contains(where: { $0.address == target.physicalFunction }) {
+      return .fail(
+        "group \(group) has the physical function too, which must keep its driver",
+        remedy: "switch ACS and ARI on in the firmware, or put the card into another slot")
+    }
     guard kept.isEmpty else {
       let names = kept.map { "\($0.address) (\($0.driver ?? "-"))" }
       return .fail(
@@ -28,7 +32,7 @@ struct IsolationCheck: Check {
     }
     let bystanders = others.map { "\($0.address)" }
     return .ok(
-      "group \(group): \(machine.companions.map { "\($0.address)" }.list())"
+      "group \(group): \(companions.map { "\($0.address)" }.list())"
         + (bystanders.isEmpty ? "" : "; beside it \(bystanders.list()), which does no harm"))
   }
 }

@@ -22,24 +22,44 @@ struct VFIOIDsCheck: Check {
       machine.files.exists("/etc/driverctl.d/pci-\($0.address)")
     }
     if kept.contains(where: { $0.address == target.address }) { return .ok("kept by driverctl") }
+    if target.mustKeepDriver {
+      return .ok("not needed: \(target.driver ?? "-") gives it to guests")
+    }
     let wanted = Self.id(target)
+    let byName = "vgpu pci bind --persist \(target.address) vfio-pci"
     guard ids.contains(wanted) else {
       let rest = told.isEmpty ? "none" : "\(told)"
+      let advised = machine.companions.map(Self.id)
+      let twins = twins(of: target, with: Set(advised), machine)
+      guard twins.isEmpty else {
+        return .warn(
+          "\(rest); \(wanted) would take \(twins.list()) too",
+          remedy: "name it by its address: \(byName) (driverctl sets its driver_override)")
+      }
       return .warn(
         "\(rest): \(wanted) is not among them",
-        remedy: "vgpu pci bind --persist \(target.address) vfio-pci, or in modprobe.d: "
-          + "options vfio-pci ids=\(machine.companions.map(Self.id).joined(separator: ","))")
+        remedy: "\(byName), or in modprobe.d: "
+          + "options vfio-pci ids=\(advised.joined(separator: ","))")
     }
-    let twins = machine.functions.filter {
-      ids.contains(Self.id($0)) && !$0.address.isOnSameDevice(as: target.address)
-    }
+    let twins = twins(of: target, with: ids, machine)
     guard twins.isEmpty else {
       return .warn(
-        "\(told) takes \(twins.map { "\($0.address)" }.list()) from the host too",
-        remedy: "take the ids out, and name the device: vgpu pci bind --persist \(target.address) "
-          + "vfio-pci")
+        "\(told) takes \(twins.list()) from the host too",
+        remedy: "take the ids out, and name the device: \(byName)")
     }
     return .ok(told)
+  }
+
+  /// What ids take beside the target and the rest of its card: another one of the kind, and for a
+  /// virtual function, which has its physical one's ids, that and all the others.
+  private func twins(
+    of target: PCIFunction, with ids: Set<String>, _ machine: Machine
+  ) -> [String] {
+    machine.functions.filter { function in
+      ids.contains(Self.id(function)) && function.address != target.address
+        && !function.isPart(ofCard: target)
+    }
+    .map { "\($0.address)" }
   }
 
   private static func id(_ function: PCIFunction) -> String {

@@ -12,7 +12,10 @@ struct VGAArbiterCheck: Check {
   let documentation = "https://docs.kernel.org/gpu/vgaarbiter.html"
 
   func examine(_ machine: Machine) -> Verdict {
-    let devices = machine.functions.filter { $0.classCode.rawValue >> 8 == 0x0300 }
+    // Virtual functions have the class, but not the addresses.
+    let devices = machine.functions.filter {
+      $0.classCode.rawValue >> 8 == 0x0300 && !$0.isVirtual
+    }
     guard devices.count > 1 else { return .notApplicable("\(devices.count) VGA device") }
     let found = "\(devices.count) VGA devices"
     guard machine.files.exists("/dev/vga_arbiter") else {
