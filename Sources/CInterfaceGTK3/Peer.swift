@@ -7,6 +7,7 @@ import CViewGTK3
 import EGLPresenter
 import GuestControl
 import LinuxSystem
+import PlainText
 import ViewerGTK
 
 /// Swift's half of a `VgpuView` that has a target: what is shown in it, and what it is told.
@@ -24,7 +25,7 @@ final class Peer {
     }
     view.onContent = { [unowned view] in
       if let message = view.message {
-        vgpu_view_tell_content(widget, message.text, message.isFinal ? 1 : 0)
+        vgpu_view_tell_content(widget, PlainText.line(message.text), message.isFinal ? 1 : 0)
       } else {
         vgpu_view_tell_content(widget, nil, 0)
       }
