@@ -215,7 +215,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "FrameStatisticsTests",
-      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "vgpu"],
+      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "TestSupport", "vgpu"],
       swiftSettings: swiftSettings),
 
     // The same for C: vgpu.h.
@@ -362,7 +362,8 @@ let package = Package(
     .testTarget(
       name: "EGLPresenterTests",
       dependencies: [
-        "CAllocationCount", "DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay",
+        "CAllocationCount", "DMABuf", "EGLPresenter", "LinuxSystem", "TestSupport", "VFIO",
+        "VGPUDisplay",
       ],
       swiftSettings: swiftSettings),
     .executableTarget(

@@ -4,13 +4,14 @@ import CAllocationCount
 import DMABuf
 import Glibc
 import LinuxSystem
+import TestSupport
 import Testing
 import VGPUDisplay
 
 @testable import EGLPresenter
 
 /// Serialised: buffers' descriptors are counted, and the counts are the process's.
-@Suite(.serialized, .enabled(if: Machine.hasEGL, Machine.noEGL))
+@Suite(.serialized, .needs(Machine.egl, if: Machine.hasEGL))
 struct RendererTests {
   static let rgb = PixelFormat.all.filter { $0.model == .rgb }.map(\.fourCC)
   static let sizes = [
@@ -44,7 +45,7 @@ struct RendererTests {
   }
 
   @Test(
-    .enabled(if: Machine.importsMemory, Machine.noImport), arguments: rgb, sizes)
+    .needs(Machine.imports, if: Machine.importsMemory), arguments: rgb, sizes)
   func importsExactly(format: FourCC, size: PixelSize) throws {
     let layouts = renderer.context.capabilities.layouts
     let isKnown = layouts[format] != nil
@@ -57,7 +58,7 @@ struct RendererTests {
     #expect(isKnown || format == .rgb888)
   }
 
-  @Test(.enabled(if: Machine.importsMemory, Machine.noImport))
+  @Test(.needs(Machine.imports, if: Machine.importsMemory))
   func importsOnce() throws {
     let pictures = try (1...3).map { try Picture(.xrgb8888, 64, 48, seed: $0) }
     for round in 0..<30 { try expectExact(pictures[round % 3], path: .import) }
@@ -66,13 +67,13 @@ struct RendererTests {
     #expect(renderer.counters.draws == 30)
   }
 
-  @Test(.enabled(if: Machine.importsMemory, Machine.noImport))
+  @Test(.needs(Machine.imports, if: Machine.importsMemory))
   func importsImplicitly() throws {
     let picture = try Picture(.xrgb8888, 64, 48, modifier: .invalid)
     try expectExact(picture, path: .import)
   }
 
-  @Test(.enabled(if: Machine.importsMemory, Machine.noImport))
+  @Test(.needs(Machine.imports, if: Machine.importsMemory))
   func showsYUVByImport() throws {
     // Grey: luma 16 to 235 is black to white, and without colour there is no matrix to differ in.
     let picture = try Picture(.yuyv, 64, 2)
@@ -120,7 +121,7 @@ struct RendererTests {
   }
 
   @Test(
-    .enabled(if: Machine.importsMemory, Machine.noImport), arguments: [FourCC.xrgb8888, .rgb565])
+    .needs(Machine.imports, if: Machine.importsMemory), arguments: [FourCC.xrgb8888, .rgb565])
   func findsChangesByTheGPU(format: FourCC) throws {
     renderer.preferGPUForChanges()
     try expectChangesFound(Picture(format, 320, 201), by: .gpu)

@@ -6,7 +6,7 @@ import Testing
 import VGPUDisplay
 
 /// The real viewer on real display servers, its pixels compared with the guest's.
-@Suite(.serialized, .enabled(if: Screen.isPossible, Screen.isMissing))
+@Suite(.serialized, Screen.isPossible)
 struct WindowTests {
   static let importsMemory: Bool = {
     guard let context = try? RenderContext(.surfaceless) else { return false }
