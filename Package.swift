@@ -369,7 +369,8 @@ let package = Package(
     .executableTarget(
       name: "ViewerFixture",
       dependencies: [
-        "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "VFIO", "VGPUDisplay", "ViewerGTK",
+        "CGTK3", "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "VFIO", "VGPUDisplay",
+        "ViewerGTK",
       ],
       path: "Tests/ViewerFixture", swiftSettings: swiftSettings),
     .testTarget(

@@ -4,6 +4,7 @@ import CAllocationCount
 import DMABuf
 import Glibc
 import LinuxSystem
+import Synchronization
 import TestSupport
 import Testing
 import VGPUDisplay
@@ -141,6 +142,42 @@ struct RendererTests {
     try pointer.fill(seed: 4711)
     #expect(try renderer.hasChanged(picture.frame(cursor: cursor)))
     #expect(try !renderer.hasChanged(picture.frame(cursor: cursor)))
+  }
+
+  /// Nothing else tells of a lost context: what is drawn goes nowhere, and sums stay the same.
+  @Test(.needs(Machine.imports, if: Machine.importsMemory))
+  func everyUseAsksOnceForAReset() throws {
+    let told = Mutex((askings: 0, reset: GraphicsReset?.none))
+    func asked() -> Int {
+      told.withLock { told in
+        defer { told.askings = 0 }
+        return told.askings
+      }
+    }
+    GraphicsReset.seam.withLock { query in
+      query = {
+        told.withLock { told in
+          told.askings += 1
+          return told.reset
+        }
+      }
+    }
+    defer { GraphicsReset.seam.withLock { $0 = nil } }
+    let renderer = try FrameRenderer(try RenderContext(.surfaceless))
+    renderer.preferGPUForChanges()
+    let frame = try Picture(.xrgb8888, 64, 48).frame()
+    _ = try renderer.pixels(of: frame)
+    #expect(asked() == 1)
+    // What has changed is drawn next, which asks.
+    #expect(try renderer.hasChanged(frame) && asked() == 0)
+    #expect(try !renderer.hasChanged(frame) && asked() == 1)
+    #expect(renderer.changeDetection == .gpu)
+
+    told.withLock { $0.reset = .innocent }
+    let lost = #expect(throws: GraphicsError.self) { try renderer.hasChanged(frame) }
+    #expect(lost?.kind == .lost)
+    let error = #expect(throws: GraphicsError.self) { try renderer.pixels(of: frame) }
+    #expect(error?.kind == .lost && error?.cause == "the GPU was reset because of another program")
   }
 
   @Test(.enabled(if: allocations_are_counted() != 0, "the sanitizers' allocator is not counted"))

@@ -70,15 +70,21 @@ public final class GuestView {
   private var surface: (any GuestSurface)?
   private var isMapped = false
   private var isEGLGivenUp = false
-  private var losses = 0
+  private var losses: [MonotonicInstant] = []
+  /// While a GPU that was reset gets its time.
+  private var pause: Timer?
   private var guestSize: PixelSize?
   private var startID: guint = 0
   private let ownsWidget: Bool
   private var hasContent = false
   private var hasEnded = false
 
-  /// Lost contexts in a row after which EGL is given up.
+  /// EGL is given up when so many contexts are lost within so many seconds: the guest's picture may
+  /// be why the GPU is reset, and the host's other programs suffer with it.
   private static let mostLosses = 3
+  private static let lossPeriod = 30.0
+  /// Milliseconds before a lost context is made anew.
+  private static let lossPause = 250
 
   /// Makes the widget, or draws in one that is there. gtk_init has been called.
   ///
@@ -214,7 +220,7 @@ public final class GuestView {
       cairo_paint(context)
       surface?.paint(context)
     }
-    guard surface == nil, startID == 0, isMapped else { return }
+    guard surface == nil, startID == 0, pause == nil, isMapped else { return }
     startID = g_idle_add(onStart, Unmanaged.borrowed(self))
   }
 
@@ -232,6 +238,7 @@ public final class GuestView {
   fileprivate func unmapped() {
     if startID != 0 { g_source_remove(startID) }
     startID = 0
+    pause = nil
     isMapped = false
     pointerAndKeys.endGrab()
     dropSurface()
@@ -340,7 +347,6 @@ public final class GuestView {
     placement = picture.placement
     pointerAndKeys.placement = picture.placement
     pointer.isHidden = picture.hasPointer
-    losses = 0
     if message != nil { gtk_widget_queue_draw(widget) }
     let isNew = message != nil || !hasContent
     message = nil
@@ -354,11 +360,21 @@ public final class GuestView {
   }
 
   private func failed(_ error: GraphicsError) {
-    losses += 1
-    if error.kind == .unavailable || losses >= Self.mostLosses { isEGLGivenUp = true }
+    let now = MonotonicInstant.now
+    losses = losses.filter { now.seconds(since: $0) < Self.lossPeriod } + [now]
+    // A GPU that is just being reset refuses a context too, but not for long.
+    if losses.count >= Self.mostLosses || error.kind == .unavailable && losses.count == 1 {
+      isEGLGivenUp = true
+      link.update { $0.fallback = error }
+    }
     dropSurface()
     // The next drawing of the widget makes a new one.
     gtk_widget_queue_draw(widget)
+    guard !isEGLGivenUp else { return }
+    pause = Timer(milliseconds: Self.lossPause) { [unowned self] in
+      pause = nil
+      gtk_widget_queue_draw(widget)
+    }
   }
 
   private func show(_ message: ViewMessage) {
