@@ -243,9 +243,9 @@ extension WindowTests {
       #expect(
         String(decoding: output, as: UTF8.self).split(separator: "\n")
           .filter { $0.hasPrefix("grabs=") } == [
-          "grabs=true false", "grabs=false true", "grabs=true false", "grabs=true false",
-          "grabs=false false",
-        ])
+            "grabs=true false", "grabs=false true", "grabs=true false", "grabs=true false",
+            "grabs=false false",
+          ])
     }
 
     @Test func windowTellsTheSizeThatTheUserGaveIt() throws {

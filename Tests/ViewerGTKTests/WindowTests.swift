@@ -91,7 +91,7 @@ struct WindowTests {
   }
 
   /// A guest whose picture resets the GPU again and again, or a GPU that stays lost.
-  @Test(arguments: [Screen.Kind.westonPixman, .xvfb], [1, 20])
+  @Test(arguments: [Screen.Kind.westonPixman, .xvfb], [1, 5])
   func drawsWithoutAGPUThatIsResetAgainAndAgain(kind: Screen.Kind, frames: Int) throws {
     let screen = try Screen(kind)
     let viewer = try screen.view(["reset=\(frames)", "resets=1000000"])

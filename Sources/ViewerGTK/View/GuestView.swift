@@ -70,7 +70,7 @@ public final class GuestView {
   private var surface: (any GuestSurface)?
   private var isMapped = false
   private var isEGLGivenUp = false
-  private var losses: [MonotonicInstant] = []
+  private var losses = ContextLosses()
   /// While a GPU that was reset gets its time.
   private var pause: Timer?
   private var guestSize: PixelSize?
@@ -78,13 +78,6 @@ public final class GuestView {
   private let ownsWidget: Bool
   private var hasContent = false
   private var hasEnded = false
-
-  /// EGL is given up when so many contexts are lost within so many seconds: the guest's picture may
-  /// be why the GPU is reset, and the host's other programs suffer with it.
-  private static let mostLosses = 3
-  private static let lossPeriod = 30.0
-  /// Milliseconds before a lost context is made anew.
-  private static let lossPause = 250
 
   /// Makes the widget, or draws in one that is there. gtk_init has been called.
   ///
@@ -204,7 +197,7 @@ public final class GuestView {
 
   // MARK: The widget's life
 
-  fileprivate func mapped() {
+  func mapped() {
     // Every motion at once, and not one before each frame: the guest draws the pointer.
     gdk_window_set_event_compression(gtk_widget_get_window(widget), 0)
     isMapped = true
@@ -212,7 +205,7 @@ public final class GuestView {
   }
 
   /// The toplevel has its surface and GTK has painted it: only now can a surface be put above it.
-  fileprivate func painted(_ context: CairoContext) {
+  func painted(_ context: CairoContext) {
     if let message {
       Message.paint(message.text, widget, context)
     } else {
@@ -224,7 +217,7 @@ public final class GuestView {
     startID = g_idle_add(onStart, Unmanaged.borrowed(self))
   }
 
-  fileprivate func start() {
+  func start() {
     startID = 0
     guard surface == nil, isMapped else { return }
     let surface = makeSurface()
@@ -235,7 +228,7 @@ public final class GuestView {
     }
   }
 
-  fileprivate func unmapped() {
+  func unmapped() {
     if startID != 0 { g_source_remove(startID) }
     startID = 0
     pause = nil
@@ -255,7 +248,7 @@ public final class GuestView {
     onResize = nil
   }
 
-  fileprivate func moved() {
+  func moved() {
     let geometry = geometry
     if let surface {
       surface.place(geometry)
@@ -360,10 +353,7 @@ public final class GuestView {
   }
 
   private func failed(_ error: GraphicsError) {
-    let now = MonotonicInstant.now
-    losses = losses.filter { now.seconds(since: $0) < Self.lossPeriod } + [now]
-    // A GPU that is just being reset refuses a context too, but not for long.
-    if losses.count >= Self.mostLosses || error.kind == .unavailable && losses.count == 1 {
+    if losses.isLast(error) {
       isEGLGivenUp = true
       link.update { $0.fallback = error }
     }
@@ -371,7 +361,7 @@ public final class GuestView {
     // The next drawing of the widget makes a new one.
     gtk_widget_queue_draw(widget)
     guard !isEGLGivenUp else { return }
-    pause = Timer(milliseconds: Self.lossPause) { [unowned self] in
+    pause = Timer(milliseconds: ContextLosses.pause) { [unowned self] in
       pause = nil
       gtk_widget_queue_draw(widget)
     }
@@ -391,46 +381,4 @@ public final class GuestView {
     pointerAndKeys.placement = nil
     pointer.isHidden = false
   }
-}
-
-private func onDraw(
-  _ widget: UnsafeMutablePointer<GtkWidget>?, _ context: OpaquePointer?,
-  _ data: UnsafeMutableRawPointer?
-) -> gboolean {
-  let address = UInt(bitPattern: context)
-  onMain(data, as: GuestView.self) { view in
-    if let context = OpaquePointer(bitPattern: address) { view.painted(context) }
-  }
-  return 1
-}
-
-private func onSizeAllocate(
-  _ widget: UnsafeMutablePointer<GtkWidget>?, _ allocation: UnsafeMutablePointer<GdkRectangle>?,
-  _ data: UnsafeMutableRawPointer?
-) {
-  onMain(data, as: GuestView.self) { $0.moved() }
-}
-
-private func onScaleFactor(
-  _ object: UnsafeMutableRawPointer?, _ property: UnsafeMutablePointer<GParamSpec>?,
-  _ data: UnsafeMutableRawPointer?
-) {
-  onMain(data, as: GuestView.self) { $0.moved() }
-}
-
-private func onMap(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
-  onMain(data, as: GuestView.self) { $0.mapped() }
-}
-
-private func onUnmap(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
-  onMain(data, as: GuestView.self) { $0.unmapped() }
-}
-
-private func onDestroy(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
-  onMain(data, as: GuestView.self) { $0.end() }
-}
-
-private func onStart(_ data: UnsafeMutableRawPointer?) -> gboolean {
-  onMain(data, as: GuestView.self) { $0.start() }
-  return 0
 }
