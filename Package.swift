@@ -56,6 +56,12 @@ let package = Package(
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
+    // What others write, for whoever reads it.
+    .target(name: "PlainText", swiftSettings: swiftSettings),
+    .testTarget(
+      name: "PlainTextTests", dependencies: ["PlainText", "TestSupport", "vgpu"],
+      swiftSettings: swiftSettings),
+
     // The kernel, in C and then in Swift.
     .target(name: "CLinux"),
     .target(
@@ -69,7 +75,7 @@ let package = Package(
 
     // The host: its GPUs, and the vGPUs that they are split into.
     .target(
-      name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", system],
+      name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", "PlainText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HostDevicesTests",
@@ -80,7 +86,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "HostCheck",
-      dependencies: ["CLinux", "CZlib", "HostDevices", "LinuxSystem", "QEMU", system],
+      dependencies: ["CLinux", "CZlib", "HostDevices", "LinuxSystem", "PlainText", "QEMU", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HostCheckTests",
@@ -125,7 +131,7 @@ let package = Package(
     // Guests that libvirt runs.
     .target(name: "CLibvirt"),
     .target(
-      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", system],
+      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", "PlainText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LibvirtTests",
@@ -161,7 +167,8 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     // Frames across a socket, for those who may not have the device.
-    .target(name: "BridgeProtocol", swiftSettings: swiftSettings),
+    .target(
+      name: "BridgeProtocol", dependencies: ["PlainText"], swiftSettings: swiftSettings),
     .target(
       name: "BridgeServer",
       dependencies: [
@@ -195,7 +202,7 @@ let package = Package(
 
     // Starting guests.
     .target(
-      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", system],
+      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "PlainText", system],
       swiftSettings: swiftSettings),
 
     // What becomes of frames, in numbers.
@@ -203,12 +210,13 @@ let package = Package(
     .target(
       name: "FrameStatistics",
       dependencies: [
-        "CSignpost", "LinuxSystem", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        "CSignpost", "LinuxSystem", "PlainText",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "FrameStatisticsTests",
-      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "vgpu"],
+      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "TestSupport", "vgpu"],
       swiftSettings: swiftSettings),
 
     // The same for C: vgpu.h.
@@ -217,8 +225,7 @@ let package = Package(
       name: "CInterface",
       dependencies: [
         "Attachment", "BridgeClient", "BridgeProtocol", "CLinux", "CVGPU", "DMABuf", "EDID",
-        "HostDevices", "Libvirt",
-        "LinuxSystem", "VFIO", "VGPUDisplay", system,
+        "HostDevices", "Libvirt", "LinuxSystem", "PlainText", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -240,8 +247,9 @@ let package = Package(
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "EDID", "EGLPresenter", "FrameStatistics",
         "GuestControl", "GuestInput", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
-        "LibvirtControl", "LinuxSystem", "PNGFile", "QEMU", "QMP", "VFIO", "VGPUDisplay",
-        "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"), system,
+        "LibvirtControl", "LinuxSystem", "PNGFile", "PlainText", "QEMU", "QMP", "VFIO",
+        "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
+        system,
       ],
       swiftSettings: swiftSettings),
 
@@ -337,8 +345,8 @@ let package = Package(
       name: "ViewerGTK",
       dependencies: [
         "CGTK3", "CLinux", "CWayland", "CWaylandProtocols", "CX11", "DMABuf", "EGLPresenter",
-        "FramePacing", "FrameStatistics", "GuestInput", "LinuxSystem", "PNGFile", "VGPUDisplay",
-        system,
+        "FramePacing", "FrameStatistics", "GuestInput", "LinuxSystem", "PNGFile", "PlainText",
+        "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -348,27 +356,30 @@ let package = Package(
       name: "CInterfaceGTK3",
       dependencies: [
         "Attachment", "CGTK3", "CInterface", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
-        "LinuxSystem", "VGPUDisplay", "ViewerGTK",
+        "LinuxSystem", "PlainText", "VGPUDisplay", "ViewerGTK",
       ],
       swiftSettings: swiftSettings),
 
     .testTarget(
       name: "EGLPresenterTests",
       dependencies: [
-        "CAllocationCount", "DMABuf", "EGLPresenter", "LinuxSystem", "VFIO", "VGPUDisplay",
+        "CAllocationCount", "DMABuf", "EGLPresenter", "LinuxSystem", "TestSupport", "VFIO",
+        "VGPUDisplay",
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "ViewerFixture",
       dependencies: [
-        "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "TestPattern", "VFIO", "VGPUDisplay",
+        "CGTK3", "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "TestPattern", "VFIO",
+        "VGPUDisplay",
         "ViewerGTK",
       ],
       path: "Tests/ViewerFixture", swiftSettings: swiftSettings),
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "CInterfaceGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "PNGFile",
+        "CInterfaceGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "LinuxSystem",
+        "PNGFile",
         "TestSupport", "VGPUDisplay", "ViewerFixture", "ViewerGTK", "vgpu",
       ],
       exclude: ["Programs"],

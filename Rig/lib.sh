@@ -33,15 +33,13 @@ part() {
 # package_version NAME: the installed version of a Debian package, or nothing.
 package_version() { dpkg-query -W -f '${Version}\n' "$1" 2>/dev/null || true; }
 
-# with_private_apt FOLDER SUITE COMMAND [ARG...]: an apt command on SUITE alone; this machine's own sources stay as they are.
-# shellcheck disable=SC2016
+# with_private_apt FOLDER SUITE COMMAND [ARG...]: an apt command on SUITE alone, from where this machine's own sources, which stay
+# as they are, get Debian (Rig/apt-source).
 with_private_apt() {
-    local root=$1 suite=$2 tool=$3 archive=debian
+    local root=$1 suite=$2 tool=$3
     shift 3
-    [[ $suite != *-security ]] || archive=debian-security
-    mkdir -p "$root/lists/partial" "$root/archives/partial"
-    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
-        "${VGPU_RIG_MIRROR:-http://deb.debian.org}/$archive" "$suite" >"$root/sources.list"
-    "$tool" -q -o "Dir::State::lists=$root/lists" -o "Dir::Cache=$root" -o "Dir::Etc::sourcelist=$root/sources.list" \
-        -o Dir::Etc::sourceparts=/dev/null -o APT::Sandbox::User= "$@"
+    mkdir -p "$root/lists/partial" "$root/archives/partial" "$root/sources"
+    "$rig/apt-source" "$suite" >"$root/sources/rig.sources"
+    "$tool" -q -o "Dir::State::lists=$root/lists" -o "Dir::Cache=$root" -o Dir::Etc::sourcelist=/dev/null \
+        -o "Dir::Etc::sourceparts=$root/sources" -o APT::Sandbox::User= "$@"
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import PlainText
+
 /// Reads a message's fields one after the other. Its length was compared with the type's before.
 struct WireReader {
   private let bytes: UnsafeRawBufferPointer
@@ -73,20 +75,14 @@ struct WireWriter {
 enum WireText {
   /// Whether nothing in it steers a terminal.
   static func isPrintable(_ text: String) -> Bool {
-    text.unicodeScalars.allSatisfy {
-      switch $0.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: false
-      default: true
-      }
-    }
+    text.unicodeScalars.allSatisfy(PlainText.isSafe)
   }
 
   /// The text without what may not be in it, and as much of it as fits.
   static func cut(_ text: String, to length: Int) -> String {
     var cut = String.UnicodeScalarView()
     var count = 0
-    for scalar in text.unicodeScalars {
-      let scalar = isPrintable(String(scalar)) ? scalar : " "
+    for scalar in PlainText.line(text, limit: length).unicodeScalars {
       count += UTF8.width(scalar)
       if count > length { break }
       cut.append(scalar)

@@ -252,5 +252,11 @@ static inline void vgpu_glReadPixels(
   glReadPixels(x, y, width, height, format, type, pixels);
 }
 static inline void vgpu_glFinish(void) { glFinish(); }
+static inline GLenum vgpu_glGetGraphicsResetStatusKHR(void) {
+  return glGetGraphicsResetStatusKHR();
+}
+static inline GLenum vgpu_glGetGraphicsResetStatusEXT(void) {
+  return glGetGraphicsResetStatusEXT();
+}
 
 #endif

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import PlainText
+
 /// Texts that cross into C: UTF-8 that ends with NUL.
 package enum CText {
-  /// Writes as much of a text as there is room for, whole characters only, and the NUL.
+  /// Writes as much of a text as there is room for, whole characters only, and the NUL. C programs
+  /// print what they get, so it is one line that does nothing to a terminal.
   ///
   /// - Returns: the bytes of the whole text, without the NUL.
   static func write(_ text: String, to room: UnsafeMutableRawBufferPointer) -> Int {
-    let bytes = Array(text.utf8)
+    let bytes = Array(PlainText.line(text).utf8)
     guard !room.isEmpty else { return bytes.count }
     var count = min(bytes.count, room.count - 1)
     // A byte 10xxxxxx goes on with a character that would be cut.

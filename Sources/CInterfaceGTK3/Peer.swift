@@ -7,6 +7,7 @@ import CViewGTK3
 import EGLPresenter
 import GuestControl
 import LinuxSystem
+import PlainText
 import VGPUDisplay
 import ViewerGTK
 
@@ -25,7 +26,7 @@ final class Peer {
     }
     view.onContent = { [unowned view] in
       if let message = view.message {
-        vgpu_view_tell_content(widget, message.text, message.isFinal ? 1 : 0)
+        vgpu_view_tell_content(widget, PlainText.line(message.text), message.isFinal ? 1 : 0)
       } else {
         vgpu_view_tell_content(widget, nil, 0)
       }

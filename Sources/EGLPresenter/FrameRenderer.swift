@@ -97,6 +97,7 @@ public final class FrameRenderer {
     let target = RenderTarget(size: surface.size, isTopDown: false)
     try draw(frame, placement, on: target)
     try drawOverlay(on: target)
+    try context.checkReset()
     return placement
   }
 
@@ -155,6 +156,7 @@ public final class FrameRenderer {
     if hasOverlay { try drawOverlay(on: target) }
     let bytes = readback.read()
     try context.checkGL("glReadPixels")
+    try context.checkReset()
     guard let image = PixelImage(width: area.width, height: area.height, rgba: bytes) else {
       throw GraphicsError(.failed, context.name, "glReadPixels: short")
     }

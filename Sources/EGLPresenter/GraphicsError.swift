@@ -10,7 +10,8 @@ public struct GraphicsError: Error, Hashable, Sendable {
     case importRefused
     /// This picture can be neither imported nor copied; others may be.
     case cannotShow
-    /// The GPU was reset or the window is gone: make context and surface anew.
+    /// The GPU was reset (glGetGraphicsResetStatus) or the window is gone: make context, renderer
+    /// and surface anew.
     case lost
     /// A call failed that should not: a defect here or in the driver.
     case failed

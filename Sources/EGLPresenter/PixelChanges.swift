@@ -70,7 +70,10 @@ struct PixelChanges {
     let hasChanged = digest.hasChanged(texture)
     digested = (buffer.id, frame.flip)
     try context.checkGL("summing up pixels")
-    return hasChanged || !isKnown
+    if hasChanged || !isKnown { return true }
+    // Without a drawing, which asks too. A context that is lost finds the same sums for ever.
+    try context.checkReset()
+    return false
   }
 
   private mutating func digest(

@@ -16,6 +16,7 @@ public final class RenderContext {
   let connection: EGLConnection
   let config: EGLConfig?
   let context: EGLContext
+  private let reset: GraphicsReset.Query?
 
   var display: EGLDisplay { connection.display }
 
@@ -46,6 +47,7 @@ public final class RenderContext {
     self.config = config
     self.context = context
     capabilities = Capabilities(display: display)
+    reset = GraphicsReset.query()
     name = "\(object) (\(capabilities.renderer))"
   }
 
@@ -93,6 +95,12 @@ public final class RenderContext {
     }
     throw GraphicsError(
       code == GLenum(GL_CONTEXT_LOST) ? .lost : .failed, name, "\(call()): \(ErrorNames.gl(code))")
+  }
+
+  /// Throws `GraphicsError.Kind.lost` when the GPU was reset since the context was made, of which
+  /// nothing else tells: once for each frame.
+  func checkReset() throws(GraphicsError) {
+    if let reset = reset?() { throw GraphicsError(.lost, name, reset.cause) }
   }
 
   private static func makeContext(

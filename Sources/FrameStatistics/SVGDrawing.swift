@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import PlainText
+
 /// A drawing in SVG 1.1 as it grows. What is text is escaped, so that it may hold anything.
 struct SVGDrawing {
   let width: Int
@@ -66,13 +68,11 @@ struct SVGDrawing {
   /// For the content of elements. What XML 1.0 does not allow at all becomes a question mark.
   static func escape(_ text: String) -> String {
     var escaped = ""
-    for scalar in text.unicodeScalars {
+    for scalar in PlainText.line(text).unicodeScalars {
       switch scalar {
       case "&": escaped += "&amp;"
       case "<": escaped += "&lt;"
       case ">": escaped += "&gt;"
-      case "\t", "\n", "\r": escaped += " "
-      case _ where scalar.value < 0x20 || scalar.value & 0xFFFE == 0xFFFE: escaped += "?"
       default: escaped.unicodeScalars.append(scalar)
       }
     }

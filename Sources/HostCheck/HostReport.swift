@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HostDevices
+import PlainText
 
 /// What a host lacks for a purpose: every check's finding, by area, and in one order always.
 public struct HostReport: Codable, Sendable {
@@ -34,8 +35,8 @@ public struct HostReport: Codable, Sendable {
         let verdict = check.examine(machine)
         return Finding(
           id: check.id, title: check.title, area: area, result: verdict.result,
-          found: Self.printable(verdict.found), why: check.why,
-          remedy: verdict.remedy.map(Self.printable),
+          found: PlainText.line(verdict.found), why: check.why,
+          remedy: verdict.remedy.map { PlainText.line($0) },
           documentation: check.documentation, fix: verdict.fix)
       }
     }
@@ -46,11 +47,4 @@ public struct HostReport: Codable, Sendable {
 
   /// Whether nothing stands in the way.
   public var isGood: Bool { count(.fail) == 0 }
-
-  /// One line that a terminal does not act on: names come from the host, or from whoever made a tree.
-  private static func printable(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) ? "?" : $0 }))
-  }
 }

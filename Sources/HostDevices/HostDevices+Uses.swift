@@ -56,7 +56,7 @@ extension HostDevices {
         $0.number == number.map { $0[...] } || names.contains(String($0.source))
       }
       let isSwap = names.contains { swaps.contains($0[...]) }
-      return (mount.map { [.mounted(device: device, at: Self.printable($0.place))] } ?? [])
+      return (mount.map { [.mounted(device: device, at: String($0.place))] } ?? [])
         + (isSwap ? [.swap(device: device)] : [])
     }
   }
@@ -92,9 +92,5 @@ extension HostDevices {
 
   private func isBelow(_ folder: String, _ path: String) -> Bool {
     sysfs.resolve(path)?.hasPrefix(folder + "/") ?? false
-  }
-
-  private static func printable(_ text: Substring) -> String {
-    Sysfs.isName(String(text)) ? String(text) : text.debugDescription
   }
 }

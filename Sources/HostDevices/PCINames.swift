@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import PlainText
 
 /// What PCI numbers are called, from the system's `pci.ids` (https://pci-ids.ucw.cz; Debian's
 /// package pci.ids). Only the names that were asked for are kept of its 36000.
@@ -128,7 +129,7 @@ public struct PCINames: Hashable, Sendable {
   /// A name that can stand on a terminal; `nil` for any other, and for one of unlikely length.
   private static func text(_ name: Line) -> String? {
     guard name.count <= 256, let text = String(validating: name, as: UTF8.self),
-      !text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) })
+      text.unicodeScalars.allSatisfy(PlainText.isSafe)
     else { return nil }
     return text
   }

@@ -2,6 +2,7 @@
 
 import CLinux
 import LinuxSystem
+import PlainText
 import SystemPackage
 
 /// The file tree that holds `sys` and `dev`, read with suspicion: the kernel makes and removes
@@ -54,8 +55,8 @@ package struct Sysfs: Sendable {
       let count = SystemCall.uninterrupted { kernel.pread(fd, buffer, offset: 0) }
       guard count > 0, count <= limit else { return nil }
       let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
-      guard !bytes.contains(where: Self.isControl),
-        let text = String(validating: bytes, as: UTF8.self)
+      guard let text = String(validating: bytes, as: UTF8.self),
+        text.unicodeScalars.allSatisfy({ PlainText.isSafe($0) || $0 == "\n" || $0 == "\t" })
       else { return nil }
       let trimmed = text.trimmed
       return trimmed.isEmpty ? nil : String(trimmed)
@@ -117,11 +118,6 @@ package struct Sysfs: Sendable {
     guard written == bytes.count else {
       throw SystemCallError(call: "write", object: location(path), errno: .ioError)
     }
-  }
-
-  /// What a driver's text has no use for and a terminal may act on.
-  private static func isControl(_ byte: UInt8) -> Bool {
-    byte < 0x20 && byte != UInt8(ascii: "\n") && byte != UInt8(ascii: "\t") || byte == 0x7f
   }
 
   /// Whether something can be a device's, a type's or a driver's name: printable ASCII, so that it

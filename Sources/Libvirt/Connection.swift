@@ -2,6 +2,7 @@
 
 import CLibvirt
 import CLinux
+import PlainText
 import SystemPackage
 
 /// An open connection to libvirt (virConnectPtr), closed when its last user lets go of it.
@@ -35,7 +36,7 @@ final class Connection: @unchecked Sendable {
   }
 
   private static func error(_ failure: LibvirtFailure, uri: String) -> LibvirtError {
-    let uri = Printable.line(uri)
+    let uri = PlainText.line(uri)
     switch failure.errno {
     case .permissionDenied, .notPermitted:
       return .noRights(uri: uri, failure)

@@ -2,6 +2,7 @@
 
 import CLibvirt
 public import HostDevices
+import PlainText
 import Synchronization
 
 /// A domain of libvirt's: a virtual machine that libvirt knows, running or not.
@@ -98,7 +99,7 @@ public final class LibvirtDomain: Sendable {
       return try DomainXML.mdevs(in: xml)
     } catch {
       throw .malformed(
-        object: "libvirt:\(Printable.line(name))", reason: "the domain's XML: \(error)")
+        object: "libvirt:\(PlainText.line(name))", reason: "the domain's XML: \(error)")
     }
   }
 
@@ -113,7 +114,7 @@ public final class LibvirtDomain: Sendable {
   ///   it is never sent twice.
   public func execute(_ json: [UInt8]) throws(LibvirtError) -> [UInt8] {
     guard !json.contains(0) else {
-      throw .malformed(object: "libvirt:\(Printable.line(name))", reason: "a command with a NUL")
+      throw .malformed(object: "libvirt:\(PlainText.line(name))", reason: "a command with a NUL")
     }
     return try ask("virDomainQemuMonitorCommand", twice: false) { $0.execute(json) }
   }
@@ -140,7 +141,7 @@ public final class LibvirtDomain: Sendable {
     if failure.isOne(of: VIR_ERR_OPERATION_INVALID), domain.isActive() == false {
       throw .notRunning(name: name, uri: uri)
     }
-    throw .failed(object: "libvirt:\(Printable.line(name))", failure)
+    throw .failed(object: "libvirt:\(PlainText.line(name))", failure)
   }
 
   /// The domain's handle; where it was forgotten, from a new connection. Not under the lock, which

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import PlainText
+
 /// Why libvirt could not be asked, or did not do what it was asked for. Each case's description is
 /// one line that names the object, the cause and the remedy.
 public enum LibvirtError: Error, Hashable, Sendable {
@@ -67,25 +69,25 @@ extension LibvirtError: CustomStringConvertible {
       """
     case .noSuchDomain(let name, let searched):
       """
-      libvirt:\(Printable.line(name)): \
+      libvirt:\(PlainText.line(name)): \
       \(searched.contains { $0.domains != nil } ? "no such domain" : "cannot be looked for"); \
       \(searched.map(\.description).joined(separator: "; "))
       """
     case .notRunning(let name, let uri):
       """
-      libvirt:\(Printable.line(name)): the domain is not running; start it (virsh -c \(uri) start \
-      "\(Printable.line(name))")
+      libvirt:\(PlainText.line(name)): the domain is not running; start it (virsh -c \(uri) start \
+      "\(PlainText.line(name))")
       """
     case .otherHost(let uri):
       """
-      \(Printable.line(uri)): its guests run on another machine; run vgpu there, or unset \
+      \(PlainText.line(uri)): its guests run on another machine; run vgpu there, or unset \
       LIBVIRT_DEFAULT_URI
       """
     case .noMediatedDevice(let name, let uri):
       """
-      libvirt:\(Printable.line(name)): the domain has no vGPU; give it a <hostdev \
+      libvirt:\(PlainText.line(name)): the domain has no vGPU; give it a <hostdev \
       mode='subsystem' type='mdev' model='vfio-pci'> (virsh -c \(uri) edit \
-      "\(Printable.line(name))")
+      "\(PlainText.line(name))")
       """
     case .connectionLost(let uri, let failure):
       "\(uri): libvirt's daemon has gone (\(failure.message)); try again when it is back"
@@ -102,6 +104,13 @@ extension LibvirtSearch: CustomStringConvertible {
   public var description: String {
     guard let domains else { return problem ?? "\(uri) could not be asked" }
     if domains.isEmpty { return "\(uri) has none" }
-    return "\(uri) has \(Printable.list(domains))"
+    return "\(uri) has \(Self.list(domains))"
+  }
+
+  /// A few of many names.
+  private static func list(_ names: [String]) -> String {
+    let most = 8
+    return names.prefix(most).map { PlainText.line($0) }.joined(separator: ", ")
+      + (names.count > most ? ", …" : "")
   }
 }

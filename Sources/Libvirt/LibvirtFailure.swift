@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLibvirt
+import PlainText
 public import SystemPackage
 
 /// What libvirt said of a call that failed (virError).
@@ -25,7 +26,7 @@ public struct LibvirtFailure: Error, Hashable, Sendable {
     let isSystemCall = code == Int32(VIR_ERR_SYSTEM_ERROR.rawValue) && error.pointee.int1 > 0
     return LibvirtFailure(
       call: call, code: code, errno: isSystemCall ? Errno(rawValue: error.pointee.int1) : nil,
-      message: error.pointee.message.map { Printable.line(String(cString: $0)) } ?? "error \(code)")
+      message: error.pointee.message.map { PlainText.line(String(cString: $0)) } ?? "error \(code)")
   }
 
   func isOne(of codes: virErrorNumber...) -> Bool {

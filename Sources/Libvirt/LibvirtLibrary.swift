@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLibvirt
+import PlainText
 
 /// libvirt's C library, loaded when it is first asked for.
 enum LibvirtLibrary {
@@ -9,7 +10,7 @@ enum LibvirtLibrary {
     var reason = [CChar](repeating: 0, count: 512)
     guard !vgpu_libvirt_load(&reason, reason.count) else { return nil }
     return .notInstalled(
-      reason: Printable.line(
+      reason: PlainText.line(
         String(decoding: reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)))
   }()
 

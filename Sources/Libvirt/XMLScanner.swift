@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import PlainText
+
 /// Reads the tags of an XML document, one after the other: elements and attributes, without text,
 /// comments and processing instructions. It is strict: whatever is not well-formed is an error, and
 /// so is a document type definition, which could define entities.
@@ -217,6 +219,6 @@ struct XMLScanner {
 
   /// What is wrong here.
   func defect(_ reason: String) -> Defect {
-    Defect(reason: Printable.line(reason), offset: position)
+    Defect(reason: PlainText.line(reason), offset: position)
   }
 }

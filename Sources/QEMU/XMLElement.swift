@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import PlainText
+
 /// An element of an XML document that is to be written.
 struct XMLElement {
   let name: String
@@ -38,6 +40,7 @@ struct XMLElement {
       case "'": result += "&apos;"
       // Written plainly they would be read as blanks.
       case "\t", "\n", "\r": result += "&#\(character.value);"
+      case _ where !PlainText.isShown(character): result += "&#\(character.value);"
       default: result.unicodeScalars.append(character)
       }
     }

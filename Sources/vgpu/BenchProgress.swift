@@ -23,9 +23,9 @@ final class BenchProgress {
     guard line != shown else { return }
     shown = line
     // To the line's beginning, and the rest of it erased.
-    StandardError.write("\r\(line)\u{1B}[K")
+    StandardError.draw("\r\(line)\u{1B}[K")
   }
 
   /// At the end.
-  func clear() { StandardError.write("\r\u{1B}[K") }
+  func clear() { StandardError.draw("\r\u{1B}[K") }
 }

@@ -62,7 +62,8 @@ struct DoctorCommand: ParsableCommand {
     } else if output.json {
       print(try JSONOutput.text(report))
     } else {
-      print(report.text(isColoured: Self.isTerminal))
+      // The report has made its findings plain; its colours would be lost in `print`.
+      Swift.print(report.text(isColoured: Self.isTerminal))
     }
     if !report.isGood { throw ExitCode(1) }
   }

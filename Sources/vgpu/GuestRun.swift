@@ -164,6 +164,6 @@ final class GuestRun {
   }
 
   nonisolated static func say(_ text: String) {
-    StandardError.write("vgpu: \(text)\n")
+    StandardError.write("vgpu: \(text)")
   }
 }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import PlainText
 
 /// The option of every command that lists something.
 struct JSONOption: ParsableArguments {
@@ -10,10 +11,22 @@ struct JSONOption: ParsableArguments {
 }
 
 enum JSONOutput {
-  /// JSON with sorted keys, so that two runs can be compared.
+  /// JSON with sorted keys, so that two runs can be compared. What does something to a terminal can
+  /// only be in a string of it, and is written as an escape.
   static func text(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
+    var text = ""
+    for scalar in String(decoding: try encoder.encode(value), as: UTF8.self).unicodeScalars {
+      if scalar == "\n" || PlainText.isShown(scalar) {
+        text.unicodeScalars.append(scalar)
+      } else {
+        for unit in UTF16.encode(scalar) ?? .init() {
+          let digits = String(unit, radix: 16)
+          text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
+      }
+    }
+    return text
   }
 }

@@ -2,6 +2,7 @@
 
 import BridgeServer
 import Logging
+import PlainText
 import SystemPackage
 
 /// Writes a log to standard error, a line each: with the journal's priorities (sd-daemon(3)) where it
@@ -30,7 +31,7 @@ struct JournalLogHandler: LogHandler {
 
   func log(event: LogEvent) {
     // Whatever clients and guests are called stays in its line.
-    let text = "\(event.message)".split(whereSeparator: \.isNewline).joined(separator: " ")
+    let text = PlainText.line("\(event.message)")
     let line = hasPriorities ? "<\(Self.priority(event.level))>\(text)\n" : "\(program): \(text)\n"
     // Nobody is left to be told that it cannot be told.
     _ = try? FileDescriptor.standardError.writeAll(Array(line.utf8))

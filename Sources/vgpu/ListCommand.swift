@@ -65,7 +65,7 @@ struct ListCommand: ParsableCommand {
       let all = try Mdevctl.installed?.definitions() ?? []
       return Dictionary(all.map { ($0.uuid, $0) }, uniquingKeysWith: { $1 })
     } catch {
-      StandardError.write("vgpu: lasting vGPUs are left out: \(error)\n")
+      StandardError.write("vgpu: lasting vGPUs are left out: \(error)")
       return [:]
     }
   }

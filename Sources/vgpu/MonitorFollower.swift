@@ -23,7 +23,7 @@ struct MonitorFollower {
       let (edid, carried) = try Self.edid(mode)
       try source.plugIn(edid: edid.bytes, size: (carried.width, carried.height))
     } catch {
-      StandardError.write("vgpu: the guest keeps its resolution: \(error)\n")
+      StandardError.write("vgpu: the guest keeps its resolution: \(error)")
     }
   }
 

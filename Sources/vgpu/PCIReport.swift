@@ -6,11 +6,11 @@ import HostDevices
 enum PCIReport {
   static func print(_ bindings: [PCIBinding], _ output: JSONOption) throws {
     if output.json {
-      Swift.print(try JSONOutput.text(bindings))
+      vgpu.print(try JSONOutput.text(bindings))
       return
     }
-    if bindings.isEmpty { Swift.print("Nothing was changed, so there is nothing to restore.") }
-    for binding in bindings { Swift.print(line(binding)) }
+    if bindings.isEmpty { vgpu.print("Nothing was changed, so there is nothing to restore.") }
+    for binding in bindings { vgpu.print(line(binding)) }
   }
 
   private static func line(_ binding: PCIBinding) -> String {

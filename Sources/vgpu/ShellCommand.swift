@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import PlainText
+
 /// A command as a shell takes it.
 enum ShellCommand {
   /// - Parameter nodes: what the program gets opened for reading and writing, by the descriptor's
@@ -14,8 +16,23 @@ enum ShellCommand {
       $0.isASCII && ($0.isLetter || $0.isNumber || "-_./=,:+".contains($0))
     }
     guard !plain || word.isEmpty else { return word }
+    guard word.unicodeScalars.allSatisfy(PlainText.isShown) else {
+      // POSIX.1-2024's quotes with escapes, here for every byte that needs any.
+      let bytes = word.utf8.map { byte in
+        let scalar = Unicode.Scalar(byte)
+        let isPlain = (0x20..<0x7F).contains(byte) && scalar != "'" && scalar != "\\"
+        return isPlain ? String(scalar) : "\\" + octal(byte)
+      }
+      return "$'\(bytes.joined())'"
+    }
     return "'"
       + word.split(separator: "'", omittingEmptySubsequences: false)
       .joined(separator: "'\\''") + "'"
+  }
+
+  /// Three digits, so that what follows is not taken for a fourth.
+  private static func octal(_ byte: UInt8) -> String {
+    let digits = String(byte, radix: 8)
+    return String(repeating: "0", count: 3 - digits.count) + digits
   }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import PlainText
+
 /// Rows of text under headings, in columns as wide as their longest entry.
 struct Table {
   private let headings: [String]
@@ -7,7 +9,7 @@ struct Table {
 
   init(_ headings: String...) { self.headings = headings }
 
-  mutating func add(_ row: String...) { rows.append(row) }
+  mutating func add(_ row: String...) { rows.append(row.map { PlainText.line($0) }) }
 
   var text: String {
     let all = [headings] + rows

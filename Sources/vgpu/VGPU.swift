@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import PlainText
 
 @main
 struct VGPU: ParsableCommand {
@@ -35,8 +36,26 @@ struct VGPU: ParsableCommand {
       PCICommand.self, BridgeCommand.self, DoctorCommand.self,
     ])
 
+  /// As ArgumentParser's own, but for errors, which quote guests, QEMU, libvirt and files.
   static func main() {
     ProcessState.repair()
-    main(nil)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let code = exitCode(for: error)
+      // Help, which is the program's own and has its own layout.
+      if code.isSuccess { exit(withError: error) }
+      let text = fullMessage(for: error)
+      if !text.isEmpty {
+        // Wrong usage comes with the usage, in lines.
+        if code == .failure {
+          StandardError.write(text)
+        } else {
+          StandardError.draw(PlainText.lines(text) + "\n")
+        }
+      }
+      exit(withError: code)
+    }
   }
 }

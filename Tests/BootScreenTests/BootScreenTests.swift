@@ -45,7 +45,7 @@ import VGPUDisplay
     if case .frame(let frame) = source.poll() { frame } else { nil }
   }
 
-  @Test(arguments: TestMachine.programs)
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs)
   func firmwareIsShownUntilTheGuestShowsItself(_ program: String) async throws {
     let machine = try TestMachine(program, monitors: 2, hasFirmware: true, ["-device", "ramfb"])
     let client = try await QMPClient(path: machine.paths[1])

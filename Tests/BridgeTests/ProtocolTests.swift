@@ -118,7 +118,7 @@ import Testing
     let reason = "\u{1B}[2J" + String(repeating: "é", count: 200)
     let bytes = Self.encode(.noPicture(.gone, reason: reason), 1)
     let (message, _) = try bytes.withUnsafeBytes { try BridgeMessage.decode($0) }
-    #expect(message == .noPicture(.gone, reason: " [2J" + String(repeating: "é", count: 94)))
+    #expect(message == .noPicture(.gone, reason: "\u{FFFD}[2J" + String(repeating: "é", count: 93)))
   }
 
   @Test func identifiersAreUUIDs() {

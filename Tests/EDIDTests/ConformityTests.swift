@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EDID
+import TestSupport
 import Testing
 
 /// What edid-decode finds in what we make.
 @Suite(
-  .enabled(if: EDIDDecode.program != nil, "needs edid-decode: Scripts/setup test installs it"))
+  .needs("edid-decode"))
 struct ConformityTests {
   private func expect(_ edid: EDID, conforms mode: DisplayMode) throws {
     let answer = try EDIDDecode.check(edid.bytes)

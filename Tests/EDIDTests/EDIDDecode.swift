@@ -2,12 +2,11 @@
 
 import EDID
 import Foundation
+import TestSupport
+import Testing
 
 /// edid-decode, the reference for what an EDID says and whether it may.
 enum EDIDDecode {
-  static let program = ["/usr/bin/edid-decode", "/usr/local/bin/edid-decode"]
-    .first(where: FileManager.default.isExecutableFile(atPath:))
-
   struct Answer {
     let status: Int32
     let text: String
@@ -32,7 +31,8 @@ enum EDIDDecode {
 
   static func check(_ bytes: [UInt8]) throws -> Answer {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: program ?? "")
+    process.executableURL = URL(
+      fileURLWithPath: try #require(Program.path(of: "edid-decode")))
     process.arguments = ["--check"]
     let (input, output) = (Pipe(), Pipe())
     process.standardInput = input

@@ -2,12 +2,13 @@
 
 import CAllocationCount
 import DMABuf
+import TestSupport
 import Testing
 import VGPUDisplay
 
 @testable import EGLPresenter
 
-@Suite(.serialized, .enabled(if: Machine.hasEGL, Machine.noEGL))
+@Suite(.serialized, .needs(Machine.egl, if: Machine.hasEGL))
 struct OverlayTests {
   static let area = PixelSize(width: 96, height: 80)
 

@@ -155,7 +155,7 @@ enum Machine {
     guard let capabilities else { return false }
     return capabilities.isSoftware && capabilities.importsModifiers
   }
-  static let noEGL: Comment = "needs a surfaceless EGL display (libegl-mesa0)"
-  static let noImport: Comment =
-    "needs Mesa 24 or later with llvmpipe, which imports memory files: run under Rig/mesa-env"
+  static let egl = "a surfaceless EGL display (libegl-mesa0)"
+  static let imports =
+    "Mesa 24 or later with llvmpipe, which imports memory files: run under Rig/mesa-env"
 }

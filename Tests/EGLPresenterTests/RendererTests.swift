@@ -4,13 +4,15 @@ import CAllocationCount
 import DMABuf
 import Glibc
 import LinuxSystem
+import Synchronization
+import TestSupport
 import Testing
 import VGPUDisplay
 
 @testable import EGLPresenter
 
 /// Serialised: buffers' descriptors are counted, and the counts are the process's.
-@Suite(.serialized, .enabled(if: Machine.hasEGL, Machine.noEGL))
+@Suite(.serialized, .needs(Machine.egl, if: Machine.hasEGL))
 struct RendererTests {
   static let rgb = PixelFormat.all.filter { $0.model == .rgb }.map(\.fourCC)
   static let sizes = [
@@ -44,7 +46,7 @@ struct RendererTests {
   }
 
   @Test(
-    .enabled(if: Machine.importsMemory, Machine.noImport), arguments: rgb, sizes)
+    .needs(Machine.imports, if: Machine.importsMemory), arguments: rgb, sizes)
   func importsExactly(format: FourCC, size: PixelSize) throws {
     let layouts = renderer.context.capabilities.layouts
     let isKnown = layouts[format] != nil
@@ -57,7 +59,7 @@ struct RendererTests {
     #expect(isKnown || format == .rgb888)
   }
 
-  @Test(.enabled(if: Machine.importsMemory, Machine.noImport))
+  @Test(.needs(Machine.imports, if: Machine.importsMemory))
   func importsOnce() throws {
     let pictures = try (1...3).map { try Picture(.xrgb8888, 64, 48, seed: $0) }
     for round in 0..<30 { try expectExact(pictures[round % 3], path: .import) }
@@ -66,13 +68,13 @@ struct RendererTests {
     #expect(renderer.counters.draws == 30)
   }
 
-  @Test(.enabled(if: Machine.importsMemory, Machine.noImport))
+  @Test(.needs(Machine.imports, if: Machine.importsMemory))
   func importsImplicitly() throws {
     let picture = try Picture(.xrgb8888, 64, 48, modifier: .invalid)
     try expectExact(picture, path: .import)
   }
 
-  @Test(.enabled(if: Machine.importsMemory, Machine.noImport))
+  @Test(.needs(Machine.imports, if: Machine.importsMemory))
   func showsYUVByImport() throws {
     // Grey: luma 16 to 235 is black to white, and without colour there is no matrix to differ in.
     let picture = try Picture(.yuyv, 64, 2)
@@ -120,7 +122,7 @@ struct RendererTests {
   }
 
   @Test(
-    .enabled(if: Machine.importsMemory, Machine.noImport), arguments: [FourCC.xrgb8888, .rgb565])
+    .needs(Machine.imports, if: Machine.importsMemory), arguments: [FourCC.xrgb8888, .rgb565])
   func findsChangesByTheGPU(format: FourCC) throws {
     renderer.preferGPUForChanges()
     try expectChangesFound(Picture(format, 320, 201), by: .gpu)
@@ -140,6 +142,42 @@ struct RendererTests {
     try pointer.fill(seed: 4711)
     #expect(try renderer.hasChanged(picture.frame(cursor: cursor)))
     #expect(try !renderer.hasChanged(picture.frame(cursor: cursor)))
+  }
+
+  /// Nothing else tells of a lost context: what is drawn goes nowhere, and sums stay the same.
+  @Test(.needs(Machine.imports, if: Machine.importsMemory))
+  func everyUseAsksOnceForAReset() throws {
+    let told = Mutex((askings: 0, reset: GraphicsReset?.none))
+    func asked() -> Int {
+      told.withLock { told in
+        defer { told.askings = 0 }
+        return told.askings
+      }
+    }
+    GraphicsReset.seam.withLock { query in
+      query = {
+        told.withLock { told in
+          told.askings += 1
+          return told.reset
+        }
+      }
+    }
+    defer { GraphicsReset.seam.withLock { $0 = nil } }
+    let renderer = try FrameRenderer(try RenderContext(.surfaceless))
+    renderer.preferGPUForChanges()
+    let frame = try Picture(.xrgb8888, 64, 48).frame()
+    _ = try renderer.pixels(of: frame)
+    #expect(asked() == 1)
+    // What has changed is drawn next, which asks.
+    #expect(try renderer.hasChanged(frame) && asked() == 0)
+    #expect(try !renderer.hasChanged(frame) && asked() == 1)
+    #expect(renderer.changeDetection == .gpu)
+
+    told.withLock { $0.reset = .innocent }
+    let lost = #expect(throws: GraphicsError.self) { try renderer.hasChanged(frame) }
+    #expect(lost?.kind == .lost)
+    let error = #expect(throws: GraphicsError.self) { try renderer.pixels(of: frame) }
+    #expect(error?.kind == .lost && error?.cause == "the GPU was reset because of another program")
   }
 
   @Test(.enabled(if: allocations_are_counted() != 0, "the sanitizers' allocator is not counted"))

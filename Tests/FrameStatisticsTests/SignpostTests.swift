@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct SignpostTests {
-  /// binutils' readelf, or `nil`.
-  private static let readelf = ["/usr/bin/readelf", "/usr/local/bin/readelf"].first {
-    FileManager.default.isExecutableFile(atPath: $0)
-  }
-
-  private static var isPossible: Bool {
-    ProcessInfo.processInfo.environment["VGPU_TEST_EVERYTHING"] != nil || readelf != nil
-  }
-
   /// Beside the test bundle, wherever that was started from.
   private func program() throws -> String {
     let folders = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0])]
@@ -26,11 +18,11 @@ import Testing
         })
   }
 
-  @Test(.enabled(if: isPossible, "needs binutils"))
+  @Test(.needs("readelf"))
   func tracersFindEveryStep() throws {
     let process = Process()
     let output = Pipe()
-    process.executableURL = URL(fileURLWithPath: try #require(Self.readelf))
+    process.executableURL = URL(fileURLWithPath: try #require(Program.path(of: "readelf")))
     process.arguments = ["--notes", try program()]
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice

@@ -14,7 +14,9 @@ import Testing
   private let b = Keycode(rawValue: 48)
   private static let tablet = ["-device", "qemu-xhci", "-device", "usb-tablet"]
 
-  @Test(arguments: TestMachine.programs) func inputArrivesInOrder(_ program: String) async throws {
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs) func inputArrivesInOrder(
+    _ program: String
+  ) async throws {
     let machine = try TestMachine(program, Self.tablet)
     let control = GuestControl(.socket(machine.path))
     try await eventually { control.isReady }
@@ -101,7 +103,7 @@ import Testing
     await control.close()
   }
 
-  @Test(arguments: TestMachine.programs)
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs)
   func stoppedQEMUGetsWhatMattersLater(_ program: String) async throws {
     let machine = try TestMachine(program, Self.tablet)
     let control = GuestControl(.socket(machine.path))

@@ -25,7 +25,9 @@ import Testing
   }
 
   /// Every name is QEMU's, and QEMU has no other key.
-  @Test(arguments: TestMachine.programs) func namesAreTheSchemas(_ program: String) async throws {
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs) func namesAreTheSchemas(
+    _ program: String
+  ) async throws {
     let machine = try TestMachine(program)
     let client = try await QMPClient(path: machine.path)
     guard case .array(let schema) = try await client.execute("query-qmp-schema") else {
@@ -48,7 +50,9 @@ import Testing
   }
 
   /// All keys, once each, with a QEMU that does not know all of them: none takes another with it.
-  @Test(arguments: TestMachine.programs) func everyKeyArrives(_ program: String) async throws {
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs) func everyKeyArrives(
+    _ program: String
+  ) async throws {
     let machine = try TestMachine(program)
     let client = try await QMPClient(path: machine.path)
     let version = client.version

@@ -9,9 +9,6 @@ import Testing
 
 /// What `--fix` prints, and what Scripts/capture-host makes.
 @Suite struct ScriptTests {
-  private static let hasShellcheck = ["/usr/bin/shellcheck", "/usr/local/bin/shellcheck"]
-    .contains { FileManager.default.isExecutableFile(atPath: $0) }
-
   /// A host that lacks all that the script can give.
   private func bareLaptop() throws -> SysfsTree {
     let tree = try SysfsTree.laptop()
@@ -27,7 +24,7 @@ import Testing
     return tree
   }
 
-  @Test(.enabled(if: hasShellcheck), arguments: Purpose.allCases)
+  @Test(.needs("shellcheck"), arguments: Purpose.allCases)
   func shellcheckLikesIt(purpose: Purpose) throws {
     let tree = try bareLaptop()
     let script = tree.report(purpose).script

@@ -326,8 +326,13 @@ import Testing
     case text, path, half, link, writable, folder, owner
   }
 
-  @Test(arguments: Tampered.allCases) func aRecordThatIsNotBelieved(kind: Tampered) throws {
-    if kind == .owner && geteuid() != 0 { return }
+  @Test(arguments: Tampered.allCases.filter { $0 != .owner })
+  func aRecordThatIsNotBelieved(kind: Tampered) throws { try expectDisbelief(of: kind) }
+
+  @Test(.enabled(if: geteuid() == 0, "only root can give a file away"))
+  func anothersRecordIsNotBelieved() throws { try expectDisbelief(of: .owner) }
+
+  private func expectDisbelief(of kind: Tampered) throws {
     _ = try bindings().bind([card], to: "vfio-pci")
     let file = "/run/vgpu/pci/\(card)"
     let good = try String(contentsOfFile: tree.location(file), encoding: .utf8)

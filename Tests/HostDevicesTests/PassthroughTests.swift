@@ -3,6 +3,7 @@
 import Foundation
 import LinuxSystem
 import SystemPackage
+import TestSupport
 import Testing
 import VFIO
 
@@ -10,7 +11,10 @@ import VFIO
 
 /// On Debian's kernel with an IOMMU and PCI devices of QEMU's (`Rig/run-tcg --board pci`), as root.
 @Suite(
-  .serialized, .enabled(if: ProcessInfo.processInfo.environment["VGPU_RIG"] == "tcg-pci"))
+  .serialized,
+  .enabled(
+    if: ProcessInfo.processInfo.environment["VGPU_RIG"] == "tcg-pci",
+    "runs in the rig: Rig/run-tcg --board pci"))
 struct PassthroughTests {
   let host = HostDevices()
   let bindings = PCIBindings()
@@ -338,7 +342,7 @@ struct PassthroughTests {
   }
 
   /// With /etc of its own, and a modprobe that finds everything loaded, as it is.
-  @Test(.enabled(if: FileTree.exists("/usr/sbin/driverctl")))
+  @Test(.needs("driverctl"))
   func lastingByDriverctl() throws {
     let network = try #require(Self.network)
     let script = """

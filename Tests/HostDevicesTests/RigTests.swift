@@ -8,7 +8,11 @@ import VFIO
 @testable import HostDevices
 
 /// Against a real kernel with the sample drivers mbochs and mdpy, as root.
-@Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["VGPU_RIG"] != nil))
+@Suite(
+  .serialized,
+  .enabled(
+    if: ProcessInfo.processInfo.environment["VGPU_RIG"] != nil,
+    "runs in the rig: Scripts/test or Rig/run"))
 struct RigTests {
   let host = HostDevices()
 

@@ -89,7 +89,7 @@ import Testing
       }
       #expect(
         error?.description
-          == "libvirt:tset : no such domain; \(uri) has stopped, with & mdevs")
+          == "libvirt:tset\u{FFFD}: no such domain; \(uri) has stopped, with & mdevs")
     }
   }
 

@@ -6,7 +6,10 @@ import Testing
 
 /// A guest that really has a device of two functions: on Debian's kernel with an IOMMU and PCI devices
 /// of QEMU's (`Rig/run-tcg --board pci`), as root.
-@Suite(.enabled(if: ProcessInfo.processInfo.environment["VGPU_RIG"] == "tcg-pci"))
+@Suite(
+  .enabled(
+    if: ProcessInfo.processInfo.environment["VGPU_RIG"] == "tcg-pci",
+    "runs in the rig: Rig/run-tcg --board pci"))
 struct GuestPassthroughTests {
   @Test func cardIsTheGuestsAndTheHostsAgain() async throws {
     let folder = URL(fileURLWithPath: "/dev/shm/vgpu-guest")

@@ -104,13 +104,13 @@ import Testing
     }
   }
 
-  @Test(arguments: TestMachine.programs, Printed.guests)
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs, Printed.guests)
   func everyPrintedCommandStarts(program: String, guest: String) throws {
     let answer = try start(guest, program, asking: [])
     #expect(!answer.devices.isEmpty)
   }
 
-  @Test(arguments: TestMachine.programs)
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs)
   func graphicsAreWhereDriversLook(program: String) throws {
     for machine in ["pc", "q35"] {
       let devices = try start(
@@ -121,7 +121,7 @@ import Testing
     }
   }
 
-  @Test(arguments: TestMachine.programs)
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs)
   func cardKeepsItsFunctions(program: String) throws {
     let card = "--profile gpu --gpu 01:00 --pci 01:00.1 --pci 00:14.3 --memory 128M"
     let ids = ["pci0.0", "pci0.1", "pci1.0"]
@@ -133,7 +133,7 @@ import Testing
   }
 
   /// The devices that are stood in for: QEMU knows each of their properties.
-  @Test(arguments: TestMachine.programs)
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs)
   func everyPropertyIsKnown(program: String) throws {
     try Printed.withFolder { folder in
       var models: Set<String> = []

@@ -8,7 +8,7 @@ import Testing
 /// The real one, with a machine that has nothing in it.
 @Suite(
   .serialized, .timeLimit(.minutes(15)),
-  .enabled(if: QEMU.program != nil, "needs qemu-system-x86_64: Scripts/setup test installs it"))
+  .needs("qemu-system-x86_64"))
 struct QEMUTests {
   @Test func machineIsControlled() async throws {
     let qemu = try QEMU()
@@ -139,9 +139,6 @@ struct QEMUTests {
 
 /// A QEMU that ends with its owner.
 private final class QEMU: Sendable {
-  static let program = ["/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64"]
-    .first(where: FileManager.default.isExecutableFile(atPath:))
-
   let path: String
   private let folder: String
   private let process = Process()
@@ -150,7 +147,8 @@ private final class QEMU: Sendable {
     folder = "\(NSTemporaryDirectory())/qmp-\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     path = "\(folder)/qmp"
-    process.executableURL = URL(fileURLWithPath: Self.program ?? "")
+    process.executableURL = URL(
+      fileURLWithPath: try #require(Program.path(of: "qemu-system-x86_64")))
     process.arguments =
       [
         "-M", machine, "-display", "none", "-nodefaults", "-qmp", "unix:\(path),server=on,wait=off",

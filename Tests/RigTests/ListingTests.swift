@@ -21,7 +21,9 @@ extension RigTests {
       }
     }
 
-    @Test(.enabled(if: KernelTests.Interface.available.contains(.cdev)))
+    @Test(
+      .enabled(
+        if: KernelTests.Interface.available.contains(.cdev), KernelTests.Interface.noIOMMUFD))
     func managerByTheNewerInterface() throws {
       try Rig.withVGPU("mbochs-small") { vGPU in
         let node = try #require(vGPU.deviceNode)

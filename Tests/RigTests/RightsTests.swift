@@ -3,6 +3,7 @@
 import Foundation
 import HostDevices
 import TestPattern
+import TestSupport
 import Testing
 
 private let yamaScope = "/proc/sys/kernel/yama/ptrace_scope"
@@ -10,7 +11,9 @@ private let yamaScope = "/proc/sys/kernel/yama/ptrace_scope"
 extension RigTests {
   /// A user without a single privilege, on a kernel that lets nobody look into another process but
   /// its ancestors (yama's `ptrace_scope` 1, as distributions ship it).
-  @Suite(.enabled(if: FileManager.default.fileExists(atPath: yamaScope), "needs yama"))
+  @Suite(
+    .needs(
+      "yama, which Rig/prepare uml builds", if: FileManager.default.fileExists(atPath: yamaScope)))
   struct RightsTests {
     private static let user: uid_t = 65534
 

@@ -4,6 +4,13 @@ import Foundation
 
 /// A program that a test runs to its end.
 public enum Program {
+  /// Where a program is: in PATH, or where administrators' are; `nil` where it is not installed.
+  public static func path(of name: String) -> String? {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    return (path.split(separator: ":").map(String.init) + ["/usr/sbin", "/usr/local/sbin"])
+      .map { "\($0)/\(name)" }.first(where: FileManager.default.isExecutableFile(atPath:))
+  }
+
   /// Runs a program found in PATH, or at a path.
   ///
   /// - Parameter environment: what is different from the test's own.

@@ -13,7 +13,8 @@ public final class TestMachine: Sendable {
       ?? "\(NSHomeDirectory())/.cache/swift-vgpu/rig"
     let parts = (try? FileManager.default.contentsOfDirectory(atPath: cache)) ?? []
     let newer = parts.filter { $0.hasPrefix("qemu-") }.map { "\(cache)/\($0)\(own)" }
-    return ([own] + newer).filter(FileManager.default.isExecutableFile(atPath:))
+    return (Program.path(of: "qemu-system-x86_64").map { [$0] } ?? [])
+      + newer.filter(FileManager.default.isExecutableFile(atPath:))
   }()
 
   /// The QMP sockets.

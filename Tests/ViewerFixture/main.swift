@@ -6,6 +6,7 @@
 import EGLPresenter
 import Glibc
 import GuestInput
+import Synchronization
 import VGPUDisplay
 import ViewerGTK
 
@@ -23,7 +24,27 @@ func openDescriptors() -> Int {
   (0..<4096).count { fcntl(Int32($0), F_GETFD) >= 0 }
 }
 
+/// Has the driver tell of resets: at every so-many-th asking, in all `resets` of them.
+@MainActor func resetGPU(every askings: Int) {
+  let left = Mutex((askings: askings, resets: Int(number("resets", 1))))
+  GraphicsReset.seam.withLock { query in
+    query = {
+      left.withLock { left in
+        left.askings -= 1
+        guard left.askings <= 0, left.resets > 0 else { return nil }
+        left = (askings, left.resets - 1)
+        report("reset")
+        return .guilty
+      }
+    }
+  }
+}
+
 do {
+  if options["two"] != nil {
+    try TwoViews.run()
+    exit(0)
+  }
   var viewer = ViewerOptions(
     scaling: options["scaling"].flatMap(ScalingMode.init) ?? .fit,
     frames: options["frames"].flatMap(Int.init), seconds: options["seconds"].flatMap(Double.init),
@@ -38,6 +59,8 @@ do {
   viewer.onMonitor = { wish in
     report("wish=\(wish.size.width)x\(wish.size.height)@\(wish.refreshRate ?? 0)")
   }
+  if let name = options["name"] { viewer.name = name }
+  if let reset = options["reset"].flatMap(Int.init) { resetGPU(every: reset) }
   if options["question"] != nil {
     viewer.closeQuestion = CloseQuestion(
       title: "The guest is running.", text: "What is to become of it?",

@@ -6,7 +6,7 @@ import Testing
 import VGPUDisplay
 
 /// The widget for C and for Python, in programs on real display servers.
-@Suite(.serialized, .enabled(if: Screen.isPossible, Screen.isMissing))
+@Suite(.serialized, Screen.isPossible)
 final class CWindowTests {
   private let folder = FileManager.default.temporaryDirectory
     .appendingPathComponent("c-view-\(UUID().uuidString)")

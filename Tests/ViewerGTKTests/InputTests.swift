@@ -233,6 +233,21 @@ extension WindowTests {
       #expect(!String(decoding: output, as: UTF8.self).contains("answer="))
     }
 
+    /// Two views lock the pointer of one window, which a compositor allows once: the second takes over.
+    @Test(arguments: Screen.Kind.withKeyboard)
+    func viewsOfOneWindowShareTheMouse(kind: Screen.Kind) throws {
+      let screen = try Screen(kind)
+      let viewer = try screen.view(["two"])
+      let (output, status) = try viewer.finish()
+      #expect(status == 0)
+      #expect(
+        String(decoding: output, as: UTF8.self).split(separator: "\n")
+          .filter { $0.hasPrefix("grabs=") } == [
+            "grabs=true false", "grabs=false true", "grabs=true false", "grabs=true false",
+            "grabs=false false",
+          ])
+    }
+
     @Test func windowTellsTheSizeThatTheUserGaveIt() throws {
       let session = try Session(.xvfb, ["input=absolute"])
       let window = try session.screen.xdotool("search", "--name", "swift-vgpu")

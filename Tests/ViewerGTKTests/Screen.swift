@@ -2,6 +2,7 @@
 
 import Foundation
 import PNGFile
+import TestSupport
 import Testing
 import VGPUDisplay
 
@@ -25,12 +26,9 @@ final class Screen {
     static let withKeyboard: [Kind] = [.xvfb, .westonOnXvfb]
   }
 
-  /// Where everything is to be tested, a missing tool is a failure.
-  static var isPossible: Bool {
-    ProcessInfo.processInfo.environment["VGPU_TEST_EVERYTHING"] != nil
-      || Tool.exist("weston", "weston-screenshooter", "Xvfb", "import", "xdotool", "xlogo")
-  }
-  static let isMissing: Comment = "needs weston, Xvfb, imagemagick, xdotool and x11-apps"
+  /// What it is made of.
+  static let isPossible: ConditionTrait = .needs(
+    "weston", "weston-screenshooter", "Xvfb", "import", "xdotool", "xlogo")
 
   private let kind: Kind
   private let folder: URL

@@ -76,5 +76,4 @@ final class Tool {
       .first { FileManager.default.isExecutableFile(atPath: $0.path) }
   }
 
-  static func exist(_ names: String...) -> Bool { names.allSatisfy { find($0) != nil } }
 }

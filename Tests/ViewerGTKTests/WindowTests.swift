@@ -6,7 +6,7 @@ import Testing
 import VGPUDisplay
 
 /// The real viewer on real display servers, its pixels compared with the guest's.
-@Suite(.serialized, .enabled(if: Screen.isPossible, Screen.isMissing))
+@Suite(.serialized, Screen.isPossible)
 struct WindowTests {
   static let importsMemory: Bool = {
     guard let context = try? RenderContext(.surfaceless) else { return false }
@@ -75,6 +75,48 @@ struct WindowTests {
     #expect(statistics["path"] == "cairo")
     #expect(statistics["renderer"] == "cairo")
     #expect(statistics["fallback"] != "none")
+  }
+
+  /// The context and all that was made with it are made anew.
+  @Test(arguments: [Screen.Kind.westonPixman, .xvfb])
+  func comesBackAfterAGPUReset(kind: Screen.Kind) throws {
+    let screen = try Screen(kind)
+    let viewer = try screen.view(["reset=5"])
+    #expect(viewer.firstLine() == "reset")
+    try expectPicture(screen, hasCursor: false)
+    viewer.terminate()
+    let statistics = try statistics(viewer)
+    #expect(["import", "upload"].contains(statistics["path"]))
+    #expect(statistics["fallback"] == "none")
+  }
+
+  /// A guest whose picture resets the GPU again and again, or a GPU that stays lost.
+  @Test(arguments: [Screen.Kind.westonPixman, .xvfb], [1, 5])
+  func drawsWithoutAGPUThatIsResetAgainAndAgain(kind: Screen.Kind, frames: Int) throws {
+    let screen = try Screen(kind)
+    let viewer = try screen.view(["reset=\(frames)", "resets=1000000"])
+    try expectPicture(screen, hasCursor: false)
+    var resets = 0
+    while resets < 3, viewer.firstLine() == "reset" { resets += 1 }
+    #expect(resets == 3)
+    try expectPicture(screen, hasCursor: false)
+    viewer.terminate()
+    let statistics = try statistics(viewer)
+    #expect(statistics["path"] == "cairo")
+    #expect(
+      statistics["fallback"]?.hasSuffix("the GPU was reset because of what was drawn with it here")
+        == true)
+  }
+
+  /// What a guest is called does nothing to the window that shows it.
+  @Test func titleIsPlain() throws {
+    let screen = try Screen(.xvfb)
+    let viewer = try screen.view(["name=a\u{202E}b\u{200B}c\nd\u{9B}e"])
+    try expectPicture(screen, hasCursor: false)
+    let name = try screen.xdotool("search", "--name", "swift-vgpu", "getwindowname")
+    #expect(name.hasPrefix("a\u{FFFD}b\u{FFFD}c d\u{FFFD}e — "), "\(name)")
+    viewer.terminate()
+    _ = try viewer.finish()
   }
 
   @Test(arguments: Screen.Kind.inPlace)

@@ -84,7 +84,8 @@ typedef struct vgpu_error {
   /** The errno of the system call that failed, or 0. */
   int32_t system_errno;
   /** One line of UTF-8 for a person: object, cause and, where one is known, remedy. It ends with
-   * NUL; a longer one is cut. */
+   * NUL; a longer one is cut. As in all texts of this library, what could steer a terminal or hide
+   * in a window is U+FFFD. */
   char message[504];
 } vgpu_error;
 

@@ -10,30 +10,51 @@ final class InputGrab {
   private let cursor: OpaquePointer?
   /// `nil` where the pointer cannot be locked: it stays an absolute one.
   let lock: (any PointerLock)?
+  private let isTaken: @MainActor () -> Void
 
-  /// `nil` when the display server refuses, as where another program has a grab.
-  init?(_ widget: UnsafeMutablePointer<GtkWidget>, _ motion: any PointerLockMotion) {
+  /// A person has one keyboard and one mouse, and a compositor ends a program that locks the pointer
+  /// of a window twice (pointer-constraints, `already_constrained`): views of one window share it.
+  private static weak var current: InputGrab?
+
+  /// Takes over from another view of this program that has the grab.
+  ///
+  /// - Parameter isTaken: called when another view takes over; ends this one.
+  /// - Returns: `nil` when the display server refuses, as where another program has a grab.
+  init?(
+    _ widget: UnsafeMutablePointer<GtkWidget>, _ motion: any PointerLockMotion,
+    isTaken: @escaping @MainActor () -> Void
+  ) {
+    let other = Self.current
+    // It is replaced, not ended first: the X server would tell the window late of a focus that went.
+    Self.current = nil
+    other?.isTaken()
     let display = gtk_widget_get_display(widget)
     guard let window = gtk_widget_get_window(widget),
       let seat = gdk_display_get_default_seat(display)
-    else { return nil }
+    else {
+      if let other { gdk_seat_ungrab(other.seat) }
+      return nil
+    }
     cursor = gdk_cursor_new_from_name(display, "none")
     let status = gdk_seat_grab(
       seat, window, GDK_SEAT_CAPABILITY_ALL, 0, cursor, nil, nil, nil)
+    if let other, status != GDK_GRAB_SUCCESS || other.seat != seat { gdk_seat_ungrab(other.seat) }
     guard status == GDK_GRAB_SUCCESS else {
       if let cursor { g_object_unref(UnsafeMutableRawPointer(cursor)) }
       return nil
     }
     self.seat = seat
+    self.isTaken = isTaken
     lock =
       vgpu_gdk_is_wayland(display) != 0
       ? WaylandPointerLock(widget, motion) : X11PointerLock(widget, motion)
+    Self.current = self
   }
 
   /// Gives keyboard and mouse back.
   func end() {
     lock?.end()
-    gdk_seat_ungrab(seat)
+    if Self.current === self { gdk_seat_ungrab(seat) }
     if let cursor { g_object_unref(UnsafeMutableRawPointer(cursor)) }
   }
 }

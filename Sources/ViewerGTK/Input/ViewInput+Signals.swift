@@ -24,13 +24,17 @@ extension ViewInput {
     vgpu_connect_event(widget, "enter-notify-event", onMotion, data)
     vgpu_connect_scroll(widget, onScroll, data)
     vgpu_connect_event(widget, "focus-out-event", onFocusOut, data)
-    vgpu_connect_event(widget, "grab-broken-event", onFocusOut, data)
+    vgpu_connect_event(widget, "grab-broken-event", onGrabBroken, data)
     promptMotion = PromptMotion(widget)
+    g_object_set_data(
+      UnsafeMutableRawPointer(widget).assumingMemoryBound(to: GObject.self), isView, data)
   }
 
   /// Disconnects what `connect` has connected.
   func disconnect(_ widget: UnsafeMutablePointer<GtkWidget>) {
     promptMotion = nil
+    g_object_set_data(
+      UnsafeMutableRawPointer(widget).assumingMemoryBound(to: GObject.self), isView, nil)
     g_signal_handlers_disconnect_matched(
       widget, G_SIGNAL_MATCH_DATA, 0, 0, nil, nil, Unmanaged.borrowed(self))
   }
@@ -102,6 +106,26 @@ private func onScroll(
     }
   onMain(data, as: ViewInput.self) { $0.scrolled(dx: turn.x, dy: turn.y) }
   return 1
+}
+
+/// What a view's widget is known by.
+private let isView = "vgpu-view"
+
+/// GDK tells long after it: by then a view that another one took over from may have the grab again.
+private func onGrabBroken(
+  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEvent>?,
+  _ data: UnsafeMutableRawPointer?
+) -> gboolean {
+  var taker: gpointer?
+  if let window = event?.pointee.grab_broken.grab_window {
+    gdk_window_get_user_data(window, &taker)
+  }
+  // Views tell each other at once.
+  if let taker, g_object_get_data(taker.assumingMemoryBound(to: GObject.self), isView) != nil {
+    return 0
+  }
+  onMain(data, as: ViewInput.self) { $0.endGrab() }
+  return 0
 }
 
 private func onFocusOut(

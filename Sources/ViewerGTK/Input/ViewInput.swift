@@ -84,7 +84,7 @@ final class ViewInput: PointerLockMotion {
     releaseAll()
     across.motion.reset()
     down.motion.reset()
-    grab = InputGrab(widget, self)
+    grab = InputGrab(widget, self) { [unowned self] in endGrab() }
     if grab == nil { gdk_window_beep(gtk_widget_get_window(widget)) }
     onGrab?()
   }

@@ -5,11 +5,13 @@ import CWayland
 import CWaylandProtocols
 
 /// The pointer locked by the compositor (pointer-constraints), its motion told by relative-pointer:
-/// as the mouse reports it, without the host's acceleration, since the guest has its own.
+/// as the mouse reports it, without the host's acceleration, since the guest has its own. One at a
+/// time on a toplevel and seat, for which `InputGrab` stands in.
 @MainActor
 final class WaylandPointerLock: PointerLock {
   private unowned let motion: any PointerLockMotion
   private let globals: WaylandGlobals
+  private var hasEnded = false
   private let display: OpaquePointer
   private var locked: OpaquePointer?
   private var relative: OpaquePointer?
@@ -52,11 +54,10 @@ final class WaylandPointerLock: PointerLock {
   func moved(toX x: Double, y: Double) {}
 
   func end() {
-    guard let relative, let locked else { return }
-    zwp_relative_pointer_v1_destroy(relative)
-    zwp_locked_pointer_v1_destroy(locked)
-    self.relative = nil
-    self.locked = nil
+    guard !hasEnded else { return }
+    hasEnded = true
+    if let relative { zwp_relative_pointer_v1_destroy(relative) }
+    if let locked { zwp_locked_pointer_v1_destroy(locked) }
     globals.dispose()
     wl_display_flush(display)
   }

@@ -66,9 +66,11 @@ final class CompositorBuffers {
       let width = Int32(exactly: layout.width), let height = Int32(exactly: layout.height),
       let offset = UInt32(exactly: plane.offset), let stride = UInt32(exactly: plane.stride)
     else { return .obstacle(.noBuffer) }
-    // A compositor counts whole lines, and ends the connection where the last one ends early.
+    // A compositor counts whole lines, and ends the connection where the last one ends early, or
+    // beyond what 32 bits can tell (`out_of_bounds`).
     let (lines, overflows) = plane.stride.multipliedReportingOverflow(by: layout.height)
     guard !overflows, lines <= memory.size - plane.offset,
+      lines <= Int(UInt32.max) - plane.offset,
       let format = handles.formats.format(for: layout)
     else { return .obstacle(.unnamed(layout)) }
     guard entries.count < Self.capacity else { return .obstacle(.tooMany) }

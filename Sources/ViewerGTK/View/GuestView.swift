@@ -70,15 +70,14 @@ public final class GuestView {
   private var surface: (any GuestSurface)?
   private var isMapped = false
   private var isEGLGivenUp = false
-  private var losses = 0
+  private var losses = ContextLosses()
+  /// While a GPU that was reset gets its time.
+  private var pause: Timer?
   private var guestSize: PixelSize?
   private var startID: guint = 0
   private let ownsWidget: Bool
   private var hasContent = false
   private var hasEnded = false
-
-  /// Lost contexts in a row after which EGL is given up.
-  private static let mostLosses = 3
 
   /// Makes the widget, or draws in one that is there. gtk_init has been called.
   ///
@@ -198,7 +197,7 @@ public final class GuestView {
 
   // MARK: The widget's life
 
-  fileprivate func mapped() {
+  func mapped() {
     // Every motion at once, and not one before each frame: the guest draws the pointer.
     gdk_window_set_event_compression(gtk_widget_get_window(widget), 0)
     isMapped = true
@@ -206,7 +205,7 @@ public final class GuestView {
   }
 
   /// The toplevel has its surface and GTK has painted it: only now can a surface be put above it.
-  fileprivate func painted(_ context: CairoContext) {
+  func painted(_ context: CairoContext) {
     if let message {
       Message.paint(message.text, widget, context)
     } else {
@@ -214,11 +213,11 @@ public final class GuestView {
       cairo_paint(context)
       surface?.paint(context)
     }
-    guard surface == nil, startID == 0, isMapped else { return }
+    guard surface == nil, startID == 0, pause == nil, isMapped else { return }
     startID = g_idle_add(onStart, Unmanaged.borrowed(self))
   }
 
-  fileprivate func start() {
+  func start() {
     startID = 0
     guard surface == nil, isMapped else { return }
     let surface = makeSurface()
@@ -229,9 +228,10 @@ public final class GuestView {
     }
   }
 
-  fileprivate func unmapped() {
+  func unmapped() {
     if startID != 0 { g_source_remove(startID) }
     startID = 0
+    pause = nil
     isMapped = false
     pointerAndKeys.endGrab()
     dropSurface()
@@ -248,7 +248,7 @@ public final class GuestView {
     onResize = nil
   }
 
-  fileprivate func moved() {
+  func moved() {
     let geometry = geometry
     if let surface {
       surface.place(geometry)
@@ -340,7 +340,6 @@ public final class GuestView {
     placement = picture.placement
     pointerAndKeys.placement = picture.placement
     pointer.isHidden = picture.hasPointer
-    losses = 0
     if message != nil { gtk_widget_queue_draw(widget) }
     let isNew = message != nil || !hasContent
     message = nil
@@ -354,11 +353,18 @@ public final class GuestView {
   }
 
   private func failed(_ error: GraphicsError) {
-    losses += 1
-    if error.kind == .unavailable || losses >= Self.mostLosses { isEGLGivenUp = true }
+    if losses.isLast(error) {
+      isEGLGivenUp = true
+      link.update { $0.fallback = error }
+    }
     dropSurface()
     // The next drawing of the widget makes a new one.
     gtk_widget_queue_draw(widget)
+    guard !isEGLGivenUp else { return }
+    pause = Timer(milliseconds: ContextLosses.pause) { [unowned self] in
+      pause = nil
+      gtk_widget_queue_draw(widget)
+    }
   }
 
   private func show(_ message: ViewMessage) {
@@ -375,46 +381,4 @@ public final class GuestView {
     pointerAndKeys.placement = nil
     pointer.isHidden = false
   }
-}
-
-private func onDraw(
-  _ widget: UnsafeMutablePointer<GtkWidget>?, _ context: OpaquePointer?,
-  _ data: UnsafeMutableRawPointer?
-) -> gboolean {
-  let address = UInt(bitPattern: context)
-  onMain(data, as: GuestView.self) { view in
-    if let context = OpaquePointer(bitPattern: address) { view.painted(context) }
-  }
-  return 1
-}
-
-private func onSizeAllocate(
-  _ widget: UnsafeMutablePointer<GtkWidget>?, _ allocation: UnsafeMutablePointer<GdkRectangle>?,
-  _ data: UnsafeMutableRawPointer?
-) {
-  onMain(data, as: GuestView.self) { $0.moved() }
-}
-
-private func onScaleFactor(
-  _ object: UnsafeMutableRawPointer?, _ property: UnsafeMutablePointer<GParamSpec>?,
-  _ data: UnsafeMutableRawPointer?
-) {
-  onMain(data, as: GuestView.self) { $0.moved() }
-}
-
-private func onMap(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
-  onMain(data, as: GuestView.self) { $0.mapped() }
-}
-
-private func onUnmap(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
-  onMain(data, as: GuestView.self) { $0.unmapped() }
-}
-
-private func onDestroy(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
-  onMain(data, as: GuestView.self) { $0.end() }
-}
-
-private func onStart(_ data: UnsafeMutableRawPointer?) -> gboolean {
-  onMain(data, as: GuestView.self) { $0.start() }
-  return 0
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import CGTK3
+import PlainText
 
 /// A text in the middle of a dark area, wrapped: what is seen instead of a picture.
 @MainActor
@@ -13,7 +14,10 @@ package enum Message {
     let height = Double(gtk_widget_get_allocated_height(widget))
     cairo_set_source_rgb(context, 0.13, 0.13, 0.14)
     cairo_paint(context)
-    guard let layout = gtk_widget_create_pango_layout(widget, text) else { return }
+    guard
+      let layout = gtk_widget_create_pango_layout(
+        widget, PlainText.lines(text, limit: PlainText.longest))
+    else { return }
     defer { g_object_unref(UnsafeMutableRawPointer(layout)) }
     let column = max(40, min(width - 48, 560))
     pango_layout_set_width(layout, Int32(column * Double(PANGO_SCALE)))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CGTK3
+import PlainText
 
 /// A `CloseQuestion` in front of a window, until it is answered.
 @MainActor
@@ -18,7 +19,8 @@ final class CloseDialog {
   ) {
     answers = question.answers
     self.onAnswer = onAnswer
-    let widget = vgpu_gtk_question(window, question.title, question.text)
+    let widget = vgpu_gtk_question(
+      window, PlainText.line(question.title, limit: 256), PlainText.lines(question.text))
     guard let widget else { return }
     dialog = widget
     let dialog = vgpu_gtk_dialog(widget)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CGTK3
+import PlainText
 
 /// The window's title bar: the guest's name, what there is to say of it below, and the menu.
 @MainActor
@@ -29,6 +30,7 @@ final class TitleBar {
 
   /// The first line, and the second.
   func show(title: String, subtitle: String) {
+    let subtitle = PlainText.line(subtitle, limit: 1024)
     let bar = vgpu_gtk_header_bar(widget)
     // GTK paints anew for what it shows already.
     if title != self.title {

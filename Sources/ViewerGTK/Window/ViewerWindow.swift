@@ -4,6 +4,7 @@ import CGTK3
 import EGLPresenter
 import GuestInput
 public import LinuxSystem
+import PlainText
 public import VGPUDisplay
 
 /// A toplevel window with a guest's screen: its title tells the guest's name and the frame rate, the
@@ -193,7 +194,7 @@ public final class ViewerWindow {
     }
     if case .viewOnly = view.input?.state { parts.append("view only") }
     parts.append("swift-vgpu")
-    let title = parts.joined(separator: " — ")
+    let title = PlainText.line(parts.joined(separator: " — "), limit: 256)
     if title != shownTitle { gtk_window_set_title(vgpu_gtk_window(window), title) }
     shownTitle = title
     bar?.show(title: title, subtitle: subtitle)

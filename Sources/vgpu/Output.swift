@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import PlainText
+import SystemPackage
+
+/// Standard output, for people and programs: what this module prints goes through here, not through
+/// the standard library's function of the same name, and so does nothing to a terminal.
+func print(_ text: some CustomStringConvertible, terminator: String = "\n") {
+  Swift.print(PlainText.lines(text.description), terminator: terminator)
+}
+
+/// Where a command speaks to the person; its result goes to standard output.
+enum StandardError {
+  /// Writes a message of the program's own, with whatever others say in it.
+  static func write(_ text: String) { draw(PlainText.paragraph(text) + "\n") }
+
+  /// Writes what may move the cursor: nothing of others.
+  static func draw(_ text: String) {
+    // Nobody is left to be told that it cannot be told.
+    _ = try? FileDescriptor.standardError.writeAll(Array(text.utf8))
+  }
+}

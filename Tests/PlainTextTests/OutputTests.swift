@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+@testable import vgpu
+
+/// What the command writes, whatever it quotes.
+@Suite struct OutputTests {
+  private func vgpu(_ arguments: String...) throws -> (code: Int32, text: String) {
+    try Program.run([CLibraries.products.appendingPathComponent("vgpu").path] + arguments)
+  }
+
+  /// What an error quotes neither turns the line around nor begins one.
+  @Test func errorsAreInert() throws {
+    let answer = try vgpu("screenshot", "bridge:/none/\u{202E}gnp\u{2066}", "-")
+    #expect(answer.code == 1)
+    #expect(answer.text.contains("/none/\u{FFFD}gnp\u{FFFD}"), "\(answer.text)")
+    let folder = try vgpu("doctor", "--root", "/none\nError: \u{9B}31m\u{1B}[2J")
+    #expect(folder.code == 1)
+    #expect(
+      folder.text.hasPrefix("Error: /none\n  Error: \u{FFFD}31m\u{FFFD}[2J"), "\(folder.text)")
+  }
+
+  /// ArgumentParser quotes what it does not know.
+  @Test func wrongUsageIsInert() throws {
+    let answer = try vgpu("list", "--\u{202E}x\u{1B}]0;t\u{7}")
+    #expect(answer.code == 64)
+    #expect(answer.text.contains("--\u{FFFD}x\u{FFFD}]0;t\u{FFFD}"), "\(answer.text)")
+    #expect(answer.text.contains("\nUsage: vgpu list"))
+  }
+
+  @Test func helpKeepsItsLayout() throws {
+    let answer = try vgpu("help", "run")
+    #expect(answer.code == 0 && answer.text.contains("\nOPTIONS:\n  "))
+    let script = try vgpu("--generate-completion-script", "bash")
+    #expect(script.code == 0 && script.text.hasPrefix("#!/bin/bash"))
+  }
+
+  @Test func columnsFitWhatIsShown() {
+    var table = Table("NAME", "TYPE")
+    table.add("a\u{202E}b\nc", "d")
+    table.add("e", "\u{1B}[2J")
+    #expect(table.text == "NAME   TYPE\na\u{FFFD}b c  d\ne      \u{FFFD}[2J")
+  }
+
+  /// It loses nothing.
+  @Test func jsonEscapes() throws {
+    let text = "a\u{202E}\u{9B}\u{7F}\u{200B}\u{E0041}\u{1B}\"ü\n\u{378}"
+    let json = try JSONOutput.text([text])
+    #expect(
+      json
+        == #"""
+        [
+          "a\u202e\u009b\u007f\u200b\udb40\udc41\u001b\"ü\n\u0378"
+        ]
+        """#)
+    #expect(try JSONDecoder().decode([String].self, from: Data(json.utf8)) == [text])
+  }
+
+  /// What is copied from the terminal into a shell is the same file.
+  @Test(arguments: [
+    "plain", "it's", "a\u{202E}b", "new\nline", "\u{9B}31m'\\x", "\u{200B}1", "ü 😀", "tab\t",
+  ])
+  func shellsTakeWhatIsPrinted(word: String) throws {
+    let text = ShellCommand.text([word], nodes: [])
+    #expect(text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "\u{202E}" })
+    #expect(try Program.run(["bash", "-c", "printf %s \(text)"]).text == word)
+  }
+}
