@@ -63,7 +63,9 @@ struct BridgeCommand: ParsableCommand {
       """, valueName: "path"))
   var socket: String?
 
-  @Option(help: ArgumentHelp("Who else may look.", valueName: "[uuid=]user:name|group:name"))
+  @Option(
+    help: ArgumentHelp("Who else may look.", valueName: "[uuid=]user:name|group:name"),
+    transform: AccessRule.init(parsing:))
   var allow: [AccessRule] = []
 
   @Flag(help: "Let those who may look ask for another size of the guest's monitor.")
@@ -86,7 +88,7 @@ struct BridgeCommand: ParsableCommand {
 
   func run() throws {
     let account = try user.map { name in
-      guard let account = UserDatabase.user(name) else {
+      guard let account = try UserDatabase.user(name) else {
         throw Failure("--user \(name): no such user")
       }
       return account
