@@ -19,16 +19,22 @@ enum UserFolder {
   static func runtime() -> String {
     let usual = "/run/user/\(geteuid())"
     if let runtime = variable("XDG_RUNTIME_DIR") ?? (isOwn(usual) ? usual : nil) {
-      return make("/vgpu", in: runtime)
+      let folder = make("/vgpu", in: runtime)
+      // Earlier bridges have made it for all to enter.
+      if isMine(folder) { _ = chmod(folder, 0o700) }
+      return folder
     }
     return state()
   }
 
   /// Whether it is a folder that this user has to himself.
-  static func isOwn(_ path: String) -> Bool {
+  static func isOwn(_ path: String) -> Bool { isMine(path, but: 0o077) }
+
+  /// Whether it is a folder of this user's, no link to one, with none of these rights.
+  private static func isMine(_ path: String, but rights: mode_t = 0) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && Int32(status.st_mode) & S_IFMT == S_IFDIR
-      && status.st_uid == geteuid() && status.st_mode & 0o077 == 0
+      && status.st_uid == geteuid() && status.st_mode & rights == 0
   }
 
   private static func make(_ path: String, in folder: String) -> String {
