@@ -43,7 +43,7 @@ public enum RightsDefect: Hashable, Sendable {
       self = .unknown
     } else if !isOurs {
       let user = holder.users[1]
-      self = .otherUser(UserDatabase.user(user)?.name ?? "\(user)", ptraceScope: ptraceScope)
+      self = .otherUser((try? UserDatabase.user(user))?.name ?? "\(user)", ptraceScope: ptraceScope)
     } else if holder.owner != viewer.users[1] {
       self = .hidden
     } else if holder.permitted & ~viewer.permitted != 0 {

@@ -8,21 +8,47 @@ import SystemPackage
 /// A client's end of the socket. Nothing of it waits but `wait`.
 final class BridgeConnection {
   let path: String
-  private let socket: OwnedFileDescriptor
+  private let socket: Int32
+  private let closing: ForeignDescriptors
   private var serial: UInt32 = 0
+  private var descriptors: [Int32] = []
 
   /// connect(2), which does not wait: a bridge whose queue is full refuses (EAGAIN).
-  init(path: String) throws(BridgeError) {
+  ///
+  /// - Parameters:
+  ///   - closing: closes what the bridge sends and nobody wants.
+  ///   - patience: how long a full queue is tried again, in nanoseconds: others make it full, and the
+  ///     bridge empties it.
+  init(
+    path: String, closing: ForeignDescriptors, patience: UInt64 = 0
+  ) throws(BridgeError) {
     self.path = path
+    self.closing = closing
     do throws(SystemCallError) {
       let number = try SystemCall.make("socket", on: path) { vgpu_packet_socket() }
       let socket = OwnedFileDescriptor(owning: Int32(number))
       let fd = socket.rawValue
-      try SystemCall.make("connect", on: path) { vgpu_unix_connect(fd, path) }
-      self.socket = socket
+      let start = MonotonicInstant.now
+      while true {
+        let answer = SystemCall.uninterrupted { vgpu_unix_connect(fd, path) }
+        if answer < 0, SystemCall.errno(answer) == .resourceTemporarilyUnavailable,
+          MonotonicInstant.now.elapsed(since: start) < patience
+        {
+          usleep(2000)
+          continue
+        }
+        try SystemCall.make("connect", on: path) { answer }
+        break
+      }
+      self.socket = socket.release()
     } catch {
       throw .unreachable(error)
     }
+  }
+
+  deinit {
+    // Without a thread it stays open: whoever waited for it might wait for ever.
+    _ = ForeignDescriptors.close(sockets: [socket])
   }
 
   /// - Returns: the number that the answers will have.
@@ -35,7 +61,7 @@ final class BridgeConnection {
     ) { buffer in
       let count = message.encode(serial: serial, into: buffer)
       return SystemCall.uninterrupted {
-        vgpu_send(socket.rawValue, buffer.baseAddress, count)
+        vgpu_send(socket, buffer.baseAddress, count)
       }
     }
     if answer < 0 {
@@ -56,7 +82,6 @@ final class BridgeConnection {
 
   /// - Returns: `nil` when nothing has come.
   func receive() throws(BridgeError) -> Incoming? {
-    var descriptor: Int32 = -1
     var incoming: (message: BridgeMessage, serial: UInt32)?
     var problem: ProtocolError?
     // A byte more than the longest, so that a longer one is not cut to it.
@@ -66,7 +91,7 @@ final class BridgeConnection {
       var count = 0
       for _ in 0..<2 {
         count = SystemCall.uninterrupted {
-          RunningKernel().receive(socket.rawValue, buffer, fd: &descriptor)
+          RunningKernel().receive(socket, buffer, fds: &descriptors)
         }
         // Whoever closes a socket without having read all of it makes this the first answer at the
         // other end; what was sent before, such as why, comes after it.
@@ -81,17 +106,22 @@ final class BridgeConnection {
       }
       return count
     }
-    let owned = descriptor >= 0 ? OwnedFileDescriptor(owning: descriptor) : nil
+    var descriptor: OwnedFileDescriptor?
+    let isSurplus = descriptors.count > 1
+    if let fd = descriptors.first, !isSurplus, case .buffer = incoming?.message {
+      descriptor = OwnedFileDescriptor(owning: fd)
+    } else {
+      for fd in descriptors { closing.close(OwnedFileDescriptor(owning: fd)) }
+    }
     if let problem { throw .malformed(path: path, reason: "\(problem)") }
     guard let incoming else {
       if count < 0, SystemCall.errno(count) == .resourceTemporarilyUnavailable { return nil }
       throw .ended(path: path)
     }
-    if case .buffer = incoming.message {
-    } else if descriptor >= 0 {
+    guard descriptors.isEmpty || descriptor != nil else {
       throw .malformed(path: path, reason: "a descriptor that belongs to nothing")
     }
-    return Incoming(message: incoming.message, serial: incoming.serial, descriptor: owned)
+    return Incoming(message: incoming.message, serial: incoming.serial, descriptor: descriptor)
   }
 
   /// poll(2): until something has come, or until then.
@@ -99,7 +129,7 @@ final class BridgeConnection {
   /// - Returns: whether something has.
   func wait(until deadline: MonotonicInstant) -> Bool {
     let milliseconds = (max(0, deadline.seconds(since: .now)) * 1000).rounded(.up)
-    var entry = pollfd(fd: socket.rawValue, events: Int16(POLLIN), revents: 0)
+    var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, Int32(min(milliseconds, 60_000))) > 0
   }
 }

@@ -12,28 +12,32 @@ public struct BridgeListing: Hashable, Sendable {
 
   /// The most vGPUs that are listed; no GPU makes as many.
   private static let most: UInt32 = 4096
-  /// How long an answer may take, in nanoseconds.
-  private static let patience: UInt64 = 10_000_000_000
+  /// How long all answers may take, in nanoseconds.
+  private static let patience: UInt64 = 30_000_000_000
 
-  /// Asks a bridge, and waits for its answers.
+  /// Asks a bridge, and waits for its answers, for 30 s at most.
   ///
   /// - Throws: `BridgeError`.
   public init(path: String) throws(BridgeError) {
-    let connection = try BridgeConnection(path: path)
+    let deadline = MonotonicInstant(
+      nanoseconds: MonotonicInstant.now.nanoseconds + Self.patience)
+    let connection = try BridgeConnection(
+      path: path, closing: ForeignDescriptors(), patience: Self.patience)
     let versions = BridgeProtocol.versions
     let greeting = try Self.ask(
-      .hello(oldest: versions.lowerBound, newest: versions.upperBound), connection)
+      .hello(oldest: versions.lowerBound, newest: versions.upperBound), connection, deadline)
     guard case .welcome = greeting else { throw Self.misunderstanding(path) }
-    guard case .counters(let counters) = try Self.ask(.count, connection) else {
+    guard case .counters(let counters) = try Self.ask(.count, connection, deadline) else {
       throw Self.misunderstanding(path)
     }
     self.counters = counters
     var vGPUs: [ListedVGPU] = []
     for index in 0..<Self.most {
       do throws(BridgeError) {
-        guard case .vGPU(let vGPU) = try Self.ask(.list(index: index), connection) else {
-          throw Self.misunderstanding(path)
-        }
+        guard
+          case .vGPU(let vGPU) = try Self.ask(.list(index: index), connection, deadline),
+          vGPU.index == index
+        else { throw Self.misunderstanding(path) }
         vGPUs.append(vGPU)
         if vGPU.index + 1 == vGPU.count { break }
       } catch {
@@ -50,10 +54,9 @@ public struct BridgeListing: Hashable, Sendable {
   }
 
   private static func ask(
-    _ question: ClientMessage, _ connection: BridgeConnection
+    _ question: ClientMessage, _ connection: BridgeConnection, _ deadline: MonotonicInstant
   ) throws(BridgeError) -> BridgeMessage {
     let serial = try connection.send(question)
-    let deadline = MonotonicInstant(nanoseconds: MonotonicInstant.now.nanoseconds + patience)
     while connection.wait(until: deadline) {
       guard let incoming = try connection.receive() else { continue }
       if case .refused(let refusal, let reason) = incoming.message {

@@ -15,6 +15,7 @@ public final class BridgeSource: FrameSource {
   private let path: String
   private let vGPU: VGPUIdentifier
   private let retryInterval: UInt64
+  private let closing = ForeignDescriptors()
   private var connection: BridgeConnection?
   private var buffers: BufferTable?
   private var opened: OpenedVGPU?
@@ -40,8 +41,9 @@ public final class BridgeSource: FrameSource {
   private static let firstPatience: UInt64 = 10_000_000_000
   /// How often a bridge is looked for, in nanoseconds.
   static let retryInterval: UInt64 = 250_000_000
-  /// Messages that are read at one time: an answer has three.
-  private static let mostAtOnce = 32
+  /// Messages that a poll reads: an answer has three. A bridge that talks without end must not keep the
+  /// viewer from drawing.
+  static let mostInPoll = 32
   /// How long the last frame outlives its bridge, in seconds: a restart takes less.
   private static let grace = 1.0
 
@@ -58,12 +60,11 @@ public final class BridgeSource: FrameSource {
   ) throws(BridgeError) {
     self.init(awaiting: path, vGPU: vGPU)
     do throws(BridgeError) {
-      try connect()
-      let deadline = MonotonicInstant(
-        nanoseconds: MonotonicInstant.now.nanoseconds + Self.firstPatience)
+      try connect(patience: Self.firstPatience)
+      // It sends two answers, or one that refuses.
+      var turn = Turn(patience: Self.firstPatience)
       while opened == nil {
-        guard let connection, connection.wait(until: deadline) else { throw .silent(path: path) }
-        try takeAll()
+        guard try takeNext(&turn) else { throw .silent(path: path) }
       }
     } catch {
       disconnect(error)
@@ -110,8 +111,9 @@ public final class BridgeSource: FrameSource {
   public func poll() -> DisplayState {
     let now = MonotonicInstant.now
     do {
-      if connection == nil, now >= connectsAgainAt { try connect() }
-      if connection != nil { try ask(now) }
+      // A bridge that has sent what cannot be closed gets no chance to send more of it.
+      if connection == nil, now >= connectsAgainAt, closing.waiting == 0 { try connect() }
+      if connection != nil { try ask() }
     } catch {
       disconnect(error)
     }
@@ -122,41 +124,72 @@ public final class BridgeSource: FrameSource {
     return state
   }
 
-  private func connect() throws(BridgeError) {
-    let connection = try BridgeConnection(path: path)
+  private func connect(patience: UInt64 = 0) throws(BridgeError) {
+    let connection = try BridgeConnection(path: path, closing: closing, patience: patience)
     let versions = BridgeProtocol.versions
     try connection.send(.hello(oldest: versions.lowerBound, newest: versions.upperBound))
     try connection.send(.open(vGPU))
     self.connection = connection
   }
 
-  private func ask(_ now: MonotonicInstant) throws(BridgeError) {
-    try takeAll()
-    guard let connection else { return }
-    let deadline = MonotonicInstant(nanoseconds: now.nanoseconds + Self.patience)
-    while opened == nil {
-      guard connection.wait(until: deadline) else { return }
-      try takeAll()
+  /// How much a bridge may say until something else is to be done.
+  private struct Turn {
+    let deadline: MonotonicInstant
+    var messagesLeft = BridgeSource.mostInPoll
+
+    init(patience: UInt64) {
+      deadline = MonotonicInstant(nanoseconds: MonotonicInstant.now.nanoseconds + patience)
     }
+
+    mutating func hasOne() -> Bool {
+      guard messagesLeft > 0, .now < deadline else { return false }
+      messagesLeft -= 1
+      return true
+    }
+  }
+
+  private func ask() throws(BridgeError) {
+    var turn = Turn(patience: Self.patience)
+    // What has come late.
+    while turn.hasOne() {
+      guard let connection, let incoming = try connection.receive() else { break }
+      try take(incoming)
+    }
+    while opened == nil { guard try takeNext(&turn) else { return } }
+    guard let connection else { return }
     if look == nil {
       while let id = buffers?.removeSurplus() { try connection.send(.release(buffer: id)) }
       look = try connection.send(.look)
     }
-    while look != nil, connection.wait(until: deadline) { try takeAll() }
+    while look != nil, try takeNext(&turn) {}
   }
 
-  private func takeAll() throws(BridgeError) {
-    // A bridge that talks without end must not keep the viewer from drawing.
-    for _ in 0..<Self.mostAtOnce {
-      guard let connection, let incoming = try connection.receive() else { return }
-      try take(incoming)
-    }
+  /// Waits for a message and takes it.
+  ///
+  /// - Returns: whether there was one in time.
+  private func takeNext(_ turn: inout Turn) throws(BridgeError) -> Bool {
+    guard let connection, connection.wait(until: turn.deadline), turn.hasOne() else { return false }
+    if let incoming = try connection.receive() { try take(incoming) }
+    return true
   }
 
   private func take(
     _ incoming: consuming BridgeConnection.Incoming
   ) throws(BridgeError) {
-    switch incoming.message {
+    let (message, serial) = (incoming.message, incoming.serial)
+    var descriptor = incoming.descriptor.take()
+    do throws(BridgeError) {
+      try take(message, serial, &descriptor)
+    } catch {
+      if let stray = descriptor.take() { closing.close(stray) }
+      throw error
+    }
+  }
+
+  private func take(
+    _ message: BridgeMessage, _ serial: UInt32, _ descriptor: inout OwnedFileDescriptor?
+  ) throws(BridgeError) {
+    switch message {
     case .welcome(let welcome):
       guard buffers == nil, BridgeProtocol.versions.contains(welcome.version) else {
         throw .malformed(path: path, reason: "version \(welcome.version)")
@@ -171,23 +204,23 @@ public final class BridgeSource: FrameSource {
         try connection?.send(.resize(width: wantedSize.width, height: wantedSize.height))
       }
     case .buffer(let buffer):
-      guard look != nil, let descriptor = incoming.descriptor.take() else {
+      guard look != nil, descriptor != nil else {
         throw .malformed(path: path, reason: "a buffer without its descriptor")
       }
       do throws(BufferDefect) {
-        try buffers?.add(buffer, descriptor, name: name)
+        try buffers?.add(buffer, &descriptor, name: name)
       } catch {
         throw .malformed(path: path, reason: "\(error)")
       }
       counters.gets += 1
     case .frame(let frame):
-      guard look == incoming.serial else {
+      guard look == serial else {
         throw .malformed(path: path, reason: "an answer to nothing")
       }
       look = nil
       try show(frame)
     case .noPicture(let absence, let reason):
-      guard look == incoming.serial else {
+      guard look == serial else {
         throw .malformed(path: path, reason: "an answer to nothing")
       }
       look = nil
@@ -201,8 +234,9 @@ public final class BridgeSource: FrameSource {
       resizeProblem = .refused(path: path, .size, reason: reason)
     case .refused(let refusal, let reason):
       throw .refused(path: path, refusal, reason: reason)
-    case .done, .vGPU, .counters:
-      break
+    case .done: break
+    case .vGPU, .counters:
+      throw .malformed(path: path, reason: "an answer to nothing")
     }
   }
 

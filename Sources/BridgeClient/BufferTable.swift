@@ -18,34 +18,37 @@ struct BufferTable {
   private var entries: [Entry] = []
   private var uses: UInt64 = 0
   private var bytes = 0
-  private let most: Int
-  private let mostBytes: UInt64
+  /// What the bridge has promised, as far as a viewer would go along with it.
+  private let limit: (buffers: Int, bytes: Int)
 
+  /// What is kept of a bridge at most, whatever it promises: all buffers that a guest flips among, of
+  /// the largest size that a picture has.
+  private static let most: (buffers: UInt32, bytes: UInt64) = (64, 2 << 30)
   /// Kept free of the buffers that a bridge allows, as a picture and a pointer may come at once.
   private static let spare = 2
 
   init(_ welcome: Welcome) {
-    most = max(0, Int(min(welcome.buffers, 64)) - Self.spare)
-    // What comes next may be as large as what there is.
-    mostBytes = welcome.bytes / 2
-    entries.reserveCapacity(most + Self.spare)
+    limit = (
+      Int(min(welcome.buffers, Self.most.buffers)), Int(min(welcome.bytes, Self.most.bytes))
+    )
+    entries.reserveCapacity(limit.buffers)
   }
 
   /// Checks a buffer as one of a driver's, and keeps it.
+  ///
+  /// - Parameter descriptor: taken when it is of a buffer, and left where it is when it is not: closing
+  ///   anything else may take long.
   mutating func add(
-    _ shared: SharedBuffer, _ descriptor: consuming OwnedFileDescriptor, name: String
+    _ shared: SharedBuffer, _ descriptor: inout OwnedFileDescriptor?, name: String
   ) throws(BufferDefect) {
-    guard !entries.contains(where: { $0.id == shared.id }), entries.count < most + Self.spare else {
+    guard !entries.contains(where: { $0.id == shared.id }), entries.count < limit.buffers else {
       throw .surplus
     }
-    let memory: DMABuf
-    do {
-      memory = try DMABuf(owning: descriptor, name: "\(name), buffer \(shared.id)")
-    } catch {
-      throw .noBuffer("\(error)")
+    guard let memory = try Self.memory(&descriptor, "\(name), buffer \(shared.id)") else {
+      throw .noBuffer("no descriptor")
     }
-    // A memory file could be made shorter while it is read, which ends the reader.
-    guard memory.backing == .dmaBuf || memory.isSealedAgainstShrinking else { throw .notSealed }
+    // No overflow: neither is negative, and what there is never more than the limit.
+    guard memory.size <= limit.bytes - bytes else { throw .surplus }
     let plane = GraphicsPlane(
       format: shared.format, modifier: shared.modifier, width: shared.width,
       height: shared.height, stride: shared.stride, size: shared.size, handle: 0)
@@ -56,6 +59,27 @@ struct BufferTable {
       bytes += memory.size
     } catch {
       throw .defective(error)
+    }
+  }
+
+  private static func memory(
+    _ descriptor: inout OwnedFileDescriptor?, _ name: String
+  ) throws(BufferDefect) -> DMABuf? {
+    guard let fd = descriptor.take() else { return nil }
+    var problem: SystemCallError?
+    do throws(SystemCallError) {
+      _ = try DMABuf.Backing(of: fd, name: name)
+    } catch {
+      problem = error
+    }
+    if let problem {
+      descriptor = .some(fd)
+      throw .noBuffer("\(problem)")
+    }
+    do throws(SystemCallError) {
+      return try DMABuf(owning: fd, name: name)
+    } catch {
+      throw .noBuffer("\(error)")
     }
   }
 
@@ -73,7 +97,9 @@ struct BufferTable {
   ///
   /// - Returns: its number.
   mutating func removeSurplus() -> UInt64? {
-    guard entries.count > most || UInt64(bytes) > mostBytes, entries.count > Self.spare,
+    // What comes next may be as large as what there is.
+    guard entries.count > limit.buffers - Self.spare || bytes > limit.bytes / 2,
+      entries.count > Self.spare,
       let oldest = entries.indices.min(by: { entries[$0].lastUse < entries[$1].lastUse })
     else { return nil }
     let entry = entries.remove(at: oldest)
@@ -91,14 +117,12 @@ struct BufferTable {
 enum BufferDefect: Error, CustomStringConvertible {
   case surplus
   case noBuffer(String)
-  case notSealed
   case defective(PlaneDefect)
 
   var description: String {
     switch self {
     case .surplus: "a buffer too many"
     case .noBuffer(let reason): "no buffer: \(reason)"
-    case .notSealed: "a memory file that can become shorter"
     case .defective(let defect): "\(defect)"
     }
   }

@@ -2,6 +2,7 @@
 
 import CLinux
 import LinuxSystem
+import SystemPackage
 
 /// Who has connected, as the kernel says it (SO_PEERCRED, SO_PEERGROUPS): what the process was when
 /// it called connect(2).
@@ -28,14 +29,24 @@ public struct Peer: Hashable, Sendable {
     try SystemCall.make("getsockopt(SO_PEERCRED)", on: "bridge's client") {
       vgpu_peer(socket, &user, &group, &process)
     }
-    // A user in more groups than Linux allows (NGROUPS_MAX is 65536) does not exist; one in more
-    // than these is known by his user and effective group alone.
     var groups: Set<UInt32> = [group]
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 1024) { buffer in
-      let count = vgpu_peer_groups(socket, buffer.baseAddress, buffer.count)
-      if count > 0 { groups.formUnion(buffer.prefix(Int(count))) }
-    }
+    groups.formUnion(try Self.groups(of: socket))
     self.init(user: user, groups: groups, process: process)
+  }
+
+  private static func groups(of socket: Int32) throws(SystemCallError) -> [UInt32] {
+    // Nearly everybody is in fewer than the first; Linux allows the second (NGROUPS_MAX).
+    for most in [64, 1 << 16] {
+      var groups = [UInt32](repeating: 0, count: most)
+      let count = vgpu_peer_groups(socket, &groups, most)
+      if count >= 0 { return Array(groups.prefix(Int(count))) }
+      guard SystemCall.errno(count) == .outOfRange else {
+        throw SystemCallError(
+          call: "getsockopt(SO_PEERGROUPS)", object: "bridge's client",
+          errno: SystemCall.errno(count))
+      }
+    }
+    return []
   }
 }
 

@@ -7,7 +7,10 @@ public import LinuxSystem
 public final class BridgeHandle: Sendable {
   let wakeup: OwnedFileDescriptor
 
-  init() throws(SystemCallError) {
+  /// For a bridge that is made later (eventfd(2)).
+  ///
+  /// - Throws: `SystemCallError` when the process has no descriptor left.
+  public init() throws(SystemCallError) {
     let number = try SystemCall.make("eventfd", on: "bridge") { vgpu_eventfd() }
     wakeup = OwnedFileDescriptor(owning: Int32(number))
   }

@@ -6,7 +6,11 @@ public struct BridgeLimits: Hashable, Sendable {
   public var clients = 512
   /// Clients of one user.
   public var clientsPerUser = 256
-  /// New connections of one user in a second.
+  /// Clients among them that only users with few can be, so that some of them cannot shut out the rest.
+  public var clientsInReserve = 128
+  /// How many clients of one user are few.
+  public var clientsPerUserInReserve = 8
+  /// New connections of one user in a second, also of one who may see nothing.
   public var connectionsPerSecond = 512
   /// Messages of one client that are answered in a second.
   public var messagesPerSecond = 1000

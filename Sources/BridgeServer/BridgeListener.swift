@@ -4,32 +4,38 @@ import CLinux
 public import LinuxSystem
 import SystemPackage
 
-/// The socket that a bridge's clients connect to.
+/// The socket that a bridge's clients connect to. With this value its file goes, if it made one.
 public struct BridgeListener: ~Copyable {
-  let socket: OwnedFileDescriptor
+  let socket: Int32
   /// The socket's path; `nil` where somebody else has bound it.
   public let path: String?
+  private let file: SocketFile?
 
   /// Makes a socket at a path (socket(2), bind(2), listen(2)). One that nobody serves any more is
   /// replaced. Everybody may connect; who is answered is the policies' affair.
   ///
+  /// - Parameters:
+  ///   - path: where, in a folder in which nobody but root, this user and `server` could put a file in
+  ///     the place of another.
+  ///   - server: who serves the socket later on, if that is somebody else.
   /// - Throws: `SystemCallError`, with EADDRINUSE when another bridge serves there.
-  public init(path: String) throws(SystemCallError) {
+  public init(path: String, servedBy server: UInt32? = nil) throws(SystemCallError) {
     let number = try SystemCall.make("socket", on: path) { vgpu_packet_socket() }
     let socket = OwnedFileDescriptor(owning: Int32(number))
-    let fd = socket.rawValue
-    var answer = SystemCall.uninterrupted { vgpu_unix_listen(fd, path) }
-    if answer < 0, SystemCall.errno(answer) == .addressInUse {
-      try Self.removeStale(path)
-      answer = SystemCall.uninterrupted { vgpu_unix_listen(fd, path) }
-    }
     do {
-      try SystemCall.make("bind", on: path) { answer }
+      file = try SocketFile.Place(path: path, servedBy: server).bind(socket.rawValue)
     } catch {
       throw error.advising(Self.remedy(error.errno))
     }
-    self.socket = socket
+    self.socket = socket.release()
     self.path = path
+  }
+
+  deinit {
+    file?.remove()
+    // Who has connected and was not taken may have left something that lingers. Without a thread it
+    // ends with the process.
+    _ = ForeignDescriptors.close(sockets: [socket])
   }
 
   /// Takes over a listening socket, such as systemd's (`ServiceManager.sockets`).
@@ -43,8 +49,9 @@ public struct BridgeListener: ~Copyable {
         call: "getsockopt", object: "descriptor \(fd)", errno: SystemCall.errno(answer),
         remedy: "the unit's socket must be ListenSequentialPacket=")
     }
-    self.socket = socket
+    self.socket = socket.release()
     path = nil
+    file = nil
   }
 
   private static func remedy(_ errno: Errno) -> String? {
@@ -58,25 +65,13 @@ public struct BridgeListener: ~Copyable {
     }
   }
 
-  /// A socket file outlives its server. Only one that refuses connections is removed.
-  private static func removeStale(_ path: String) throws(SystemCallError) {
-    let number = try SystemCall.make("socket", on: path) { vgpu_packet_socket() }
-    let probe = OwnedFileDescriptor(owning: Int32(number))
-    // A file of any other kind refuses connections too.
-    var file = stat()
-    let isSocket = lstat(path, &file) == 0 && file.st_mode & UInt32(S_IFMT) == UInt32(S_IFSOCK)
-    guard isSocket,
-      SystemCall.errno(vgpu_unix_connect(probe.rawValue, path)) == .connectionRefused
-    else {
-      throw SystemCallError(
-        call: "bind", object: path, errno: .addressInUse,
-        remedy: "another bridge serves there, or it is no bridge's socket: give another --socket")
-    }
-    try SystemCall.make("unlink", on: path) { Int(unlink(path)) < 0 ? -Int(vgpu_last_errno()) : 0 }
-  }
+  /// Has the socket's file removed by a process of its own as soon as this one has ended, however it
+  /// ends: for a process that gives up the right to do so itself. To be called before there is a second
+  /// thread, and before anything is mapped that must not outlive this process.
+  ///
+  /// - Throws: `SystemCallError` when there can be no other process.
+  public func removeAtEnd() throws(SystemCallError) { try file?.removeAtEnd() }
 
   /// Removes the socket's file, so that who comes later is told that there is no bridge.
-  func removeFile() {
-    if let path { _ = unlink(path) }
-  }
+  func removeFile() { file?.remove() }
 }

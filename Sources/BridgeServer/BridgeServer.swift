@@ -2,6 +2,7 @@
 
 public import BridgeProtocol
 import CLinux
+import Glibc
 public import LinuxSystem
 public import Logging
 import SystemPackage
@@ -16,7 +17,7 @@ public final class BridgeServer {
   private let catalogue: () -> [BridgedVGPU]
   private let logger: Logger
   private let wakeup: BridgeHandle
-  private let closer: SocketCloser
+  private let closer = SocketCloser()
 
   private var vGPUs: [BridgedVGPU] = []
   private var cataloguedAt: MonotonicInstant?
@@ -33,23 +34,33 @@ public final class BridgeServer {
   ///
   /// - Parameters:
   ///   - listener: the socket to serve.
+  ///   - handle: what ends it, where there is one already.
   ///   - limits: what each client and each user can have.
   ///   - catalogue: the vGPUs that there are now, the same objects for the same ones. Asked at most
   ///     once a second.
   ///   - logger: who came and went, and who was refused and why.
   /// - Throws: `SystemCallError` when the process has no descriptor left.
   public init(
-    _ listener: consuming BridgeListener, limits: BridgeLimits = BridgeLimits(),
-    logger: Logger, catalogue: @escaping () -> [BridgedVGPU]
+    _ listener: consuming BridgeListener, handle: BridgeHandle? = nil,
+    limits: BridgeLimits = BridgeLimits(), logger: Logger, catalogue: @escaping () -> [BridgedVGPU]
   ) throws(SystemCallError) {
     self.listener = listener
+    var limits = limits
+    limits.clients = min(limits.clients, Self.descriptorsForClients)
     self.limits = limits
     self.catalogue = catalogue
     self.logger = logger
-    wakeup = try BridgeHandle()
-    closer = try SocketCloser()
+    if let handle { wakeup = handle } else { wakeup = try BridgeHandle() }
     users = UserAccounts(limits)
     noticeRate = TokenBucket(perSecond: 20, now: .now)
+  }
+
+  /// Half of what this process may have (RLIMIT_NOFILE): the rest is for buffers and devices, and for
+  /// telling those who come then that they are too many.
+  private static var descriptorsForClients: Int {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 512 }
+    return max(16, Int(clamping: limit.rlim_cur / 2))
   }
 
   /// Ends the bridge from any thread.
@@ -69,6 +80,7 @@ public final class BridgeServer {
   public func run() throws(SystemCallError) {
     defer {
       clients.removeAll()
+      closer.close()
       listener.removeFile()
     }
     var entries: [pollfd] = []
@@ -90,12 +102,13 @@ public final class BridgeServer {
       }
       keepTime(.now)
       removeEnded()
+      closer.close()
     }
   }
 
   private func fill(_ entries: inout [pollfd]) {
     entries.removeAll(keepingCapacity: true)
-    let listener = listensAgainAt == nil ? listener.socket.rawValue : -1
+    let listener = listensAgainAt == nil ? listener.socket : -1
     entries.append(pollfd(fd: wakeup.wakeup.rawValue, events: Int16(POLLIN), revents: 0))
     entries.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0))
     for client in clients {
@@ -116,11 +129,11 @@ public final class BridgeServer {
   private func accept(_ now: MonotonicInstant) {
     if closer.isBehind {
       listensAgainAt = MonotonicInstant(nanoseconds: now.nanoseconds + 100_000_000)
-      notice("no connection is taken: those that have ended cannot be closed", now)
+      notice("no connection is taken: there is no thread to close those that have ended", now)
       return
     }
-    for _ in 0..<16 {
-      let fd = listener.socket.rawValue
+    for _ in 0..<32 {
+      let fd = listener.socket
       let answer = SystemCall.uninterrupted { vgpu_accept(fd) }
       guard answer >= 0 else {
         switch SystemCall.errno(answer) {
@@ -152,12 +165,19 @@ public final class BridgeServer {
       return
     }
     refreshCatalogue(now)
+    let mayLook = peer.user == 0 || vGPUs.contains { $0.allows(peer) }
+    let account = users.connect(peer.user, mayLook: mayLook, now)
     let client = Client(socket, peer, limits, now)
-    guard vGPUs.contains(where: { $0.allows(peer) }) || peer.user == 0 else {
-      refuse(client, .notAllowed, "user \(peer.user) may see none of this bridge's vGPUs", now)
+    guard mayLook else {
+      // One who comes too often is not even told.
+      if account == nil {
+        done.refused += 1
+      } else {
+        refuse(client, .notAllowed, "user \(peer.user) may see none of this bridge's vGPUs", now)
+      }
       return
     }
-    guard clients.count < limits.clients, let account = users.admit(peer.user, now) else {
+    guard let account, users.admit(account) else {
       refuse(client, .limit, "too many clients, or too quickly", now)
       return
     }

@@ -3,27 +3,37 @@
 import CLinux
 import LinuxSystem
 
-/// A thread that closes clients' sockets.
+/// Closes clients' sockets, all of a turn's together.
 ///
 /// A client can leave messages with descriptors in its socket. Whoever closes that, or takes them,
 /// closes what may be their last reference, and waits for whatever its owner has arranged, such as a
-/// TCP connection that lingers for hours (SO_LINGER). So the bridge takes none, and closes nothing of
-/// its clients by itself.
+/// TCP connection that lingers for hours (SO_LINGER). So the bridge takes none, and its clients'
+/// sockets are closed as `ForeignDescriptors.close(sockets:)` has it.
 final class SocketCloser {
-  private let queue: OwnedFileDescriptor
+  private var sockets: [Int32] = []
 
-  init() throws(SystemCallError) {
-    let number = try SystemCall.make("pthread_create", on: "bridge") { vgpu_start_closing() }
-    queue = OwnedFileDescriptor(owning: Int32(number))
+  init() {}
+
+  fileprivate func close(_ socket: Int32) {
+    // The client is to know now.
+    shutdown(socket, Int32(SHUT_RDWR))
+    sockets.append(socket)
   }
 
-  fileprivate func close(_ socket: Int32) { vgpu_close_elsewhere(queue.rawValue, socket) }
+  /// Closes those that have come since.
+  func close() {
+    guard !sockets.isEmpty, ForeignDescriptors.close(sockets: sockets) else { return }
+    sockets.removeAll(keepingCapacity: true)
+  }
 
-  /// Whether so many sockets wait that no more should come: each is a descriptor of this process.
-  var isBehind: Bool { vgpu_waiting_to_close(queue.rawValue) > 1024 }
+  /// Whether so many sockets wait, for want of a thread, that no more should come: each is a descriptor
+  /// of this process.
+  var isBehind: Bool { sockets.count > 128 }
+
+  deinit { close() }
 }
 
-/// The bridge's end of a connection, closed when this value ends, on another thread.
+/// The bridge's end of a connection, closed when this value has ended.
 struct ClientSocket: ~Copyable {
   let rawValue: Int32
   private let closer: SocketCloser

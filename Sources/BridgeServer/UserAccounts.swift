@@ -39,34 +39,60 @@ final class UserAccount {
   }
 }
 
-/// What each user has of a bridge, so that none can have all of it.
+/// What each user has of a bridge, so that none can have all of it: also those who may see nothing.
 struct UserAccounts {
   private var accounts: [UInt32: UserAccount] = [:]
   private let limits: BridgeLimits
-  /// Users that are remembered; a container's user namespace can have millions.
-  private static let most = 1024
+  private var clients = 0
+  /// Users that are remembered: more than clients. A container's user namespace can have millions.
+  private let most: Int
 
-  init(_ limits: BridgeLimits) { self.limits = limits }
+  init(_ limits: BridgeLimits) {
+    self.limits = limits
+    most = max(1024, limits.clients + 1)
+  }
 
-  /// Counts one more client of a user.
+  /// Counts one more connection of a user.
   ///
-  /// - Returns: his account; `nil` where that is one beyond the limits.
-  mutating func admit(_ user: UInt32, _ now: MonotonicInstant) -> UserAccount? {
-    guard let account = account(user, now), account.connections.take(now),
-      account.clients < limits.clientsPerUser
-    else { return nil }
-    account.clients += 1
+  /// - Parameter mayLook: whether there is anything that he may see: for such a user one that has no
+  ///   clients is forgotten, for others one that has also been quiet.
+  /// - Returns: his account; `nil` where that is a connection too many.
+  mutating func connect(
+    _ user: UInt32, mayLook: Bool, _ now: MonotonicInstant
+  ) -> UserAccount? {
+    guard let account = account(user, mayLook, now), account.connections.take(now) else {
+      return nil
+    }
     return account
   }
 
-  func leave(_ account: UserAccount) { account.clients -= 1 }
+  /// Counts one more client.
+  ///
+  /// - Returns: whether that is within the limits.
+  mutating func admit(_ account: UserAccount) -> Bool {
+    let few = limits.clientsPerUserInReserve
+    let most = account.clients < few ? limits.clients : limits.clients - limits.clientsInReserve
+    guard clients < most, account.clients < limits.clientsPerUser else { return false }
+    account.clients += 1
+    clients += 1
+    return true
+  }
 
-  private mutating func account(_ user: UInt32, _ now: MonotonicInstant) -> UserAccount? {
+  /// Counts one client less.
+  mutating func leave(_ account: UserAccount) {
+    account.clients -= 1
+    clients -= 1
+  }
+
+  private mutating func account(
+    _ user: UInt32, _ mayLook: Bool, _ now: MonotonicInstant
+  ) -> UserAccount? {
     if let account = accounts[user] { return account }
-    if accounts.count >= Self.most {
-      accounts = accounts.filter { !$0.value.isIdle(now) }
+    if accounts.count >= most { accounts = accounts.filter { !$0.value.isIdle(now) } }
+    if accounts.count >= most, mayLook, let other = accounts.first(where: { $1.clients == 0 }) {
+      accounts[other.key] = nil
     }
-    guard accounts.count < Self.most else { return nil }
+    guard accounts.count < most else { return nil }
     let account = UserAccount(user, limits, now)
     accounts[user] = account
     return account

@@ -6,23 +6,89 @@
 
 #include <grp.h>
 #include <linux/capability.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/un.h>
 
-long vgpu_unix_listen(int socket, const char *path) {
+long vgpu_unix_listen(int socket, int folder, const char *path, const char *name,
+                      struct vgpu_file *file) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t length = strlen(path);
   if (length >= sizeof(address.sun_path)) return -ENAMETOOLONG;
   memcpy(address.sun_path, path, length);
   if (bind(socket, (const struct sockaddr *)&address, sizeof(address)) < 0) return -(long)errno;
-  if (chmod(path, 0666) < 0 || listen(socket, 64) < 0) {
-    long error = -(long)errno;
-    unlink(path);
+  // What is there now is looked at before its mode is changed: never that of what a link leads to.
+  int made = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (made < 0) return -(long)errno;
+  char link[32];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", made);
+  struct stat status;
+  long error = 0;
+  if (fstat(made, &status) < 0) {
+    error = -(long)errno;
+  } else if (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid()) {
+    error = -ESTALE;
+  } else {
+    *file = (struct vgpu_file){.device = status.st_dev, .number = status.st_ino};
+    if (chmod(link, 0666) < 0 || listen(socket, SOMAXCONN) < 0) {
+      error = -(long)errno;
+      vgpu_unlink_socket(folder, name, file);
+    }
+  }
+  close(made);
+  return error;
+}
+
+long vgpu_find_socket(int folder, const char *name, struct vgpu_file *file) {
+  struct stat status;
+  if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0) return -(long)errno;
+  if (!S_ISSOCK(status.st_mode)) return -ENOTSOCK;
+  *file = (struct vgpu_file){.device = status.st_dev, .number = status.st_ino};
+  return 0;
+}
+
+long vgpu_unlink_socket(int folder, const char *name, const struct vgpu_file *file) {
+  struct vgpu_file found;
+  long error = vgpu_find_socket(folder, name, &found);
+  if (error < 0) return error;
+  if (found.device != file->device || found.number != file->number) return -ESTALE;
+  return vgpu_result(unlinkat(folder, name, 0));
+}
+
+long vgpu_unlink_socket_at_end(int folder, const char *name, const struct vgpu_file *file) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return -(long)errno;
+  pid_t child = fork();
+  if (child != 0) {
+    long error = child < 0 ? -(long)errno : 0;
+    close(ends[0]);
+    if (error == 0) return ends[1];
+    close(ends[1]);
     return error;
   }
-  return 0;
+  // From here on only what may be called between fork(2) and exec(2). What ends the bridge, such as
+  // Ctrl+C in its terminal, must not end this one first.
+  setsid();
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, NULL);
+  int own = fcntl(folder, F_DUPFD, 3), end = fcntl(ends[0], F_DUPFD, 3);
+  if (own < 0 || end < 0 || dup2(own, 0) < 0 || dup2(end, 1) < 0) _exit(1);
+  closefrom(2);
+  // The owner of a folder needs no capability to remove what is in it.
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct none[2] = {0};
+  syscall(SYS_capset, &header, none);
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  char byte;
+  while (read(1, &byte, 1) < 0 && errno == EINTR) continue;
+  vgpu_unlink_socket(0, name, file);
+  _exit(0);
 }
 
 long vgpu_adopt_listener(int fd) {
@@ -75,33 +141,45 @@ long vgpu_receive_alone(int socket, void *bytes, size_t length, int *descriptors
   return *descriptors ? count : vgpu_result(recv(socket, bytes, length, 0));
 }
 
-static void *close_sockets(void *argument) {
-  int queue = (int)(intptr_t)argument, socket;
-  // A pipe does not mix writes as short as these.
-  while (read(queue, &socket, sizeof socket) == sizeof socket) close(socket);
-  close(queue);
+struct ending {
+  sem_t has_copies, is_over;
+  int has_own;
+  size_t count;
+  int sockets[];
+};
+
+static void *end_with_copies(void *argument) {
+  struct ending *ending = argument;
+  ending->has_own = unshare(CLONE_FILES) == 0;
+  int has_own = ending->has_own;
+  sem_post(&ending->has_copies);
+  while (sem_wait(&ending->is_over) < 0) continue;
+  // Forbidden, as by a filter: then this thread waits for them, and nobody else.
+  for (size_t i = 0; !has_own && i < ending->count; i++) close(ending->sockets[i]);
+  sem_destroy(&ending->has_copies);
+  sem_destroy(&ending->is_over);
+  free(ending);
   return NULL;
 }
 
-long vgpu_start_closing(void) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) < 0) return -(long)errno;
-  long started = vgpu_start_thread(close_sockets, (void *)(intptr_t)ends[0]);
-  if (started == 0) return ends[1];
-  close(ends[0]);
-  close(ends[1]);
-  return started;
-}
-
-void vgpu_close_elsewhere(int queue, int socket) {
-  shutdown(socket, SHUT_RDWR);
-  if (write(queue, &socket, sizeof socket) != sizeof socket) close(socket);
-}
-
-long vgpu_waiting_to_close(int queue) {
-  int bytes = 0;
-  if (ioctl(queue, FIONREAD, &bytes) < 0) return -(long)errno;
-  return bytes / (int)sizeof(int);
+long vgpu_close_at_exit(const int *sockets, size_t count) {
+  struct ending *ending = calloc(1, sizeof *ending + count * sizeof *sockets);
+  if (ending == NULL) return -ENOMEM;
+  ending->count = count;
+  memcpy(ending->sockets, sockets, count * sizeof *sockets);
+  sem_init(&ending->has_copies, 0, 0);
+  sem_init(&ending->is_over, 0, 0);
+  long started = vgpu_start_thread(end_with_copies, ending);
+  if (started < 0) {
+    sem_destroy(&ending->has_copies);
+    sem_destroy(&ending->is_over);
+    free(ending);
+    return started;
+  }
+  while (sem_wait(&ending->has_copies) < 0) continue;
+  for (size_t i = 0; ending->has_own && i < count; i++) close(sockets[i]);
+  sem_post(&ending->is_over);
+  return 0;
 }
 
 long vgpu_notify(const char *path, const char *text) {

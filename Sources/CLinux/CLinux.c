@@ -53,6 +53,7 @@ EXPORT(KVM_CREATE_VM);
 const int vgpu_F_ADD_SEALS = F_ADD_SEALS;
 const int vgpu_F_SEAL_SHRINK = F_SEAL_SHRINK;
 const int vgpu_F_GET_SEALS = F_GET_SEALS;
+const int vgpu_O_PATH = O_PATH;
 
 int vgpu_spawn(const char *path, char *const *arguments, int output, const int *sources,
                size_t count, int *pid) {
@@ -124,13 +125,13 @@ long vgpu_send_fd(int socket, const void *bytes, size_t length, int fd) {
   return vgpu_result(sendmsg(socket, &message, MSG_NOSIGNAL));
 }
 
-long vgpu_receive_fd(int socket, void *bytes, size_t length, int *fd) {
-  // Room for more than one: a peer that sends several must not leave any open in this process.
-  enum { most = 253 };
+long vgpu_receive_fds(int socket, void *bytes, size_t length, int *fds, size_t *count) {
+  // Room for all: those that a peer sends beyond it would be closed here and now, however long that
+  // takes.
   struct iovec part = {.iov_base = bytes, .iov_len = length};
   union {
     struct cmsghdr header;
-    char space[CMSG_SPACE(sizeof(int) * most)];
+    char space[CMSG_SPACE(sizeof(int) * vgpu_most_descriptors)];
   } control;
   struct msghdr message = {
       .msg_iov = &part,
@@ -138,24 +139,17 @@ long vgpu_receive_fd(int socket, void *bytes, size_t length, int *fd) {
       .msg_control = &control,
       .msg_controllen = sizeof control,
   };
-  *fd = -1;
-  long count = vgpu_result(recvmsg(socket, &message, MSG_CMSG_CLOEXEC));
-  if (count < 0) return count;
+  *count = 0;
+  long length_received = vgpu_result(recvmsg(socket, &message, MSG_CMSG_CLOEXEC));
+  if (length_received < 0) return length_received;
   for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
     size_t descriptors = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < descriptors; i++) {
-      int received;
-      memcpy(&received, CMSG_DATA(header) + i * sizeof(int), sizeof received);
-      if (*fd < 0) {
-        *fd = received;
-      } else {
-        close(received);
-      }
-    }
+    for (size_t i = 0; i < descriptors && *count < vgpu_most_descriptors; i++)
+      memcpy(&fds[(*count)++], CMSG_DATA(header) + i * sizeof(int), sizeof(int));
   }
-  return count;
+  return length_received;
 }
 
 long vgpu_unix_connect(int socket, const char *path) {

@@ -14,7 +14,7 @@ public final class DMABuf: Sendable {
   public enum Backing: Hashable, Sendable {
     /// A dma-buf.
     case dmaBuf
-    /// A memory file that stands in for one.
+    /// A memory file that stands in for one and that nobody can make shorter (F_SEAL_SHRINK).
     case memoryFile
   }
 
@@ -28,13 +28,14 @@ public final class DMABuf: Sendable {
 
   /// Takes over the descriptor of a dma-buf or a memory file and asks for its size (lseek(2)).
   ///
-  /// - Throws: `SystemCallError` when the descriptor has no size: it is of something else.
+  /// - Throws: `SystemCallError` when it is of anything else (`Backing.init(of:name:)`), or has no
+  ///   size.
   public init(owning fd: consuming OwnedFileDescriptor, name: String) throws(SystemCallError) {
+    backing = try Backing(of: fd, name: name)
     let kernel = fd.kernel
     let number = fd.rawValue
-    let size = try SystemCall.make("lseek", on: name) { kernel.seekToEnd(number) }
-    backing = kernel.isDMABuf(number) ? .dmaBuf : .memoryFile
-    self.size = size
+    // Only now: other files' sizes are what those say who serve them.
+    size = try SystemCall.make("lseek", on: name) { kernel.seekToEnd(number) }
     self.name = name
     self.fd = fd
   }
@@ -147,14 +148,52 @@ public final class DMABuf: Sendable {
   }
 }
 
+extension DMABuf.Backing {
+  /// What a descriptor is of, by the kernel's account: whoever gave it has no say in that, nor has the
+  /// file. fcntl(2) with F_GET_SEALS knows memory files, fstatfs(2) dma-bufs.
+  ///
+  /// - Parameters:
+  ///   - fd: the descriptor, which stays the caller's.
+  ///   - name: what it is called in errors.
+  /// - Throws: `SystemCallError` when it is neither a dma-buf nor a memory file that is sealed against
+  ///   becoming shorter: whoever maps one that is not is ended by SIGBUS when it does.
+  public init(of fd: borrowing OwnedFileDescriptor, name: String) throws(SystemCallError) {
+    let kernel = fd.kernel
+    let number = fd.rawValue
+    let seals = SystemCall.uninterrupted {
+      kernel.fcntl(number, command: vgpu_F_GET_SEALS, argument: 0)
+    }
+    if seals >= 0 {
+      guard seals & Int(vgpu_F_SEAL_SHRINK) != 0 else {
+        throw SystemCallError(
+          call: "fcntl(F_GET_SEALS)", object: name, errno: .notPermitted,
+          remedy: "a memory file that can become shorter: seal it against that (F_SEAL_SHRINK)")
+      }
+      self = .memoryFile
+      return
+    }
+    let system = try SystemCall.make("fstatfs", on: name) { kernel.fileSystem(number) }
+    guard
+      system == Int(vgpu_DMA_BUF_MAGIC)
+        || system == Int(vgpu_ANON_INODE_FS_MAGIC) && kernel.knowsSync(number)
+    else {
+      throw SystemCallError(
+        call: "fstatfs", object: name, errno: .invalidArgument,
+        remedy: "neither a dma-buf nor a memory file")
+    }
+    self = .dmaBuf
+  }
+}
+
 extension Kernel {
-  /// Only a dma-buf knows DMA_BUF_IOCTL_SYNC. A call with flags of zero changes nothing: a dma-buf
-  /// refuses it with EINVAL, everything else with ENOTTY.
-  fileprivate func isDMABuf(_ fd: Int32) -> Bool {
+  /// Before Linux 5.3 dma-bufs had no file system of their own, but were among the kernel's other
+  /// objects without a name. Of those they alone know DMA_BUF_IOCTL_SYNC and have a size. A call with
+  /// flags of zero changes nothing: a dma-buf refuses it with EINVAL.
+  fileprivate func knowsSync(_ fd: Int32) -> Bool {
     var none = dma_buf_sync()
     let answer = SystemCall.uninterrupted {
       withUnsafeMutablePointer(to: &none) { ioctl(fd, vgpu_DMA_BUF_IOCTL_SYNC, $0) }
     }
-    return answer >= 0 || SystemCall.errno(answer) != .inappropriateIOCTLForDevice
+    return SystemCall.errno(answer) == .invalidArgument && seekToEnd(fd) > 0
   }
 }

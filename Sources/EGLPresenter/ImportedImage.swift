@@ -31,6 +31,9 @@ final class ImportedImage {
     guard layout.width <= limit, layout.height <= limit else {
       throw Self.refusal(buffer, context, "the renderer's textures end at \(limit) pixels")
     }
+    guard layout.planes.allSatisfy({ max($0.offset, $0.stride) <= Int(EGLint.max) }) else {
+      throw Self.refusal(buffer, context, "its lines are too far apart for EGL")
+    }
     // A software renderer maps the buffer as it draws, and crashes where it cannot.
     guard !context.capabilities.isSoftware || buffer.isMappable else {
       throw Self.refusal(

@@ -23,14 +23,22 @@ public final class PixelShadow {
   private static let block = 1 << 16
   /// Bytes from which on it can be told how fast they are read.
   private static let telling = 1 << 19
+  /// Bytes from which on comparing takes longer than a refresh: twice as many as a screen of 7680x4320
+  /// pixels has.
+  private static let most = 1 << 28
+
+  /// How many bytes of the last buffer are kept: its picture's, whatever lies between the lines, and
+  /// however large the buffer is.
+  var count: Int { bytes.count }
 
   /// Nothing is known yet.
   public init() {}
 
-  /// Whether a buffer's bytes are other ones than at the last call for it; `true` for the first.
+  /// Whether a buffer's bytes are other ones than at the last call for it; `true` for the first,
+  /// and for a picture that is too large to be compared.
   ///
   /// - Parameters:
-  ///   - buffer: the plane's pixels, all of which are read.
+  ///   - buffer: the plane's pixels, all of which are read, and nothing else of it.
   ///   - epoch: a number that is another one whenever the buffer may have been drawn without this
   ///     being asked: what is known of it then counts for nothing.
   /// - Throws: `SystemCallError` when the buffer cannot be read.
@@ -40,45 +48,66 @@ public final class PixelShadow {
     let key = Key(buffer: buffer.id, epoch: epoch)
     let isKnown = key == self.key
     self.key = nil
-    let hasChanged = try buffer.withPixels { (pixels) throws(SystemCallError) in
-      let end = min(buffer.pixelEnd, pixels.count)
-      return isKnown && end == bytes.count ? update(pixels, end) : copy(pixels, end)
+    let pixels = buffer.pixels
+    guard pixels.count <= Self.most else { return true }
+    let hasChanged = try buffer.withPixels { (memory) throws(SystemCallError) in
+      guard let start = memory.baseAddress, pixels.end <= memory.count else { return true }
+      return isKnown && pixels.count == bytes.count ? update(pixels, start) : copy(pixels, start)
     }
     self.key = key
     return hasChanged
   }
 
-  private func copy(_ pixels: UnsafeRawBufferPointer, _ end: Int) -> Bool {
+  private func copy(_ pixels: PixelRuns, _ source: UnsafeRawPointer) -> Bool {
     let start = MonotonicInstant.now
-    if bytes.count != end { bytes = [UInt8](repeating: 0, count: end) }
+    if bytes.count != pixels.count { bytes = [UInt8](repeating: 0, count: pixels.count) }
     bytes.withUnsafeMutableBytes { shadow in
-      shadow.copyMemory(from: UnsafeRawBufferPointer(rebasing: pixels[..<end]))
+      guard let shadow = shadow.baseAddress else { return }
+      for run in 0..<pixels.runs {
+        memcpy(shadow + run * pixels.length, source + run * pixels.distance, pixels.length)
+      }
     }
     let seconds = MonotonicInstant.now.seconds(since: start)
-    rate = end >= Self.telling && seconds > 0 ? Double(end) / seconds : nil
+    rate = pixels.count >= Self.telling && seconds > 0 ? Double(pixels.count) / seconds : nil
     return true
   }
 
-  private func update(_ pixels: UnsafeRawBufferPointer, _ end: Int) -> Bool {
+  private func update(_ pixels: PixelRuns, _ source: UnsafeRawPointer) -> Bool {
     bytes.withUnsafeMutableBytes { shadow in
-      guard let shadow = shadow.baseAddress, let pixels = pixels.baseAddress else { return false }
+      guard let shadow = shadow.baseAddress else { return false }
       var hasChanged = false
-      for offset in stride(from: 0, to: end, by: Self.block) {
-        let count = min(Self.block, end - offset)
-        guard memcmp(shadow + offset, pixels + offset, count) != 0 else { continue }
-        memcpy(shadow + offset, pixels + offset, count)
-        hasChanged = true
+      for run in 0..<pixels.runs {
+        let (old, new) = (shadow + run * pixels.length, source + run * pixels.distance)
+        for offset in stride(from: 0, to: pixels.length, by: Self.block) {
+          let count = min(Self.block, pixels.length - offset)
+          guard memcmp(old + offset, new + offset, count) != 0 else { continue }
+          memcpy(old + offset, new + offset, count)
+          hasChanged = true
+        }
       }
       return hasChanged
     }
   }
 }
 
+/// Where a picture's bytes are in a buffer: runs of one length at one distance, from the start on.
+private struct PixelRuns {
+  let runs: Int
+  let length: Int
+  let distance: Int
+
+  var count: Int { runs * length }
+  var end: Int { (runs - 1) * distance + length }
+}
+
 extension PlaneBuffer {
-  /// The end of the picture in bytes: of its last pixel, or of its last line where pixels do not
-  /// lie line after line.
-  fileprivate var pixelEnd: Int {
+  /// The picture's bytes: its lines' pixels, or all of its lines where pixels do not lie line after
+  /// line.
+  fileprivate var pixels: PixelRuns {
     // Checked when the buffer was made; none of it overflows.
-    (layout.modifier == .linear ? layout.linearEnd : nil) ?? layout.stride * layout.height
+    guard layout.modifier == .linear, let line = layout.format.lineBytes(width: layout.width),
+      line < layout.stride
+    else { return PixelRuns(runs: 1, length: layout.stride * layout.height, distance: 0) }
+    return PixelRuns(runs: layout.height, length: line, distance: layout.stride)
   }
 }

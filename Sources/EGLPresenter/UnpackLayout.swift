@@ -14,6 +14,8 @@ struct UnpackLayout: Equatable {
   ///   - stride: bytes; at least a line's.
   ///   - hasRowLength: GL_UNPACK_ROW_LENGTH exists: OpenGL ES 3, or GL_EXT_unpack_subimage.
   init?(width: Int, stride: Int, bytesPerPixel: Int, hasRowLength: Bool) {
+    // Renderers count a line's bytes in 32 bits, and one that long is best handed over alone.
+    guard stride <= Int(Int32.max) else { return nil }
     let length = hasRowLength ? stride / bytesPerPixel : width
     for alignment in [1, 2, 4, 8] {
       let line = (length * bytesPerPixel + alignment - 1) / alignment * alignment

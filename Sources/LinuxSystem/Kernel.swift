@@ -36,8 +36,11 @@ public protocol Kernel: Sendable {
   func duplicate(_ fd: Int32, fromProcess pidfd: Int32) -> Int
   /// sendmsg(2) with at most one descriptor (SCM_RIGHTS); `fd` is -1 for none.
   func send(_ socket: Int32, _ bytes: UnsafeRawBufferPointer, fd: Int32) -> Int
-  /// recvmsg(2) for at most one descriptor, close-on-exec from birth; `fd` becomes -1 for none.
-  func receive(_ socket: Int32, _ bytes: UnsafeMutableRawBufferPointer, fd: inout Int32) -> Int
+  /// recvmsg(2), with all descriptors that come with the message, close-on-exec from birth. The caller
+  /// closes them, which can take as long as their sender likes (`ForeignDescriptors`).
+  func receive(_ socket: Int32, _ bytes: UnsafeMutableRawBufferPointer, fds: inout [Int32]) -> Int
+  /// fstatfs(2). Returns the file system's magic number (`<linux/magic.h>`).
+  func fileSystem(_ fd: Int32) -> Int
 }
 
 /// The kernel that this process runs on.
@@ -100,8 +103,16 @@ public struct RunningKernel: Kernel {
   }
 
   public func receive(
-    _ socket: Int32, _ bytes: UnsafeMutableRawBufferPointer, fd: inout Int32
+    _ socket: Int32, _ bytes: UnsafeMutableRawBufferPointer, fds: inout [Int32]
   ) -> Int {
-    vgpu_receive_fd(socket, bytes.baseAddress, bytes.count, &fd)
+    fds.removeAll(keepingCapacity: true)
+    return withUnsafeTemporaryAllocation(of: Int32.self, capacity: Int(vgpu_most_descriptors)) {
+      var count = 0
+      let answer = vgpu_receive_fds(socket, bytes.baseAddress, bytes.count, $0.baseAddress, &count)
+      fds.append(contentsOf: $0.prefix(count))
+      return answer
+    }
   }
+
+  public func fileSystem(_ fd: Int32) -> Int { vgpu_file_system(fd) }
 }

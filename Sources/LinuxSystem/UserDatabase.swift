@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import SystemPackage
 
 /// The host's users and groups.
 public enum UserDatabase {
@@ -15,43 +16,82 @@ public enum UserDatabase {
   }
 
   /// A user by his name (getpwnam_r(3)) or, in digits, his number: `nil` when there is no such user.
-  public static func user(_ text: String) -> User? {
-    if let number = UInt32(text) { return user(number) }
-    return find { getpwnam_r(text, $0, $1, $2, $3) }
+  ///
+  /// - Throws: `SystemCallError` when the host cannot tell, such as a directory service that does not
+  ///   answer.
+  public static func user(_ text: String) throws(SystemCallError) -> User? {
+    if let number = UInt32(text) { return try user(number) }
+    return try find("getpwnam", text) { entry, buffer, size, found in
+      getpwnam_r(text, entry, buffer, size, found)
+    } read: {
+      User($0)
+    }
   }
 
   /// A user by his number (getpwuid_r(3)): `nil` when there is no such user.
-  public static func user(_ number: UInt32) -> User? {
-    find { getpwuid_r(number, $0, $1, $2, $3) }
-  }
-
-  private static func find(
-    _ call: (
-      UnsafeMutablePointer<passwd>, UnsafeMutablePointer<CChar>, Int,
-      UnsafeMutablePointer<UnsafeMutablePointer<passwd>?>
-    ) -> Int32
-  ) -> User? {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 14) { buffer in
-      var entry = passwd()
-      var found: UnsafeMutablePointer<passwd>?
-      guard let start = buffer.baseAddress,
-        call(&entry, start, buffer.count, &found) == 0, found != nil, let name = entry.pw_name
-      else { return nil }
-      return User(name: String(cString: name), user: entry.pw_uid, group: entry.pw_gid)
+  ///
+  /// - Throws: `SystemCallError` when the host cannot tell.
+  public static func user(_ number: UInt32) throws(SystemCallError) -> User? {
+    try find("getpwuid", "user \(number)") { entry, buffer, size, found in
+      getpwuid_r(number, entry, buffer, size, found)
+    } read: {
+      User($0)
     }
   }
 
-  /// getgrnam_r(3): a group's number, `nil` when there is no such group. A number is itself.
-  public static func group(_ text: String) -> UInt32? {
+  /// A group's number by its name (getgrnam_r(3)): `nil` when there is no such group. A number is
+  /// itself.
+  ///
+  /// - Throws: `SystemCallError` when the host cannot tell.
+  public static func group(_ text: String) throws(SystemCallError) -> UInt32? {
     if let number = UInt32(text) { return number }
-    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1 << 16) { buffer in
-      guard let start = buffer.baseAddress else { return nil }
-      var entry = CLinux.group()
-      var found: UnsafeMutablePointer<CLinux.group>?
-      guard getgrnam_r(text, &entry, start, buffer.count, &found) == 0, found != nil else {
-        return nil
-      }
-      return entry.gr_gid
+    return try find("getgrnam", text) { entry, buffer, size, found in
+      getgrnam_r(text, entry, buffer, size, found)
+    } read: { (entry: CLinux.group) in
+      entry.gr_gid
     }
+  }
+
+  /// A call that fills in an entry and puts its texts into a buffer. It returns zero or an errno.
+  typealias Call<Entry> = (
+    UnsafeMutablePointer<Entry>, UnsafeMutablePointer<CChar>, Int,
+    UnsafeMutablePointer<UnsafeMutablePointer<Entry>?>
+  ) -> Int32
+
+  /// Room for an entry's texts, in bytes: enough for nearly all; the greatest holds a group of a
+  /// million members.
+  private static let room = (first: 1 << 12, most: 1 << 26)
+
+  /// Makes a call with as much room as its answer needs.
+  static func find<Entry: BitwiseCopyable, Found>(
+    _ name: String, _ object: String, _ call: Call<Entry>, read: (Entry) -> Found?
+  ) throws(SystemCallError) -> Found? {
+    var room = Self.room.first
+    while true {
+      let (code, result) = withUnsafeTemporaryAllocation(of: Entry.self, capacity: 1) { entry in
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: room) { buffer -> (Int32, Found?) in
+          guard let entry = entry.baseAddress, let start = buffer.baseAddress else {
+            return (ENOMEM, nil)
+          }
+          var found: UnsafeMutablePointer<Entry>?
+          let code = call(entry, start, room, &found)
+          return (code, found.flatMap { read($0.pointee) })
+        }
+      }
+      switch code {
+      // The latter are what some services say of a name that they do not know (getpwnam(3)).
+      case 0, ENOENT, ESRCH: return result
+      case EINTR: continue
+      case ERANGE where room < Self.room.most: room *= 2
+      default: throw SystemCallError(call: name, object: object, errno: Errno(rawValue: code))
+      }
+    }
+  }
+}
+
+extension UserDatabase.User {
+  fileprivate init?(_ entry: passwd) {
+    guard let name = entry.pw_name else { return nil }
+    self.init(name: String(cString: name), user: entry.pw_uid, group: entry.pw_gid)
   }
 }

@@ -86,15 +86,16 @@ public struct Device: ~Copyable {
   public init(
     receivingFrom socket: Int32, name: String, kernel: any Kernel = RunningKernel()
   ) throws(VFIOError) {
-    var fd: Int32 = -1
+    var fds: [Int32] = []
     try vfio { () throws(SystemCallError) in
       try SystemCall.make("recvmsg", on: name) {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) {
-          kernel.receive(socket, $0, fd: &fd)
+          kernel.receive(socket, $0, fds: &fds)
         }
       }
     }
-    guard fd >= 0 else {
+    for surplus in fds.dropFirst() { _ = kernel.close(surplus) }
+    guard let fd = fds.first else {
       throw .malformed(object: name, reason: "a message without a file descriptor")
     }
     try self.init(owning: OwnedFileDescriptor(owning: fd, kernel: kernel), name: name)

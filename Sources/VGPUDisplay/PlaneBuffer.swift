@@ -26,6 +26,8 @@ public final class PlaneBuffer {
   /// Where the pixels are.
   public let storage: Storage
 
+  /// The end of the picture in bytes; a buffer can be as large as whoever made it likes.
+  private let end: Int
   /// Set once: `Pixels` cannot be in an enum case beside a class reference and be borrowed from it.
   private var pixels: Pixels?
 
@@ -47,6 +49,7 @@ public final class PlaneBuffer {
     try info.check(bufferSize: buffer.size)
     id = Self.nextID()
     layout = info.layout
+    end = info.end
     storage = .dmaBuf(buffer)
   }
 
@@ -57,6 +60,7 @@ public final class PlaneBuffer {
     try info.check(bufferSize: region.count)
     id = Self.nextID()
     layout = info.layout
+    end = info.end
     storage = .region
     pixels = .region(region)
   }
@@ -74,8 +78,8 @@ public final class PlaneBuffer {
     }
   }
 
-  /// Lets the CPU read the memory, which begins with the picture's first plane. A buffer is mapped
-  /// at the first call and stays mapped. The guest may change the bytes at any time.
+  /// Lets the CPU read the memory, from its start to the picture's end. A buffer is mapped at the first
+  /// call and stays mapped. The guest may change the bytes at any time.
   ///
   /// - Throws: `SystemCallError` when the buffer cannot be mapped or synchronised; EFAULT when its
   ///   memory went meanwhile, as a device's does that is reset: what `body` saw is no picture, and a
@@ -96,6 +100,6 @@ public final class PlaneBuffer {
 
   private func mapIfNeeded() throws(SystemCallError) {
     guard case .dmaBuf(let buffer) = storage, pixels == nil else { return }
-    pixels = .buffer(try buffer.map(.read))
+    pixels = .buffer(try buffer.map(.read, count: end))
   }
 }

@@ -15,28 +15,28 @@ struct AccessRule {
   func concerns(_ uuid: MdevUUID?) -> Bool { vGPU == nil || vGPU == uuid }
 }
 
-extension AccessRule: ExpressibleByArgument {
+extension AccessRule {
   /// Reads `user:NAME`, `group:NAME`, or either after `UUID=`; numbers are names too.
-  init?(argument: String) {
+  ///
+  /// - Throws: why it is no such rule, or that the host has no such user or group.
+  init(parsing argument: String) throws {
     let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let last = parts.last else { return nil }
-    if parts.count == 2 {
-      guard let uuid = MdevUUID(String(parts[0])) else { return nil }
-      vGPU = uuid
-    } else {
-      vGPU = nil
-    }
-    let words = last.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    guard words.count == 2 else { return nil }
-    let name = String(words[1])
+    vGPU = parts.count == 2 ? try MdevUUID(parsing: String(parts[0])) : nil
+    let words = parts[parts.count - 1].split(
+      separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let name = words.count == 2 ? String(words[1]) : ""
     switch words[0] {
-    case "user":
-      guard let user = UserDatabase.user(name)?.user ?? UInt32(name) else { return nil }
+    case "user" where !name.isEmpty:
+      guard let user = try UserDatabase.user(name)?.user ?? UInt32(name) else {
+        throw ValidationError("there is no user \(name)")
+      }
       principal = .user(user)
-    case "group":
-      guard let group = UserDatabase.group(name) else { return nil }
+    case "group" where !name.isEmpty:
+      guard let group = try UserDatabase.group(name) else {
+        throw ValidationError("there is no group \(name)")
+      }
       principal = .group(group)
-    default: return nil
+    default: throw ValidationError("give user:NAME or group:NAME, after UUID= for one vGPU alone")
     }
   }
 }

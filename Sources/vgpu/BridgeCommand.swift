@@ -59,11 +59,13 @@ struct BridgeCommand: ParsableCommand {
     help: ArgumentHelp(
       """
       Where to serve; /run/vgpu/bridge.sock for root, else vgpu/bridge.sock in your runtime folder, \
-      or the socket that systemd hands over.
+      or the socket that systemd hands over. Nobody else may be able to exchange files in its folder.
       """, valueName: "path"))
   var socket: String?
 
-  @Option(help: ArgumentHelp("Who else may look.", valueName: "[uuid=]user:name|group:name"))
+  @Option(
+    help: ArgumentHelp("Who else may look.", valueName: "[uuid=]user:name|group:name"),
+    transform: AccessRule.init(parsing:))
   var allow: [AccessRule] = []
 
   @Flag(help: "Let those who may look ask for another size of the guest's monitor.")
@@ -86,7 +88,7 @@ struct BridgeCommand: ParsableCommand {
 
   func run() throws {
     let account = try user.map { name in
-      guard let account = UserDatabase.user(name) else {
+      guard let account = try UserDatabase.user(name) else {
         throw Failure("--user \(name): no such user")
       }
       return account
@@ -96,12 +98,15 @@ struct BridgeCommand: ParsableCommand {
     }
     var handedOver = try ServiceManager.handedOver()
     let contents = try contents(with: handedOver.devices)
+    DescriptorLimit.raise()
+    let handle = try BridgeHandle()
+    // Before there is a socket's file, which is removed on every way out.
+    try handle.stopAtSignals()
+    let listener = try makeListener(handedOver.listener.take(), servedBy: account)
+    let place = listener.path ?? "systemd's socket"
     // What is wrong with any of them is said now, and with the rights of whoever starts it.
     let catalogue = try BridgeCatalogue(
       contents, rules: allow, starter: getuid(), allowsResize: allowResize)
-    DescriptorLimit.raise()
-    let listener = try makeListener(handedOver.listener.take())
-    let place = listener.path ?? "systemd's socket"
     if let account {
       try Privileges.become(
         account, keeping: contents.needsProcesses ? [.readAll, .traceAll] : [])
@@ -109,8 +114,7 @@ struct BridgeCommand: ParsableCommand {
       logger.notice("runs as root; --user NAME gives up what is not needed")
     }
     let server = try BridgeServer(
-      listener, logger: logger, catalogue: { catalogue.vGPUs() })
-    try server.handle.stopAtSignals()
+      listener, handle: handle, logger: logger, catalogue: { catalogue.vGPUs() })
     logger.info("serves \(place)")
     ServiceManager.notify("READY=1")
     try server.run()
@@ -138,26 +142,29 @@ struct BridgeCommand: ParsableCommand {
   }
 
   private func makeListener(
-    _ handedOver: consuming BridgeListener?
+    _ handedOver: consuming BridgeListener?, servedBy account: UserDatabase.User?
   ) throws -> BridgeListener {
-    guard let listener = handedOver else {
-      return try BridgeListener(path: try socket ?? Self.defaultSocket())
+    if let listener = handedOver {
+      if socket != nil { throw Failure("--socket: systemd has handed a socket over") }
+      return listener
     }
-    if socket != nil { throw Failure("--socket: systemd has handed a socket over") }
+    let listener = try BridgeListener(
+      path: try socket ?? Self.defaultSocket(), servedBy: account?.user)
+    // Once it is another user it may not change the folder.
+    if account != nil { try listener.removeAtEnd() }
     return listener
   }
 
-  /// Where a bridge is looked for where nobody says anything else. Its folder is made.
+  /// Where a bridge is looked for where nobody says anything else. Its folder is made: root's for all
+  /// to enter, as who is answered is the policies' affair; a user's for him alone, as `vgpu run` has
+  /// its sockets there.
   private static func defaultSocket() throws -> String {
-    let folder: String
-    if geteuid() == 0 {
-      folder = "/run/vgpu"
-    } else if let runtime = getenv("XDG_RUNTIME_DIR") {
-      folder = "\(String(cString: runtime))/vgpu"
-    } else {
-      throw Failure("--socket: there is no XDG_RUNTIME_DIR: say where to serve")
-    }
-    if mkdir(folder, 0o755) != 0, errno != EEXIST {
+    guard geteuid() == 0 else { return "\(try UserFolder.runtime())/bridge.sock" }
+    let folder = "/run/vgpu"
+    if mkdir(folder, 0o755) == 0 {
+      // Whatever the umask has left of that.
+      _ = chmod(folder, 0o755)
+    } else if errno != EEXIST {
       throw Failure(
         "\(folder): cannot be made (\(String(cString: strerror(errno)))); give --socket")
     }

@@ -3,6 +3,7 @@
 import BridgeClient
 import BridgeProtocol
 import CAllocationCount
+import CLinux
 import DMABuf
 import Foundation
 import LinuxSystem
@@ -182,8 +183,9 @@ func becomes(_ expected: Int, _ number: () -> Int) -> Bool {
     defer { try? FileManager.default.removeItem(atPath: path) }
     do {
       // Bound, and closed without a word: as kill -9 leaves it.
-      let listener = try BridgeListener(path: path)
-      _ = listener
+      let dead = OwnedFileDescriptor(
+        owning: Int32(try SystemCall.make("socket", on: path) { vgpu_packet_socket() }))
+      try RawClient.listen(dead, at: path)
     }
     #expect(FileManager.default.fileExists(atPath: path))
     let bridge = try TestBridge(path: path)
@@ -222,7 +224,7 @@ func becomes(_ expected: Int, _ number: () -> Int) -> Bool {
   @Test func usersTakeTurns() throws {
     let now = MonotonicInstant.now
     var users = UserAccounts(BridgeLimits())
-    let accounts = [1, 2, 1].map { users.admit($0, now) }
+    let accounts = [1, 2, 1].map { users.connect($0, mayLook: true, now) }
     let busy = try #require(accounts[0])
     let other = try #require(accounts[1])
     #expect(accounts[2] === busy, "all clients of a user share one")
@@ -234,6 +236,27 @@ func becomes(_ expected: Int, _ number: () -> Int) -> Bool {
     #expect(answered == 64)
     #expect(other.hasShare(of: 1))
     #expect(busy.hasShare(of: 2))
+  }
+
+  /// Users without number, as a user namespace has them, neither fill the book nor the bridge.
+  @Test func strangersTakeNobodysPlace() throws {
+    let now = MonotonicInstant.now
+    let limits = BridgeLimits()
+    var users = UserAccounts(limits)
+    for user in UInt32(1000)..<5000 {
+      _ = users.connect(user, mayLook: false, now)
+    }
+    // Those who may look: some are greedy, and one comes late.
+    var admitted = 0
+    for user in UInt32(10)..<20 {
+      let found = users.connect(user, mayLook: true, now)
+      let account = try #require(found)
+      for _ in 0..<limits.clientsPerUser where users.admit(account) { admitted += 1 }
+    }
+    #expect(admitted > limits.clients - limits.clientsInReserve && admitted < limits.clients)
+    let found = users.connect(0, mayLook: true, now)
+    let isAdmitted = users.admit(try #require(found))
+    #expect(isAdmitted)
   }
 
   @Test func rateIsKept() {

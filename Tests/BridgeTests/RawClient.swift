@@ -30,6 +30,18 @@ final class RawClient {
     _ = answer()
   }
 
+  /// Binds a socket and leaves its file behind, as whoever is killed does.
+  static func listen(_ socket: borrowing OwnedFileDescriptor, at path: String) throws {
+    let url = URL(fileURLWithPath: path)
+    let folder = try OwnedFileDescriptor.open(
+      url.deletingLastPathComponent().path, flags: O_RDONLY | O_DIRECTORY)
+    let (fd, folderFD) = (socket.rawValue, folder.rawValue)
+    var file = vgpu_file()
+    try SystemCall.make("bind", on: path) {
+      vgpu_unix_listen(fd, folderFD, path, url.lastPathComponent, &file)
+    }
+  }
+
   /// Whether the bridge has ended the connection, as far as sending has shown.
   private(set) var hasEnded = false
 
@@ -57,11 +69,11 @@ final class RawClient {
     var entry = pollfd(fd: socket.rawValue, events: Int16(POLLIN), revents: 0)
     guard poll(&entry, 1, 60_000) > 0 else { return nil }
     var bytes = [UInt8](repeating: 0, count: 512)
-    var descriptor: Int32 = -1
+    var descriptors: [Int32] = []
     var count = 0
     for _ in 0..<2 {
       count = bytes.withUnsafeMutableBytes {
-        RunningKernel().receive(socket.rawValue, $0, fd: &descriptor)
+        RunningKernel().receive(socket.rawValue, $0, fds: &descriptors)
       }
       // What was sent before the end comes after this.
       if count >= 0 || SystemCall.errno(count) != .connectionReset { break }
@@ -71,7 +83,7 @@ final class RawClient {
       try? BridgeMessage.decode(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
     guard let decoded else { return nil }
-    return (decoded.message, descriptor)
+    return (decoded.message, descriptors.first ?? -1)
   }
 
   /// The answers until the connection ends; their descriptors are closed.

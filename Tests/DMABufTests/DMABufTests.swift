@@ -9,7 +9,6 @@ import TestSupport
 import Testing
 
 @Suite struct DMABufTests {
-  /// The kernel's answer of EINVAL to a DMA_BUF_IOCTL_SYNC without flags is what tells a dma-buf.
   private static func dmaBufKernel(
     sync: @escaping @Sendable (UInt64) -> Int = { _ in 0 }
   ) -> FakeKernel {
@@ -98,6 +97,54 @@ import Testing
       owning: OwnedFileDescriptor(owning: kernel.makeFD(), kernel: kernel), name: "a dma-buf")
     try buffer.map(.read).read { _ throws(SystemCallError) in }
     #expect(seen.values == [1, 1, 1, 5])
+  }
+
+  /// Whatever a file answers to an ioctl, it is the kernel who says which files are dma-bufs.
+  @Test func otherFilesAreRefused() throws {
+    // FUSE (0x65735546): whoever serves such a file answers every call on it as he likes.
+    let kernel = Self.dmaBufKernel()
+    kernel.setFileSystem(0x6573_5546)
+    func refused(_ fd: Int32) -> SystemCallError? {
+      do throws(SystemCallError) {
+        _ = try DMABuf(owning: OwnedFileDescriptor(owning: fd, kernel: kernel), name: "a file")
+        return nil
+      } catch {
+        return error
+      }
+    }
+    #expect(refused(kernel.makeFD())?.errno == .invalidArgument)
+    #expect(!kernel.calls.contains { $0.name == "ioctl" || $0.name == "lseek" }, "it was not asked")
+    // Objects of the kernel's own that are none, such as one that refuses unknown ioctls by EINVAL.
+    kernel.setFileSystem(Int(vgpu_ANON_INODE_FS_MAGIC))
+    kernel.setSize(0)
+    #expect(refused(kernel.makeFD()) != nil)
+    kernel.setSize(4096)
+    #expect(refused(kernel.makeFD()) == nil, "Linux before 5.3 has dma-bufs among them")
+    kernel.onIoctl(vgpu_DMA_BUF_IOCTL_SYNC) { _, _ in -25 }
+    #expect(refused(kernel.makeFD()) != nil)
+    kernel.setSeals(0)
+    #expect(refused(kernel.makeFD())?.errno == .notPermitted)
+    kernel.setSeals(vgpu_F_SEAL_SHRINK)
+    #expect(refused(kernel.makeFD()) == nil)
+    #expect(kernel.openFDs.isEmpty)
+  }
+
+  @Test(arguments: ["/etc/passwd", "/dev/zero", "/dev/shm", "/proc/self/maps"])
+  func realFilesAreRefused(path: String) throws {
+    #expect(throws: SystemCallError.self) {
+      try DMABuf(owning: OwnedFileDescriptor.open(path, flags: O_RDONLY), name: path)
+    }
+  }
+
+  @Test func fileInMemoryThatIsNotSealedIsRefused() throws {
+    let path = "/dev/shm/dmabuf-\(getpid())"
+    let file = try OwnedFileDescriptor.open(path, flags: O_RDWR | O_CREAT)
+    defer { unlink(path) }
+    _ = RunningKernel().truncate(file.rawValue, length: 4096)
+    let error = #expect(throws: SystemCallError.self) {
+      try DMABuf.Backing(of: file, name: path)
+    }
+    #expect(error?.description.contains("can become shorter") == true)
   }
 
   @Test func nothingIsLeftOpen() throws {

@@ -38,4 +38,13 @@ import Testing
     #expect(UnpackLayout(width: 63, stride: 192, bytesPerPixel: 3, hasRowLength: true) != nil)
     #expect(UnpackLayout(width: 63, stride: 1001, bytesPerPixel: 4, hasRowLength: true) == nil)
   }
+
+  /// Renderers count a line's bytes in 32 bits.
+  @Test func linesThatAreTooFarApartAreHandedOverOneByOne() {
+    let most = Int(Int32.max) - 3
+    for (stride, isTold) in [(most, true), (most + 4, false), (Int(UInt32.max) - 3, false)] {
+      let layout = UnpackLayout(width: 1, stride: stride, bytesPerPixel: 4, hasRowLength: true)
+      #expect((layout != nil) == isTold, "\(stride)")
+    }
+  }
 }

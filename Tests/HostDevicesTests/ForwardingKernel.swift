@@ -40,9 +40,10 @@ extension ForwardingKernel {
   func send(_ socket: Int32, _ bytes: UnsafeRawBufferPointer, fd: Int32) -> Int {
     real.send(socket, bytes, fd: fd)
   }
-  func receive(_ socket: Int32, _ bytes: UnsafeMutableRawBufferPointer, fd: inout Int32) -> Int {
-    real.receive(socket, bytes, fd: &fd)
+  func receive(_ socket: Int32, _ bytes: UnsafeMutableRawBufferPointer, fds: inout [Int32]) -> Int {
+    real.receive(socket, bytes, fds: &fds)
   }
+  func fileSystem(_ fd: Int32) -> Int { real.fileSystem(fd) }
 }
 
 /// Says that there are instances left when there are none.

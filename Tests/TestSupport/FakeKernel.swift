@@ -29,6 +29,8 @@ public final class FakeKernel: Kernel {
     var contents: [UInt8] = []
     var longestTransfer = Int.max
     var size = 0
+    var fileSystem = 0x444d_4142
+    var seals: Int32?
     var received: (bytes: [UInt8], fd: Int32)?
     var pidfd: Int?
     var getfd: Int?
@@ -73,6 +75,12 @@ public final class FakeKernel: Kernel {
 
   /// What lseek(2) to the end answers.
   public func setSize(_ size: Int) { with { $0.size = size } }
+
+  /// What fstatfs(2) answers: the magic number of dma-bufs until it is told otherwise.
+  public func setFileSystem(_ type: Int) { with { $0.fileSystem = type } }
+
+  /// What F_GET_SEALS answers; `nil` for EINVAL, as for all that is no memory file.
+  public func setSeals(_ seals: Int32?) { with { $0.seals = seals } }
 
   /// What recvmsg(2) answers.
   public func setReceived(_ bytes: [UInt8], fd: Int32) { with { $0.received = (bytes, fd) } }
@@ -146,8 +154,13 @@ public final class FakeKernel: Kernel {
 
   public func fcntl(_ fd: Int32, command: Int32, argument: Int) -> Int {
     if record("fcntl \(command)", fd, value: argument) { return Self.failure(.interrupted) }
-    // F_DUPFD_CLOEXEC
-    return command == 1030 ? Int(makeFD()) : 0
+    // F_DUPFD_CLOEXEC and F_GET_SEALS.
+    switch command {
+    case 1030: return Int(makeFD())
+    case 1034:
+      return with { $0.seals }.map(Int.init) ?? Self.failure(.invalidArgument)
+    default: return 0
+    }
   }
 
   public func pread(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer, offset: UInt64) -> Int {
@@ -216,14 +229,20 @@ public final class FakeKernel: Kernel {
   }
 
   public func receive(
-    _ socket: Int32, _ bytes: UnsafeMutableRawBufferPointer, fd: inout Int32
+    _ socket: Int32, _ bytes: UnsafeMutableRawBufferPointer, fds: inout [Int32]
   ) -> Int {
+    fds.removeAll()
     if record("recvmsg", socket) { return Self.failure(.interrupted) }
     guard let received = with({ $0.received }) else {
       return Self.failure(.resourceTemporarilyUnavailable)
     }
-    fd = received.fd
+    if received.fd >= 0 { fds = [received.fd] }
     bytes.copyBytes(from: received.bytes)
     return received.bytes.count
+  }
+
+  public func fileSystem(_ fd: Int32) -> Int {
+    if record("fstatfs", fd) { return Self.failure(.interrupted) }
+    return with { $0.fileSystem }
   }
 }

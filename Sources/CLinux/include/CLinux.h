@@ -34,6 +34,7 @@
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,6 +82,20 @@ extern const unsigned long vgpu_KVM_CREATE_VM;
 extern const int vgpu_F_ADD_SEALS;
 extern const int vgpu_F_SEAL_SHRINK;
 extern const int vgpu_F_GET_SEALS;
+extern const int vgpu_O_PATH;
+
+// `<linux/magic.h>` has them behind other macros' names, some only since Linux 5.3.
+enum {
+  vgpu_ANON_INODE_FS_MAGIC = 0x09041934,
+  vgpu_DMA_BUF_MAGIC = 0x444d4142,
+};
+
+/// fstatfs(2): the type of the file system that a descriptor's file is of. Negated errno on failure.
+static inline long vgpu_file_system(int fd) {
+  struct statfs status;
+  if (fstatfs(fd, &status) < 0) return -(long)errno;
+  return (long)(uint32_t)status.f_type;
+}
 
 // ---- structures that Debian 12's headers (Linux 6.1) do not have ------------------------------
 // Layouts are part of the kernel's user ABI and never change; new fields are only appended, with
@@ -255,9 +270,12 @@ int vgpu_spawn(const char *path, char *const *arguments, int output, const int *
 /// Sends `length` bytes and, when `fd` is not negative, that descriptor (SCM_RIGHTS).
 long vgpu_send_fd(int socket, const void *bytes, size_t length, int fd);
 
-/// Receives up to `length` bytes and at most one descriptor, close-on-exec from birth. `*fd` is -1
-/// when none came. Any further descriptor that the peer sent is closed. Returns the byte count.
-long vgpu_receive_fd(int socket, void *bytes, size_t length, int *fd);
+/// The most descriptors that one message can have (SCM_MAX_FD).
+enum { vgpu_most_descriptors = 253 };
+
+/// Receives up to `length` bytes, and all descriptors that came with them, close-on-exec from birth.
+/// `fds` has room for `vgpu_most_descriptors`; `*count` is how many came. Returns the byte count.
+long vgpu_receive_fds(int socket, void *bytes, size_t length, int *fds, size_t *count);
 
 // ---- a connection to a socket, and the thread that owns it ---------------------------------------
 
@@ -284,9 +302,41 @@ static inline long vgpu_packet_socket(void) {
   return vgpu_result(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
+/// Which file of a file system: by this a name is known to lead to the same one still.
+struct vgpu_file {
+  uint64_t device;
+  uint64_t number;
+};
+
 /// bind(2) to a path and listen(2). The file is everybody's to connect to: who is let in is decided
-/// by credentials.
-long vgpu_unix_listen(int socket, const char *path);
+/// by credentials. Nobody can connect before that has been settled.
+///
+/// `folder` is the path's folder, opened, in which nobody else can exchange a file; `name` is the rest
+/// of the path. `*file` becomes the socket's file.
+long vgpu_unix_listen(int socket, int folder, const char *path, const char *name,
+                      struct vgpu_file *file);
+
+/// fstatat(2): which file has this name, if it is a socket; ENOTSOCK when it is none, also a link to
+/// one.
+long vgpu_find_socket(int folder, const char *name, struct vgpu_file *file);
+
+/// unlinkat(2), if the name still leads to that socket; ESTALE when it does not.
+long vgpu_unlink_socket(int folder, const char *name, const struct vgpu_file *file);
+
+/// Forks a process that does so, with the rights that this one has now and without capabilities, as
+/// soon as this one has ended, however it ends. Returns a descriptor that this one keeps open until
+/// then, or a negated errno.
+long vgpu_unlink_socket_at_end(int folder, const char *name, const struct vgpu_file *file);
+
+/// fstat(2) of a folder: who owns it, its group and its mode.
+static inline long vgpu_folder_rights(int fd, uint32_t *owner, uint32_t *group, uint32_t *mode) {
+  struct stat status;
+  if (fstat(fd, &status) < 0) return -(long)errno;
+  *owner = status.st_uid;
+  *group = status.st_gid;
+  *mode = status.st_mode;
+  return 0;
+}
 
 /// Whether a descriptor is a listening Unix socket of type SOCK_SEQPACKET; makes it close-on-exec and
 /// never wait. 0, or a negated errno.
@@ -300,15 +350,11 @@ long vgpu_accept(int socket);
 /// likes. Returns the byte count, or a negated errno.
 long vgpu_receive_alone(int socket, void *bytes, size_t length, int *descriptors);
 
-/// A thread that closes sockets. Returns the descriptor of its queue, or a negated errno; the thread
-/// ends when that is closed and the queue is empty.
-long vgpu_start_closing(void);
-
-/// Ends a connection now (shutdown(2)), and closes its socket on the thread of `vgpu_start_closing`.
-void vgpu_close_elsewhere(int queue, int socket);
-
-/// How many sockets wait for that.
-long vgpu_waiting_to_close(int queue);
+/// Closes sockets whose messages may hold the last descriptors of something that lingers (SO_LINGER),
+/// without waiting for it: nothing lingers that is closed by an exit (socket(7)). So a thread takes
+/// copies of this process's descriptors and ends, after this process has closed its own. 0, or a negated
+/// errno when there is no thread; the sockets are open then.
+long vgpu_close_at_exit(const int *sockets, size_t count);
 
 /// SO_PEERCRED: whose process connected.
 long vgpu_peer(int socket, uint32_t *user, uint32_t *group, int32_t *process);

@@ -321,8 +321,8 @@ int32_t vgpu_buffer_copy_rgb(
 
 /**
  * Lets the CPU read the memory in place: calls `body` once, before it returns, with the bytes from
- * the memory's start, between the start and the end of DMA_BUF_IOCTL_SYNC. The bytes are valid only
- * within `body`, may change at any time, and must not be written. `body` must not call a function
+ * the memory's start to the picture's end, between the start and the end of DMA_BUF_IOCTL_SYNC. The
+ * bytes are valid only within `body`, may change at any time, and must not be written. `body` must not call a function
  * with this buffer's source, nor with another buffer of it, nor leave by longjmp or an exception.
  *
  * The memory can go meanwhile, as a device's does that is reset. `body` then finds zeros, the result

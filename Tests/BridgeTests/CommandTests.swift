@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BridgeClient
+import CLinux
+import Foundation
+import LinuxSystem
+import TestSupport
+import Testing
+
+@testable import BridgeServer
+
+/// `vgpu bridge` as a program: where its socket is, and that it goes with it.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct CommandTests {
+  private let folder: URL
+  private let path: String
+
+  init() throws {
+    folder = URL(fileURLWithPath: "/dev/shm/bridge-\(UUID().uuidString.prefix(8))")
+    path = folder.appendingPathComponent("bridge.sock").path
+    try FileManager.default.createDirectory(
+      at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
+  }
+
+  /// It lies beside the test bundle, or beside what runs that.
+  private static let program: String = {
+    let places = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0])]
+    return places.flatMap { [$0, $0.deletingLastPathComponent()] }
+      .map { $0.appendingPathComponent("vgpu").path }
+      .first { FileManager.default.isExecutableFile(atPath: $0) } ?? "/no/vgpu"
+  }()
+
+  private func start(
+    _ arguments: String..., environment: [String: String] = [:]
+  ) throws -> Process {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    return process
+  }
+
+  private func waitUntilServed(_ process: Process, at path: String) throws {
+    while (try? BridgeListing(path: path)) == nil {
+      try #require(process.isRunning)
+      usleep(10_000)
+    }
+  }
+
+  private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  private func expectRemoved(after signal: Int32, _ arguments: String...) throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let process = try start(
+      Self.program, "bridge", "demo", "--socket", path, arguments.joined(separator: "="))
+    try waitUntilServed(process, at: path)
+    kill(process.processIdentifier, signal)
+    process.waitUntilExit()
+    #expect(becomes(0) { exists(path) ? 1 : 0 })
+  }
+
+  @Test(arguments: [SIGTERM, SIGINT]) func socketGoesWithTheBridge(signal: Int32) throws {
+    try expectRemoved(after: signal, "--verbose")
+  }
+
+  /// Nobody may remove a file from root's folder; killed, no process does anything any more.
+  @Test(
+    .enabled(if: geteuid() == 0, "only root can become another user"),
+    arguments: [SIGTERM, SIGINT, SIGKILL])
+  func socketGoesWithTheBridgeOfAnotherUser(signal: Int32) throws {
+    try expectRemoved(after: signal, "--user", "nobody")
+  }
+
+  @Test func socketGoesWhenTheBridgeCannotStart() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let missing = "00000000-0000-0000-0000-00000000dead"
+    let process = try start(Self.program, "bridge", "--open", missing, "--socket", path)
+    process.waitUntilExit()
+    #expect(process.terminationStatus != 0 && !exists(path))
+  }
+
+  /// A bridge that was started meanwhile keeps its socket.
+  @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
+  func socketOfTheNextBridgeStays() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let first = try start(
+      Self.program, "bridge", "demo", "--socket", path, "--user", "nobody")
+    try waitUntilServed(first, at: path)
+    try FileManager.default.removeItem(atPath: path)
+    let second = try start(Self.program, "bridge", "demo", "--socket", path)
+    try waitUntilServed(second, at: path)
+    kill(first.processIdentifier, SIGKILL)
+    first.waitUntilExit()
+    // Whoever removed it would have done so before this one has started and ended.
+    #expect(try Program.run([Self.program, "list", "--bridge", path]).code == 0)
+    kill(second.processIdentifier, SIGTERM)
+    second.waitUntilExit()
+    #expect(!exists(path))
+  }
+
+  /// `vgpu run` puts its sockets into the same folder, and none where others can enter.
+  @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
+  func folderOfAUserIsHisAlone() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    #expect(chown(folder.path, 65534, 65534) == 0 && chmod(folder.path, 0o700) == 0)
+    // As earlier bridges have made it.
+    let own = folder.appendingPathComponent("vgpu").path
+    #expect(mkdir(own, 0o755) == 0 && chown(own, 65534, 65534) == 0)
+    // A copy that another user can reach.
+    let copy = folder.appendingPathComponent("program").path
+    try FileManager.default.copyItem(atPath: Self.program, toPath: copy)
+    #expect(chmod(copy, 0o755) == 0)
+    let process = try start(
+      "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy, "bridge", "demo",
+      environment: ["XDG_RUNTIME_DIR": folder.path])
+    try waitUntilServed(process, at: "\(own)/bridge.sock")
+    var status = stat()
+    #expect(stat(own, &status) == 0 && status.st_mode & 0o777 == 0o700)
+    kill(process.processIdentifier, SIGTERM)
+    process.waitUntilExit()
+    #expect(!exists("\(own)/bridge.sock"))
+  }
+
+  @Test func foldersThatOthersMayChangeAreRefused() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func error() -> String {
+      do {
+        _ = try BridgeListener(path: path)
+        return ""
+      } catch {
+        return "\(error)"
+      }
+    }
+    for mode: mode_t in [0o777, 0o757] {
+      #expect(chmod(folder.path, mode) == 0)
+      #expect(error().contains("could exchange the socket"))
+      #expect(!exists(path))
+    }
+    #expect(chmod(folder.path, 0o1777) == 0)
+    #expect(error() == "")
+  }
+
+  /// bind(2) follows no link, and nothing is done to what a link leads to.
+  @Test func linksAreNotFollowed() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let victim = folder.appendingPathComponent("victim").path
+    let socket = OwnedFileDescriptor(
+      owning: Int32(try SystemCall.make("socket", on: victim) { vgpu_packet_socket() }))
+    try RawClient.listen(socket, at: victim)
+    #expect(chmod(victim, 0o600) == 0 && symlink(victim, path) == 0)
+    #expect(throws: SystemCallError.self) { _ = try BridgeListener(path: path) }
+    var status = stat()
+    #expect(lstat(victim, &status) == 0 && status.st_mode & 0o777 == 0o600)
+    #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+  }
+
+  /// Whatever the umask: who is let in is decided by credentials.
+  @Test func everybodyMayConnect() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let process = try start(
+      "bash", "-c", "umask 077; exec \"$0\" bridge demo --socket \"$1\"", Self.program, path)
+    try waitUntilServed(process, at: path)
+    var status = stat()
+    #expect(lstat(path, &status) == 0 && status.st_mode & 0o777 == 0o666)
+    kill(process.processIdentifier, SIGTERM)
+    process.waitUntilExit()
+  }
+
+  /// A group with more members than fit into a page; and one that there is not.
+  @Test(.enabled(if: geteuid() == 0, "only root can mount"))
+  func largeGroupsAreGroups() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let groups = folder.appendingPathComponent("group").path
+    let members = (0..<20_000).map { "member\($0)" }.joined(separator: ",")
+    try "root:x:0:\nlarge:x:4242:\(members)\n".write(
+      toFile: groups, atomically: true, encoding: .utf8)
+    func bridge(_ rule: String) throws -> (code: Int32, text: String) {
+      let script = """
+        mount --bind "$1" /etc/group
+        "$0" bridge demo --socket "$2" --allow "$3" & until [ -S "$2" ]; do
+          kill -0 $! || { wait $!; exit; }; sleep 0.01; done
+        kill $!; wait $!
+        """
+      return try Program.run([
+        "unshare", "--mount", "--propagation", "private", "bash", "-c", script, Self.program,
+        groups, path, rule,
+      ])
+    }
+    let large = try bridge("group:large")
+    #expect(large.code == 0, "\(large.text)")
+    let none = try bridge("group:none")
+    #expect(none.code != 0 && none.text.contains("there is no group none"), "\(none.text)")
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DMABuf
+import LinuxSystem
+import Testing
+import VFIO
+import VGPUDisplay
+
+@testable import EGLPresenter
+
+/// What is kept of a buffer to find out what changes in it.
+@Suite struct PixelShadowTests {
+  /// A picture in a buffer of this size; what of it is drawn into takes memory, and no more.
+  private func buffer(
+    _ width: UInt32, _ height: UInt32, stride: UInt32, size: Int, modifier: UInt64 = 0
+  ) throws -> (plane: PlaneBuffer, memory: DMABuf) {
+    let memory = try DMABuf.allocate(size: size, name: "shadow", udmabuf: "/nonexistent")
+    let plane = GraphicsPlane(
+      format: FourCC.xrgb8888.rawValue, modifier: modifier, width: width, height: height,
+      stride: stride, size: .max, handle: 1)
+    return (try PlaneBuffer(try PlaneInfo(checking: plane), buffer: memory), memory)
+  }
+
+  /// Whoever made the buffer says how far apart the lines are, and how large it is.
+  @Test func keepsThePictureAndNotTheBuffer() throws {
+    let (plane, memory) = try buffer(8, 1024, stride: 1 << 22, size: 1 << 32)
+    let shadow = PixelShadow()
+    #expect(try shadow.hasChanged(plane, epoch: 1))
+    #expect(shadow.count == 8 * 4 * 1024)
+    #expect(try !shadow.hasChanged(plane, epoch: 1))
+    func write(_ offset: Int) throws {
+      try memory.map(.readWrite).write { bytes throws(SystemCallError) in bytes[offset] &+= 1 }
+    }
+    try write(0)
+    #expect(try shadow.hasChanged(plane, epoch: 1))
+    // The last byte of the last line.
+    try write(1023 << 22 + 31)
+    #expect(try shadow.hasChanged(plane, epoch: 1))
+    // Between two lines, which nobody sees.
+    try write(32)
+    #expect(try !shadow.hasChanged(plane, epoch: 1))
+    #expect(try shadow.hasChanged(plane, epoch: 2), "drawn without being asked for")
+  }
+
+  @Test func linesWithoutGapsAndTilesAreComparedWhole() throws {
+    for modifier: UInt64 in [0, 1 << 56 | 1] {
+      let (plane, memory) = try buffer(512, 300, stride: 2048, size: 2048 * 300, modifier: modifier)
+      let shadow = PixelShadow()
+      #expect(try shadow.hasChanged(plane, epoch: 1))
+      #expect(shadow.count == 2048 * 300)
+      try memory.map(.readWrite).write { bytes throws(SystemCallError) in bytes[2048 * 300 - 1] = 9
+      }
+      #expect(try shadow.hasChanged(plane, epoch: 1))
+      #expect(try !shadow.hasChanged(plane, epoch: 1))
+    }
+  }
+
+  /// No screen is that large, and comparing would take longer than drawing.
+  @Test func absurdPicturesCountAsChanged() throws {
+    let (plane, _) = try buffer(16384, 16384, stride: 65536, size: 1 << 30)
+    let shadow = PixelShadow()
+    for _ in 0..<2 { #expect(try shadow.hasChanged(plane, epoch: 1)) }
+    #expect(shadow.count == 0)
+  }
+}
