@@ -20,6 +20,14 @@ public protocol FrameSource: AnyObject {
 
   /// What the source has done so far.
   var counters: SourceCounters { get }
+
+  /// Whether a device may be held now, which keeps it busy: such a source must go on being polled, to
+  /// notice when it has to let go. True where the source does not say.
+  var holdsDevice: Bool { get }
+}
+
+extension FrameSource {
+  public var holdsDevice: Bool { true }
 }
 
 /// What there is to show.
