@@ -11,8 +11,8 @@ public import VFIO
 public import VGPUDisplay
 
 /// The frames of a target: finds the process that holds it, takes a duplicate of the device's
-/// descriptor that can only look, and lets go as soon as that process ends, for the kernel keeps a
-/// device busy as long as anyone holds it.
+/// descriptor that can only look, and lets go as soon as that process ends or gives the device back,
+/// or the vGPU is to be removed, because the kernel keeps a device busy as long as anyone holds it.
 ///
 /// A vGPU that has a UUID is waited for and found again when its guest comes back, in another
 /// process too; so is a domain of libvirt's, whatever vGPU it has then.
@@ -22,12 +22,15 @@ public import VGPUDisplay
 public final class AttachedSource: FrameSource, @unchecked Sendable {
   // Sendable: what can change is touched only while `lock` is held, or in `init`; the frames that
   // `poll` hands out are those of its caller.
-  private let lock = Mutex(())
+  let lock = Mutex(())
   private let target: Target
   private let descriptor: Int32?
   private let finder: GuestFinder
-  private var current: Current? {
-    didSet { if current?.process != oldValue?.process { processCallback?(current?.process) } }
+  var current: Attached? {
+    didSet {
+      oldValue?.monitor?.end()
+      if current?.process !== oldValue?.process { processCallback?(current?.process) }
+    }
   }
   private var lastLook = MonotonicInstant(nanoseconds: 0)
   private var comesBackAs: MdevUUID?
@@ -44,46 +47,28 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   public var name: String { lock.withLock { _ in bridge?.name ?? title } }
 
   /// The process that holds the device, such as the guest's QEMU; `nil` while there is none.
-  public var process: Int32? { lock.withLock { _ in current?.process } }
+  public var process: RunningProcess? { lock.withLock { _ in current?.process } }
 
   /// Called when another process holds the device than before, and when none does any more: on the
   /// thread that polls, which must not be kept waiting, and not for anything of this source.
-  public var onProcess: (@Sendable (Int32?) -> Void)? {
+  public var onProcess: (@Sendable (RunningProcess?) -> Void)? {
     get { lock.withLock { _ in processCallback } }
     set { lock.withLock { _ in processCallback = newValue } }
   }
 
   /// The current source, where it is a bridge's.
-  private var bridge: BridgeSource? { current?.source as? BridgeSource }
+  var bridge: BridgeSource? { current?.source as? BridgeSource }
   private var foundNode: String?
-  private var title: String
-  private var processCallback: (@Sendable (Int32?) -> Void)?
-
-  private struct Current {
-    let source: any FrameSource
-    let process: Int32?
-    let watch: WatchBox?
-    let monitor: MonitorSwap?
-  }
+  var title: String
+  private var processCallback: (@Sendable (RunningProcess?) -> Void)?
 
   private let controlsMonitor: Bool
-  private var wantedEDID: [UInt8]?
+  var wantedEDID: [UInt8]?
 
-  /// Why the guest did not get the monitor that was asked for; `nil` when it did.
-  public var monitorProblem: AttachmentError? {
-    lock.withLock { _ in swapProblem ?? bridge?.resizeProblem.map { .bridge($0) } }
-  }
+  var swapProblem: AttachmentError?
 
-  private var swapProblem: AttachmentError?
-
-  /// Holds the watch, which cannot be copied.
-  private final class WatchBox {
-    let watch: ProcessWatch
-    init(_ watch: consuming ProcessWatch) { self.watch = watch }
-  }
-
-  /// How often it is checked whether the process has ended, in seconds: often enough that a guest
-  /// can be restarted at once.
+  /// How often it is checked whether the device is to be let go, in seconds: often enough that a guest
+  /// can be restarted at once. It takes three system calls.
   private static let watchInterval = 0.1
   /// How often a process is looked for while there is none: that reads all of `/proc`.
   private static let searchInterval = 0.5
@@ -122,20 +107,24 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
       return
     }
     do {
-      try attach(to: try finder.find(target, descriptor: descriptor))
+      try attach()
     } catch {
-      let error = HiddenHolder.explain(error, host: host)
-      guard waiting else { throw error }
+      let explained = HiddenHolder.explain(error, host: host)
+      guard waiting else { throw explained }
       switch error {
       case .notHeld(let uuid):
         comesBackAs = uuid
-        reason = .waiting("Waiting for a guest to use the vGPU \(uuid).")
-      case .heldUnseen(let uuid):
-        comesBackAs = uuid
-        reason = .waiting("\(error)")
+        // Who seems to have it is a hint for the message: anybody can look like that, and must keep
+        // nobody from the guest.
+        reason =
+          if case .notHeld = explained {
+            .waiting("Waiting for a guest to use the vGPU \(uuid).")
+          } else {
+            .waiting("\(explained)")
+          }
       case .libvirt(.notRunning):
         reason = .waiting("Waiting for \(target) to be started.")
-      default: throw error
+      default: throw explained
       }
     }
   }
@@ -166,18 +155,24 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
     controlsMonitor: Bool = false, host: HostDevices = HostDevices()
   ) throws(AttachmentError) {
     self.init(of: vGPU.uuid, controlsMonitor: controlsMonitor, host: host)
-    let watch = try Self.watch(process)
+    let running: RunningProcess
     do {
-      try show(
-        try Device(owning: device, name: "\(vGPU.uuid)"), process: process, watch: watch,
-        vGPU: vGPU)
+      running = try RunningProcess(process)
+    } catch {
+      throw error.errno == .noSuchProcess ? .noSuchProcess(process) : .vfio(.system(error))
+    }
+    do {
+      let device = try Device(owning: device, name: "\(vGPU.uuid)")
+      let holder = try DeviceHolder(running, sharing: device)
+      try show(device, Attached.Holding(.process(holder)), vGPU: vGPU)
     } catch {
       throw .vfio(error)
     }
   }
 
   /// Looks at a device that this process has itself: one that it was given, or has opened. No
-  /// process's end is its end: the source keeps it busy as long as it lives.
+  /// process's end is its end: the source keeps it busy as long as it lives, or until the vGPU is to
+  /// be removed.
   ///
   /// - Parameters:
   ///   - device: an open device that is bound; the source duplicates what of it can look.
@@ -195,11 +190,39 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
       throw .otherDevice(vGPU.uuid, isOf: name)
     }
     do {
-      try show(device, process: nil, watch: nil, vGPU: vGPU)
+      try show(device, nil, vGPU: vGPU)
     } catch {
       throw .vfio(error)
     }
   }
+
+  /// Looks at a device that this process has opened, and owns it: all that belongs to it is closed with
+  /// the source, or when the vGPU is to be removed.
+  ///
+  /// - Parameters:
+  ///   - device: the device.
+  ///   - vGPU: which vGPU it is, by whose name or node it was opened.
+  ///   - controlsMonitor: as above.
+  ///   - host: as above.
+  /// - Throws: `AttachmentError.vfio`.
+  public convenience init(
+    owning device: consuming OwnedDevice, of vGPU: MdevDevice, controlsMonitor: Bool = false,
+    host: HostDevices = HostDevices()
+  ) throws(AttachmentError) {
+    self.init(of: vGPU.uuid, controlsMonitor: controlsMonitor, host: host)
+    do {
+      let duplicate = try device.device.displayDevice()
+      let monitor = controlsMonitor ? try device.device.monitorPort() : nil
+      show(duplicate, monitor, Attached.Holding(.ourselves(device)), vGPU: vGPU)
+    } catch {
+      throw .vfio(error)
+    }
+  }
+
+  deinit { current?.monitor?.end() }
+
+  /// Whether a device is held now, which keeps it busy.
+  public var holdsDevice: Bool { lock.withLock { _ in current != nil && bridge == nil } }
 
   /// What has been done so far, at all processes together.
   public var counters: SourceCounters {
@@ -226,81 +249,14 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
       lastLook = now
       look()
     }
-    guard let current else { return .noPicture(reason) }
-    if let monitor = current.monitor {
-      do {
-        try monitor.step()
-      } catch {
-        swapProblem = .vfio(error)
-      }
-    }
-    return current.source.poll()
-  }
-
-  /// Whether the guest's monitor can be exchanged, and then for which sizes, in pixels; `nil` while
-  /// nothing is attached, without `controlsMonitor`, and where the driver has no EDID region.
-  public var monitorLimits: MonitorLimits? {
-    lock.withLock { _ in
-      if let bridge {
-        return bridge.monitorLimits.map { MonitorLimits(width: $0.width, height: $0.height) }
-      }
-      return current?.monitor.map { monitor in
-        MonitorLimits(
-          width: monitor.maximumSize.map { Int($0.width) },
-          height: monitor.maximumSize.map { Int($0.height) })
-      }
-    }
-  }
-
-  /// Gives the guest another monitor: unplugs the one that it sees and, 0.1 s later, at a `poll`,
-  /// plugs in one with this EDID. A guest that comes back later gets it too. A bridge is told the size
-  /// alone, and makes an EDID of its own.
-  ///
-  /// - Parameters:
-  ///   - edid: one block of 128 bytes.
-  ///   - size: the mode that it prefers, in pixels, to be compared with what the driver can make.
-  /// - Throws: `AttachmentError.noMonitor`, `.monitorTooLarge`, `.vfio`.
-  public func plugIn(edid: [UInt8], size: (width: Int, height: Int)) throws(AttachmentError) {
-    try lock.withLock { _ throws(AttachmentError) in try begin(edid: edid, size: size) }
-  }
-
-  private func begin(
-    edid: [UInt8], size: (width: Int, height: Int)
-  ) throws(AttachmentError) {
-    wantedEDID = edid
-    guard let current else { return }
-    if let bridge {
-      bridge.resize(width: size.width, height: size.height)
-      return
-    }
-    guard let monitor = current.monitor else { throw .noMonitor(title) }
-    if let most = monitor.maximumSize, size.width > most.width || size.height > most.height {
-      wantedEDID = nil
-      throw .monitorTooLarge(
-        title, width: size.width, height: size.height, most: "\(most.width)x\(most.height)")
-    }
-    do {
-      try monitor.begin(edid)
-    } catch {
-      throw .vfio(error)
-    }
+    return current?.source.poll() ?? .noPicture(reason)
   }
 
   private func look() {
-    if let watch = current?.watch, watch.watch.hasEnded {
+    if let end = reasonToLetGo() {
       if let current { past = past + current.source.counters }
       current = nil
-      if lookup != nil {
-        reason = .waiting("The guest has ended. Waiting for \(target) to be started again.")
-      } else if let uuid = comesBackAs {
-        reason = .waiting("The guest has ended. Waiting for the vGPU \(uuid) to be used again.")
-      } else {
-        reason = .failed(
-          .system(
-            SystemCallError(
-              call: "pidfd_open", object: "\(target)", errno: .noSuchProcess,
-              remedy: "the process has ended")))
-      }
+      reason = end
     }
     guard current == nil else { return }
     if let lookup {
@@ -310,9 +266,34 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
     }
   }
 
+  /// Why what is attached must be let go; `nil` when nothing is, or when it need not.
+  private func reasonToLetGo() -> NoPicture? {
+    guard let current, let end = current.end(on: finder.host) else { return nil }
+    let what: String
+    switch end {
+    case .removal(let vGPU):
+      // A device of our own does not come back.
+      if current.process == nil { comesBackAs = nil }
+      return .waiting("The vGPU \(vGPU) is gone.")
+    case .process: what = "The guest has ended."
+    case .device: what = "The guest has given the vGPU back."
+    }
+    if lookup != nil {
+      return .waiting("\(what) Waiting for \(target) to be started again.")
+    }
+    if let uuid = comesBackAs {
+      return .waiting("\(what) Waiting for the vGPU \(uuid) to be used again.")
+    }
+    return .failed(
+      .system(
+        SystemCallError(
+          call: "pidfd_open", object: "\(target)", errno: .noSuchProcess,
+          remedy: end == .process ? "the process has ended" : "the process has closed the device")))
+  }
+
   private func lookAgain(_ uuid: MdevUUID) {
     do {
-      try attach(to: try finder.find(.mdev(uuid), descriptor: nil))
+      try attach(to: try finder.find(uuid, descriptor: nil))
     } catch {
       switch error {
       case .notHeld: break
@@ -351,59 +332,67 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   ) throws(AttachmentError) {
     do {
       let source = try BridgeSource(path: path, vGPU: vGPU, waiting: waiting)
-      current = Current(source: source, process: nil, watch: nil, monitor: nil)
+      current = Attached(source: source)
     } catch {
       throw .bridge(error)
     }
   }
 
-  private func attach(to found: FoundDisplay?) throws(AttachmentError) {
-    guard let found else {
+  private func attach() throws(AttachmentError) {
+    switch target {
+    case .demo:
       do {
-        current = Current(
-          source: DisplaySource(try SyntheticGuest()), process: nil, watch: nil, monitor: nil)
+        current = Attached(source: DisplaySource(try SyntheticGuest()))
       } catch {
         throw .demo(error)
       }
-      return
-    }
-    // Before the descriptor is taken: a process that ends in between is noticed.
-    let watch = try Self.watch(found.pid)
-    do {
-      let device = try Device(
-        duplicating: found.descriptor, fromProcess: found.pid, name: "pid:\(found.pid)")
-      try show(device, process: found.pid, watch: watch, vGPU: found.vGPU)
-    } catch {
-      throw error.errno == .notPermitted ? .noRights(pid: found.pid) : .vfio(error)
+    case .bridge(let path, let vGPU): try connect(path, vGPU, waiting: false)
+    case .process(let pid): try attach(to: try finder.find(pid: pid, descriptor: descriptor))
+    case .mdev(let uuid): try attach(to: try finder.find(uuid, descriptor: descriptor))
+    case .libvirt(let name, let daemon):
+      let domain = try DomainLookup(name: name, of: daemon).ask()
+      try attach(to: try finder.find(domain, descriptor: descriptor))
     }
   }
 
-  private static func watch(_ pid: Int32) throws(AttachmentError) -> WatchBox {
+  private func attach(to found: consuming FoundDisplay) throws(AttachmentError) {
+    let pid = found.holder.process.pid
     do {
-      return WatchBox(try ProcessWatch(pid))
+      let device = try found.device.displayDevice()
+      let monitor = controlsMonitor ? try found.device.monitorPort() : nil
+      let vGPU = found.vGPU
+      show(device, monitor, Attached.Holding(.process(found.takeHolder())), vGPU: vGPU)
     } catch {
-      throw error.errno == .noSuchProcess ? .noSuchProcess(pid) : .vfio(.system(error))
+      throw error.errno == .notPermitted ? .noRights(pid: pid) : .vfio(error)
     }
   }
 
   /// Takes what can be looked at of a device, and no more.
   private func show(
-    _ device: borrowing Device, process: Int32?, watch: WatchBox?, vGPU: MdevDevice?
+    _ device: borrowing Device, _ holding: Attached.Holding?, vGPU: MdevDevice?
   ) throws(VFIOError) {
-    let source = DisplaySource(try device.displayDevice())
-    var monitor: MonitorSwap?
-    if controlsMonitor, let port = try device.monitorPort() { monitor = MonitorSwap(port) }
+    show(
+      try device.displayDevice(), controlsMonitor ? try device.monitorPort() : nil, holding,
+      vGPU: vGPU)
+  }
+
+  private func show(
+    _ device: consuming DisplayDevice, _ port: consuming MonitorPort?, _ holding: Attached.Holding?,
+    vGPU: MdevDevice?
+  ) {
+    let monitor: MonitorSwap? = if let port = consume port { MonitorSwap(port) } else { nil }
     let vGPUTitle = vGPU.map { "\($0.type) \($0.uuid)" }
     title = lookup == nil ? vGPUTitle ?? "\(target)" : "\(target)"
     foundNode = vGPU?.renderNode
     comesBackAs = vGPU?.uuid ?? comesBackAs
-    current = Current(source: source, process: process, watch: watch, monitor: monitor)
-    if let monitor, let wantedEDID {
-      do {
-        try monitor.begin(wantedEDID)
-      } catch {
-        swapProblem = .vfio(error)
-      }
+    current = Attached(
+      source: DisplaySource(device), holding: holding, monitor: monitor,
+      vGPU: vGPU.map(\.uuid).flatMap { finder.host.exists($0) ? $0 : nil })
+    guard let monitor else { return }
+    do throws(VFIOError) {
+      if let wantedEDID { try monitor.begin(wantedEDID) } else { try monitor.repair() }
+    } catch {
+      swapProblem = .vfio(error)
     }
   }
 }

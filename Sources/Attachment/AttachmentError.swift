@@ -23,10 +23,15 @@ public enum AttachmentError: Error, Sendable {
   case noDevice(pid: Int32)
   /// The process holds VFIO devices, but none has a display.
   case noDisplay(pid: Int32, descriptors: [Int32])
+  /// The process holds vGPUs that a domain has, but none has a display.
+  case noDisplayOfVGPUs(pid: Int32, [MdevUUID])
   /// The process holds several displays, and none was chosen.
   case severalDisplays(pid: Int32, descriptors: [Int32])
   /// The chosen descriptor is no VFIO device of the process.
   case noSuchDescriptor(Int32, pid: Int32, descriptors: [Int32])
+  /// The process holds several devices by their groups, and the kernel is too old to tell which of
+  /// them the vGPU is.
+  case unidentified(MdevUUID, pid: Int32)
   /// A descriptor that was said to be of a vGPU is of another device, by its name on its bus.
   case otherDevice(MdevUUID, isOf: String)
   /// The guest's monitor cannot be exchanged.
@@ -82,6 +87,16 @@ extension AttachmentError: CustomStringConvertible {
       "pid:\(pid): the process holds no VFIO device; give its guest a vGPU (QEMU: -device vfio-pci)"
     case .noDisplay(let pid, let descriptors):
       "pid:\(pid): none of the process's VFIO devices (\(Self.list(descriptors))) has a display"
+    case .noDisplayOfVGPUs(let pid, let vGPUs):
+      """
+      pid:\(pid): none of the process's vGPUs (\(vGPUs.map(\.description).joined(separator: ", "))) \
+      has a display
+      """
+    case .unidentified(let uuid, let pid):
+      """
+      mdev:\(uuid): process \(pid) holds several devices, and Linux before 5.15 does not tell which \
+      of them is this vGPU: look at one with pid:\(pid) and --device, or run a newer kernel
+      """
     case .severalDisplays(let pid, let descriptors):
       """
       pid:\(pid): the process shows \(descriptors.count) displays: choose one with --device \

@@ -3,17 +3,18 @@
 import CLinux
 import LinuxSystem
 
-/// The QEMU that runs a domain, found by its command line, which every user may read: libvirt names
-/// the process to nobody but in files of its own.
+/// The QEMU that runs a domain, sought by its command line, which every user may read: libvirt names
+/// the process to nobody but in files of its own. Anybody can have such a command line, so that it
+/// only decides which error is told.
 enum DomainProcess {
   /// The longest command line that is read, in bytes: libvirt's have some thousands.
   private static let longest = 1 << 18
 
   /// - Parameter uuid: the domain's, as libvirt writes it.
-  /// - Returns: `nil` when no process is seen that was started with `-uuid` and it.
-  static func find(uuid: String) -> Int32? {
+  /// - Returns: those that were started with `-uuid` and it.
+  static func candidates(uuid: String) -> [Int32] {
     let pids = ((try? FileTree.names(in: "/proc")) ?? []).compactMap { Int32($0) }.sorted()
-    return pids.first { pid in
+    return pids.filter { pid in
       let arguments = commandLine(of: "/proc/\(pid)/cmdline")
       return zip(arguments, arguments.dropFirst()).contains {
         $0.elementsEqual("-uuid".utf8) && $1.elementsEqual(uuid.utf8)

@@ -2,61 +2,97 @@
 
 import HostDevices
 import Libvirt
+import LinuxSystem
 import SystemPackage
 import VFIO
 
-/// A display that a process holds: where its descriptor is, and which vGPU it is where that is
-/// known.
-struct FoundDisplay {
-  let pid: Int32
-  let descriptor: Int32
+/// A display that a process has, and a way of ours into it.
+struct FoundDisplay: ~Copyable {
+  let device: Device
+  let holder: DeviceHolder
+  /// Which vGPU it is, where the kernel tells.
   let vGPU: MdevDevice?
+
+  /// Who has it; the device is closed.
+  consuming func takeHolder() -> DeviceHolder { holder }
 }
 
 /// Finds out which process and which of its descriptors a target is.
+///
+/// A process is one `RunningProcess` from the first look to the last, and which vGPU a device is, the
+/// kernel says: never the text of a link, nor the order of numbers.
 struct GuestFinder {
   let host: HostDevices
+  /// Whether a device can be opened again by its group; for tests.
+  var canReopen = DeviceIdentity.canReopen
 
-  /// The one display of a target.
+  /// The one display of a process.
   ///
-  /// - Parameter descriptor: the user's choice where a process holds several.
-  func find(_ target: Target, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay? {
-    switch target {
-    case .demo, .bridge: nil
-    case .process(let pid): try find(pid: pid, descriptor: descriptor)
-    case .mdev(let uuid): try find(uuid, descriptor: descriptor)
-    case .libvirt(let name, let daemon):
-      try find(DomainLookup(name: name, of: daemon).ask(), descriptor: descriptor)
+  /// - Parameter descriptor: the user's choice where it holds several.
+  func find(pid: Int32, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
+    let process = try Self.process(pid)
+    let all = try Self.descriptors(of: process)
+    let devices = all.filter(\.isDevice).map(\.number)
+    if let descriptor {
+      guard devices.contains(descriptor) else {
+        throw .noSuchDescriptor(descriptor, pid: pid, descriptors: devices)
+      }
+      return try display(descriptor, of: process, among: all)
     }
+    if devices.isEmpty { throw .noDevice(pid: pid) }
+    // One is taken as it is, so that its own error is what the user reads.
+    let displays = devices.count == 1 ? devices : devices.filter { Self.isDisplay($0, of: process) }
+    guard let first = displays.first else {
+      throw .noDisplay(pid: pid, descriptors: devices)
+    }
+    guard displays.count == 1 else { throw .severalDisplays(pid: pid, descriptors: displays) }
+    return try display(first, of: process, among: all)
+  }
+
+  /// The display that a vGPU is, in whichever process. Where several seem to have it, the first that
+  /// really has: anybody may try to look like one.
+  ///
+  /// - Parameter descriptor: the user's choice, which only those with such a descriptor meet.
+  func find(_ uuid: MdevUUID, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
+    guard let vGPU = host.device(uuid) else {
+      throw .noSuchVGPU(uuid, existing: try devices().map(\.uuid))
+    }
+    var problem: AttachmentError?
+    for pid in host.users(of: uuid) {
+      do {
+        if let found = try find(vGPU, in: try Self.process(pid), descriptor) { return found }
+      } catch {
+        switch error {
+        case .noSuchProcess: break
+        default: problem = problem ?? error
+        }
+      }
+    }
+    throw problem ?? .notHeld(uuid)
   }
 
   /// The display of a domain: of several, the first that has one.
   func find(_ domain: RunningDomain, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
-    var without: [FoundDisplay] = []
+    var without: [(pid: Int32, vGPU: MdevUUID)] = []
     var problem: AttachmentError?
     for uuid in domain.mdevs {
-      let found: FoundDisplay
       do {
-        found = try find(uuid, descriptor: descriptor)
+        let found = try find(uuid, descriptor: descriptor)
+        // One is taken as it is, so that its own error is what the user reads.
+        if domain.mdevs.count == 1 || descriptor != nil || found.device.hasDisplay { return found }
+        without.append((found.holder.process.pid, uuid))
       } catch {
         problem = problem ?? error
-        continue
       }
-      // One is taken as it is, so that its own error is what the user reads.
-      if domain.mdevs.count == 1 || descriptor != nil
-        || hasDisplay(found.descriptor, pid: found.pid)
-      {
-        return found
-      }
-      without.append(found)
     }
     if let first = without.first {
-      throw .noDisplay(pid: first.pid, descriptors: without.map(\.descriptor))
+      throw .noDisplayOfVGPUs(pid: first.pid, without.map(\.vGPU))
     }
     // Of its QEMU, which may be another user's, the reason is known better than that nobody is seen
     // who has the vGPU.
-    if let pid = DomainProcess.find(uuid: domain.uuid) {
-      let devices = try descriptors(ofProcess: pid).filter(\.isDevice).map(\.number)
+    for pid in DomainProcess.candidates(uuid: domain.uuid) {
+      guard let process = try? Self.process(pid) else { continue }
+      let devices = try Self.descriptors(of: process).filter(\.isDevice).map(\.number)
       if let descriptor {
         throw .noSuchDescriptor(descriptor, pid: pid, descriptors: devices)
       }
@@ -64,79 +100,89 @@ struct GuestFinder {
     throw problem ?? .libvirt(.noMediatedDevice(name: domain.name, uri: domain.uri))
   }
 
-  private func find(pid: Int32, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
-    let all = try descriptors(ofProcess: pid)
-    let devices = all.filter(\.isDevice).map(\.number)
-    if let descriptor {
-      guard devices.contains(descriptor) else {
-        throw .noSuchDescriptor(descriptor, pid: pid, descriptors: devices)
-      }
-      return FoundDisplay(
-        pid: pid, descriptor: descriptor, vGPU: try vGPU(of: descriptor, among: all))
-    }
-    if devices.isEmpty { throw .noDevice(pid: pid) }
-    // One is taken as it is, so that its own error is what the user reads.
-    let displays = devices.count == 1 ? devices : devices.filter { hasDisplay($0, pid: pid) }
-    guard let first = displays.first else {
-      throw .noDisplay(pid: pid, descriptors: devices)
-    }
-    guard displays.count == 1 else { throw .severalDisplays(pid: pid, descriptors: displays) }
-    return FoundDisplay(pid: pid, descriptor: first, vGPU: try vGPU(of: first, among: all))
-  }
+  // MARK: Which vGPU
 
-  private func find(_ uuid: MdevUUID, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
-    guard let device = host.device(uuid) else {
-      throw .noSuchVGPU(uuid, existing: try devices().map(\.uuid))
-    }
-    // One process can hold many vGPUs, so each of its descriptors is looked at.
-    for pid in host.users(of: uuid) {
-      guard let all = try? descriptors(ofProcess: pid) else { continue }
-      for candidate in all where candidate.isDevice {
-        if let descriptor, descriptor != candidate.number { continue }
-        if try vGPU(of: candidate.number, among: all)?.uuid == uuid {
-          return FoundDisplay(pid: pid, descriptor: candidate.number, vGPU: device)
-        }
-      }
-    }
-    throw .notHeld(uuid)
-  }
-
-  /// Which vGPU a descriptor is of.
+  /// A vGPU in a process that has its node, or its group's, open.
   ///
-  /// A device's own node names it. A device that was opened through its group has no name in
-  /// `/proc` before Linux 6.17; but whoever opens it holds the group's descriptor, and got it
-  /// first: the group is the one that was opened last before the device, or, where the numbers were
-  /// reused in another order, the only one.
-  private func vGPU(
-    of number: Int32, among all: [ProcessDescriptor]
-  ) throws(AttachmentError) -> MdevDevice? {
-    guard let descriptor = all.first(where: { $0.number == number }) else { return nil }
-    let devices = try devices()
-    if case .cdev(let path) = descriptor.target {
-      return devices.first { $0.deviceNode == path }
+  /// - Returns: `nil` when the process does not have the device itself, or not yet.
+  private func find(
+    _ vGPU: MdevDevice, in process: RunningProcess, _ descriptor: Int32?
+  ) throws(AttachmentError) -> FoundDisplay? {
+    let all = try Self.descriptors(of: process)
+    let chosen = all.filter { $0.isDevice && (descriptor == nil || $0.number == descriptor) }
+    var problem: AttachmentError?
+    for candidate in chosen {
+      do {
+        let device = try Self.duplicate(candidate.number, of: process)
+        guard let name = host.deviceName(ofDescriptor: device.rawValue),
+          MdevUUID(name) == vGPU.uuid
+        else { continue }
+        return try Self.found(device, candidate.number, of: process, vGPU)
+      } catch {
+        problem = problem ?? error
+      }
     }
-    let groups = all.compactMap { candidate -> (number: Int32, group: Int)? in
-      if case .group(let group) = candidate.target { (candidate.number, group) } else { nil }
-    }
-    guard let group = groups.last(where: { $0.number < number }) ?? groups.first else { return nil }
-    return devices.first { $0.iommuGroup == group.group }
+    if let problem { throw problem }
+    return chosen.isEmpty ? nil : try reopened(vGPU, in: process, among: all)
   }
 
-  private func hasDisplay(_ number: Int32, pid: Int32) -> Bool {
-    guard
-      let device = try? Device(duplicating: number, fromProcess: pid, name: "pid:\(pid)"),
-      let display = try? device.displayDevice(), let transport = try? display.transport()
-    else { return false }
-    return transport == .dmaBuf || transport == .region
+  /// One device of a process, and which vGPU it is if that is to be known.
+  private func display(
+    _ number: Int32, of process: RunningProcess, among all: [ProcessDescriptor]
+  ) throws(AttachmentError) -> FoundDisplay {
+    let device = try Self.duplicate(number, of: process)
+    if let name = host.deviceName(ofDescriptor: device.rawValue) {
+      return try Self.found(device, number, of: process, MdevUUID(name).flatMap(host.device))
+    }
+    // The only device, and the only group: which one it is, the kernel confirms.
+    if all.count(where: \.isDevice) == 1, let vGPU = try vGPUs(of: all).only,
+      let found = try? reopened(vGPU, in: process, among: all)
+    {
+      return found
+    }
+    return try Self.found(device, number, of: process, nil)
   }
 
-  private func descriptors(ofProcess pid: Int32) throws(AttachmentError) -> [ProcessDescriptor] {
+  /// A device as its group gives it out by its name: what a descriptor without a name is of, nobody
+  /// else can tell before Linux 6.17.
+  ///
+  /// - Returns: `nil` where the process does not have the group, and where it may not have opened all
+  ///   its devices yet: to open one is its part, of which the driver takes note.
+  private func reopened(
+    _ vGPU: MdevDevice, in process: RunningProcess, among all: [ProcessDescriptor]
+  ) throws(AttachmentError) -> FoundDisplay? {
+    var groups = 0
+    var own: (number: Int32, device: DeviceNumber)?
+    for candidate in all {
+      guard case .group(let number, let device) = candidate.target else { continue }
+      groups += 1
+      if number == vGPU.iommuGroup { own = (candidate.number, device) }
+    }
+    let unnamed = all.filter { $0.target == .device }
+    guard let own, unnamed.count >= groups else { return nil }
+    guard canReopen else {
+      guard groups == 1, let only = unnamed.only else {
+        throw .unidentified(vGPU.uuid, pid: process.pid)
+      }
+      let device = try Self.duplicate(only.number, of: process)
+      return try Self.found(device, only.number, of: process, vGPU)
+    }
     do {
-      return try ProcessDevices.descriptors(ofProcess: pid)
+      let group = try Group(duplicating: own.number, of: process, device: own.device)
+      return FoundDisplay(
+        device: try group.device(named: "\(vGPU.uuid)"),
+        holder: DeviceHolder(process, groupDescriptor: own.number, of: own.device), vGPU: vGPU)
     } catch {
-      if error.errno == .noSuchFileOrDirectory { throw .noSuchProcess(pid) }
-      throw error.errno == .permissionDenied ? .noRights(pid: pid) : .vfio(error)
+      throw Self.refusal(error, process)
     }
+  }
+
+  /// The vGPUs whose groups a process has open.
+  private func vGPUs(of all: [ProcessDescriptor]) throws(AttachmentError) -> [MdevDevice] {
+    let groups = all.compactMap { descriptor -> Int? in
+      if case .group(let number, _) = descriptor.target { number } else { nil }
+    }
+    return try devices().filter { $0.iommuGroup.map(groups.contains) ?? false }
   }
 
   private func devices() throws(AttachmentError) -> [MdevDevice] {
@@ -146,13 +192,77 @@ struct GuestFinder {
       throw .host(error)
     }
   }
-}
 
-extension ProcessDescriptor {
-  fileprivate var isDevice: Bool {
-    switch target {
-    case .device, .cdev: true
-    case .group: false
+  // MARK: Processes
+
+  private static func process(_ pid: Int32) throws(AttachmentError) -> RunningProcess {
+    do {
+      return try RunningProcess(pid)
+    } catch {
+      throw error.errno == .noSuchProcess ? .noSuchProcess(pid) : .vfio(.system(error))
     }
   }
+
+  private static func descriptors(
+    of process: RunningProcess
+  ) throws(AttachmentError) -> [ProcessDescriptor] {
+    do {
+      return try ProcessDevices.descriptors(of: process)
+    } catch {
+      switch error.errno {
+      case .noSuchFileOrDirectory, .noSuchProcess: throw .noSuchProcess(process.pid)
+      case .permissionDenied: throw .noRights(pid: process.pid)
+      default: throw .vfio(error)
+      }
+    }
+  }
+
+  private static func duplicate(
+    _ number: Int32, of process: RunningProcess
+  ) throws(AttachmentError) -> Device {
+    do {
+      return try Device(duplicating: number, of: process, name: "pid:\(process.pid)")
+    } catch {
+      throw refusal(error, process)
+    }
+  }
+
+  private static func found(
+    _ device: consuming Device, _ number: Int32, of process: RunningProcess, _ vGPU: MdevDevice?
+  ) throws(AttachmentError) -> FoundDisplay {
+    let holder: DeviceHolder
+    do {
+      holder = try DeviceHolder(process, descriptor: number, duplicate: device)
+    } catch {
+      throw .vfio(error)
+    }
+    return FoundDisplay(device: device, holder: holder, vGPU: vGPU)
+  }
+
+  private static func refusal(_ error: VFIOError, _ process: RunningProcess) -> AttachmentError {
+    switch error.errno {
+    case .notPermitted: .noRights(pid: process.pid)
+    case .noSuchProcess: .noSuchProcess(process.pid)
+    default: .vfio(error)
+    }
+  }
+
+  private static func isDisplay(_ number: Int32, of process: RunningProcess) -> Bool {
+    (try? duplicate(number, of: process))?.hasDisplay ?? false
+  }
+}
+
+extension Device {
+  /// Whether its driver hands out a picture.
+  fileprivate var hasDisplay: Bool {
+    guard let display = try? displayDevice(), let transport = try? display.transport() else {
+      return false
+    }
+    return transport == .dmaBuf || transport == .region
+  }
+}
+
+extension Collection {
+  /// The element where there is exactly one.
+  fileprivate var only: Element? { count == 1 ? first : nil }
 }

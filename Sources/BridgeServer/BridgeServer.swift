@@ -20,6 +20,9 @@ public final class BridgeServer {
   private let closer = SocketCloser()
 
   private var vGPUs: [BridgedVGPU] = []
+  /// Those that the catalogue has no more, and that hold a device or are looked at still. An mdev that is
+  /// to be removed is off the bus before its device is let go, which the removal waits for.
+  private var departed: [BridgedVGPU] = []
   private var cataloguedAt: MonotonicInstant?
   private var clients: [Client] = []
   private var users: UserAccounts
@@ -120,7 +123,9 @@ public final class BridgeServer {
 
   private var timeout: Int32 {
     if clients.contains(where: \.isThrottled) { return 10 }
-    let isBusy = !clients.isEmpty || listensAgainAt != nil || vGPUs.contains { $0.isAttached }
+    let isBusy =
+      !clients.isEmpty || listensAgainAt != nil || vGPUs.contains { $0.isAttached }
+      || !departed.isEmpty
     return isBusy ? 100 : -1
   }
 
@@ -219,6 +224,8 @@ public final class BridgeServer {
   private func keepTime(_ now: MonotonicInstant) {
     if let again = listensAgainAt, now >= again { listensAgainAt = nil }
     for vGPU in vGPUs { vGPU.watch(now) }
+    for vGPU in departed { vGPU.watch(now) }
+    departed.removeAll { !$0.holdsDevice && $0.viewers == 0 }
     for client in clients where !client.hasEnded {
       if client.isThrottled, client.mayTakeMessage(now) { client.isThrottled = false }
       if !client.hasGreeted, now.seconds(since: client.connectedAt) > limits.secondsToHello {
@@ -263,6 +270,11 @@ public final class BridgeServer {
   private func refreshCatalogue(_ now: MonotonicInstant) {
     if let cataloguedAt, now.seconds(since: cataloguedAt) < 1 { return }
     cataloguedAt = now
+    let known = vGPUs + departed
     vGPUs = catalogue()
+    let listed = Set(vGPUs.map { ObjectIdentifier($0) })
+    departed = known.filter {
+      ($0.holdsDevice || $0.viewers > 0) && !listed.contains(ObjectIdentifier($0))
+    }
   }
 }

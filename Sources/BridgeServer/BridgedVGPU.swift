@@ -69,6 +69,7 @@ public final class BridgedVGPU {
   var name: String { source?.name ?? title }
   var flips: UInt64 { UInt64(source?.counters.flips ?? 0) }
   var isAttached: Bool { source != nil }
+  var holdsDevice: Bool { source?.holdsDevice ?? false }
   var monitor: Monitor? { findMonitor() }
 
   func allows(_ peer: Peer) -> Bool { policy.allows(peer) }

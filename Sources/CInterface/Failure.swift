@@ -88,9 +88,9 @@ extension Failure {
       self.init(.notRunning, "\(error)")
     case .heldUnseen, .noRights:
       self.init(.notPermitted, "\(error)")
-    case .noDevice, .noDisplay:
+    case .noDevice, .noDisplay, .noDisplayOfVGPUs:
       self.init(.noDisplay, "\(error)")
-    case .severalDisplays:
+    case .severalDisplays, .unidentified:
       self.init(.ambiguous, "\(error)")
     case .noMonitor, .monitorTooLarge:
       self.init(.unsupported, "\(error)")

@@ -74,7 +74,7 @@ public func vgpu_source_name(
 
 @c @implementation
 public func vgpu_source_process(_ source: OpaquePointer!) -> Int32 {
-  (try? Source.borrowed(source))?.attached.process ?? 0
+  (try? Source.borrowed(source))?.attached.process?.pid ?? 0
 }
 
 @c @implementation

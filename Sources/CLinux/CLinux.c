@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <linux/kcmp.h>
 #include <linux/kvm.h>
 #include <pthread.h>
 #include <signal.h>
@@ -50,6 +51,7 @@ EXPORT(DMA_BUF_IOCTL_SYNC);
 EXPORT(UDMABUF_CREATE);
 EXPORT(KVM_CREATE_VM);
 
+const int vgpu_O_PATH = O_PATH;
 const int vgpu_F_ADD_SEALS = F_ADD_SEALS;
 const int vgpu_F_SEAL_SHRINK = F_SEAL_SHRINK;
 const int vgpu_F_GET_SEALS = F_GET_SEALS;
@@ -158,6 +160,18 @@ long vgpu_unix_connect(int socket, const char *path) {
   if (length >= sizeof(address.sun_path)) return -ENAMETOOLONG;
   memcpy(address.sun_path, path, length);
   return vgpu_result(connect(socket, (const struct sockaddr *)&address, sizeof(address)));
+}
+
+long vgpu_file_status(int descriptor, const char *path, struct vgpu_file_status *status) {
+  struct statx file;
+  int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | (path[0] == 0 ? AT_EMPTY_PATH : 0);
+  if (statx(descriptor, path, flags, STATX_TYPE, &file) < 0) return -(long)errno;
+  *status = (struct vgpu_file_status){file.stx_mode, file.stx_rdev_major, file.stx_rdev_minor};
+  return 0;
+}
+
+long vgpu_compare_files(int first, int process, int second) {
+  return vgpu_result(syscall(SYS_kcmp, getpid(), process, KCMP_FILE, first, second));
 }
 
 static long start_thread(void *(*body)(void *), void *argument, int state, pthread_t *thread) {

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import LinuxSystem
+
 /// Where a guest's monitor is to be found.
 public enum MonitorEndpoint: Sendable {
   /// At a QMP socket's path.
   case socket(String)
-  /// With a QEMU of which the process is known: its command line names its sockets.
-  case process(Int32)
+  /// With a QEMU of which the process is known: its command line names its sockets, and the process
+  /// itself must serve them.
+  case process(RunningProcess)
+  /// With the first of several processes that has a monitor, as when a vGPU is held by QEMU and by
+  /// others.
+  case firstOf([RunningProcess])
   /// By a way that this library does not know, such as libvirt.
   case other(any MonitorConnector)
 
@@ -20,7 +26,8 @@ public enum MonitorEndpoint: Sendable {
   var connector: any MonitorConnector {
     switch self {
     case .socket(let path): SocketConnector(path: path)
-    case .process(let pid): ProcessConnector(pid: pid)
+    case .process(let process): ProcessConnector([process])
+    case .firstOf(let processes): ProcessConnector(processes)
     case .other(let connector): connector
     }
   }

@@ -4,20 +4,41 @@ import CLinux
 import LinuxSystem
 import SystemPackage
 
-/// Connects to the first of a QEMU process's QMP sockets that is free.
+/// Connects to the first of QEMU's QMP sockets that is free: those that a process's command line names,
+/// and that the same process serves.
 struct ProcessConnector: MonitorConnector {
-  let pid: Int32
+  /// Of several, the first with a monitor counts.
+  private let processes: [RunningProcess]
+
+  init(_ processes: [RunningProcess]) { self.processes = processes }
 
   func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
-    let commandLine = QEMUCommandLine(try arguments())
-    let paths = commandLine.sockets.map(absolute)
+    var failure: MonitorUnavailable?
+    for process in processes {
+      do {
+        return try await connect(to: process)
+      } catch {
+        // That one has no monitor says less than what is wrong with another's.
+        if case .noSocket? = failure { failure = error }
+        failure = failure ?? error
+      }
+    }
+    throw failure ?? .unknown
+  }
+
+  private func connect(
+    to process: RunningProcess
+  ) async throws(MonitorUnavailable) -> any MachineMonitor {
+    let commandLine = QEMUCommandLine(try arguments(of: process))
     var busy: [String] = []
     var failure: MonitorUnavailable?
-    for path in paths {
+    for path in commandLine.sockets {
       do {
-        return try await SocketConnector(path: path, patience: .seconds(1)).connect()
-      } catch .busy {
-        busy.append(path)
+        return try await SocketConnector(
+          path: absolute(path, of: process), server: process, patience: .seconds(1)
+        ).connect()
+      } catch .busy(let paths) {
+        busy += paths
       } catch {
         failure = failure ?? error
       }
@@ -25,28 +46,30 @@ struct ProcessConnector: MonitorConnector {
     if !busy.isEmpty { throw .busy(paths: busy) }
     if let failure { throw failure }
     throw commandLine.isOwnedByLibvirt
-      ? .ownedByLibvirt(pid: pid, domain: commandLine.name) : .noSocket(pid: pid)
+      ? .ownedByLibvirt(pid: process.pid, domain: commandLine.name) : .noSocket(pid: process.pid)
   }
 
   /// QEMU takes a path from the folder that it was started in.
-  private func absolute(_ path: String) -> String {
-    path.hasPrefix("/") ? path : "/proc/\(pid)/cwd/\(path)"
+  private func absolute(_ path: String, of process: RunningProcess) -> String {
+    path.hasPrefix("/") ? path : "/proc/\(process.pid)/cwd/\(path)"
   }
 
-  private func arguments() throws(MonitorUnavailable) -> [String] {
-    let path = "/proc/\(pid)/cmdline"
-    let bytes: [UInt8]
+  private func arguments(of process: RunningProcess) throws(MonitorUnavailable) -> [String] {
+    let bytes: [UInt8]?
     do {
-      let file = try OwnedFileDescriptor.open(path, flags: O_RDONLY)
-      bytes = try file.readAll(limit: Self.limit, of: path)
+      bytes = try process.reading { (pid) throws(SystemCallError) in
+        let path = "/proc/\(pid)/cmdline"
+        let file = try OwnedFileDescriptor.open(path, flags: O_RDONLY)
+        return try file.readAll(limit: Self.limit, of: path)
+      }
     } catch {
       if error.errno == .noSuchFileOrDirectory || error.errno == .noSuchProcess {
-        throw .ended(pid: pid)
+        throw .ended(pid: process.pid)
       }
       throw .unreadable(error)
     }
     // A process that has ended and was not waited for has none.
-    if bytes.isEmpty { throw .ended(pid: pid) }
+    guard let bytes, !bytes.isEmpty else { throw .ended(pid: process.pid) }
     return QEMUCommandLine.arguments(in: bytes)
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import LinuxSystem
 
 extension HostDevices {
   /// Which device an open VFIO device descriptor is of, as far as the kernel tells: one by its own
@@ -19,6 +20,11 @@ extension HostDevices {
       guard parts.count > 3, parts[parts.count - 2] == "vfio-dev" else { return nil }
       return name(String(parts[parts.count - 3]))
     }
+    // Other files' lines there can hold what a user has written, such as a dma-buf's name.
+    guard
+      FileTree.linkTarget(of: sysfs.location("/proc/self/fd/\(descriptor)"))
+        == "anon_inode:[vfio-device]"
+    else { return nil }
     let line = sysfs.lines("/proc/self/fdinfo/\(descriptor)")
       .first { $0.hasPrefix("vfio-device-syspath: /sys/") }
     return line?.split(separator: "/").last.flatMap { name(String($0)) }

@@ -53,6 +53,10 @@ extension HostDevices {
       .compactMap(device)
   }
 
+  /// Whether there is an mdev, and it is not being removed: stat(2) of `/sys/bus/mdev/devices/<uuid>`,
+  /// which the kernel takes away before it waits for whoever has the mdev open.
+  public func exists(_ uuid: MdevUUID) -> Bool { sysfs.exists(MdevDevice.path(uuid)) }
+
   /// One mdev: `/sys/bus/mdev/devices/<uuid>`; `nil` when there is none, or when the kernel has not
   /// yet given it a type.
   public func device(_ uuid: MdevUUID) -> MdevDevice? {

@@ -7,23 +7,51 @@ import SystemPackage
 extension HostDevices {
   /// The processes that have an mdev's node or its group's node open, by pid, as far as this process
   /// may look (`/proc/<pid>/fd`); root sees all of its own pid namespace.
+  ///
+  /// What they have open is known by its device number. A number of a process can be another's by the
+  /// time that it is used: whoever takes something from one of them asks again (`RunningProcess`).
   public func users(of uuid: MdevUUID) -> [Int32] {
     guard let device = device(uuid) else { return [] }
     return processes(holding: [device.groupNode, device.deviceNode].compactMap { $0 })
   }
 
   /// The processes that have one of these nodes open, by pid, as far as this process may look.
+  ///
+  /// The text of a link in `/proc/PID/fd` does not count: in a mount namespace of his own any user
+  /// makes a file `/dev/vfio/0`. Only what may be meant is looked at closely, by the last part of its
+  /// name, and so no file of a server that does not answer (NFS): whoever names his node otherwise
+  /// hides himself, and no more.
   func processes(holding nodes: [String]) -> [Int32] {
-    let nodes = Set(nodes.map(sysfs.location))
-    if nodes.isEmpty { return [] }
+    let numbers = Set(nodes.compactMap(deviceNumber))
+    if numbers.isEmpty { return [] }
+    let names = nodes.compactMap { $0.split(separator: "/").last.map { "/\($0)" } }
     let pids = sysfs.readableNames(in: "/proc").compactMap { decimalNumber($0) }.sorted()
     return pids.filter { pid in
-      sysfs.readableNames(in: "/proc/\(pid)/fd").contains { number in
-        FileTree.linkTarget(of: sysfs.location("/proc/\(pid)/fd/\(number)")).map(nodes.contains)
-          ?? false
+      let folder = sysfs.location("/proc/\(pid)")
+      return sysfs.readableNames(in: "/proc/\(pid)/fd").contains { number in
+        guard let link = FileTree.linkTarget(of: "\(folder)/fd/\(number)"),
+          names.contains(where: link.hasSuffix),
+          case .characterDevice(let device) = FileTree.status(ofDescriptor: number, in: folder)
+        else { return false }
+        return numbers.contains(device)
       }
     }
     .compactMap { Int32(exactly: $0) }
+  }
+
+  /// The number of a group's, a device's or a GPU's node, as its driver has it in sysfs.
+  private func deviceNumber(ofNode node: String) -> DeviceNumber? {
+    let parts = node.split(separator: "/")
+    guard let name = parts.last else { return nil }
+    let type: String? =
+      switch parts.dropLast() {
+      case ["dev", "vfio"]: "vfio"
+      case ["dev", "vfio", "devices"]: "vfio-dev"
+      case ["dev", "dri"]: "drm"
+      default: nil
+      }
+    // What is named in a class is a link to a folder.
+    return type.flatMap { sysfs.text("/sys/class/\($0)/\(name)/dev") }.flatMap(DeviceNumber.init)
   }
 
   func checkUnused(_ uuid: MdevUUID, within timeout: Duration) throws(HostDevicesError) {

@@ -16,6 +16,8 @@ public protocol Kernel: Sendable {
   func ioctl(_ fd: Int32, _ request: UInt, _ argument: UnsafeMutableRawPointer?) -> Int
   /// fcntl(2) with an integer argument.
   func fcntl(_ fd: Int32, command: Int32, argument: Int) -> Int
+  /// statx(2) of a descriptor, without asking whoever serves its file system.
+  func status(_ fd: Int32, _ status: inout FileStatus) -> Int
   /// pread(2).
   func pread(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer, offset: UInt64) -> Int
   /// pwrite(2).
@@ -58,6 +60,13 @@ public struct RunningKernel: Kernel {
 
   public func fcntl(_ fd: Int32, command: Int32, argument: Int) -> Int {
     vgpu_fcntl(fd, command, argument)
+  }
+
+  public func status(_ fd: Int32, _ status: inout FileStatus) -> Int {
+    var file = vgpu_file_status()
+    let answer = vgpu_file_status(fd, "", &file)
+    if answer == 0 { status = FileStatus(file) }
+    return answer
   }
 
   public func pread(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer, offset: UInt64) -> Int {

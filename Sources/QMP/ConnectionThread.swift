@@ -49,18 +49,22 @@ struct ConnectionThread {
   private func connected(_ endpoint: Endpoint) throws(QMPError) -> OwnedFileDescriptor {
     switch endpoint {
     case .socket(let fd): return OwnedFileDescriptor(owning: fd)
-    case .path(let path):
+    case .path(let path, let server):
       do throws(SystemCallError) {
-        return try connected(path)
+        return try connected(path, servedBy: server)
       } catch {
         throw .system(error)
       }
     }
   }
 
-  private func connected(_ path: String) throws(SystemCallError) -> OwnedFileDescriptor {
+  private func connected(
+    _ path: String, servedBy server: RunningProcess?
+  ) throws(SystemCallError) -> OwnedFileDescriptor {
     let socket = try Endpoint.makeSocket(path)
-    while try !Endpoint.connect(socket.rawValue, to: path), !connection.hasEnded {
+    while try !Endpoint.connect(socket.rawValue, to: path, servedBy: server),
+      !connection.hasEnded
+    {
       wait(for: nil, milliseconds: 20)
       connection.expire()
     }

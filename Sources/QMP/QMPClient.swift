@@ -17,18 +17,22 @@ public final class QMPClient: Sendable {
   ///
   /// - Parameters:
   ///   - path: 107 bytes at most.
+  ///   - server: the process that must serve the socket, where another process has named the path: who
+  ///     does is known by SO_PEERCRED.
   ///   - timeout: for connecting and for the greeting together, and then again for the negotiation.
   ///   - limits: how much is held at most.
-  /// - Throws: `QMPError.system` where nothing listens there; `.timeout` where the greeting does not
+  /// - Throws: `QMPError.system` where nothing listens there, with EACCES where another process than
+  ///   `server` does; `.timeout` where the greeting does not
   ///   come, as when another client is connected; `.malformed`, `.disconnected`, `.cancelled`.
   public convenience init(
-    path: String, timeout: Duration = .seconds(5), limits: QMPLimits = QMPLimits()
+    path: String, servedBy server: RunningProcess? = nil, timeout: Duration = .seconds(5),
+    limits: QMPLimits = QMPLimits()
   ) async throws(QMPError) {
     guard (1...107).contains(path.utf8.count), !path.utf8.contains(0) else {
       throw .invalid(object: path, reason: "not a socket's path: give 1 to 107 bytes")
     }
     let connection = try Connection(name: path, limits: limits)
-    try await self.init(connection, .path(path), timeout: timeout)
+    try await self.init(connection, .path(path, servedBy: server), timeout: timeout)
   }
 
   /// Takes a socket that is connected to QEMU already, such as one end of a socketpair(2).

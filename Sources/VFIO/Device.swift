@@ -2,6 +2,7 @@
 
 import CLinux
 public import LinuxSystem
+import SystemPackage
 
 /// A VFIO device with every right that its file descriptor gives: registers, DMA, interrupts,
 /// reset.
@@ -19,11 +20,32 @@ public struct Device: ~Copyable {
   ///
   /// - Throws: `VFIOError.system` with ENOTTY when it is no VFIO device.
   public init(owning fd: consuming OwnedFileDescriptor, name: String) throws(VFIOError) {
+    try Self.checkKind(of: fd, name: name)
     let answer = try fd.growingQuery(
       "VFIO_DEVICE_GET_INFO", vgpu_VFIO_DEVICE_GET_INFO, on: name, vfio_device_info())
     info = DeviceInfo(answer.structure(vfio_device_info.self))
     self.name = name
     self.fd = fd
+  }
+
+  /// Lets only files of a kernel driver's through. A file of somebody's file system (FUSE) would pass
+  /// every ioctl on to him: he may answer what he likes, a descriptor's number of this process's too,
+  /// or never.
+  private static func checkKind(
+    of fd: borrowing OwnedFileDescriptor, name: String
+  ) throws(VFIOError) {
+    let status: FileStatus
+    do {
+      status = try fd.status(of: name)
+    } catch {
+      throw .system(error)
+    }
+    if case .other = status {
+      throw .system(
+        SystemCallError(
+          call: "VFIO_DEVICE_GET_INFO", object: name, errno: .inappropriateIOCTLForDevice,
+          remedy: "it is no device"))
+    }
   }
 
   /// Opens a device by its own node, `/dev/vfio/devices/vfioN`, and binds it to an iommufd
@@ -51,25 +73,15 @@ public struct Device: ~Copyable {
   ///
   /// - Parameters:
   ///   - number: the descriptor's number in it; `ProcessDevices` finds it.
-  ///   - pid: the process.
+  ///   - process: the process.
   ///   - name: what errors call the device.
-  ///   - kernel: answers the system calls, for tests.
   /// - Throws: `VFIOError.system`: EPERM without that right, ESRCH when the process has ended,
   ///   EBADF when it has closed the descriptor, ENOTTY when that is of no VFIO device.
   public init(
-    duplicating number: Int32, fromProcess pid: Int32, name: String,
-    kernel: any Kernel = RunningKernel()
+    duplicating number: Int32, of process: RunningProcess, name: String
   ) throws(VFIOError) {
     let duplicate = try vfio { () throws(SystemCallError) in
-      let pidfd = OwnedFileDescriptor(
-        owning: Int32(
-          try SystemCall.make("pidfd_open", on: "process \(pid)") { kernel.openProcess(pid) }),
-        kernel: kernel)
-      let target = pidfd.rawValue
-      let fd = try SystemCall.make("pidfd_getfd", on: "process \(pid), descriptor \(number)") {
-        kernel.duplicate(number, fromProcess: target)
-      }
-      return OwnedFileDescriptor(owning: Int32(fd), kernel: kernel)
+      try process.duplicate(descriptor: number)
     }
     try self.init(owning: duplicate, name: name)
   }
@@ -117,12 +129,19 @@ public struct Device: ~Copyable {
   /// The descriptor, for a process that is to inherit it. Borrowed: never close it.
   public var rawValue: Int32 { fd.rawValue }
 
+  /// Another descriptor of the same open file, to be compared with or to be handed on. It gives every
+  /// right that this value has.
+  ///
+  /// - Throws: `VFIOError.system` when this process may have no more descriptors.
+  public func duplicate() throws(VFIOError) -> OwnedFileDescriptor {
+    try vfio { () throws(SystemCallError) in try fd.duplicate(of: name) }
+  }
+
   /// A second handle that can look and nothing else, with a descriptor of its own.
   ///
   /// - Throws: `VFIOError.system` when this process may have no more descriptors.
   public func displayDevice() throws(VFIOError) -> DisplayDevice {
-    let duplicate = try vfio { () throws(SystemCallError) in try fd.duplicate(of: name) }
-    return DisplayDevice(owning: duplicate, name: name)
+    DisplayDevice(owning: try duplicate(), name: name)
   }
 
   /// A second handle for the monitor that the guest sees plugged in, with a descriptor of its own;
@@ -134,8 +153,7 @@ public struct Device: ~Copyable {
     for index in 0..<info.regionCount {
       let region = try regionInfo(index)
       guard region.kind == kind else { continue }
-      let duplicate = try vfio { () throws(SystemCallError) in try fd.duplicate(of: name) }
-      return try MonitorPort(owning: duplicate, region: region, name: name)
+      return try MonitorPort(owning: try duplicate(), region: region, name: name)
     }
     return nil
   }

@@ -2,6 +2,7 @@
 
 import CLinux
 public import LinuxSystem
+import SystemPackage
 
 /// A VFIO group (`/dev/vfio/N`): the devices that one IOMMU group holds. Only one process at a time
 /// can have it open.
@@ -39,6 +40,34 @@ public struct Group: ~Copyable {
     self.fd = fd
     self.path = path
   }
+
+  /// Duplicates a group's descriptor out of a running process (pidfd_getfd(2), Linux 5.6), with the
+  /// same rights as it takes to duplicate a device's. The group stays open, and so in use, until this
+  /// value ends too.
+  ///
+  /// - Parameters:
+  ///   - number: the descriptor's number in it; `ProcessDevices` finds it.
+  ///   - process: the process.
+  ///   - device: the group's device number, file `dev` in `/sys/class/vfio/N`. What the process has
+  ///     open by then must be that one.
+  /// - Throws: `VFIOError.system`: as `Device.init(duplicating:of:name:)` does, EBADF also when the
+  ///   descriptor is of something else by now.
+  public init(
+    duplicating number: Int32, of process: RunningProcess, device: DeviceNumber
+  ) throws(VFIOError) {
+    let path = "process \(process.pid), descriptor \(number)"
+    fd = try vfio { () throws(SystemCallError) in
+      let fd = try process.duplicate(descriptor: number)
+      guard try fd.status(of: path) == .characterDevice(device) else {
+        throw SystemCallError(call: "pidfd_getfd", object: path, errno: .badFileDescriptor)
+      }
+      return fd
+    }
+    self.path = path
+  }
+
+  /// Gives up the group's descriptor: the caller closes it from now on.
+  public consuming func release() -> OwnedFileDescriptor { fd }
 
   /// What VFIO_GROUP_GET_STATUS tells.
   public struct Status: OptionSet, Sendable {

@@ -5,7 +5,7 @@ import LinuxSystem
 
 /// The monitor that the guest sees plugged in: the device's EDID region (`struct
 /// vfio_region_gfx_edid`), and nothing else of the device.
-public struct MonitorPort: ~Copyable {
+public struct MonitorPort: ~Copyable, Sendable {
   private let fd: OwnedFileDescriptor
   private let region: RegionInfo
   private let name: String
@@ -54,13 +54,31 @@ public struct MonitorPort: ~Copyable {
     return blob
   }
 
+  /// What a device says of the monitor's cable.
+  public enum LinkState: Hashable, Sendable {
+    /// Plugged in.
+    case up
+    /// Unplugged.
+    case down
+    /// Neither, as with a driver that nobody has told yet.
+    case unset
+  }
+
   /// Whether the monitor is plugged in.
   ///
   /// - Throws: `VFIOError.system`.
-  public func isLinkUp() throws(VFIOError) -> Bool {
-    try fd.register(\.link_state, of: region, name: name)
-      == UInt32(VFIO_DEVICE_GFX_LINK_STATE_UP)
+  public func linkState() throws(VFIOError) -> LinkState {
+    switch try fd.register(\.link_state, of: region, name: name) {
+    case UInt32(VFIO_DEVICE_GFX_LINK_STATE_UP): .up
+    case UInt32(VFIO_DEVICE_GFX_LINK_STATE_DOWN): .down
+    default: .unset
+    }
   }
+
+  /// Whether the monitor is plugged in.
+  ///
+  /// - Throws: `VFIOError.system`.
+  public func isLinkUp() throws(VFIOError) -> Bool { try linkState() == .up }
 
   /// Plugs the monitor in or out. The guest notices a change some ten milliseconds later.
   ///
@@ -68,6 +86,25 @@ public struct MonitorPort: ~Copyable {
   public func setLink(up: Bool) throws(VFIOError) {
     let state = up ? VFIO_DEVICE_GFX_LINK_STATE_UP : VFIO_DEVICE_GFX_LINK_STATE_DOWN
     try fd.setRegister(\.link_state, of: region, to: UInt32(state), name: name)
+  }
+
+  /// Has the monitor plugged in when this process ends, as long as the value lives: by exit(3), and by
+  /// a signal where the program has asked for that (`vgpu_write_at_end_signals`). For whoever has it
+  /// unplugged for a moment.
+  public struct PlugIn: ~Copyable, Sendable {
+    private let number: Int
+
+    fileprivate init(_ number: Int) { self.number = number }
+
+    deinit { vgpu_forget_at_end(number) }
+  }
+
+  /// Begins that. Where this process may have no more descriptors its end changes nothing.
+  public func plugInAtEnd() -> PlugIn {
+    let position =
+      region.offset + UInt64(MemoryLayout<vfio_region_gfx_edid>.offset(of: \.link_state) ?? 0)
+    return PlugIn(
+      vgpu_write_at_end(fd.rawValue, position, UInt32(VFIO_DEVICE_GFX_LINK_STATE_UP)))
   }
 
   /// Gives the monitor another EDID. Unplug it first and plug it in again afterwards, 100 ms later,

@@ -1,42 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LinuxSystem
+public import LinuxSystem
 import SystemPackage
 
-/// A descriptor of a VFIO device, or of a group, in a running process, found in `/proc`.
+/// A descriptor of a VFIO device, or of a group, in a running process.
 public struct ProcessDescriptor: Hashable, Sendable {
   /// What the descriptor is of.
   public enum Target: Hashable, Sendable {
-    /// A device that was opened through its group; its name is not to be had from the kernel
-    /// before Linux 6.17.
+    /// A device that was opened through its group; of which one it is, the kernel tells from
+    /// Linux 6.17 on, of a duplicate.
     case device
     /// A device that was opened by its own node, such as `/dev/vfio/devices/vfio0`.
     case cdev(path: String)
     /// A group, by its number.
-    case group(number: Int)
+    case group(number: Int, device: DeviceNumber)
   }
 
-  /// The process.
-  public let pid: Int32
-  /// The descriptor's number in that process.
+  /// The descriptor's number in the process.
   public let number: Int32
   /// What it is of.
   public let target: Target
+
+  /// Whether it is of a device.
+  public var isDevice: Bool {
+    switch target {
+    case .device, .cdev: true
+    case .group: false
+    }
+  }
 }
 
 /// Finds the VFIO descriptors of processes.
+///
+/// What a descriptor is of, the kernel tells by the kind of its file and its device number. The text
+/// of a link in `/proc/PID/fd` is not believed: in a mount namespace of his own any user makes a file
+/// `/dev/vfio/0`.
 public enum ProcessDevices {
-  /// The VFIO descriptors of one process, by number.
+  /// The VFIO descriptors of one process, by number. They may be others by the time that they are
+  /// used: what is duplicated must be asked again.
   ///
-  /// - Throws: `VFIOError.system` with ENOENT when there is no such process, with EACCES when its
+  /// - Parameters:
+  ///   - process: the process.
+  ///   - proc: where procfs is, for tests.
+  ///   - sys: where sysfs is, for tests.
+  /// - Throws: `VFIOError.system` with ENOENT or ESRCH when it has ended, with EACCES when its
   ///   descriptors may not be seen.
   public static func descriptors(
-    ofProcess pid: Int32, proc: String = "/proc"
+    of process: RunningProcess, proc: String = "/proc", sys: String = "/sys"
   ) throws(VFIOError) -> [ProcessDescriptor] {
-    let directory = "\(proc)/\(pid)/fd"
+    let found = try process.reading { (pid) throws(VFIOError) in
+      try descriptors(in: "\(proc)/\(pid)", sys: sys)
+    }
+    guard let found else {
+      throw .system(
+        SystemCallError(
+          call: "pidfd_open", object: "process \(process.pid)", errno: .noSuchProcess,
+          remedy: "the process has ended"))
+    }
+    return found
+  }
+
+  private static func descriptors(
+    in folder: String, sys: String
+  ) throws(VFIOError) -> [ProcessDescriptor] {
     let names: [String]
     do {
-      names = try FileTree.names(in: directory)
+      names = try FileTree.names(in: "\(folder)/fd")
     } catch {
       throw .system(
         error.advising(
@@ -45,39 +74,35 @@ public enum ProcessDevices {
             : "seeing another user's descriptors needs root or CAP_SYS_PTRACE"))
     }
     return names.compactMap { name -> ProcessDescriptor? in
-      guard let number = Int32(name), let link = FileTree.linkTarget(of: "\(directory)/\(name)"),
-        let target = target(link)
+      // Whoever names his file otherwise hides it, and no more. So only what may be meant is looked
+      // at closely, and no file of a server that does not answer (NFS).
+      guard let number = Int32(name), let link = FileTree.linkTarget(of: "\(folder)/fd/\(name)"),
+        link.contains("vfio"),
+        let status = FileTree.status(ofDescriptor: name, in: folder),
+        let target = target(status, link, sys: sys)
       else { return nil }
-      return ProcessDescriptor(pid: pid, number: number, target: target)
+      return ProcessDescriptor(number: number, target: target)
     }
     .sorted { $0.number < $1.number }
   }
 
-  /// The VFIO descriptors of every process that this one may look into. Processes that end
-  /// meanwhile and those of other users are passed over.
-  ///
-  /// - Throws: `VFIOError.system` when `/proc` cannot be read.
-  public static func all(proc: String = "/proc") throws(VFIOError) -> [ProcessDescriptor] {
-    let names: [String]
-    do {
-      names = try FileTree.names(in: proc)
-    } catch {
-      throw .system(error)
+  private static func target(
+    _ status: FileStatus, _ link: String, sys: String
+  ) -> ProcessDescriptor.Target? {
+    switch status {
+    case .other: return nil
+    case .anonymous:
+      // The driver's own name of it, in the two spellings of its history. A path begins with a slash.
+      return link == "anon_inode:[vfio-device]" || link == "anon_inode:vfio-device" ? .device : nil
+    case .characterDevice(let number):
+      // .../vfio-dev/vfio0, or .../vfio/12
+      let parts = FileTree.realPath(of: "\(sys)/dev/char/\(number)")?.split(separator: "/") ?? []
+      guard let name = parts.last, let kind = parts.dropLast().last else { return nil }
+      switch kind {
+      case "vfio-dev": return .cdev(path: "/dev/vfio/devices/\(name)")
+      case "vfio": return Int(name).map { .group(number: $0, device: number) }
+      default: return nil
+      }
     }
-    var found: [ProcessDescriptor] = []
-    for pid in names.compactMap({ Int32($0) }).sorted() {
-      if let descriptors = try? descriptors(ofProcess: pid, proc: proc) { found += descriptors }
-    }
-    return found
-  }
-
-  static func target(_ link: String) -> ProcessDescriptor.Target? {
-    // The kernel's name for devices opened through a group, in the two spellings of its history.
-    if link == "anon_inode:[vfio-device]" || link == "anon_inode:vfio-device" { return .device }
-    if link.hasPrefix("/dev/vfio/devices/") { return .cdev(path: link) }
-    if link.hasPrefix("/dev/vfio/"), let number = Int(link.dropFirst("/dev/vfio/".count)) {
-      return .group(number: number)
-    }
-    return nil
   }
 }

@@ -28,11 +28,18 @@ public protocol FrameSource: AnyObject {
   /// (`Frame.changes`), and makes it readable for whatever `poll()` answers differently: a picture
   /// that comes or goes too.
   var eventDescriptor: Int32? { get }
+
+  /// Whether a device may be held now, which keeps it busy: such a source must go on being polled, to
+  /// notice when it has to let go. True where the source does not say.
+  var holdsDevice: Bool { get }
 }
 
 extension FrameSource {
   /// The source has to be asked.
   public var eventDescriptor: Int32? { nil }
+
+  /// It is not known to hold none.
+  public var holdsDevice: Bool { true }
 }
 
 /// What there is to show.

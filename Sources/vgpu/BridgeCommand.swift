@@ -46,7 +46,7 @@ struct BridgeCommand: ParsableCommand {
     help: ArgumentHelp(
       """
       Show a vGPU whose open device this process has inherited as a descriptor: from the group, or \
-      bound to an iommufd. It stays busy as long as the bridge runs.
+      bound to an iommufd. It stays busy until the bridge ends or the vGPU is removed.
       """, valueName: "uuid=fd"))
   var deviceFd: [HandedDevice] = []
 
@@ -115,6 +115,7 @@ struct BridgeCommand: ParsableCommand {
     }
     let server = try BridgeServer(
       listener, handle: handle, logger: logger, catalogue: { catalogue.vGPUs() })
+    if allowResize { try AttachedSource.plugInAtSignals() }
     logger.info("serves \(place)")
     ServiceManager.notify("READY=1")
     try server.run()

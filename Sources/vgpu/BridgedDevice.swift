@@ -10,11 +10,9 @@ import VFIO
 /// A vGPU's source as a bridge has it, from when somebody first looks, or from the start.
 final class BridgedDevice {
   private(set) var source: AttachedSource?
-  /// The device, where the bridge itself has opened it.
-  private let owned: OwnedDevice?
 
   /// One whose process is looked for when somebody looks.
-  init() { owned = nil }
+  init() {}
 
   /// Opens the device, by its own node where it has one, else by its group.
   init(opening uuid: MdevUUID, controlsMonitor: Bool, on host: HostDevices) throws {
@@ -28,14 +26,12 @@ final class BridgedDevice {
       throw Failure("mdev:\(uuid): no vfio driver has it; make the vGPU anew")
     }
     source = try AttachedSource(
-      showing: owned.device, of: vGPU, controlsMonitor: controlsMonitor, host: host)
-    self.owned = consume owned
+      owning: owned, of: vGPU, controlsMonitor: controlsMonitor, host: host)
   }
 
   /// Takes over an open device; what of it can do more than look is closed.
   init(_ device: HandedDevice, controlsMonitor: Bool, on host: HostDevices) throws {
     let vGPU = try Self.device(device.vGPU, on: host)
-    owned = nil
     source = try AttachedSource(
       showing: try Device(
         owning: OwnedFileDescriptor(owning: device.descriptor),

@@ -4,6 +4,7 @@ import Attachment
 import GuestControl
 import HostDevices
 import LibvirtControl
+import LinuxSystem
 
 extension MonitorEndpoint {
   /// Where the guest that a target shows takes commands.
@@ -18,7 +19,7 @@ extension MonitorEndpoint {
     case .demo: throw Failure("demo: no QEMU runs it; name a guest")
     case .bridge:
       throw Failure("\(target): a bridge shows a guest, and tells it nothing; give --qmp")
-    case .process(let pid): self = .process(pid)
+    case .process(let pid): self = .process(try RunningProcess(pid))
     case .libvirt(let name, let daemon):
       self = .other(LibvirtConnector(name: name, uri: daemon?.uri))
     case .mdev(let uuid):
@@ -26,8 +27,10 @@ extension MonitorEndpoint {
       guard host.device(uuid) != nil else {
         throw AttachmentError.noSuchVGPU(uuid, existing: try host.devices().map(\.uuid))
       }
-      guard let pid = host.users(of: uuid).first else { throw AttachmentError.notHeld(uuid) }
-      self = .process(pid)
+      // QEMU, and others beside it, such as the viewer that has started it.
+      let processes = host.users(of: uuid).compactMap { try? RunningProcess($0) }
+      if processes.isEmpty { throw AttachmentError.notHeld(uuid) }
+      self = .firstOf(processes)
     }
   }
 }

@@ -50,6 +50,7 @@ struct WindowOptions: ParsableArguments {
   /// The viewer's options so far, and the monitor that was asked for.
   @MainActor
   func apply(to source: AttachedSource) throws -> ViewerOptions {
+    if controlsMonitor { try AttachedSource.plugInAtSignals() }
     if let monitor { try source.plugIn(edid: monitor.edid.bytes, size: monitor.size) }
     var options = ViewerOptions(scaling: scale, isFullscreen: fullscreen)
     options.showsStatistics = overlay

@@ -209,6 +209,31 @@ func becomes(_ expected: Int, _ number: () -> Int) -> Bool {
     #expect(vGPU.polls == 2)
   }
 
+  /// Asks until it is so; the test's time limit ends what never becomes so.
+  private func eventually(_ isSo: () throws -> Bool) async throws {
+    while try !isSo() { try await Task.sleep(for: .milliseconds(10)) }
+  }
+
+  /// An mdev that is to be removed is not listed any more, and its removal waits for the bridge.
+  @Test(.timeLimit(.minutes(1))) func whatIsHeldIsWatchedThoughNotListed() async throws {
+    let device = WatchedDevice()
+    let bridge = try TestBridge(watched: device)
+    do {
+      let source = try BridgeSource(path: bridge.path)
+      try await eventually {
+        _ = source.poll()
+        return device.state.withLock { $0.polls > 0 }
+      }
+    }
+    device.state.withLock { $0.isListed = false }
+    // The catalogue is asked again after a second.
+    try await eventually { try BridgeListing(path: bridge.path).vGPUs.isEmpty }
+    let polls = device.state.withLock(\.polls)
+    try await eventually { device.state.withLock { $0.polls > polls + 3 } }
+    device.state.withLock { $0.isHeld = false }
+    bridge.stop()
+  }
+
   @Test func policyGoesByUserAndGroups() {
     let policy = AccessPolicy(allowed: [.user(1000), .group(44)])
     func peer(_ user: UInt32, _ groups: UInt32...) -> Peer {

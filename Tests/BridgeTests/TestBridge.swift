@@ -42,9 +42,12 @@ final class TestBridge: Sendable {
   ///   - framesPerSecond: of each; 0 holds still.
   ///   - sizes: sizes of its monitor that were asked for go there.
   ///   - lines: lines of its log are counted there.
+  ///   - watched: what its guests' sources say of holding a device; they are in its catalogue as long
+  ///     as that says so.
   init(
     path: String = TestBridge.path(), guests: Int = 1, framesPerSecond: Double = 0,
-    limits: BridgeLimits = BridgeLimits(), sizes: SizeBox? = nil, lines: LineCounter? = nil
+    limits: BridgeLimits = BridgeLimits(), sizes: SizeBox? = nil, lines: LineCounter? = nil,
+    watched: WatchedDevice? = nil
   ) throws {
     self.path = path
     let start = Start()
@@ -52,13 +55,13 @@ final class TestBridge: Sendable {
     self.ended = ended
     Thread.detachNewThread {
       do throws(SystemCallError) {
-        let vGPUs = Self.vGPUs(guests, framesPerSecond, sizes)
+        let vGPUs = Self.vGPUs(guests, framesPerSecond, sizes, watched)
         let server = try BridgeServer(
           BridgeListener(path: path), limits: limits,
           logger: Logger(label: "bridge") { _ -> any LogHandler in
             if let lines { return lines }
             return SwiftLogNoOpLogHandler()
-          }, catalogue: { vGPUs })
+          }, catalogue: { watched?.state.withLock(\.isListed) == false ? [] : vGPUs })
         start.settle(.success(server.handle))
         try server.run()
       } catch {
@@ -70,14 +73,15 @@ final class TestBridge: Sendable {
   }
 
   private static func vGPUs(
-    _ count: Int, _ framesPerSecond: Double, _ sizes: SizeBox?
+    _ count: Int, _ framesPerSecond: Double, _ sizes: SizeBox?, _ watched: WatchedDevice?
   ) -> [BridgedVGPU] {
     identifiers.prefix(count).map { identifier in
       BridgedVGPU(
         identifier: identifier, title: "guest \(identifier.low)",
         policy: AccessPolicy(allowed: []),
         source: {
-          DisplaySource(
+          if let watched { return WatchedSource(watched) }
+          return DisplaySource(
             try SyntheticGuest(
               name: "guest \(identifier.low)", pattern: pattern, framesPerSecond: framesPerSecond))
         },
@@ -100,6 +104,27 @@ final class TestBridge: Sendable {
   }
 
   deinit { stop() }
+}
+
+/// A device of which a test says whether it is held and listed.
+final class WatchedDevice: Sendable {
+  let state = Mutex((isListed: true, isHeld: true, polls: 0))
+}
+
+/// A source without a picture that counts how often it is polled.
+private final class WatchedSource: FrameSource {
+  private let device: WatchedDevice
+
+  init(_ device: WatchedDevice) { self.device = device }
+
+  var name: String { "watched" }
+  var counters: SourceCounters { SourceCounters() }
+  var holdsDevice: Bool { device.state.withLock(\.isHeld) }
+
+  func poll() -> DisplayState {
+    device.state.withLock { $0.polls += 1 }
+    return .noPicture(.planeOff)
+  }
 }
 
 /// The last size that was asked for.

@@ -2,6 +2,7 @@
 
 import Foundation
 import GuestInput
+import LinuxSystem
 import QMP
 import TestSupport
 import Testing
@@ -199,12 +200,13 @@ import Testing
     try await eventually { first.isReady }
     let second = GuestControl(.socket(machine.path))
     try await eventually { second.reason?.contains("another program") == true }
+    let process = try RunningProcess(machine.pid)
     machine.kill()
     try await eventually { first.reason?.contains("has it ended?") == true }
     try await eventually { first.reason?.contains("nothing listens there") == true }
-    let ended = GuestControl(.process(machine.pid))
+    let ended = GuestControl(.process(process))
     try await eventually { ended.reason == "process \(machine.pid) has ended" }
-    let own = GuestControl(.process(getpid()))
+    let own = GuestControl(try .process(RunningProcess(getpid())))
     try await eventually { own.reason?.contains("has no QMP socket") == true }
     for control in [unknown, missing, first, second, ended, own] {
       #expect(control.reason?.contains("\n") == false)
@@ -215,13 +217,38 @@ import Testing
   @Test func processNamesItsSockets() async throws {
     // The first is taken, so the second is used. Both are relative to QEMU's folder.
     let machine = try TestMachine(monitors: 2)
-    let first = GuestControl(.process(machine.pid))
+    let first = GuestControl(try .process(RunningProcess(machine.pid)))
     try await eventually { first.isReady }
-    let second = GuestControl(.process(machine.pid))
+    let second = GuestControl(try .process(RunningProcess(machine.pid)))
     try await eventually { second.isReady }
-    let third = GuestControl(.process(machine.pid))
+    let third = GuestControl(try .process(RunningProcess(machine.pid)))
     try await eventually { third.reason?.contains("another program") == true }
     for control in [first, second, third] { await control.close() }
+  }
+
+  /// A process can name what it likes in its command line: it gets no keys typed into another's guest.
+  @Test func socketThatAnotherServesIsRefused() async throws {
+    let machine = try TestMachine()
+    let hostile = Process()
+    hostile.executableURL = URL(filePath: "/bin/sh")
+    hostile.arguments = [
+      "-c", "read line", "-qmp", "unix:\(machine.path),server=on,wait=off",
+    ]
+    let input = Pipe()
+    hostile.standardInput = input
+    try hostile.run()
+    let hostileProcess = try RunningProcess(hostile.processIdentifier)
+    let control = GuestControl(.process(hostileProcess))
+    try await eventually {
+      control.reason?.contains("process \(machine.pid) serves it") == true
+    }
+    await control.close()
+    // Beside it, the one that has the monitor is found.
+    let both = GuestControl(.firstOf([hostileProcess, try RunningProcess(machine.pid)]))
+    try await eventually { both.isReady }
+    await both.close()
+    try input.fileHandleForWriting.close()
+    hostile.waitUntilExit()
   }
 
   @Test func endpointIsFollowed() async throws {
@@ -230,7 +257,7 @@ import Testing
     try await eventually { control.isReady }
     control.send(.key(a, down: true))
     try await eventually { one.down == ["key a"] }
-    control.follow(.process(other.pid))
+    control.follow(try .process(RunningProcess(other.pid)))
     #expect(!control.isReady)
     try await eventually { control.isReady }
     control.send(.key(a, down: false))

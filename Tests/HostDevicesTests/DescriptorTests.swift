@@ -36,6 +36,11 @@ import Testing
     try tree.file(file, "pos:\t0\nflags:\t02000002\n")
     #expect(tree.host.deviceName(ofDescriptor: number) == nil)
     try tree.file(file, "pos:\t0\nflags:\t02000002\nvfio-device-syspath: \(device)\n")
+    // A dma-buf's name is its user's to choose, line ends and all.
+    try tree.rawLink("/proc/self/fd/\(number)", to: "/dmabuf:x\nvfio-device-syspath: \(device)")
+    #expect(tree.host.deviceName(ofDescriptor: number) == nil)
+    try tree.remove("/proc/self/fd/\(number)")
+    try tree.rawLink("/proc/self/fd/\(number)", to: "anon_inode:[vfio-device]")
     #expect(tree.host.deviceName(ofDescriptor: number) == "\(SysfsTree.uuid1)")
     try tree.file(file, "vfio-device-syspath: \n")
     #expect(tree.host.deviceName(ofDescriptor: number) == nil)

@@ -16,6 +16,9 @@ extension ForwardingKernel {
   func fcntl(_ fd: Int32, command: Int32, argument: Int) -> Int {
     real.fcntl(fd, command: command, argument: argument)
   }
+  func status(_ fd: Int32, _ status: inout FileStatus) -> Int {
+    real.status(fd, &status)
+  }
   func pread(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer, offset: UInt64) -> Int {
     real.pread(fd, buffer, offset: offset)
   }

@@ -199,7 +199,8 @@ import Testing
 
   @Test func aGPUWithADesktop() throws {
     try tree.folder("/sys/bus/pci/devices/\(card)/drm/card1")
-    try tree.rawLink("/proc/4711/fd/7", to: tree.location("/dev/dri/card1"))
+    try tree.number("/sys/class/drm/card1", asOf: "/dev/null")
+    try tree.process(4711, has: 7, of: "/dev/null", as: "/dev/dri/card1")
     let error = try refusal { bindings throws(PCIBindingError) in
       try bindings.bind([audio], to: "vfio-pci")
     }
@@ -209,7 +210,10 @@ import Testing
   @Test(arguments: [true, false]) func aGuestHoldsTheGroup(isSeen: Bool) throws {
     _ = try bindings().bind([card], to: "vfio-pci")
     try tree.file("/dev/vfio/1")
-    if isSeen { try tree.rawLink("/proc/4711/fd/7", to: tree.location("/dev/vfio/1")) }
+    try tree.number("/sys/class/vfio/1", asOf: "/dev/null")
+    if isSeen { try tree.process(4711, has: 7, of: "/dev/null", as: "/dev/vfio/1") }
+    // One who has made a file of that name for himself.
+    try tree.process(4712, has: 7, of: tree.location("/dev/vfio/1"), as: "/dev/vfio/1")
     let kernel = MdevKernel(opening: { $0.hasSuffix("/dev/vfio/1") ? .resourceBusy : nil })
     #expect(
       throws: PCIBindingError.guestHolds(card, group: 1, processes: isSeen ? [4711] : [])

@@ -68,11 +68,22 @@ import Testing
     #expect(kernel.writes == ["\(uuid)/remove 1"])
   }
 
-  @Test(arguments: ["/dev/vfio/12", "/dev/vfio/devices/vfio0"])
-  func processHasItOpen(node: String) throws {
-    try tree.rawLink("/proc/4711/fd/7", to: tree.location(node))
-    try tree.rawLink("/proc/4711/fd/8", to: "/dev/null")
-    try tree.rawLink("/proc/9/fd/3", to: tree.location("/dev/vfio/vfio"))
+  /// A node and the number that its driver has for it, of a device that every machine has.
+  private static let nodes = [
+    ("/dev/vfio/12", "/sys/class/vfio/12", "/dev/null"),
+    ("/dev/vfio/devices/vfio0", "/sys/class/vfio-dev/vfio0", "/dev/zero"),
+  ]
+
+  private func numberNodes() throws {
+    for (_, folder, device) in Self.nodes { try tree.number(folder, asOf: device) }
+  }
+
+  @Test(arguments: nodes)
+  func processHasItOpen(node: String, folder: String, device: String) throws {
+    try numberNodes()
+    try tree.process(4711, has: 7, of: device, as: node)
+    try tree.process(4711, has: 8, of: "/dev/full", as: "/dev/vfio/devices/vfio7")
+    try tree.process(9, has: 3, of: "/dev/full", as: "/dev/vfio/vfio")
     try tree.file("/proc/77/fd")
     try tree.folder("/proc/self/fd")
     let kernel = MdevKernel()
@@ -81,6 +92,20 @@ import Testing
     #expect(error?.description.contains("4711") == true)
     #expect(kernel.writes.isEmpty)
     #expect(tree.host.users(of: uuid) == [4711])
+  }
+
+  /// Files that any user makes: in a mount namespace of his own, by that name; a node on a file system
+  /// of his own (FUSE, a stick), which he can refer to and not open; a socket.
+  @Test func linksThatOnlyReadLikeIt() throws {
+    try numberNodes()
+    try tree.process(4711, has: 7, of: tree.location("/dev/vfio/12"), as: "/dev/vfio/12")
+    try tree.process(4711, has: 8, of: "/dev/null", as: "/dev/vfio/12", flags: "010000000")
+    try tree.process(4711, has: 9, of: "/dev/full", as: "/dev/vfio/12")
+    try tree.process(4711, has: 10, of: "/nowhere", as: "/dev/vfio/12")
+    #expect(tree.host.users(of: uuid).isEmpty)
+    let kernel = MdevKernel()
+    _ = removal(by: kernel)
+    #expect(kernel.writes == ["\(uuid)/remove 1"])
   }
 
   @Test(arguments: [Errno.notPermitted, .permissionDenied])

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Attachment
 import CAllocationCount
 import DMABuf
 import Foundation
@@ -10,6 +9,8 @@ import TestPattern
 import Testing
 import VFIO
 import VGPUDisplay
+
+@testable import Attachment
 
 extension RigTests {
   /// Looking at guests in other processes, and their coming and going.
@@ -33,6 +34,19 @@ extension RigTests {
 
     private func isWaiting(_ state: DisplayState) -> Bool {
       if case .noPicture(.waiting) = state { true } else { false }
+    }
+
+    /// Finds a vGPU as on a kernel that can open a device again, or not.
+    static func find(_ uuid: MdevUUID, canReopen: Bool) throws {
+      var finder = GuestFinder(host: HostDevices())
+      finder.canReopen = canReopen
+      _ = try finder.find(uuid, descriptor: nil)
+    }
+
+    @Test func onlyDeviceOfTheOnlyGroupNeedsNoNewKernel() throws {
+      try Rig.withGuest("mbochs-small", ["--mode", "320x200"]) { vGPU, _ in
+        try Self.find(vGPU.uuid, canReopen: false)
+      }
     }
 
     @Test(arguments: ["group", "cdev"])

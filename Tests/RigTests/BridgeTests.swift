@@ -17,7 +17,7 @@ extension RigTests {
     private static let pattern = TestPattern(width: 320, height: 200)
 
     /// A bridge that runs as a user with two capabilities.
-    private final class Bridge {
+    final class Bridge {
       let path: String
       private let arguments: [String]
       private(set) var child: Child

@@ -147,13 +147,13 @@ extension RigTests {
         #expect(dark.code == 1 && dark.errors.contains("off"), "\(dark.errors)")
         do {
           let descriptor = try #require(
-            ProcessDevices.descriptors(ofProcess: bridge.pid).first {
+            ProcessDevices.descriptors(of: RunningProcess(bridge.pid)).first {
               if case .group = $0.target { false } else { true }
             })
           try Self.draw(
             78,
             on: try Device(
-              duplicating: descriptor.number, fromProcess: bridge.pid, name: "the bridge's"))
+              duplicating: descriptor.number, of: RunningProcess(bridge.pid), name: "the bridge's"))
         }
         try expectSeen(78, bridge)
         bridge.stop()

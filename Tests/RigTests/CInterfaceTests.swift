@@ -5,6 +5,7 @@ import CLinux
 import CVGPU
 import Foundation
 import HostDevices
+import LinuxSystem
 import TestPattern
 import Testing
 import VFIO
@@ -19,7 +20,7 @@ extension RigTests {
 
     /// A descriptor of the device that a process holds, as a manager has it that handed it over.
     private func device(of pid: Int32) throws -> (number: Int32, fd: Int32) {
-      let found = try ProcessDevices.descriptors(ofProcess: pid).first { descriptor in
+      let found = try ProcessDevices.descriptors(of: RunningProcess(pid)).first { descriptor in
         if case .group = descriptor.target { false } else { true }
       }
       let number = try #require(found).number
@@ -92,7 +93,7 @@ extension RigTests {
       #expect(vgpu_source_set_monitor(source, width + 8, height, 60, nil) == VGPU_ERROR_UNSUPPORTED)
       var edid = [UInt8](repeating: 0, count: Int(VGPU_EDID_SIZE))
       #expect(vgpu_edid_make(800, 600, 60, nil, &edid, nil) == VGPU_OK)
-      let device = try Device(duplicating: number, fromProcess: pid, name: "vGPU")
+      let device = try Device(duplicating: number, of: RunningProcess(pid), name: "vGPU")
       let found = try device.monitorPort()
       guard let port = consume found else {
         Issue.record("mbochs has an EDID region")

@@ -260,13 +260,13 @@ extension RigTests {
           "mbochs-small", ["--mode", "64x64", "--fps", "0", "--interface", interface]
         ) {
           _, guest in
-          let found = try ProcessDevices.descriptors(ofProcess: guest.pid)
+          let found = try ProcessDevices.descriptors(of: RunningProcess(guest.pid))
           let device = try #require(
             found.first {
               if case .group = $0.target { false } else { true }
             })
           let duplicate = try Device(
-            duplicating: device.number, fromProcess: guest.pid, name: "guest")
+            duplicating: device.number, of: RunningProcess(guest.pid), name: "guest")
           let display = try duplicate.displayDevice()
           _ = try? display.query(.primary, .dmaBuf)
           #expect(try display.query(.primary, .dmaBuf).width == 64)

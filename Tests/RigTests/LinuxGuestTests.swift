@@ -3,6 +3,7 @@
 import EDID
 import Foundation
 import HostDevices
+import LinuxSystem
 import PNGFile
 import QMP
 import Testing
@@ -145,8 +146,9 @@ extension RigTests {
     /// Exchanges the monitor of the vGPU that a QEMU holds.
     private static func plugIn(_ mode: DisplayMode, to pid: Int32) throws {
       let descriptor = try #require(
-        try ProcessDevices.descriptors(ofProcess: pid).first { $0.target == .device })
-      let device = try Device(duplicating: descriptor.number, fromProcess: pid, name: "guest")
+        try ProcessDevices.descriptors(of: RunningProcess(pid)).first { $0.target == .device })
+      let device = try Device(
+        duplicating: descriptor.number, of: RunningProcess(pid), name: "guest")
       let found = try device.monitorPort()
       guard let port = consume found else {
         Issue.record("mbochs has an EDID region")

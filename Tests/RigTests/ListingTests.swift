@@ -39,13 +39,14 @@ extension RigTests {
       try Rig.withGuest("mbochs-small", arguments) { _, guest in
         let process = guest.pid
         let descriptor = try #require(
-          try ProcessDevices.descriptors(ofProcess: process).first { $0.target == .device }
+          try ProcessDevices.descriptors(of: RunningProcess(process)).first { $0.target == .device }
         ).number
         // A mode's first query answers ENOMEM.
-        _ = try? Device(duplicating: descriptor, fromProcess: process, name: "the guest")
+        _ = try? Device(duplicating: descriptor, of: RunningProcess(process), name: "the guest")
           .displayDevice().query(.primary, .dmaBuf)
 
-        let device = try Device(duplicating: descriptor, fromProcess: process, name: "the guest")
+        let device = try Device(
+          duplicating: descriptor, of: RunningProcess(process), name: "the guest")
         let display = try device.displayDevice()
         let plane = try display.query(.primary, .dmaBuf)
         let buffer = try display.dmaBuf(plane.handle)

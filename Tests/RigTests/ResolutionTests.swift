@@ -3,6 +3,7 @@
 import EDID
 import Foundation
 import HostDevices
+import LinuxSystem
 import Testing
 import VFIO
 
@@ -18,9 +19,11 @@ extension RigTests {
         ).end()
         #expect(view.code == 0, "\(view.errors)")
         let descriptor = try #require(
-          try ProcessDevices.descriptors(ofProcess: guest.pid).first { $0.target == .device })
+          try ProcessDevices.descriptors(of: RunningProcess(guest.pid)).first {
+            $0.target == .device
+          })
         let device = try Device(
-          duplicating: descriptor.number, fromProcess: guest.pid, name: "guest")
+          duplicating: descriptor.number, of: RunningProcess(guest.pid), name: "guest")
         let found = try device.monitorPort()
         guard let port = consume found else {
           Issue.record("mbochs has an EDID region")

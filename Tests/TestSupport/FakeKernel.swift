@@ -35,6 +35,7 @@ public final class FakeKernel: Kernel {
     var pidfd: Int?
     var getfd: Int?
     var mapErrno: Errno?
+    var status = FileStatus.anonymous
   }
 
   private let state = Mutex(State())
@@ -92,6 +93,9 @@ public final class FakeKernel: Kernel {
       $0.getfd = getfd
     }
   }
+
+  /// What statx(2) tells of every descriptor; without it, of files that a driver made.
+  public func setStatus(_ status: FileStatus) { with { $0.status = status } }
 
   /// Lets mmap(2) fail.
   public func failMap(_ errno: Errno?) { with { $0.mapErrno = errno } }
@@ -161,6 +165,12 @@ public final class FakeKernel: Kernel {
       return with { $0.seals }.map(Int.init) ?? Self.failure(.invalidArgument)
     default: return 0
     }
+  }
+
+  public func status(_ fd: Int32, _ status: inout FileStatus) -> Int {
+    if record("statx", fd) { return Self.failure(.interrupted) }
+    status = with { $0.status }
+    return 0
   }
 
   public func pread(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer, offset: UInt64) -> Int {

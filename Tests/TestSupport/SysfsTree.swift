@@ -47,6 +47,27 @@ public final class SysfsTree: Sendable {
       atPath: location(path), withDestinationPath: target)
   }
 
+  /// Gives a class's device the number of a character device that this machine has, such as
+  /// `/dev/null`.
+  public func number(_ folder: String, asOf device: String) throws {
+    var file = stat()
+    try #require(stat(device, &file) == 0)
+    let number = DeviceNumber(
+      major: UInt32(file.st_rdev >> 8 & 0xfff), minor: UInt32(file.st_rdev & 0xff))
+    try self.file("\(folder)/dev", "\(number)\n")
+  }
+
+  /// A process that has a file open, which leads to `device` and reads like `name`.
+  public func process(
+    _ pid: Int32, has descriptor: Int32, of device: String, as name: String,
+    flags: String = "0100002"
+  ) throws {
+    let place = "/opened/\(pid)/\(descriptor)\(name)"
+    try rawLink(place, to: device)
+    try rawLink("/proc/\(pid)/fd/\(descriptor)", to: location(place))
+    try file("/proc/\(pid)/fdinfo/\(descriptor)", "pos:\t0\nflags:\t\(flags)\n")
+  }
+
   public func remove(_ path: String) throws {
     try FileManager.default.removeItem(atPath: location(path))
   }

@@ -75,23 +75,55 @@ func makeDevice(
     _ = try makeDevice(kernel)
     kernel.setProcess(pidfd: nil, getfd: nil)
     do {
-      let device = try Device(duplicating: 23, fromProcess: 4711, name: "pid 4711", kernel: kernel)
+      let process = try RunningProcess(4711, kernel: kernel)
+      let device = try Device(duplicating: 23, of: process, name: "pid 4711")
       #expect(device.name == "pid 4711")
-      #expect(kernel.openFDs.count == 1, "the pidfd is not kept")
+      #expect(kernel.openFDs.count == 2)
     }
     #expect(kernel.openFDs.isEmpty)
   }
 
   @Test func rightsToDuplicateAreNamed() throws {
     kernel.setProcess(pidfd: nil, getfd: -Int(Errno.notPermitted.rawValue))
-    let error = #expect(throws: VFIOError.self) {
-      _ = try Device(duplicating: 23, fromProcess: 4711, name: "pid 4711", kernel: kernel)
+    do {
+      let process = try RunningProcess(4711, kernel: kernel)
+      let error = #expect(throws: VFIOError.self) {
+        _ = try Device(duplicating: 23, of: process, name: "pid 4711")
+      }
+      let text = try #require(error?.description)
+      #expect(text.contains("process 4711, descriptor 23"))
+      #expect(text.contains("ptrace_scope"))
+      #expect(text.contains("CAP_SYS_PTRACE"))
     }
-    let text = try #require(error?.description)
-    #expect(text.contains("process 4711, descriptor 23"))
-    #expect(text.contains("ptrace_scope"))
-    #expect(text.contains("CAP_SYS_PTRACE"))
     #expect(kernel.openFDs.isEmpty)
+  }
+
+  /// Whoever serves a file system would be asked by an ioctl, and answer what he likes, or never.
+  @Test func fileOfAFileSystemIsAskedNothing() throws {
+    kernel.onIoctl(vgpu_VFIO_DEVICE_GET_INFO) { _, _ in 0 }
+    kernel.setStatus(.other)
+    let error = #expect(throws: VFIOError.self) {
+      _ = try Device(
+        owning: OwnedFileDescriptor(owning: kernel.makeFD(), kernel: kernel), name: "a file")
+    }
+    #expect(error?.errno == .inappropriateIOCTLForDevice)
+    #expect(!kernel.calls.contains { $0.name == "ioctl" })
+    #expect(kernel.openFDs.isEmpty)
+  }
+
+  /// A descriptor's number can be of another file by the time that it is duplicated.
+  @Test func groupIsAskedAgainWhenItIsDuplicated() throws {
+    let process = try RunningProcess(4711, kernel: kernel)
+    let number = DeviceNumber(major: 240, minor: 3)
+    kernel.setStatus(.characterDevice(number))
+    _ = try Group(duplicating: 7, of: process, device: number)
+    for other in [.other, FileStatus.characterDevice(DeviceNumber(major: 240, minor: 4))] {
+      kernel.setStatus(other)
+      let error = #expect(throws: VFIOError.self) {
+        _ = try Group(duplicating: 7, of: process, device: number)
+      }
+      #expect(error?.errno == .badFileDescriptor)
+    }
   }
 
   @Test func receivedOverASocket() throws {

@@ -79,6 +79,7 @@ extern const unsigned long vgpu_UDMABUF_CREATE;
 extern const unsigned long vgpu_KVM_CREATE_VM;
 
 // glibc hides these behind _GNU_SOURCE, which a header cannot ask for on Swift's behalf.
+extern const int vgpu_O_PATH;
 extern const int vgpu_F_ADD_SEALS;
 extern const int vgpu_F_SEAL_SHRINK;
 extern const int vgpu_F_GET_SEALS;
@@ -369,6 +370,21 @@ long vgpu_least_send_buffer(int socket);
 /// sendmsg(2) of a text to systemd's notification socket; one that begins with `@` is abstract.
 long vgpu_notify(const char *socket, const char *text);
 
+/// What statx(2) tells of a file's identity.
+struct vgpu_file_status {
+  uint32_t mode;
+  uint32_t device_major;
+  uint32_t device_minor;
+};
+
+/// statx(2) of a path, to the end of all links, or of a descriptor where the path is empty. Whoever
+/// serves the file system (FUSE, NFS) is not asked: he may be hostile and never answer.
+long vgpu_file_status(int descriptor, const char *path, struct vgpu_file_status *status);
+
+/// kcmp(2): 0 when descriptor `first` of this process and descriptor `second` of another are of the
+/// same open file, above zero when they are not, or a negated errno.
+long vgpu_compare_files(int first, int process, int second);
+
 /// fstat(2): the number of the character device that a descriptor is of. 0, or a negated errno; ENODEV
 /// when it is of something else.
 static inline long vgpu_character_device(int fd, uint32_t *first, uint32_t *second) {
@@ -379,6 +395,20 @@ static inline long vgpu_character_device(int fd, uint32_t *first, uint32_t *seco
   *second = minor(file.st_rdev);
   return 0;
 }
+
+// ---- monitors that are unplugged for a moment -----------------------------------------------------
+
+/// Has a process's orderly end (exit(3)) write `value` at `offset` of a duplicate of `fd`, as a
+/// guest's monitor is plugged in again. Returns a number for vgpu_forget_at_end, or a negated errno;
+/// ENOSPC when there are too many.
+long vgpu_write_at_end(int fd, uint64_t offset, uint32_t value);
+
+/// Takes that back.
+void vgpu_forget_at_end(long number);
+
+/// sigaction(2): from now on a signal that ends the process does the same first. Who handles a fault's
+/// gets it after that; other signals that are handled or ignored are left alone. 0, or a negated errno.
+long vgpu_write_at_end_signals(void);
 
 // ---- privileges ----------------------------------------------------------------------------------
 

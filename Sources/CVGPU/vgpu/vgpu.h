@@ -135,8 +135,8 @@ enum {
  *
  * The device's descriptor is duplicated out of the process that has it (pidfd_getfd(2)), which needs
  * the right to trace that process: its user with /proc/sys/kernel/yama/ptrace_scope at 0, or
- * CAP_SYS_PTRACE. It is let go of within 0.1 s of polls after that process's end, and a vGPU that
- * has a UUID is found again when its next guest starts.
+ * CAP_SYS_PTRACE. It is let go of within 0.1 s of polls after that process ends or closes the device,
+ * or the vGPU is removed; a vGPU that has a UUID is found again when its next guest starts.
  *
  * `flags`: VGPU_OPEN_*. `device`: the number of the device's descriptor in the process, where it has
  * several; else -1. Blocks while libvirt is asked, where the target is a domain.
@@ -352,8 +352,8 @@ int32_t vgpu_edid_make(
 
 /**
  * Gives the guest a monitor that prefers this mode, by the device's EDID region: unplugs the one
- * that it sees and plugs the new one in at a vgpu_source_poll 0.1 s later. A guest that comes back
- * later gets it too.
+ * that it sees and plugs the new one in 0.1 s later, polls or no polls, at the latest when the source
+ * is closed or the process calls exit(3). A guest that comes back later gets it too.
  *
  * Needs VGPU_OPEN_MONITOR. VGPU_ERROR_UNSUPPORTED where the driver has no EDID region, or makes no
  * pictures of that size. Whether the guest then changes its mode is the guest's affair.

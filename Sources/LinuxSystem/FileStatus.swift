@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+
+/// What an open file is, as the kernel knows it (statx(2)): not what a path or the text of a link
+/// says, which whoever makes mounts chooses.
+public enum FileStatus: Hashable, Sendable {
+  /// A file without a name that a kernel driver made: a VFIO device out of a group, an eventfd, a
+  /// dma-buf. No file system has files of this kind.
+  case anonymous
+  /// A character device, by its number.
+  case characterDevice(DeviceNumber)
+  /// A file, a folder, a socket, a pipe.
+  case other
+
+  init(_ status: vgpu_file_status) {
+    switch status.mode & UInt32(S_IFMT) {
+    case 0: self = .anonymous
+    case UInt32(S_IFCHR):
+      self = .characterDevice(
+        DeviceNumber(major: status.device_major, minor: status.device_minor))
+    default: self = .other
+    }
+  }
+}
+
+/// A device's number, by which a driver knows its node whatever the node is called.
+public struct DeviceNumber: Hashable, Sendable {
+  /// The driver's.
+  public let major: UInt32
+  /// The device's.
+  public let minor: UInt32
+
+  /// Makes a number of its parts.
+  public init(major: UInt32, minor: UInt32) {
+    self.major = major
+    self.minor = minor
+  }
+}
+
+extension DeviceNumber: LosslessStringConvertible {
+  /// As sysfs writes it, in files `dev` and the names of `/sys/dev/char`: `10:196`.
+  public var description: String { "\(major):\(minor)" }
+
+  /// Reads what `description` writes; `nil` for anything else.
+  public init?(_ text: String) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, let major = UInt32(parts[0]), let minor = UInt32(parts[1]) else {
+      return nil
+    }
+    self.init(major: major, minor: minor)
+  }
+}
+
+extension OwnedFileDescriptor {
+  /// What the descriptor is of.
+  ///
+  /// - Parameter object: what it is said to be of, for the error.
+  /// - Throws: `SystemCallError` on `object`.
+  public func status(of object: String) throws(SystemCallError) -> FileStatus {
+    var status = FileStatus.other
+    try SystemCall.make("statx", on: object) { kernel.status(rawValue, &status) }
+    return status
+  }
+}
+
+extension FileTree {
+  /// What a descriptor of a process is of, as far as it can be used: through
+  /// `/proc/PID/fd/N`, which leads to the file itself, whatever its text says.
+  ///
+  /// A descriptor that only marks a place (O_PATH) counts as `other`: no driver has opened it, so
+  /// that anybody can have one of a node on a file system of his own.
+  ///
+  /// - Parameters:
+  ///   - number: the descriptor's, a name in `fd`.
+  ///   - folder: the process's, such as `/proc/4711`.
+  /// - Returns: `nil` when there is none, or when it may not be looked at.
+  public static func status(ofDescriptor number: String, in folder: String) -> FileStatus? {
+    var status = vgpu_file_status()
+    let path = "\(folder)/fd/\(number)"
+    guard vgpu_file_status(AT_FDCWD, path, &status) == 0 else { return nil }
+    let found = FileStatus(status)
+    guard case .characterDevice = found else { return found }
+    return isOpened("\(folder)/fdinfo/\(number)") ? found : .other
+  }
+
+  /// Line `flags` of proc_pid_fdinfo(5), an octal number.
+  private static func isOpened(_ path: String) -> Bool {
+    guard let file = try? OwnedFileDescriptor.open(path, flags: O_RDONLY | O_NONBLOCK),
+      let bytes = try? file.readAll(limit: 1 << 16, of: path)
+    else { return false }
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      guard let text = String(validating: line, as: UTF8.self), text.hasPrefix("flags:") else {
+        continue
+      }
+      let digits = text.dropFirst("flags:".count).drop { $0 == "\t" || $0 == " " }
+      guard let flags = Int64(digits, radix: 8) else { return false }
+      return flags & Int64(vgpu_O_PATH) == 0
+    }
+    return false
+  }
+}
