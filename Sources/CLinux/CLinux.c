@@ -55,7 +55,6 @@ const int vgpu_O_PATH = O_PATH;
 const int vgpu_F_ADD_SEALS = F_ADD_SEALS;
 const int vgpu_F_SEAL_SHRINK = F_SEAL_SHRINK;
 const int vgpu_F_GET_SEALS = F_GET_SEALS;
-const int vgpu_O_PATH = O_PATH;
 
 int vgpu_spawn(const char *path, char *const *arguments, int output, const int *sources,
                size_t count, int *pid) {

@@ -83,7 +83,6 @@ extern const int vgpu_O_PATH;
 extern const int vgpu_F_ADD_SEALS;
 extern const int vgpu_F_SEAL_SHRINK;
 extern const int vgpu_F_GET_SEALS;
-extern const int vgpu_O_PATH;
 
 // `<linux/magic.h>` has them behind other macros' names, some only since Linux 5.3.
 enum {
