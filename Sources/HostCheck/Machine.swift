@@ -47,9 +47,9 @@ struct Machine: Sendable {
     functions = (try? host.pciFunctions()) ?? []
     distribution = Distribution(files: files)
     parents = (try? host.parents()) ?? []
-    let all = (try? host.types()) ?? []
-    types = all.filter(Self.mayHaveScreen)
-    otherTypes = all.filter { !Self.mayHaveScreen($0) }
+    let all = parents.flatMap { (try? host.allTypes(of: $0)) ?? [] }
+    types = all.filter(\.canHaveScreen)
+    otherTypes = all.filter { !$0.canHaveScreen }
     otherParent = Self.otherParent(functions, parents, types, purpose, device)
     target =
       device.map { host.pciFunction(at: $0) }
@@ -111,11 +111,6 @@ struct Machine: Sendable {
       let size = (end - start).addingReportingOverflow(1)
       return size.overflow ? 0 : size.partialValue
     }
-  }
-
-  /// VFIO's interface to a display is one of PCI devices.
-  private static func mayHaveScreen(_ type: MdevType) -> Bool {
-    type.deviceAPI.map { $0 == "vfio-pci" } ?? true
   }
 
   private static func otherParent(

@@ -25,14 +25,17 @@ extension HostDevices {
   ///
   /// - Throws: `HostDevicesError.system` when the folder may not be read.
   public func types(of parent: MdevParent) throws(HostDevicesError) -> [MdevType] {
+    try allTypes(of: parent).filter(\.canHaveScreen)
+  }
+
+  /// The same, and the types of mediated devices that have no screen.
+  package func allTypes(of parent: MdevParent) throws(HostDevicesError) -> [MdevType] {
     try sysfs.names(in: parent.typesFolder).compactMap { id in
       guard let path = sysfs.resolve("\(parent.typesFolder)/\(id)") else { return nil }
       // A type without an interface is one that the kernel has not finished, or is taking away.
       let api = sysfs.text("\(path)/device_api")
       let available = sysfs.number("\(path)/available_instances")
-      guard api != nil || available != nil, api.map(Self.canHaveScreen) ?? true else {
-        return nil
-      }
+      guard api != nil || available != nil else { return nil }
       return MdevType(
         id: id, parent: parent.name, name: sysfs.text("\(path)/name"),
         description: sysfs.text("\(path)/description"), availableInstances: available,
@@ -40,15 +43,14 @@ extension HostDevices {
     }
   }
 
-  private static func canHaveScreen(_ deviceAPI: String) -> Bool { deviceAPI == "vfio-pci" }
-
   /// The mdevs, by UUID: `/sys/bus/mdev/devices`. Those whose types `types` leaves out are left out.
   ///
   /// - Throws: `HostDevicesError.system` when the folder may not be read.
   public func devices() throws(HostDevicesError) -> [MdevDevice] {
     try sysfs.names(in: MdevDevice.folder).compactMap { MdevUUID($0) }.sorted()
       .filter { uuid in
-        sysfs.text("\(MdevDevice.path(uuid))/mdev_type/device_api").map(Self.canHaveScreen) ?? true
+        MdevType.canHaveScreen(
+          deviceAPI: sysfs.text("\(MdevDevice.path(uuid))/mdev_type/device_api"))
       }
       .compactMap(device)
   }

@@ -18,4 +18,12 @@ public struct MdevType: Hashable, Codable, Sendable {
   public let availableInstances: Int?
   /// Which VFIO interface its mdevs have: file `device_api`, such as `vfio-pci`.
   public let deviceAPI: String?
+
+  /// Whether its mdevs can have a screen: VFIO has screens on PCI devices alone. A driver that does
+  /// not tell the interface is given the benefit of the doubt.
+  package var canHaveScreen: Bool { Self.canHaveScreen(deviceAPI: deviceAPI) }
+
+  static func canHaveScreen(deviceAPI: String?) -> Bool {
+    deviceAPI.map { $0 == "vfio-pci" } ?? true
+  }
 }

@@ -49,6 +49,7 @@ extension BridgeTests {
         var client = try RawClient(path: bridge.path, opening: .only)
         for _ in 0..<30_000 {
           let bytes = ProtocolTests.mutate(corpus, &generator)
+          client.waitUntilWritable()
           if !bytes.isEmpty { client.send(bytes) }
           while poll(client), let (_, descriptor) = client.answer() {
             if descriptor >= 0 { close(descriptor) }

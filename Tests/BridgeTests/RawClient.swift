@@ -45,6 +45,13 @@ final class RawClient {
   /// Whether the bridge has ended the connection, as far as sending has shown.
   private(set) var hasEnded = false
 
+  /// Waits until the socket takes more, or has ended, so that a bridge that is not awake yet loses
+  /// nothing.
+  func waitUntilWritable() {
+    var entry = pollfd(fd: socket.rawValue, events: Int16(POLLOUT), revents: 0)
+    _ = poll(&entry, 1, 60_000)
+  }
+
   /// - Returns: whether the socket took it.
   @discardableResult
   func send(_ bytes: [UInt8], fd: Int32 = -1) -> Bool {

@@ -37,16 +37,16 @@ extension RigTests {
     @Test func viewer() throws {
       let arguments = ["--mode", "64x64", "--fps", "0"]
       try Rig.withGuest("mbochs-small", arguments) { _, guest in
-        let process = guest.pid
+        let pid = guest.pid
         let descriptor = try #require(
-          try ProcessDevices.descriptors(of: RunningProcess(process)).first { $0.target == .device }
+          try ProcessDevices.descriptors(of: RunningProcess(pid)).first { $0.target == .device }
         ).number
         // A mode's first query answers ENOMEM.
-        _ = try? Device(duplicating: descriptor, of: RunningProcess(process), name: "the guest")
+        _ = try? Device(duplicating: descriptor, of: RunningProcess(pid), name: "the guest")
           .displayDevice().query(.primary, .dmaBuf)
 
-        let device = try Device(
-          duplicating: descriptor, of: RunningProcess(process), name: "the guest")
+        let process = try RunningProcess(pid)
+        let device = try Device(duplicating: descriptor, of: process, name: "the guest")
         let display = try device.displayDevice()
         let plane = try display.query(.primary, .dmaBuf)
         let buffer = try display.dmaBuf(plane.handle)

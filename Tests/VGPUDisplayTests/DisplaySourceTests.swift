@@ -15,14 +15,14 @@ import VGPUDisplay
   }
 
   /// One without the seal that `DMABuf.allocate` gives.
-  private func shrinkableFile(size: Int) throws -> DMABuf {
+  private func shrinkableFile(size: Int) throws -> OwnedFileDescriptor {
     let kernel = RunningKernel()
     let number = try SystemCall.make("memfd_create", on: "region") {
       kernel.createMemoryFile("region", flags: 0)
     }
     let fd = OwnedFileDescriptor(owning: Int32(number))
     #expect(kernel.truncate(fd.rawValue, length: UInt64(size)) == 0)
-    return try DMABuf(owning: fd, name: "region")
+    return fd
   }
 
   private func excuse(_ state: DisplayState) -> NoPicture? {
@@ -221,7 +221,7 @@ import VGPUDisplay
   @Test func aRegionThatGoesIsAnErrorAndIsMappedAnew() throws {
     driver.transportAnswer = .success(.region)
     let file = try shrinkableFile(size: 256 * 48)
-    driver.buffers[9] = file
+    driver.region = try file.duplicate(of: "region")
     let source = DisplaySource(driver)
     driver.primary = .success(plane(handle: 9))
     let before = try #require(shown(source.poll()))

@@ -16,6 +16,8 @@ final class ScriptedDriver: PlaneProvider {
   var fetched: [UInt32] = []
   var fetchErrno: Errno?
   var mapped: [(index: UInt32, count: UInt64)] = []
+  /// What lies behind every region, when it is no buffer: memory that others can take away.
+  var region: OwnedFileDescriptor?
 
   func transport() throws(VFIOError) -> PlaneTransport? { try transportAnswer.get() }
 
@@ -38,10 +40,15 @@ final class ScriptedDriver: PlaneProvider {
 
   func mapPixels(inRegion index: UInt32, count: UInt64) throws(VFIOError) -> MappedMemory {
     mapped.append((index, count))
-    guard let buffer = buffers[index] else { throw .errno(.invalidArgument) }
-    do {
-      return try MappedMemory(
-        buffer.duplicate(), count: Int(count), access: .read, of: "region \(index)")
+    do throws(SystemCallError) {
+      let memory: OwnedFileDescriptor
+      if let file = try region?.duplicate(of: "region") {
+        memory = file
+      } else {
+        guard let buffer = buffers[index] else { throw SystemCallError.noRegion }
+        memory = try buffer.duplicate()
+      }
+      return try MappedMemory(memory, count: Int(count), access: .read, of: "region \(index)")
     } catch {
       throw .system(error)
     }
@@ -66,5 +73,11 @@ extension GraphicsPlane {
 extension VFIOError {
   static func errno(_ errno: Errno) -> VFIOError {
     .system(SystemCallError(call: "VFIO_DEVICE_QUERY_GFX_PLANE", object: "mdev 1", errno: errno))
+  }
+}
+
+extension SystemCallError {
+  fileprivate static var noRegion: SystemCallError {
+    SystemCallError(call: "mmap", object: "region", errno: .invalidArgument)
   }
 }

@@ -76,17 +76,17 @@ do {
       ])
   }
   for round in 0..<Int(number("rounds", 1)) {
-    let statistics =
+    let source: any FrameSource =
       if let rate = options["tells"].flatMap(Double.init) {
-        try Viewer.run(source: try TellingSource(framesPerSecond: rate), options: viewer)
+        try TellingSource(framesPerSecond: rate)
       } else {
-        try Viewer.run(
-          source: try SyntheticSource(
-            width: Int(number("width", 640)), height: Int(number("height", 480)),
-            buffers: Int(number("buffers", 3)), hasCursor: options["cursor"] != nil,
-            offBefore: number("off-before", 0), offAfter: number("off-after", 1e9),
-            drawsAt: options["draws-at"].flatMap(Double.init)), options: viewer)
+        try SyntheticSource(
+          width: Int(number("width", 640)), height: Int(number("height", 480)),
+          buffers: Int(number("buffers", 3)), hasCursor: options["cursor"] != nil,
+          offBefore: number("off-before", 0), offAfter: number("off-after", 1e9),
+          drawsAt: options["draws-at"].flatMap(Double.init))
       }
+    let statistics = try Viewer.run(source: source, options: viewer)
     report("round=\(round)")
     report("frames=\(statistics.framesPresented)")
     report("seconds=\(statistics.seconds)")
