@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import HostDevices
+
 /// Why libvirt could not be asked, or did not do what it was asked for. Each case's description is
 /// one line that names the object, the cause and the remedy.
 public enum LibvirtError: Error, Hashable, Sendable {
@@ -17,6 +19,8 @@ public enum LibvirtError: Error, Hashable, Sendable {
   case otherHost(uri: String)
   /// The domain's XML assigns it no mediated device.
   case noMediatedDevice(name: String, uri: String)
+  /// The domain has no mediated device, but PCI functions, one of which may be its vGPU.
+  case onlyFunctions([PCIAddress], name: String, uri: String)
   /// The daemon has closed the connection, or ended. The next call connects again; a monitor command
   /// may have been carried out.
   case connectionLost(uri: String, LibvirtFailure)
@@ -86,6 +90,12 @@ extension LibvirtError: CustomStringConvertible {
       libvirt:\(Printable.line(name)): the domain has no vGPU; give it a <hostdev \
       mode='subsystem' type='mdev' model='vfio-pci'> (virsh -c \(uri) edit \
       "\(Printable.line(name))")
+      """
+    case .onlyFunctions(let functions, let name, _):
+      """
+      libvirt:\(Printable.line(name)): the domain has no mediated device, but \
+      \(functions.map(\.description).joined(separator: ", ")): where one of them is its vGPU, view \
+      its QEMU as pid:N
       """
     case .connectionLost(let uri, let failure):
       "\(uri): libvirt's daemon has gone (\(failure.message)); try again when it is back"
