@@ -315,6 +315,10 @@ static inline long vgpu_character_device(int fd, uint32_t *first, uint32_t *seco
   return 0;
 }
 
+/// open(2) for reading, of a plain file and of nothing else: to open a device can do something. A
+/// descriptor, close-on-exec, or a negated errno; EINVAL for what is no plain file.
+long vgpu_open_plain_file(const char *path);
+
 // ---- privileges ----------------------------------------------------------------------------------
 
 /// Becomes another user for good: his groups, no way back, of the capabilities only those whose bits
