@@ -58,9 +58,9 @@ enum BaseBlock {
 
   static func name(_ descriptor: ArraySlice<UInt8>) -> String? {
     guard descriptor.prefix(4) == [0, 0, 0, DescriptorTag.name] else { return nil }
-    // Others end it with a zero, or fill the field up with FF.
+    // Others end it with a zero or a carriage return, or fill the field up with FF.
     var text = descriptor.dropFirst(5).prefix { $0 != 0x0A && $0 != 0 }
-    while let last = text.last, last == 0x20 || last == 0xFF { text.removeLast() }
+    while let last = text.last, last == 0x20 || !isPrintable(last) { text.removeLast() }
     guard !text.isEmpty else { return nil }
     let printable = text.map { isPrintable($0) ? $0 : UInt8(ascii: "?") }
     return String(decoding: printable, as: UTF8.self)

@@ -63,10 +63,13 @@ struct DetailedTiming: Hashable {
     ]
   }
 
-  /// - Returns: `nil` where the bytes are a descriptor of another kind, or a timing that no monitor
-  ///   has: a pixel clock below 10 MHz, a side below 64 pixels, no sync pulse, no blanking.
+  /// - Returns: `nil` where the bytes are a descriptor of another kind, where they were never filled in,
+  ///   and where they are a timing that no monitor has: a pixel clock below 10 MHz, a side below 64
+  ///   pixels, no sync pulse, no blanking.
   init?(parsing bytes: ArraySlice<UInt8>) {
-    guard bytes.count == Self.byteCount else { return nil }
+    guard bytes.count == Self.byteCount, !bytes.allSatisfy({ $0 == bytes.first }) else {
+      return nil
+    }
     let byte = bytes.map(Int.init)
     /// Bits `shift` and up of a byte that several fields share.
     func shared(_ index: Int, _ shift: Int, mask: Int) -> Int { (byte[index] >> shift) & mask }

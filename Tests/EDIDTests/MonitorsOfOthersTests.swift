@@ -10,10 +10,10 @@ import Testing
     /// Its folder and file, and what is odd about it.
     let testDescription: String
     let bytes: [UInt8]
-    let name: String
+    let name: String?
     let mode: String?
 
-    init(_ description: String, _ lines: [String], name: String, mode: String?) {
+    init(_ description: String, _ lines: [String], name: String?, mode: String?) {
       testDescription = description
       let digits = Array(lines.joined())
       bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
@@ -31,6 +31,14 @@ import Testing
   }
 
   static let monitors = [
+    Monitor(
+      "Samsung SAM047D/F3F1D5EEFF8C: all descriptors filled with FF, which would be 4095x8190 at 10 Hz",
+      [
+        "00ffffffffffff004c2d7d04000000002f130103802917782a6971a655489c25",
+        "145054bfee000101010101010101010101010101ffffffffffffffffffffffff",
+        "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff005d",
+      ], name: nil, mode: nil),
     Monitor(
       "Compaq CPQ0130/8E15A2BB0D49: the first descriptor was never filled in, which would be 1x1",
       [
