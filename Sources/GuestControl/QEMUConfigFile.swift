@@ -23,39 +23,40 @@ struct QEMUConfigFile: Hashable {
 
   init(_ bytes: [UInt8]) {
     for line in bytes.split(separator: UInt8(ascii: "\n")) where line.count <= 1024 {
-      guard let text = String(validating: line, as: UTF8.self) else { continue }
-      take(text.unicodeScalars[...])
+      if String(validating: line, as: UTF8.self) != nil { take(line) }
     }
   }
 
-  private typealias Text = Substring.UnicodeScalarView
+  private typealias Text = ArraySlice<UInt8>
 
   private mutating func take(_ line: Text) {
-    if line.first == "#" { return }
-    let rest = line.drop { $0 == " " || $0 == "\t" }
-    if rest.first == "[" {
+    if line.first == UInt8(ascii: "#") { return }
+    let rest = line.drop(while: Self.isBlank)
+    if rest.first == UInt8(ascii: "[") {
       begin(rest.dropFirst())
-    } else if !groups.isEmpty, let sign = rest.firstIndex(of: "=") {
-      let name = rest[..<sign].split { $0 == " " || $0 == "\t" }
-      guard name.count == 1, let value = Self.quoted(rest[rest.index(after: sign)...]) else {
-        return
-      }
-      groups[groups.count - 1].options[String(name[0])] = value
+    } else if !groups.isEmpty, let sign = rest.firstIndex(of: UInt8(ascii: "=")) {
+      let name = rest[..<sign].split(whereSeparator: Self.isBlank)
+      guard name.count == 1, let value = Self.quoted(rest[(sign + 1)...]) else { return }
+      groups[groups.count - 1].options[String(decoding: name[0], as: UTF8.self)] = value
     }
   }
 
   /// `NAME]` or `NAME "ID"]`.
   private mutating func begin(_ text: Text) {
-    let name = text.prefix { $0 != "]" && $0 != " " && $0 != "\"" }
+    let name = text.prefix { !Self.isBlank($0) && $0 != UInt8(ascii: "]") && $0 != quote }
     var options = QEMUOptions([:])
     if let id = Self.quoted(text.dropFirst(name.count)) { options["id"] = id }
-    groups.append(Group(name: String(name), options: options))
+    groups.append(Group(name: String(decoding: name, as: UTF8.self), options: options))
   }
 
   private static func quoted(_ text: Text) -> String? {
-    let rest = text.drop { $0 == " " || $0 == "\t" }
-    guard rest.first == "\"" else { return nil }
+    let rest = text.drop(while: isBlank)
+    guard rest.first == quote else { return nil }
     let value = rest.dropFirst()
-    return value.firstIndex(of: "\"").map { String(value[..<$0]) }
+    return value.firstIndex(of: quote).map { String(decoding: value[..<$0], as: UTF8.self) }
   }
+
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 }
+
+private let quote = UInt8(ascii: "\"")

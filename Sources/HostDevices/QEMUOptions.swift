@@ -16,16 +16,17 @@ package struct QEMUOptions: Hashable, Sendable {
       values = JSONMembers.read(text)
       return
     }
-    for (index, part) in Self.parts(text).enumerated() {
-      let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      if sides.count == 2 {
-        values[String(sides[0])] = String(sides[1])
+    for (index, part) in Self.parts(Array(text.utf8)).enumerated() {
+      let whole = String(decoding: part, as: UTF8.self)
+      if let sign = part.firstIndex(of: UInt8(ascii: "=")) {
+        let name = String(decoding: part[..<sign], as: UTF8.self)
+        values[name] = String(decoding: part[(sign + 1)...], as: UTF8.self)
       } else if index == 0 {
-        values[first] = part
-      } else if part.hasPrefix("no") {
-        values[String(part.dropFirst(2))] = "off"
+        values[first] = whole
+      } else if whole.hasPrefix("no") {
+        values[String(whole.dropFirst(2))] = "off"
       } else {
-        values[part] = "on"
+        values[whole] = "on"
       }
     }
   }
@@ -40,23 +41,24 @@ package struct QEMUOptions: Hashable, Sendable {
     ["on", "yes", "true", "y"].contains(values[name] ?? "off")
   }
 
-  /// By Unicode's scalars: a comma with an accent is a comma to QEMU.
-  private static func parts(_ text: String) -> [String] {
-    var parts: [String] = []
-    var part = String.UnicodeScalarView()
-    var rest = text.unicodeScalars[...]
-    while let scalar = rest.popFirst() {
-      if scalar != "," {
-        part.append(scalar)
-      } else if rest.first == "," {
-        part.append(scalar)
+  /// By bytes: a comma with an accent is a comma to QEMU.
+  private static func parts(_ text: [UInt8]) -> [[UInt8]] {
+    let comma = UInt8(ascii: ",")
+    var parts: [[UInt8]] = []
+    var part: [UInt8] = []
+    var rest = text[...]
+    while let byte = rest.popFirst() {
+      if byte != comma {
+        part.append(byte)
+      } else if rest.first == comma {
+        part.append(byte)
         rest.removeFirst()
       } else {
-        parts.append(String(part))
-        part = String.UnicodeScalarView()
+        parts.append(part)
+        part = []
       }
     }
-    parts.append(String(part))
+    parts.append(part)
     return parts
   }
 }
