@@ -110,7 +110,7 @@ let package = Package(
     .target(name: "GuestInput", swiftSettings: swiftSettings),
     .target(
       name: "GuestControl",
-      dependencies: ["CLinux", "GuestInput", "LinuxSystem", "QMP", system],
+      dependencies: ["CLinux", "GuestInput", "HostDevices", "LinuxSystem", "QMP", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "GuestControlTests",

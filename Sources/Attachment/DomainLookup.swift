@@ -42,9 +42,15 @@ final class DomainLookup: Sendable {
       let domain = try domain()
       guard LibvirtURI.isLocal(domain.uri) else { throw .otherHost(uri: domain.uri) }
       // A domain without a vGPU need not be waited for.
-      let mdevs = try domain.mdevs()
+      let devices = try domain.devices()
+      let mdevs = devices.compactMap { if case .mdev(let uuid) = $0 { uuid } else { nil } }
       if mdevs.isEmpty {
-        throw .noMediatedDevice(name: domain.name, uri: domain.uri)
+        let functions = devices.compactMap {
+          if case .pci(let address) = $0 { address } else { nil }
+        }
+        throw functions.isEmpty
+          ? .noMediatedDevice(name: domain.name, uri: domain.uri)
+          : .onlyFunctions(functions, name: domain.name, uri: domain.uri)
       }
       if try !domain.isRunning() {
         throw .notRunning(name: domain.name, uri: domain.uri)

@@ -15,7 +15,10 @@ enum HiddenHolder {
     return numbers.first { pid in
       // It is to be refused, not ended.
       guard let command = ProcessStatus.text("\(proc)/\(pid)/cmdline"),
-        command.contains("/sys/bus/mdev/devices/\(uuid)")
+        AssignedDevice.named(
+          inQEMUArguments: command.split(separator: "\0", omittingEmptySubsequences: false)
+            .map(String.init)
+        ).contains(.mdev(uuid))
       else { return false }
       do throws(SystemCallError) {
         _ = try FileTree.names(in: "\(proc)/\(pid)/fd")

@@ -73,7 +73,7 @@ extension Failure {
       case .noSuchDomain: .notFound
       case .notRunning: .notRunning
       case .noRights: .notPermitted
-      case .noMediatedDevice: .noDisplay
+      case .noMediatedDevice, .onlyFunctions: .noDisplay
       case .otherHost: .unsupported
       case .notInstalled, .daemonNotRunning, .connectionLost, .malformed, .failed: .system
       }

@@ -6,6 +6,11 @@ enum BaseBlock {
   static let header: [UInt8] = [0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0]
   /// The byte with the version; its revision follows.
   static let version = 18
+  /// The byte of feature flags (section 3.6.4).
+  static let features = 24
+  /// In it: the first detailed timing is the preferred one. EDID 1.4 has no other, and uses the bit
+  /// for whether that is the native one too.
+  static let isPreferred: UInt8 = 0b10
   /// The bytes at which the four descriptors begin.
   static let descriptors = [54, 72, 90, 108]
   static let nameLength = 13
@@ -53,7 +58,10 @@ enum BaseBlock {
 
   static func name(_ descriptor: ArraySlice<UInt8>) -> String? {
     guard descriptor.prefix(4) == [0, 0, 0, DescriptorTag.name] else { return nil }
-    let text = descriptor.dropFirst(5).prefix { $0 != 0x0A }
+    // Others end it with a zero or a carriage return, or fill the field up with FF.
+    var text = descriptor.dropFirst(5).prefix { $0 != 0x0A && $0 != 0 }
+    while let last = text.last, last == 0x20 || !isPrintable(last) { text.removeLast() }
+    guard !text.isEmpty else { return nil }
     let printable = text.map { isPrintable($0) ? $0 : UInt8(ascii: "?") }
     return String(decoding: printable, as: UTF8.self)
   }

@@ -31,6 +31,12 @@ struct DetailedTiming: Hashable {
     static let verticalFrontPorch = 0x3F
   }
 
+  /// What a descriptor that was not filled in is below of; a monitor is not.
+  private enum Lowest {
+    static let pixelClock = 1000
+    static let active = 64
+  }
+
   /// In Hz.
   var lineRate: Double { Double(pixelClock) * 10_000 / Double(horizontal.total) }
 
@@ -57,10 +63,13 @@ struct DetailedTiming: Hashable {
     ]
   }
 
-  /// - Returns: `nil` where the bytes are a descriptor of another kind, or a timing without a
-  ///   picture.
+  /// - Returns: `nil` where the bytes are a descriptor of another kind, where they were never filled in,
+  ///   and where they are a timing that no monitor has: a pixel clock below 10 MHz, a side below 64
+  ///   pixels, no sync pulse, no blanking.
   init?(parsing bytes: ArraySlice<UInt8>) {
-    guard bytes.count == Self.byteCount else { return nil }
+    guard bytes.count == Self.byteCount, !bytes.allSatisfy({ $0 == bytes.first }) else {
+      return nil
+    }
     let byte = bytes.map(Int.init)
     /// Bits `shift` and up of a byte that several fields share.
     func shared(_ index: Int, _ shift: Int, mask: Int) -> Int { (byte[index] >> shift) & mask }
@@ -79,7 +88,11 @@ struct DetailedTiming: Hashable {
       width: byte[12] | shared(14, 4, mask: 0xF) << 8,
       height: byte[13] | shared(14, 0, mask: 0xF) << 8)
     isInterlaced = byte[17] & 0x80 != 0
-    guard pixelClock > 0, horizontal.active > 0, vertical.active > 0 else { return nil }
+    guard pixelClock >= Lowest.pixelClock,
+      [horizontal, vertical].allSatisfy({
+        $0.active >= Lowest.active && $0.sync > 0 && $0.blanking > 0
+      })
+    else { return nil }
   }
 
   init(pixelClock: Int, horizontal: Axis, vertical: Axis, size: PhysicalSize) {

@@ -8,12 +8,13 @@ public struct EDID: Hashable, Sendable {
   /// The base block, 128 bytes.
   public let bytes: [UInt8]
 
-  /// The mode that the monitor is best at: the first detailed timing, of an interlaced one both
-  /// fields' lines at the rate of the fields. `nil` where the block begins with another descriptor.
+  /// The mode that the monitor is best at: the first detailed timing that makes sense, of an
+  /// interlaced one both fields' lines at the rate of the fields. `nil` where there is none, and where
+  /// an EDID before 1.4 does not say that its first timing is the preferred one.
   public let preferredMode: DisplayMode?
 
-  /// The name in the display product name descriptor; `nil` where there is none. Bytes that are no
-  /// printable ASCII characters are shown as `?`.
+  /// The name in the display product name descriptor, without blanks and filling at its end; `nil`
+  /// where there is none. Bytes that are no printable ASCII characters are shown as `?`.
   public let name: String?
 
   /// Reads what someone else made.
@@ -44,12 +45,16 @@ public struct EDID: Hashable, Sendable {
   init(block: [UInt8]) {
     bytes = block
     let descriptors = BaseBlock.descriptors.map { block[$0..<$0 + DetailedTiming.byteCount] }
-    preferredMode = descriptors.first.flatMap(DetailedTiming.init(parsing:)).map { timing in
-      DisplayMode(
-        width: timing.horizontal.active,
-        height: timing.vertical.active * (timing.isInterlaced ? 2 : 1),
-        refreshRate: timing.refreshRate)
-    }
+    let hasPreferred =
+      block[BaseBlock.version + 1] >= 4 || block[BaseBlock.features] & BaseBlock.isPreferred != 0
+    preferredMode =
+      hasPreferred
+      ? descriptors.lazy.compactMap(DetailedTiming.init(parsing:)).first.map { timing in
+        DisplayMode(
+          width: timing.horizontal.active,
+          height: timing.vertical.active * (timing.isInterlaced ? 2 : 1),
+          refreshRate: timing.refreshRate)
+      } : nil
     name = descriptors.lazy.compactMap(BaseBlock.name).first
   }
 }

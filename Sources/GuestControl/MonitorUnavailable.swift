@@ -15,6 +15,9 @@ public enum MonitorUnavailable: Error, Hashable, Sendable {
   case unreadable(SystemCallError)
   /// The process's command line names no QMP socket that could be connected to.
   case noSocket(pid: Int32)
+  /// The process's command line names a file, or a socket, relative to a folder that the process has
+  /// left.
+  case startedElsewhere(pid: Int32, path: String)
   /// libvirt holds the only monitor.
   case ownedByLibvirt(pid: Int32, domain: String?)
   /// Another client is connected to all of these sockets, or QEMU is stopped.
@@ -46,6 +49,11 @@ extension MonitorUnavailable: CustomStringConvertible {
       "\(error)"
     case .noSocket(let pid):
       "process \(pid) has no QMP socket: start QEMU with -qmp unix:PATH,server=on,wait=off"
+    case .startedElsewhere(let pid, let path):
+      """
+      process \(pid): its command line names \(path), which is not in the folder where the process is \
+      now (-daemonize leaves the one it was started in): name the QMP socket with --qmp
+      """
     case .ownedByLibvirt(let pid, let domain?):
       "process \(pid): its QMP belongs to libvirt: view it as libvirt:\(domain)"
     case .ownedByLibvirt(let pid, nil):

@@ -2,6 +2,7 @@
 
 import CLinux
 import LinuxSystem
+import QMP
 import SystemPackage
 
 /// Connects to the first of QEMU's QMP sockets that is free: those that a process's command line names,
@@ -29,18 +30,21 @@ struct ProcessConnector: MonitorConnector {
   private func connect(
     to process: RunningProcess
   ) async throws(MonitorUnavailable) -> any MachineMonitor {
-    let commandLine = QEMUCommandLine(try arguments(of: process))
+    let (commandLine, problem) = try commandLine(of: process)
     var busy: [String] = []
-    var failure: MonitorUnavailable?
+    var failure = problem
     for path in commandLine.sockets {
       do {
         return try await SocketConnector(
           path: absolute(path, of: process), server: process, patience: .seconds(1)
         ).connect()
-      } catch .busy(let paths) {
-        busy += paths
       } catch {
-        failure = failure ?? error
+        switch error {
+        case .busy(let paths): busy += paths
+        case .socket(.system(let error)):
+          failure = failure ?? refusal(error, path, of: process, else: .socket(.system(error)))
+        default: failure = failure ?? error
+        }
       }
     }
     if !busy.isEmpty { throw .busy(paths: busy) }
@@ -49,9 +53,58 @@ struct ProcessConnector: MonitorConnector {
       ? .ownedByLibvirt(pid: process.pid, domain: commandLine.name) : .noSocket(pid: process.pid)
   }
 
-  /// QEMU takes a path from the folder that it was started in.
+  /// What the process's command line says, with the files of its own that it names; and why such a
+  /// file, if there is one, cannot be read.
+  private func commandLine(
+    of process: RunningProcess
+  ) throws(MonitorUnavailable) -> (QEMUCommandLine, MonitorUnavailable?) {
+    let arguments = try arguments(of: process)
+    var problem: MonitorUnavailable?
+    let commandLine = QEMUCommandLine(arguments) { name in
+      do throws(SystemCallError) {
+        return try file(name, of: process)
+      } catch {
+        problem = problem ?? refusal(error, name, of: process, else: .unreadable(error))
+        return nil
+      }
+    }
+    return (commandLine, problem)
+  }
+
+  /// QEMU takes a path from the folder that it was started in. Whether it is still there only the path
+  /// tells: `-daemonize` leaves it for `/`.
   private func absolute(_ path: String, of process: RunningProcess) -> String {
     path.hasPrefix("/") ? path : "/proc/\(process.pid)/cwd/\(path)"
+  }
+
+  private func refusal(
+    _ error: SystemCallError, _ path: String, of process: RunningProcess,
+    else refusal: MonitorUnavailable
+  ) -> MonitorUnavailable {
+    error.errno == .noSuchFileOrDirectory && !path.hasPrefix("/")
+      ? .startedElsewhere(pid: process.pid, path: path) : refusal
+  }
+
+  /// A file that the command line names: the process's own, which may have another root.
+  private func file(
+    _ path: String, of process: RunningProcess
+  ) throws(SystemCallError) -> [UInt8] {
+    let own = path.hasPrefix("/") ? "/proc/\(process.pid)/root\(path)" : absolute(path, of: process)
+    do throws(SystemCallError) {
+      // What was read counts when the process has not ended after that.
+      guard let bytes = try process.reading({ (_) throws(SystemCallError) in try contents(own) })
+      else { throw SystemCallError(call: "open", object: own, errno: .noSuchProcess) }
+      return bytes
+    } catch {
+      // Another user's root may not be looked into, but the file may well be readable.
+      guard error.errno == .permissionDenied, path.hasPrefix("/") else { throw error }
+      return try contents(path)
+    }
+  }
+
+  private func contents(_ path: String) throws(SystemCallError) -> [UInt8] {
+    let file = try OwnedFileDescriptor.openPlainFile(path)
+    return try file.readAll(limit: QEMUConfigFile.largest, of: path)
   }
 
   private func arguments(of process: RunningProcess) throws(MonitorUnavailable) -> [String] {

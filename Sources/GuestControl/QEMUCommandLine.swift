@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HostDevices
+
 /// What a QEMU's command line says of its QMP monitors. It comes from another process: whatever
 /// stands there makes no more than a path that is tried.
 struct QEMUCommandLine: Hashable {
@@ -18,34 +20,83 @@ struct QEMUCommandLine: Hashable {
     return parts.map { String(validating: $0, as: UTF8.self) ?? "" }
   }
 
+  /// As many files of `-readconfig` as are looked at: QEMU's users have one.
+  static let mostFiles = 8
+
   /// Reads the arguments after the program's own name.
-  init(_ arguments: [String]) {
-    var characterDevices: [String: Options] = [:]
-    var monitors: [Monitor] = []
+  ///
+  /// - Parameter read: gives what is in a file that `-readconfig` names; `nil` where that cannot be
+  ///   had.
+  init(_ arguments: [String], readingFiles read: (String) -> [UInt8]? = { _ in nil }) {
+    var found = Monitors()
+    var files = 0
     var rest = arguments.dropFirst()
     while let option = rest.popFirst() {
       guard option.hasPrefix("-"), let value = rest.first else { continue }
       switch option.drop(while: { $0 == "-" }) {
       case "qmp", "qmp-pretty":
-        monitors.append(Monitor(value))
+        found.take(qmp: value)
       case "mon":
-        let options = Options(value, first: "chardev")
-        if options["mode"] == "control", let id = options["chardev"] {
-          monitors.append(.characterDevice(id))
-        }
+        found.take(monitor: QEMUOptions(value, first: "chardev"))
       case "chardev":
-        let options = Options(value, first: "backend")
-        if let id = options["id"] { characterDevices[id] = options }
+        found.take(characterDevice: QEMUOptions(value, first: "backend"))
       case "name":
-        name = Options(value, first: "guest")["guest"]
+        name = QEMUOptions(value, first: "guest")["guest"]
+      case "readconfig":
+        files += 1
+        guard files <= Self.mostFiles, let bytes = read(value) else { break }
+        for group in QEMUConfigFile(bytes).groups {
+          switch group.name {
+          case "mon": found.take(monitor: group.options)
+          case "chardev": found.take(characterDevice: group.options)
+          case "name": name = group.options["guest"]
+          default: break
+          }
+        }
       default:
         // The value may be an option itself: not every option has one.
         continue
       }
       rest.removeFirst()
     }
-    for monitor in monitors {
-      switch monitor {
+    (sockets, isOwnedByLibvirt) = found.resolved()
+  }
+}
+
+/// Monitors, and the character devices that they may be at.
+private struct Monitors {
+  private enum Place {
+    case socket(QEMUOptions)
+    case characterDevice(String)
+  }
+
+  private var places: [Place] = []
+  private var characterDevices: [String: QEMUOptions] = [:]
+
+  /// `-qmp`'s value: `unix:PATH,server=on`, `chardev:ID`, or another kind.
+  mutating func take(qmp value: String) {
+    if value.hasPrefix("chardev:") {
+      places.append(.characterDevice(String(value.dropFirst("chardev:".count))))
+    } else if value.hasPrefix("unix:") {
+      places.append(
+        .socket(QEMUOptions(String(value.dropFirst("unix:".count)), first: "path")))
+    }
+  }
+
+  mutating func take(monitor options: QEMUOptions) {
+    guard options["mode"] == "control", let id = options["chardev"] else { return }
+    places.append(.characterDevice(id))
+  }
+
+  mutating func take(characterDevice options: QEMUOptions) {
+    if let id = options["id"] { characterDevices[id] = options }
+  }
+
+  func resolved() -> (sockets: [String], isOwnedByLibvirt: Bool) {
+    var sockets: [String] = []
+    var isOwnedByLibvirt = false
+    for place in places {
+      switch place {
       case .socket(let options):
         if let path = options.listeningPath { sockets.append(path) }
       case .characterDevice(let id):
@@ -58,76 +109,17 @@ struct QEMUCommandLine: Hashable {
         }
       }
     }
+    return (sockets, isOwnedByLibvirt)
   }
+}
 
-  /// What `-qmp` and `-mon` name.
-  private enum Monitor {
-    case socket(Options)
-    case characterDevice(String)
-
-    /// `-qmp`'s value: `unix:PATH,server=on`, `chardev:ID`, or another kind.
-    init(_ value: String) {
-      if value.hasPrefix("chardev:") {
-        self = .characterDevice(String(value.dropFirst("chardev:".count)))
-      } else if value.hasPrefix("unix:") {
-        self = .socket(Options(String(value.dropFirst("unix:".count)), first: "path"))
-      } else {
-        self = .socket(Options("", first: "path"))
-      }
-    }
-  }
-
-  /// QEMU's `NAME=VALUE,NAME=VALUE`, in which a comma of a value is doubled.
-  private struct Options: Hashable {
-    private var values: [String: String] = [:]
-
-    /// - Parameter first: what a first value without a name belongs to.
-    init(_ text: String, first: String) {
-      for (index, part) in Self.parts(text).enumerated() {
-        let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        if sides.count == 2 {
-          values[String(sides[0])] = String(sides[1])
-        } else if index == 0 {
-          values[first] = part
-        } else {
-          values[part] = "on"
-        }
-      }
-    }
-
-    subscript(name: String) -> String? { values[name] }
-
-    /// The path of a Unix socket that QEMU listens on; `nil` where it does not, where the socket
-    /// has no path, and where it has none that could be connected to.
-    var listeningPath: String? {
-      guard let path = values["path"], !path.isEmpty, isOn("server"), !isOn("abstract"),
-        values["fd"] == nil
-      else { return nil }
-      return path
-    }
-
-    private func isOn(_ name: String) -> Bool {
-      ["on", "yes", "true", "y"].contains(values[name] ?? "off")
-    }
-
-    /// By Unicode's scalars: a comma with an accent is a comma to QEMU.
-    private static func parts(_ text: String) -> [String] {
-      var parts: [String] = []
-      var part = String.UnicodeScalarView()
-      var rest = text.unicodeScalars[...]
-      while let scalar = rest.popFirst() {
-        if scalar != "," {
-          part.append(scalar)
-        } else if rest.first == "," {
-          part.append(scalar)
-          rest.removeFirst()
-        } else {
-          parts.append(String(part))
-          part = String.UnicodeScalarView()
-        }
-      }
-      parts.append(String(part))
-      return parts
-    }
+extension QEMUOptions {
+  /// The path of a Unix socket that QEMU listens on; `nil` where it does not, where the socket has no
+  /// path, and where it has none that could be connected to.
+  fileprivate var listeningPath: String? {
+    guard let path = self["path"], !path.isEmpty, isOn("server"), !isOn("abstract"),
+      self["fd"] == nil
+    else { return nil }
+    return path
   }
 }

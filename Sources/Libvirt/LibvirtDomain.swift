@@ -89,18 +89,26 @@ public final class LibvirtDomain: Sendable {
     try ask("virDomainGetState", twice: true) { $0.state() }
   }
 
-  /// The mediated devices that are assigned to it, in the order of its XML: those that it runs
-  /// with, or, where it does not run, would be started with.
+  /// The mediated devices and PCI functions that are assigned to it, by elements of its own and by
+  /// `<qemu:commandline>`, in the order of its XML: those that it runs with, or, where it does not run,
+  /// would be started with.
   ///
   /// - Throws: as `isRunning`; `.malformed` where libvirt's XML cannot be read.
-  public func mdevs() throws(LibvirtError) -> [MdevUUID] {
+  public func devices() throws(LibvirtError) -> [AssignedDevice] {
     let xml = try ask("virDomainGetXMLDesc", twice: true) { $0.xml() }
     do {
-      return try DomainXML.mdevs(in: xml)
+      return try DomainXML(xml).devices
     } catch {
       throw .malformed(
         object: "libvirt:\(PlainText.line(name))", reason: "the domain's XML: \(error)")
     }
+  }
+
+  /// The mediated devices among its `devices()`.
+  ///
+  /// - Throws: as `devices()`.
+  public func mdevs() throws(LibvirtError) -> [MdevUUID] {
+    try devices().compactMap { if case .mdev(let uuid) = $0 { uuid } else { nil } }
   }
 
   /// Has QEMU carry out a QMP command (virDomainQemuMonitorCommand). libvirt notes in its log that

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import HostDevices
 import PlainText
 
 /// Why libvirt could not be asked, or did not do what it was asked for. Each case's description is
@@ -19,6 +20,8 @@ public enum LibvirtError: Error, Hashable, Sendable {
   case otherHost(uri: String)
   /// The domain's XML assigns it no mediated device.
   case noMediatedDevice(name: String, uri: String)
+  /// The domain has no mediated device, but PCI functions, one of which may be its vGPU.
+  case onlyFunctions([PCIAddress], name: String, uri: String)
   /// The daemon has closed the connection, or ended. The next call connects again; a monitor command
   /// may have been carried out.
   case connectionLost(uri: String, LibvirtFailure)
@@ -88,6 +91,12 @@ extension LibvirtError: CustomStringConvertible {
       libvirt:\(PlainText.line(name)): the domain has no vGPU; give it a <hostdev \
       mode='subsystem' type='mdev' model='vfio-pci'> (virsh -c \(uri) edit \
       "\(PlainText.line(name))")
+      """
+    case .onlyFunctions(let functions, let name, _):
+      """
+      libvirt:\(PlainText.line(name)): the domain has no mediated device, but \
+      \(functions.map(\.description).joined(separator: ", ")): where one of them is its vGPU, view \
+      its QEMU as pid:N
       """
     case .connectionLost(let uri, let failure):
       "\(uri): libvirt's daemon has gone (\(failure.message)); try again when it is back"

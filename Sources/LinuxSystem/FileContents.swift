@@ -1,6 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
+import SystemPackage
+
 extension OwnedFileDescriptor {
+  /// open(2) for reading, of a plain file and of nothing else: to open a device, which somebody else
+  /// may have named, can do something.
+  ///
+  /// - Throws: `SystemCallError` on `path`; EINVAL for what is no plain file.
+  public static func openPlainFile(
+    _ path: String
+  ) throws(SystemCallError) -> OwnedFileDescriptor {
+    do throws(SystemCallError) {
+      let fd = try SystemCall.make("open", on: path) { vgpu_open_plain_file(path) }
+      return OwnedFileDescriptor(owning: Int32(fd))
+    } catch {
+      throw error.advising(error.errno == .invalidArgument ? "it is no plain file" : nil)
+    }
+  }
+
   /// pread(2) from the start to the end of the file, or to `limit` bytes.
   ///
   /// - Parameters:

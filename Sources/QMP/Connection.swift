@@ -88,7 +88,7 @@ final class Connection: Sendable {
     return outcome
   }
 
-  /// Sends a request, and waits for its answer: the line as it came.
+  /// Sends a request, and waits for its answer: the message as it came.
   func answer(
     to request: [UInt8], id: Int, command: String, timeout: Duration
   ) async -> Outcome {
@@ -229,12 +229,11 @@ final class Connection: Sendable {
     }
   }
 
-  /// Takes a line from QEMU.
-  func receive(_ line: [UInt8]) {
-    if line.isEmpty { return }
+  /// Takes a message from QEMU.
+  func receive(_ bytes: [UInt8]) {
     let message: Message
     do {
-      message = try JSON.decode(Message.self, from: line)
+      message = try JSON.decode(Message.self, from: bytes)
     } catch {
       end(.malformed(object: name, reason: JSON.reason(error)))
       return
@@ -243,7 +242,7 @@ final class Connection: Sendable {
     switch message {
     case .greeting where !isGreeted:
       state.withLock { $0.isGreeted = true }
-      settle(Self.greetingID, .success(line))
+      settle(Self.greetingID, .success(bytes))
     case .greeting:
       end(.malformed(object: name, reason: "a second greeting"))
     case _ where !isGreeted:
@@ -251,7 +250,7 @@ final class Connection: Sendable {
     case .event(let event):
       for stream in state.withLock({ Array($0.streams.values) }) { stream.yield(event) }
     case .success(let id?):
-      settle(id, .success(line))
+      settle(id, .success(bytes))
     case .failure(let id?, let refusal):
       let command = state.withLock { $0.waiting[id]?.command }
       settle(

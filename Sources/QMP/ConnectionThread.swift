@@ -72,14 +72,14 @@ struct ConnectionThread {
   }
 
   private func serve(_ socket: consuming OwnedFileDescriptor) {
-    var lines = LineReader(limit: connection.limits.line)
+    var reader = MessageReader(limit: connection.limits.message)
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     connection.serve(socket.rawValue)
     while !connection.hasEnded {
       let isReadable = wait(for: socket.rawValue, milliseconds: millisecondsToDeadline)
       connection.expire()
       connection.sendOutgoing()
-      if isReadable { receive(from: socket.rawValue, into: &buffer, &lines) }
+      if isReadable { receive(from: socket.rawValue, into: &buffer, &reader) }
     }
     connection.serve(nil)
     // Closed here and no sooner.
@@ -113,7 +113,7 @@ struct ConnectionThread {
   }
 
   private func receive(
-    from socket: Int32, into buffer: inout [UInt8], _ lines: inout LineReader
+    from socket: Int32, into buffer: inout [UInt8], _ reader: inout MessageReader
   ) {
     let count = buffer.withUnsafeMutableBytes { bytes in
       SystemCall.uninterrupted { vgpu_receive(socket, bytes.baseAddress, bytes.count) }
@@ -123,17 +123,20 @@ struct ConnectionThread {
       connection.end(.disconnected(object: connection.name))
       return
     }
-    lines.append(buffer[..<count])
-    while let line = lines.next() {
-      guard line.count <= connection.limits.line else {
-        connection.end(.tooLarge(object: connection.name, limit: connection.limits.line))
-        return
+    reader.append(buffer[..<count])
+    do throws(MessageReader.Defect) {
+      while !connection.hasEnded, let message = try reader.next() { connection.receive(message) }
+    } catch {
+      switch error {
+      case .noObject:
+        connection.end(.malformed(object: connection.name, reason: "no JSON object"))
+      case .tooDeep:
+        connection.end(
+          .malformed(
+            object: connection.name, reason: "more than \(MessageReader.deepest) levels"))
+      case .tooLong:
+        connection.end(.tooLarge(object: connection.name, limit: connection.limits.message))
       }
-      connection.receive(line)
-      if connection.hasEnded { return }
-    }
-    if lines.isTooLong {
-      connection.end(.tooLarge(object: connection.name, limit: connection.limits.line))
     }
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A line from QEMU (QMP specification, sections 2.2 to 2.5). What a `return` contains is left for
+/// A message from QEMU (QMP specification, sections 2.2 to 2.5). What a `return` contains is left for
 /// the one who asked, who knows its type.
 enum Message {
   case greeting

@@ -56,8 +56,8 @@ public final class QMPClient: Sendable {
   ) async throws(QMPError) {
     self.connection = connection
     do {
-      let line = try await connection.greeting(endpoint, timeout: timeout).get()
-      version = try Self.decode(Greeting.self, line, connection.name).version
+      let answer = try await connection.greeting(endpoint, timeout: timeout).get()
+      version = try Self.decode(Greeting.self, answer, connection.name).version
       let id = connection.nextID()
       let request = try Self.encode(
         Request(execute: Capabilities.name, arguments: Capabilities(), id: id), connection.name)
@@ -136,10 +136,10 @@ public final class QMPClient: Sendable {
     let id = connection.nextID()
     let request = try Self.encode(
       Request(execute: name, arguments: arguments, id: id), connection.name)
-    let line = try await connection.answer(
+    let answer = try await connection.answer(
       to: request, id: id, command: name, timeout: timeout
     ).get()
-    return try Self.decode(Answer<Response>.self, line, "\(connection.name): \(name)").value
+    return try Self.decode(Answer<Response>.self, answer, "\(connection.name): \(name)").value
   }
 
   private static func encode(
@@ -153,10 +153,10 @@ public final class QMPClient: Sendable {
   }
 
   private static func decode<Value: Decodable>(
-    _ type: Value.Type, _ line: [UInt8], _ object: String
+    _ type: Value.Type, _ message: [UInt8], _ object: String
   ) throws(QMPError) -> Value {
     do {
-      return try JSON.decode(type, from: line)
+      return try JSON.decode(type, from: message)
     } catch {
       throw .malformed(object: object, reason: JSON.reason(error))
     }

@@ -2,8 +2,8 @@
 
 /// How much a connection holds at most.
 public struct QMPLimits: Hashable, Sendable {
-  /// The longest line from QEMU, in bytes; the connection ends where one is longer.
-  public var line = 16 << 20
+  /// The longest message from QEMU, in bytes; the connection ends where one is longer.
+  public var message = 16 << 20
   /// The bytes that may wait for QEMU to take them.
   public var outgoing = 16 << 20
   /// Of these, what `QMPClient.post` may use: where QEMU does not keep up, old input is of no use.

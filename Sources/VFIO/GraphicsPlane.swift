@@ -40,7 +40,7 @@ public struct GraphicsPlane: Hashable, Sendable {
   public var height: UInt32
   /// Bytes from one line to the next.
   public var stride: UInt32
-  /// Size of the pixels in bytes.
+  /// Size of the pixels in bytes; in pages with GVT-g before Linux 5.2. 0 when the plane is off.
   public var size: UInt32
   /// Where a cursor plane lies on the primary plane, in pixels. i915 gives magnitudes only: a
   /// cursor that hangs over the left or upper edge appears inside.
@@ -80,6 +80,7 @@ public struct GraphicsPlane: Hashable, Sendable {
       hotspotX: info.x_hot, hotspotY: info.y_hot, handle: info.dmabuf_id)
   }
 
-  /// The plane is off: the driver left every field as it was, which was zero.
-  public var isOff: Bool { format == 0 || width == 0 || height == 0 }
+  /// The plane is off: the driver left every field as it was, which was zero; or it left the size so,
+  /// as drivers do whose guest has no buffer yet, and which QEMU takes for none as well.
+  public var isOff: Bool { format == 0 || width == 0 || height == 0 || size == 0 }
 }

@@ -10,8 +10,6 @@ public enum PlaneDefect: Error, Hashable, Sendable {
   case absurdSize(width: UInt32, height: UInt32)
   /// A line's pixels do not fit between it and the next line.
   case shortStride(stride: UInt32, needed: Int)
-  /// The pixels do not fit into the size that the driver promises, in bytes.
-  case shortPromise(promised: UInt32, needed: Int)
   /// The pixels do not fit into the buffer that the driver handed out, in bytes.
   case shortBuffer(size: Int, needed: Int)
 }
@@ -26,8 +24,6 @@ extension PlaneDefect: CustomStringConvertible {
       "a picture of \(width)x\(height) pixels, where \(PlaneInfo.largestSide) is the most"
     case .shortStride(let stride, let needed):
       "lines of \(needed) bytes that follow each other every \(stride) bytes"
-    case .shortPromise(let promised, let needed):
-      "\(needed) bytes of pixels in a plane of \(promised) bytes"
     case .shortBuffer(let size, let needed):
       "\(needed) bytes of pixels in a buffer of \(size) bytes"
     }

@@ -3,9 +3,12 @@
 public import DMABuf
 public import VFIO
 
-/// A plane that is on and whose description holds together: format known, sizes sane, lines inside
-/// the promised size. What remains to be checked is the buffer's true size, which is only known
-/// once the buffer is there (`check(bufferSize:)`).
+/// A plane that is on and whose description holds together: format known, sizes sane, lines that do
+/// not overlap. What remains to be checked is the buffer's true size, which is only known once the
+/// buffer is there (`check(bufferSize:)`).
+///
+/// The size that a driver tells decides nothing: Linux counted it in pages before 5.2, and the kernel
+/// knows the buffer's own.
 public struct PlaneInfo: Hashable, Sendable {
   /// How the picture lies in its buffer.
   public let layout: ImageLayout
@@ -19,7 +22,7 @@ public struct PlaneInfo: Hashable, Sendable {
 
   /// Checks what a driver says of a plane that is on.
   ///
-  /// - Throws: `PlaneDefect`, except for `shortBuffer`.
+  /// - Throws: `PlaneDefect`, but for `shortBuffer`.
   public init(checking plane: GraphicsPlane) throws(PlaneDefect) {
     let sides = 1...Self.largestSide
     guard sides.contains(plane.width), sides.contains(plane.height) else {
@@ -39,9 +42,6 @@ public struct PlaneInfo: Hashable, Sendable {
       throw .shortStride(stride: plane.stride, needed: line)
     }
     end = layout.modifier == .linear ? linearEnd : layout.stride * layout.height
-    guard end <= Int(plane.size) else {
-      throw .shortPromise(promised: plane.size, needed: end)
-    }
     self.layout = layout
   }
 

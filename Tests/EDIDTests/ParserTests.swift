@@ -47,6 +47,9 @@ import Testing
   @Test func namesOfOthersAreMadePrintable() throws {
     #expect(try EDID(parsing: block([95: 0x07, 96: 0xC3])).name == "??pu")
     #expect(try EDID(parsing: block([93: 0x10])).name == nil)
+    // What is no text at a name's end is left out, as BenQ's A0 and others' carriage returns.
+    #expect(try EDID(parsing: block([97: 0x0D, 98: 0xA0])).name == "vg")
+    #expect(try EDID(parsing: block([95: 0xFF, 96: 0])).name == nil)
   }
 
   @Test func firstDescriptorNeedNotBeATiming() throws {

@@ -43,11 +43,14 @@ import Testing
     #expect(parse("-qmp", "unix:/a,,b,,,server=on").sockets == ["/a,b,"])
     #expect(parse("-qmp", "unix:/a=b,server=on").sockets == [])
     #expect(parse("-qmp", "unix:path=/a=b,server=on").sockets == ["/a=b"])
+    // QEMU knows bytes, not characters.
+    #expect(parse("-qmp", "unix:path=\u{301}/a,\u{301},server=on").sockets == ["\u{301}/a"])
   }
 
   @Test func socketsThatNobodyCanConnectTo() {
     #expect(parse("-qmp", "unix:/run/q").sockets == [])
     #expect(parse("-qmp", "unix:/run/q,server=off").sockets == [])
+    #expect(parse("-qmp", "unix:/run/q,server=on,noserver").sockets == [])
     #expect(parse("-qmp", "unix:/run/q,server=on,abstract=on").sockets == [])
     #expect(parse("-qmp", "unix:,server=on").sockets == [])
     #expect(parse("-qmp", "tcp:localhost:4444,server=on").sockets == [])
@@ -71,6 +74,53 @@ import Testing
       "-name", "guest=win10", "-chardev", "socket,id=charmonitor,fd=27,server=on,wait=off",
       "-mon", "chardev=charmonitor,id=monitor,mode=control", "-qmp", "unix:/run/q,server=on")
     #expect(shared.sockets == ["/run/q"])
+  }
+
+  /// LXD's way (its template `qemuControlSocket`), with lines that QEMU would refuse.
+  @Test func configurationFiles() {
+    let text = """
+      # Qemu control
+      [chardev "monitor"]
+      backend = "socket"
+      path = "/run/lxd/it's a \u{E9}.monitor"
+      \u{9}server="on"
+       wait = "off"
+      one two = "three"
+      path = unquoted
+      path = "no end
+      [mon]
+      chardev = "monitor"
+      mode = "control"
+
+      [name]
+        guest = "box"
+      [
+      []
+      = "x"
+      [device "gpu"]
+      driver = "vfio-pci"
+      """
+    func parse(_ arguments: String..., files: [String: String]) -> QEMUCommandLine {
+      QEMUCommandLine(["qemu"] + arguments) { files[$0].map { Array($0.utf8) } }
+    }
+    let line = parse("-S", "-readconfig", "a.conf", "-D", "/log", files: ["a.conf": text])
+    #expect(line.sockets == ["/run/lxd/it's a \u{E9}.monitor"])
+    #expect(line.name == "box")
+    // What stands in a file and what stands beside it are one.
+    let halves = parse(
+      "-mon", "m,mode=control", "-readconfig", "b", "-qmp", "unix:/run/r,server", "-readconfig",
+      "none",
+      files: ["b": "[chardev \"m\"]\nbackend=\"socket\"\npath=\"/run/q\"\nserver=\"on\""])
+    #expect(halves.sockets == ["/run/q", "/run/r"])
+    #expect(parse("-readconfig", files: [:]).sockets == [])
+    // One that names itself again and again is read a few times.
+    var reads = 0
+    let many = Array(repeating: ["-readconfig", "c"], count: 100).joined()
+    _ = QEMUCommandLine(["qemu"] + many) { _ in
+      reads += 1
+      return []
+    }
+    #expect(reads == QEMUCommandLine.mostFiles)
   }
 
   @Test func names() {

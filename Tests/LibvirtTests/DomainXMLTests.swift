@@ -125,8 +125,14 @@ import Testing
       validate.waitUntilExit()
       #expect(validate.terminationStatus == 0, "\(String(decoding: text, as: UTF8.self))\n\(xml)")
       // What is written can be read again.
-      let mdevs = try DomainXML.mdevs(in: Array(xml.utf8)).map(\.description)
+      let mdevs = try DomainXML(Array(xml.utf8)).devices.compactMap { device in
+        if case .mdev(let uuid) = device { "\(uuid)" } else { nil }
+      }
       #expect(mdevs == (guest.vGPU == nil ? [] : [Self.uuid]))
+      let functions = try DomainXML(Array(xml.utf8)).devices.compactMap { device in
+        if case .pci(let address) = device { address } else { nil }
+      }
+      #expect(functions == guest.passedSlots.flatMap(\.functions))
     }
   }
 

@@ -26,7 +26,9 @@ import Testing
     """
 
   private func mdevs(_ text: String) throws -> [String] {
-    try DomainXML.mdevs(in: Array(text.utf8)).map(\.description)
+    try DomainXML(Array(text.utf8)).devices.compactMap { device in
+      if case .mdev(let uuid) = device { "\(uuid)" } else { nil }
+    }
   }
 
   @Test func mdevsAreFoundWhereTheyBelong() throws {
@@ -47,6 +49,51 @@ import Testing
     #expect(throws: XMLScanner.Defect.self) { try mdevs(text) }
   }
 
+  /// As people hand a vGPU to QEMU past libvirt (patmagauran/i915ovmfPkg #13, intel/gvt-linux #81),
+  /// whichever name the namespace has.
+  @Test(arguments: ["qemu", "q"]) func devicesOfQEMUsOwnArguments(prefix: String) throws {
+    let domain = """
+      <domain type='kvm' xmlns:\(prefix)='http://libvirt.org/schemas/domain/qemu/1.0'>
+        <devices><hostdev mode='subsystem' type='pci' managed='yes'><source>
+          <address domain='0x0000' bus='0x01' slot='0x00' function='0x1'/>
+        </source></hostdev></devices>
+        <\(prefix):commandline>
+          <\(prefix):arg value='-device'/>
+          <\(prefix):arg value='vfio-pci,sysfsdev=/sys/bus/mdev/devices/\(Self.uuid),display=on'/>
+          <\(prefix):env name='A' value='-device'/>
+        </\(prefix):commandline>
+      </domain>
+      """
+    let uuid = try #require(MdevUUID(Self.uuid))
+    let function = try #require(PCIAddress("01:00.1"))
+    #expect(try DomainXML(Array(domain.utf8)).devices == [.pci(function), .mdev(uuid)])
+    // Without the namespace they are elements that libvirt does not know.
+    let unknown = domain.replacing("xmlns:\(prefix)", with: "xmlns:other")
+    #expect(try DomainXML(Array(unknown.utf8)).devices == [.pci(function)])
+  }
+
+  /// A virtual function, as NVIDIA's vGPUs are since Linux 6.8 (NVIDIA/gpu-operator #2594).
+  @Test func functionsAreFound() throws {
+    func devices(_ address: String) throws -> [AssignedDevice] {
+      let hostdev = "<hostdev mode='subsystem' type='pci'><source>\(address)</source></hostdev>"
+      return try DomainXML(Array("<domain><devices>\(hostdev)</devices></domain>".utf8)).devices
+    }
+    let function = try #require(PCIAddress("0000:41:00.4"))
+    for address in [
+      "<address domain='0x0000' bus='0x41' slot='0x00' function='0x4'/>",
+      "<address bus='65' slot='0' function='4'/>",
+    ] {
+      #expect(try devices(address) == [.pci(function)])
+    }
+    for address in [
+      "", "<address/>", "<address bus='0x41' slot='0x20' function='0'/>",
+      "<address bus='0x100' slot='0' function='0'/>", "<address bus='-1' slot='0' function='0'/>",
+      "<address domain='0x' bus='1' slot='0' function='0'/>",
+    ] {
+      #expect(try devices(address) == [])
+    }
+  }
+
   @Test func mdevWithoutAUUIDIsAnError() {
     let hostdev = "<hostdev type='mdev'><source><address uuid='x\n'/></source></hostdev>"
     let defect = #expect(throws: XMLScanner.Defect.self) {
@@ -63,7 +110,7 @@ import Testing
 
   @Test func noUTF8IsAnError() {
     #expect(throws: XMLScanner.Defect.self) {
-      try DomainXML.mdevs(in: Array("<domain a='".utf8) + [0xFF] + Array("'/>".utf8))
+      try DomainXML(Array("<domain a='".utf8) + [0xFF] + Array("'/>".utf8))
     }
   }
 
@@ -72,7 +119,7 @@ import Testing
     var generator = SeededGenerator(seed: 7)
     let good = Array(Self.good.utf8)
     for length in 0..<good.count {
-      #expect(throws: XMLScanner.Defect.self) { try DomainXML.mdevs(in: Array(good[..<length])) }
+      #expect(throws: XMLScanner.Defect.self) { try DomainXML(Array(good[..<length])) }
     }
     let alphabet = Array("<>/'\"&;#x! -[]?=a1\n".utf8) + [0, 0x80, 0xFF]
     for _ in 0..<20_000 {
@@ -85,7 +132,7 @@ import Testing
         default: bytes[index] = alphabet.randomElement(using: &generator) ?? 0
         }
       }
-      _ = try? DomainXML.mdevs(in: bytes)
+      _ = try? DomainXML(bytes)
     }
   }
 }

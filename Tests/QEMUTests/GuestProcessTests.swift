@@ -54,7 +54,10 @@ import Testing
   }
 
   /// The kernel gives numbers again; here it is asked to.
-  @Test(.enabled(if: access("/proc/sys/kernel/ns_last_pid", W_OK) == 0 && geteuid() == 0))
+  @Test(
+    .enabled(
+      if: access("/proc/sys/kernel/ns_last_pid", W_OK) == 0 && geteuid() == 0,
+      "only root can choose the next process number"))
   func nextProcessOfThatNumberIsNotKilled() throws {
     let ended = try GuestProcess("/bin/true", [], output: 2, descriptors: [])
     #expect(ended.waitForEnd() == .exited(0))

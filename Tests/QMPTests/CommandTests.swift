@@ -98,7 +98,7 @@ import Testing
   @Test func tooMuchIsRefused() async throws {
     var limits = QMPLimits()
     limits.outgoing = 1000
-    limits.line = 1000
+    limits.message = 1000
     try await ScriptedServer.with(limits: limits) { wire in
       let id = wire.command()?.id ?? 0
       wire.sendLine(#"{"return": "\#(String(repeating: "y", count: 2000))", "id": \#(id)}"#)
@@ -225,7 +225,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "{", "[]", "null", "{}", #"{"return": {}}"#, #"{"return": {}, "id": "text"}"#,
+    "{{}}", "[]", "null", "{}", #"{"return": {}}"#, #"{"return": {}, "id": "text"}"#,
     #"{"error": {"class": "a", "desc": "b"}}"#,
     #"{"error": 1, "id": 2}"#, #"{"event": 1}"#, #"{"event": "A", "timestamp": 1}"#, "\u{FF}",
   ])

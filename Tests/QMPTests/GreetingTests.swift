@@ -66,7 +66,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "SSH-2.0-OpenSSH_9.2", "{", "[]", "7", "{}", "\"QMP\"", #"{"QMP": {}}"#, #"{"QMP": []}"#,
+    "SSH-2.0-OpenSSH_9.2", "{]", "{{}}", "[]", "7", "{}", "\"QMP\"", #"{"QMP": {}}"#,
+    #"{"QMP": []}"#,
     #"{"return": {}}"#, #"{"return": {}, "id": 0}"#, #"{"event": "STOP"}"#,
     #"{"error": {"class": "a", "desc": "b"}, "id": 0}"#, "\u{0}\u{1}",
     #"{"QMP": {"version": {"qemu": {"major": "ten"}, "package": ""}}}"#,
@@ -91,14 +92,41 @@ import Testing
     #expect(error == .malformed(object: "test", reason: "a second greeting"))
   }
 
-  @Test func endlessLineIsRefused() async {
+  @Test func endlessMessageIsRefused() async {
     var limits = QMPLimits()
-    limits.line = 100_000
+    limits.message = 100_000
     let error = await refusal(limits: limits) { wire in
+      wire.send("{")
       for _ in 0..<1000 { wire.send([UInt8](repeating: 0x20, count: 1000)) }
       while wire.line() != nil {}
     }
     #expect(error == .tooLarge(object: "test", limit: 100_000))
+  }
+
+  @Test func messagesTooDeepAreRefused() async {
+    let error = await refusal { wire in
+      wire.send(#"{"QMP": "# + String(repeating: "[", count: 600))
+      while wire.line() != nil {}
+    }
+    #expect(error == .malformed(object: "test", reason: "more than 512 levels"))
+  }
+
+  /// As QEMU writes it with `pretty=on`, and as it never does.
+  @Test func whiteSpaceMeansNothing() async throws {
+    let greeting = ScriptedServer.greeting.replacing(", ", with: ",\r\n        ")
+      .replacing("{", with: "{\n\t")
+    let server = ScriptedServer { wire in
+      wire.send("\n\n \r\n" + greeting)
+      guard let capabilities = wire.command() else { return }
+      wire.send(#"{"return":{},"id":\#(capabilities.id)}{"event":"STOP"}"#)
+      guard let command = wire.command() else { return }
+      for byte in #"{ "return" : "}\"{\\" , "id" : \#(command.id) }"#.utf8 { wire.send([byte]) }
+      _ = wire.line()
+    }
+    let client = try await server.client()
+    let answer = try await client.execute("go")
+    #expect(answer == .string(#"}"{\"#))
+    await client.close()
   }
 
   @Test func connectingCanBeCancelled() async {

@@ -65,6 +65,27 @@ struct QEMUTests {
     await client.close()
   }
 
+  /// As it writes for people: each value on a line of its own.
+  @Test func prettyAnswersAreRead() async throws {
+    let qemu = try QEMU(qmp: "-qmp-pretty")
+    let client = try await qemu.client()
+    let events = client.events()
+    let status = try await client.execute(QueryStatus())
+    #expect(status.running)
+    try await client.execute(Stop())
+    let commands = try await client.execute("query-commands")
+    guard case .array(let list) = commands else {
+      Issue.record("\(commands)")
+      return
+    }
+    #expect(list.contains(["name": "input-send-event"]))
+    try await client.execute(Quit())
+    var names: [String] = []
+    for await event in events { names.append(event.name) }
+    #expect(names.first == "STOP")
+    #expect(qemu.waitForEnd() == 0)
+  }
+
   @Test func busyMonitorIsATimeout() async throws {
     let qemu = try QEMU()
     let first = try await qemu.client()
@@ -143,7 +164,7 @@ private final class QEMU: Sendable {
   private let folder: String
   private let process = Process()
 
-  init(machine: String = "none", _ devices: String...) throws {
+  init(machine: String = "none", qmp: String = "-qmp", _ devices: String...) throws {
     folder = "\(NSTemporaryDirectory())/qmp-\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     path = "\(folder)/qmp"
@@ -151,7 +172,7 @@ private final class QEMU: Sendable {
       fileURLWithPath: try #require(Program.path(of: "qemu-system-x86_64")))
     process.arguments =
       [
-        "-M", machine, "-display", "none", "-nodefaults", "-qmp", "unix:\(path),server=on,wait=off",
+        "-M", machine, "-display", "none", "-nodefaults", qmp, "unix:\(path),server=on,wait=off",
       ] + devices
     process.standardInput = FileHandle.nullDevice
     try process.run()

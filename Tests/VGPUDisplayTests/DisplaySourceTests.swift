@@ -176,7 +176,7 @@ import VGPUDisplay
   }
 
   @Test(arguments: [
-    plane(FourCC(rawValue: 0x2020_2020)), plane(width: 20000), plane(stride: 8), plane(size: 8),
+    plane(FourCC(rawValue: 0x2020_2020)), plane(width: 20000), plane(stride: 8),
   ]) func defectivePlanesAreNotFetched(plane: GraphicsPlane) throws {
     let source = DisplaySource(driver)
     driver.primary = .success(plane)

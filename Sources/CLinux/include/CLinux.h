@@ -395,6 +395,10 @@ static inline long vgpu_character_device(int fd, uint32_t *first, uint32_t *seco
   return 0;
 }
 
+/// open(2) for reading, of a plain file and of nothing else: to open a device can do something. A
+/// descriptor, close-on-exec, or a negated errno; EINVAL for what is no plain file.
+long vgpu_open_plain_file(const char *path);
+
 // ---- monitors that are unplugged for a moment -----------------------------------------------------
 
 /// Has a process's orderly end (exit(3)) write `value` at `offset` of a duplicate of `fd`, as a

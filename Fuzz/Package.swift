@@ -1,0 +1,26 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+let package = Package(
+  name: "Fuzz",
+  dependencies: [.package(name: "swift-vgpu", path: "..")],
+  targets: [
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        .product(name: "BootScreen", package: "swift-vgpu"),
+        .product(name: "BridgeProtocol", package: "swift-vgpu"),
+        .product(name: "EDID", package: "swift-vgpu"),
+        .product(name: "GuestControl", package: "swift-vgpu"),
+        .product(name: "HostCheck", package: "swift-vgpu"),
+        .product(name: "HostDevices", package: "swift-vgpu"),
+        .product(name: "Libvirt", package: "swift-vgpu"),
+        .product(name: "QEMU", package: "swift-vgpu"),
+        .product(name: "QMP", package: "swift-vgpu"),
+        .product(name: "VFIO", package: "swift-vgpu"),
+        .product(name: "VGPUDisplay", package: "swift-vgpu"),
+      ])
+  ]
+)

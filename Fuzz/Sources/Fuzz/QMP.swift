@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+@testable import QMP
+
+extension Target {
+  /// What QEMU sends, in pieces.
+  static let qmp = Target(name: "qmp") { bytes in
+    var whole = MessageReader(limit: 1 << 22)
+    whole.append(bytes[...])
+    var messages: [[UInt8]] = []
+    while let message = try? whole.next() { messages.append(message) }
+    for message in messages where (try? JSON.decode(Message.self, from: message)) != nil {
+      _ = try? JSON.decode(Greeting.self, from: message)
+      _ = try? QueryStatus.response(in: message, from: "")
+      _ = try? Screendump.response(in: message, from: "")
+    }
+    // In pieces it is the same, up to the limit.
+    var cut = MessageReader(limit: 1024)
+    var found: [[UInt8]] = []
+    do throws(MessageReader.Defect) {
+      for start in stride(from: 0, to: bytes.count, by: 7) {
+        cut.append(bytes[start..<min(start + 7, bytes.count)])
+        while let message = try cut.next() { found.append(message) }
+      }
+      precondition(found == messages)
+    } catch {
+      precondition(messages.starts(with: found))
+    }
+  }
+}
