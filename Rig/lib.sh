@@ -12,7 +12,7 @@ rig=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 rig_cache=${VGPU_RIG_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/swift-vgpu/rig}
 # shellcheck disable=SC2034 # for prepare
-rig_parts="uml mesa guests linux tcg qemu"
+rig_parts="uml mesa guests linux desktop tcg qemu"
 
 # part_folder NAME: prints where that part lies, prepared or not.
 part_folder() (

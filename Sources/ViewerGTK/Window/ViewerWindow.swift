@@ -188,7 +188,8 @@ public final class ViewerWindow {
   private func updateTitle() {
     guard let window else { return }
     var parts = [name]
-    if let rate { parts.append("\(rate) fps") }
+    // Of a picture at rest the rate says nothing.
+    if let rate, rate > 0 { parts.append("\(rate) fps") }
     if let placement = view.placement, !placement.isOneToOne {
       parts.append("\(Int((placement.scale * 100).rounded())) %")
     }
