@@ -150,7 +150,8 @@ public final class DMABuf: Sendable {
 
 extension DMABuf.Backing {
   /// What a descriptor is of, by the kernel's account: whoever gave it has no say in that, nor has the
-  /// file. fcntl(2) with F_GET_SEALS knows memory files, fstatfs(2) dma-bufs.
+  /// file, and nobody who serves a file system is asked. fcntl(2) with F_GET_SEALS knows memory files,
+  /// statx(2) and fstatfs(2) dma-bufs.
   ///
   /// - Parameters:
   ///   - fd: the descriptor, which stays the caller's.
@@ -172,16 +173,21 @@ extension DMABuf.Backing {
       self = .memoryFile
       return
     }
+    // fstatfs(2) of a file asks whoever serves its file system, who may never answer. No file system
+    // has files of a dma-buf's kind.
+    guard try fd.status(of: name) == .anonymous else { throw Self.neither("statx", name) }
     let system = try SystemCall.make("fstatfs", on: name) { kernel.fileSystem(number) }
     guard
       system == Int(vgpu_DMA_BUF_MAGIC)
         || system == Int(vgpu_ANON_INODE_FS_MAGIC) && kernel.knowsSync(number)
-    else {
-      throw SystemCallError(
-        call: "fstatfs", object: name, errno: .invalidArgument,
-        remedy: "neither a dma-buf nor a memory file")
-    }
+    else { throw Self.neither("fstatfs", name) }
     self = .dmaBuf
+  }
+
+  private static func neither(_ call: String, _ name: String) -> SystemCallError {
+    SystemCallError(
+      call: call, object: name, errno: .invalidArgument,
+      remedy: "neither a dma-buf nor a memory file")
   }
 }
 

@@ -140,10 +140,6 @@ extension BridgeTests {
             "in a buffer of 4096 bytes",
             { $0.send(self.buffer(), serial: 3, fd: small.rawValue) }
           ),
-          (
-            "in a plane of 100 bytes",
-            { $0.send(self.buffer(size: 100), serial: 3, fd: memory.rawValue) }
-          ),
           ("neither a dma-buf nor a memory file", { $0.send(self.buffer(), serial: 3, fd: wrong) }),
           (
             "a buffer too many",

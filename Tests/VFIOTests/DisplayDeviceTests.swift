@@ -53,6 +53,7 @@ import VFIO
         plane.drm_format = 0x3432_5258
         plane.width = 1024
         plane.height = 768
+        plane.size = 1024 * 768 * 4
         plane.dmabuf_id = 5
       }
       return 0

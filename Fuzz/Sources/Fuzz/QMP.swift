@@ -15,11 +15,13 @@ extension Target {
       _ = try? Screendump.response(in: message, from: "")
     }
     // In pieces it is the same, up to the limit.
-    var cut = MessageReader(limit: 1024)
+    let isLong = bytes.count > 1 << 16
+    let piece = isLong ? 16 : 7
+    var cut = MessageReader(limit: isLong ? 1 << 22 : 1024)
     var found: [[UInt8]] = []
     do throws(MessageReader.Defect) {
-      for start in stride(from: 0, to: bytes.count, by: 7) {
-        cut.append(bytes[start..<min(start + 7, bytes.count)])
+      for start in stride(from: 0, to: bytes.count, by: piece) {
+        cut.append(bytes[start..<min(start + piece, bytes.count)])
         while let message = try cut.next() { found.append(message) }
       }
       precondition(found == messages)
