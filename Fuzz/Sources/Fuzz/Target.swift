@@ -11,9 +11,10 @@ struct Target: Sendable {
   let decode: @Sendable ([UInt8]) -> Void
 
   static let all: [Target] = [
-    .bridgeMessage, .capabilities, .clientMessage, .commandLine, .domainXML, .edid, .pciNames,
+    .bridgeMessage, .capabilities, .clientMessage, .commandLine, .domainXML, .edid, .modprobe,
+    .pciNames,
     .pixmap,
-    .plane, .qmp,
+    .plane, .qcow2, .qmp, .shell,
   ]
 
   /// The one that the environment's VGPU_FUZZ_TARGET names: libFuzzer starts its program again by
