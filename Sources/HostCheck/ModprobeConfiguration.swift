@@ -17,32 +17,19 @@ struct ModprobeConfiguration: Sendable {
   let lines: [Line]
 
   init(files: Sysfs) {
-    lines = DropInFolders.modprobe.paths(files).flatMap { path in
-      Self.lines(of: files.bytes(path, limit: 1 << 20) ?? [], in: path)
-    }
+    self.init(
+      lines: DropInFolders.modprobe.paths(files).flatMap { path in
+        Self.lines(of: files.bytes(path, limit: 1 << 20) ?? [], in: path)
+      })
   }
+
+  init(lines: [Line]) { self.lines = lines }
 
   /// The options of a module in the order in which it is given them, each with its file.
   func options(of module: String) -> [(argument: KernelArgument, path: String)] {
     lines.filter { $0.command == "options" && $0.module == module }.flatMap { line in
       KernelArgument.list(line.rest).map { ($0, line.path) }
     }
-  }
-
-  /// The modules that are to be loaded before one (`softdep MODULE pre: NAMES`).
-  func loadedBefore(_ module: String) -> Set<String> {
-    var names: Set<String> = []
-    for line in lines where line.command == "softdep" && line.module == module {
-      var isBefore = false
-      for word in line.rest.split(whereSeparator: Self.isBlank) {
-        switch word {
-        case "pre:": isBefore = true
-        case "post:": isBefore = false
-        default: if isBefore { names.insert(KernelArgument.spelled(word)) }
-        }
-      }
-    }
-    return names
   }
 
   /// What keeps a module from being loaded at the host's start; `nil` for nothing.

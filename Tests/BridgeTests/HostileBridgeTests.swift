@@ -79,11 +79,11 @@ extension BridgeTests {
       }
     }
 
-    private func buffer(id: UInt64 = 1, size: UInt32 = 64 * 64 * 4) -> BridgeMessage {
+    private func buffer(id: UInt64 = 1) -> BridgeMessage {
       .buffer(
         SharedBuffer(
           id: id, modifier: 0, format: FourCC.xrgb8888.rawValue, width: 64, height: 64, stride: 256,
-          size: size))
+          size: 64 * 64 * 4))
     }
 
     private func frame(_ buffer: UInt64) -> BridgeMessage {

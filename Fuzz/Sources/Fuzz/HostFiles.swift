@@ -5,9 +5,15 @@
 extension Target {
   /// A file of `modprobe.d`, and the kernel's own command line.
   static let modprobe = Target(name: "modprobe") { bytes in
-    for line in ModprobeConfiguration.lines(of: bytes, in: "") {
+    let configuration = ModprobeConfiguration(
+      lines: ModprobeConfiguration.lines(of: bytes, in: "file"))
+    for line in configuration.lines {
       precondition(!line.command.isEmpty && !line.module.contains("-"))
       for argument in KernelArgument.list(line.rest) { _ = argument.parameter }
+    }
+    for module in ["i915", "vfio_pci"] {
+      for option in configuration.options(of: module) { _ = option.argument.parameter }
+      precondition(configuration.obstacle(to: module)?.isEmpty != true)
     }
   }
 
