@@ -235,7 +235,6 @@ public struct FrameDirector: Sendable {
 
   /// There is no picture, and the surface is hidden for a message.
   public mutating func saysMessage() {
-    isWaiting = false
     isStale()
     hasMessage = true
   }

@@ -103,8 +103,7 @@ import Testing
     let turn = try #require(viewer.next())
     #expect(turn.wake.nanoseconds(since: shown) == FrameDirector.hiddenPeriod)
     viewer.director.asked(now: viewer.now)
-    let soon = try #require(viewer.next())
-    #expect(soon.wake.nanoseconds(since: shown) < FrameDirector.hiddenPeriod / 10)
+    #expect(try #require(viewer.next()).wake == viewer.now, "without a clock at once")
     // Nobody asks: after a while it is given a frame all the same, new or not.
     viewer.now = viewer.now.advanced(nanoseconds: FrameDirector.hiddenPeriod)
     #expect(viewer.look(Self.sight(flip: 2)) == .show)
@@ -140,6 +139,52 @@ import Testing
     #expect((49...52).contains(resting))
     viewer.lastInput = viewer.now
     #expect((98...103).contains(looks(in: FrameDirector.rest)))
+    _ = looks(in: FrameDirector.rest)
+    #expect(viewer.next()?.wake.nanoseconds(since: viewer.now) == 2 * Self.interval)
+    viewer.director.isStale()
+    #expect(viewer.next()?.wake.nanoseconds(since: viewer.now) == Self.interval)
+    // One that draws into its buffer all the time is not at rest.
+    let start = viewer.now
+    var count = 0
+    while viewer.now < start.advanced(nanoseconds: 3 * FrameDirector.rest) {
+      _ = viewer.look(Self.sight(), pixelsChanged: true)
+      count += 1
+    }
+    #expect((298...303).contains(count))
+  }
+
+  @Test func whatAnEarlyLookSeesWithoutAFlipIsLeftForTheLast() {
+    var viewer = Viewer(tells: true)
+    viewer.director.told()
+    let first = FrameSchedule.Turn(wake: viewer.now, aim: nil, look: .first)
+    viewer.director.took(first, now: viewer.now)
+    #expect(viewer.director.saw(Self.sight(revision: 2), in: first) == .leave)
+    #expect(viewer.director.isTold, "it is still to be shown")
+    let check = FrameSchedule.Turn(wake: viewer.now, aim: nil, look: .check)
+    viewer.director.took(check, now: viewer.now)
+    #expect(viewer.director.saw(Self.sight(flip: 2, revision: 2), in: check) == .leave)
+    #expect(viewer.director.isTold)
+    viewer.director.took(first, now: viewer.now)
+    #expect(viewer.director.saw(Self.sight(flip: 2, revision: 2), in: first) == .show)
+  }
+
+  @Test func anotherSurfaceKnowsNothingOfTheOneBefore() throws {
+    var viewer = Viewer(asksForFrames: true)
+    for refresh in 1...4 as ClosedRange<UInt64> {
+      let feedback = PresentationFeedback(
+        time: viewer.now.advanced(nanoseconds: Int(refresh) * Self.interval),
+        interval: Self.interval, sequence: refresh)
+      _ = viewer.director.presented(refresh, feedback, now: viewer.now)
+    }
+    #expect(viewer.director.schedule.clock.interval == Self.interval)
+    viewer.director.covered(true)
+    viewer.director.saysMessage()
+    viewer.director.lostSurface()
+    #expect(viewer.director.schedule.clock.interval == nil)
+    viewer.director.gainedSurface()
+    let turn = try #require(viewer.next())
+    #expect(turn.wake.nanoseconds(since: viewer.now) <= Self.interval)
+    #expect(viewer.look(Self.sight()) == .show)
   }
 
   @Test func withoutAPictureTheGuestIsLookedAtSlowlyAndItsReturnIsShown() throws {
@@ -150,6 +195,7 @@ import Testing
     #expect(turn.wake.nanoseconds(since: last) == FrameDirector.slowPeriod)
     // The very frame that was shown before the message.
     #expect(viewer.look(Self.sight()) == .show)
+    #expect(try #require(viewer.next()).wake.nanoseconds(since: viewer.now) <= Self.interval)
     #expect(viewer.look(Self.sight()) == .compare)
   }
 

@@ -25,7 +25,8 @@ extension Target {
     else { return nil }
     return PCIFunction(
       address: address, vendor: vendor, device: device, subsystemVendor: nil, subsystemDevice: nil,
-      classCode: code, driver: nil, iommuGroup: nil, isBootVGA: false, cardNode: nil,
+      classCode: code, driver: nil, physicalFunction: nil, vfioDevice: nil, iommuGroup: nil,
+      isBootVGA: false, cardNode: nil,
       renderNode: nil)
   }
 }
