@@ -185,6 +185,10 @@ import Testing
     let turn = try #require(viewer.next())
     #expect(turn.wake.nanoseconds(since: viewer.now) <= Self.interval)
     #expect(viewer.look(Self.sight()) == .show)
+    // Without a message too.
+    viewer.director.lostSurface()
+    viewer.director.gainedSurface()
+    #expect(viewer.look(Self.sight()) == .show)
   }
 
   @Test func withoutAPictureTheGuestIsLookedAtSlowlyAndItsReturnIsShown() throws {
