@@ -16,11 +16,11 @@ public struct Finding: Hashable, Codable, Sendable {
   public let found: String
   /// Why it matters.
   public let why: String
-  /// The command, the file or the deed that mends it; `nil` when nothing is to be mended.
+  /// The command, the file or the deed that fixes it; `nil` when nothing is wrong.
   public let remedy: String?
   /// Where it is documented: an address, or a file of this project.
   public let documentation: String
-  /// Lines of a shell script that mend it and do no harm; empty when a person must decide. One that
+  /// Lines of a shell script that fix it and do no harm; empty when a person must decide. One that
   /// begins with `keep FILE` adds the lines behind it to a file; `HostReport.script` says how.
   public let fix: [String]
 }

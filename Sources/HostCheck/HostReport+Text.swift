@@ -12,7 +12,7 @@ extension HostReport {
       lines.append(
         mark(finding.result, isColoured) + "\(finding.title) (\(finding.area.rawValue))")
       lines += Self.row("found", finding.found) + Self.row("why", finding.why)
-      if let remedy = finding.remedy { lines += Self.row("mend", remedy) }
+      if let remedy = finding.remedy { lines += Self.row("fix", remedy) }
       lines += Self.row("see", finding.documentation) + [""]
     }
     for area in CheckArea.allCases {

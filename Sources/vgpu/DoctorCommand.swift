@@ -11,7 +11,7 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor",
     abstract: "Tell what this host lacks for vGPUs, or for handing a GPU to a guest.",
     discussion: """
-      Each check says what was found, why it matters, what mends it and where it is documented. \
+      Each check says what was found, why it matters, what fixes it and where it is documented. \
       Nothing is changed. Some facts only root can see.
 
       Exit codes: 0 nothing stands in the way, 1 something does, 64 wrong usage.

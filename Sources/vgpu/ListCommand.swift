@@ -8,8 +8,8 @@ struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the vGPUs that there are, and who uses them.",
     discussion: """
-      One that lasts is listed whether it runs or not: with `auto` the host makes it at its start, \
-      with `manual` `vgpu start` does.
+      A persistent vGPU is listed whether it runs or not. With `auto` the host makes it when it \
+      starts, with `manual` `vgpu start` makes it.
 
       With --bridge: those that a bridge shows you, and what it has done for them so far.
       """)
@@ -65,7 +65,7 @@ struct ListCommand: ParsableCommand {
       let all = try Mdevctl.installed?.definitions() ?? []
       return Dictionary(all.map { ($0.uuid, $0) }, uniquingKeysWith: { $1 })
     } catch {
-      StandardError.write("vgpu: lasting vGPUs are left out: \(error)")
+      StandardError.write("vgpu: persistent vGPUs are left out: \(error)")
       return [:]
     }
   }

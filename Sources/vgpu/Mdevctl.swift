@@ -10,7 +10,7 @@ struct Mdevctl {
 
   /// - Throws: `Failure` where it is not installed.
   init() throws {
-    program = try SystemProgram("mdevctl", neededFor: "a vGPU that lasts")
+    program = try SystemProgram("mdevctl", neededFor: "a persistent vGPU")
   }
 
   private init(_ program: SystemProgram) { self.program = program }

@@ -16,7 +16,10 @@ struct PCIBindCommand: ParsableCommand {
       gives everything back. Needs root.
       """)
 
-  @Argument(help: "PCI functions, as 0000:01:00.0 or 01:00.0, and last the driver.")
+  @Argument(
+    help: ArgumentHelp(
+      "PCI functions, as 0000:01:00.0 or 01:00.0, and last the driver.",
+      valueName: "address> ... <driver"))
   var words: [String]
 
   @Flag(help: "Also what the host uses.")

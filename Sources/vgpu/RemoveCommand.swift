@@ -8,15 +8,15 @@ struct RemoveCommand: ParsableCommand {
     commandName: "remove",
     abstract: "Take a vGPU away.",
     discussion: """
-      Its guest must have ended. One that lasts comes back with the host's next start or `vgpu \
-      start`, unless --persist forgets it. Needs root.
+      Its guest must have ended. A persistent vGPU comes back with the host's next start or with \
+      `vgpu start`, unless --persist removes it for good. Needs root.
       """)
 
   @Argument(
     help: "The vGPU's UUID, as `vgpu list` prints it.", transform: MdevUUID.init(parsing:))
   var uuid: MdevUUID
 
-  @Flag(help: "Forget a lasting vGPU too, whether it runs or not (mdevctl).")
+  @Flag(help: "Remove a persistent vGPU for good, whether it runs or not (mdevctl).")
   var persist = false
 
   func run() throws {

@@ -27,7 +27,8 @@ struct RunCommand: ParsableCommand {
       window. Its devices must be bound to vfio-pci (`vgpu pci bind`):
         igd   Intel's graphics, as the guest's first screen; with --machine q35
               as a second GPU, for video and computing
-        gpu   a graphics card with all its functions, under UEFI
+        gpu   a graphics card (--gpu 01:00), or one function of it (01:00.0),
+              under UEFI
 
         vgpu run --profile igd --disk linux.qcow2 --rom vbios.bin
         vgpu run --profile gpu --gpu 01:00 --disk win.img --windows --pin
@@ -44,7 +45,7 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Which QEMU.", valueName: "program"))
   var qemu = "qemu-system-x86_64"
 
-  @Flag(name: .customLong("print"), help: "Print QEMU's command instead of starting it.")
+  @Flag(name: .customLong("print"), help: "Print QEMU's command instead of starting it; make only the UEFI variables.")
   var printsCommand = false
 
   @Flag(help: "Start the guest without showing it; prints its process.")

@@ -6,10 +6,10 @@ import HostDevices
 struct StartCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "start",
-    abstract: "Make a lasting vGPU that does not run.",
+    abstract: "Start a persistent vGPU that is not running.",
     discussion: """
-      It was made with `vgpu create --persist`, or defined with mdevctl. One that runs already is \
-      left as it is. Needs root.
+      It was made with `vgpu create --persist`, or defined with mdevctl. A vGPU that runs \
+      already stays as it is. Needs root.
       """)
 
   @Argument(
@@ -21,7 +21,7 @@ struct StartCommand: ParsableCommand {
     guard let lasting = try mdevctl.definition(of: uuid) else {
       throw Failure(
         """
-        \(uuid): no lasting vGPU; `vgpu list` shows which there are, `vgpu create --persist` makes \
+        \(uuid): no persistent vGPU; `vgpu list` shows which there are, `vgpu create --persist` makes \
         one
         """)
     }

@@ -10,7 +10,8 @@ struct XMLCommand: ParsableCommand {
     abstract: "Print a guest as a domain of libvirt's.",
     discussion: """
       The guest is the one that `vgpu run` starts with the same options; nothing is made or \
-      started, and what this host lacks is taken as it was named. libvirt binds devices that are \
+      started, and devices that this host lacks are taken as they were named. Disks must be here, \
+      because their headers are read. libvirt binds devices that are \
       passed through by itself. Version 8.2 or newer is needed.
 
         vgpu xml --vgpu UUID --disk /srv/linux.qcow2 > guest.xml

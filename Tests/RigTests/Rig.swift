@@ -66,20 +66,26 @@ final class Child {
   private let output = Pipe()
   private let errors = Pipe()
   private var buffered = Data()
+  private let state = "/dev/shm/vgpu-state-\(UUID().uuidString)"
 
   /// - Parameter program: one of this package's, by its name, or another's path.
   init(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws {
     process.executableURL =
       program.hasPrefix("/") ? URL(fileURLWithPath: program) : Rig.program(program)
     process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    // The rig runs on the machine's own files: logs and stores of guests go with this process.
+    process.environment = ProcessInfo.processInfo.environment
+      .merging(["XDG_STATE_HOME": state]) { $1 }.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     process.standardError = errors
     try process.run()
   }
 
-  deinit { kill() }
+  deinit {
+    kill()
+    try? FileManager.default.removeItem(atPath: state)
+  }
 
   var pid: Int32 { process.processIdentifier }
   var isRunning: Bool { process.isRunning }

@@ -5,7 +5,7 @@ struct KernelConfigCheck: Check {
   let id = "config"
   let title = "Kernel options"
   let area = CheckArea.kernel
-  let why = "What a kernel was not built with no module and no parameter brings back."
+  let why = "No module and no parameter adds what the kernel was built without."
   let documentation = "docs/host.md#kernel"
 
   func examine(_ machine: Machine) -> Verdict {

@@ -23,7 +23,7 @@ struct MdevTypesCheck: Check {
         machine.parents.isEmpty
           ? "no device in /sys/class/mdev_bus"
           : "none of \(machine.parents.map(\.name).list()) has a type",
-        remedy: "mend what fails under Kernel; journalctl -k -g gvt tells i915's reason")
+        remedy: "fix what fails under Kernel; journalctl -k -g gvt tells i915's reason")
     }
     return .ok("\(types.count): \(Set(types.map(\.id)).sorted().list())")
   }

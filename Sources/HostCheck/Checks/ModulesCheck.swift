@@ -35,7 +35,7 @@ struct ModulesCheck: Check {
     let load = "modprobe -a \(missing.joined(separator: " "))"
     // A host without the GPU has no use for them.
     guard machine.target != nil else {
-      return .fail(found, remedy: "\(load), where it has the GPU")
+      return .fail(found, remedy: "\(load), on a host that has the GPU")
     }
     // Only what no file names yet.
     let kept = Set(
