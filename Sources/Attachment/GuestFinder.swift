@@ -164,6 +164,12 @@ struct GuestFinder {
       guard groups == 1, let only = unnamed.only else {
         throw .unidentified(vGPU.uuid, pid: process.pid)
       }
+      do {
+        // An answer of the group's, not of a descriptor that only reads like one.
+        _ = try Group(duplicating: own.number, of: process, device: own.device).status()
+      } catch {
+        throw Self.refusal(error, process)
+      }
       let device = try Self.duplicate(only.number, of: process)
       return try Self.found(device, only.number, of: process, vGPU)
     }

@@ -47,6 +47,11 @@ final class BridgeConnection {
   }
 
   deinit {
+    // A thread's copy of the table would hold all of it for as long as a stray likes.
+    if closing.waiting > 0 {
+      closing.close([socket])
+      return
+    }
     // Without a thread it stays open: whoever waited for it might wait for ever.
     _ = ForeignDescriptors.close(sockets: [socket])
   }
@@ -111,7 +116,7 @@ final class BridgeConnection {
     if let fd = descriptors.first, !isSurplus, case .buffer = incoming?.message {
       descriptor = OwnedFileDescriptor(owning: fd)
     } else {
-      for fd in descriptors { closing.close(OwnedFileDescriptor(owning: fd)) }
+      closing.close(descriptors)
     }
     if let problem { throw .malformed(path: path, reason: "\(problem)") }
     guard let incoming else {
@@ -128,8 +133,12 @@ final class BridgeConnection {
   ///
   /// - Returns: whether something has.
   func wait(until deadline: MonotonicInstant) -> Bool {
-    let milliseconds = (max(0, deadline.seconds(since: .now)) * 1000).rounded(.up)
     var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-    return poll(&entry, 1, Int32(min(milliseconds, 60_000))) > 0
+    while true {
+      let milliseconds = (max(0, deadline.seconds(since: .now)) * 1000).rounded(.up)
+      let count = poll(&entry, 1, Int32(min(milliseconds, 60_000)))
+      // A signal is no silence.
+      if count >= 0 || vgpu_last_errno() != EINTR { return count > 0 }
+    }
   }
 }

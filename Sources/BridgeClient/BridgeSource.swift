@@ -181,7 +181,7 @@ public final class BridgeSource: FrameSource {
     do throws(BridgeError) {
       try take(message, serial, &descriptor)
     } catch {
-      if let stray = descriptor.take() { closing.close(stray) }
+      if let stray = descriptor.take() { closing.close([stray.release()]) }
       throw error
     }
   }

@@ -8,6 +8,8 @@ import SystemPackage
 final class SocketFile {
   private let place: Place
   private let file: vgpu_file
+  /// Once: another bridge's file can get its number after that.
+  private var isRemoved = false
   /// Open as long as this process lives.
   private var remover: OwnedFileDescriptor?
 
@@ -18,6 +20,8 @@ final class SocketFile {
 
   /// unlinkat(2), if it is there still, and this process may.
   func remove() {
+    if isRemoved { return }
+    isRemoved = true
     var file = file
     _ = vgpu_unlink_socket(place.folder.rawValue, place.name, &file)
   }
@@ -57,12 +61,11 @@ final class SocketFile {
       _ folder: String, servedBy server: UInt32?
     ) throws(SystemCallError) -> OwnedFileDescriptor {
       let opened = try OwnedFileDescriptor.open(folder, flags: vgpu_O_PATH | O_DIRECTORY)
-      var (owner, group, mode): (UInt32, UInt32, UInt32) = (0, 0, 0)
+      var (owner, mode): (UInt32, UInt32) = (0, 0)
       let fd = opened.rawValue
-      try SystemCall.make("fstat", on: folder) { vgpu_folder_rights(fd, &owner, &group, &mode) }
+      try SystemCall.make("fstat", on: folder) { vgpu_folder_rights(fd, &owner, &mode) }
       let isSticky = mode & UInt32(S_ISVTX) != 0
-      let others: UInt32 = 0o002 | (group == getegid() ? 0 : 0o020)
-      guard [0, geteuid(), server].contains(owner), isSticky || mode & others == 0 else {
+      guard [0, geteuid(), server].contains(owner), isSticky || mode & 0o022 == 0 else {
         throw SystemCallError(
           call: "bind", object: folder, errno: .permissionDenied,
           remedy: "other users could exchange the socket there: choose a folder that only you, or "

@@ -22,10 +22,14 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void write_all(void) {
   for (int i = 0; i < slots; i++) {
-    int fd = atomic_exchange(&at_end[i].fd, -1);
+    int fd = atomic_load(&at_end[i].fd);
     if (fd < 0) continue;
+    // Before the slot is given up, as another thread may fill it at once.
+    uint64_t offset = at_end[i].offset;
+    uint32_t value = at_end[i].value;
+    if (!atomic_compare_exchange_strong(&at_end[i].fd, &fd, -1)) continue;
     // Nobody is left to be told of a failure.
-    ssize_t written = pwrite(fd, &at_end[i].value, sizeof at_end[i].value, (off_t)at_end[i].offset);
+    ssize_t written = pwrite(fd, &value, sizeof value, (off_t)offset);
     (void)written;
   }
 }

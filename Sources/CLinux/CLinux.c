@@ -165,8 +165,11 @@ long vgpu_unix_connect(int socket, const char *path) {
 long vgpu_file_status(int descriptor, const char *path, struct vgpu_file_status *status) {
   struct statx file;
   int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | (path[0] == 0 ? AT_EMPTY_PATH : 0);
-  if (statx(descriptor, path, flags, STATX_TYPE, &file) < 0) return -(long)errno;
-  *status = (struct vgpu_file_status){file.stx_mode, file.stx_rdev_major, file.stx_rdev_minor};
+  if (statx(descriptor, path, flags, STATX_TYPE | STATX_INO | STATX_MNT_ID, &file) < 0)
+    return -(long)errno;
+  *status = (struct vgpu_file_status){
+      file.stx_mode, file.stx_rdev_major, file.stx_rdev_minor,
+      file.stx_mask & STATX_MNT_ID ? file.stx_mnt_id : 0, file.stx_ino};
   return 0;
 }
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 
 // Mapped memory that others rule over can go while it is read: a device's region during a reset or while its
@@ -20,14 +21,19 @@ static struct {
   atomic_uintptr_t start;
   atomic_uintptr_t end;
   atomic_int protection;
-  atomic_int has_faulted;
-  // Whose guard it is, and whether its thread had the signal blocked; both under the lock.
+  // Counts the guards that this place has had; which of them was hit last.
+  atomic_uint number, faulted;
+  // Whose guard it is.
+  _Atomic pthread_t owner;
+  // Whether it is somebody's, under the lock, and whether that thread had the signal blocked.
   int is_taken, was_blocked;
 } guards[most_guards];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int guard_count;
 static struct sigaction earlier;
+// Somebody has put a handler over ours and may hand on to it, so that ours must not be put over that one.
+static int is_beneath;
 
 static void pass_on(int signal, siginfo_t *info, void *context) {
   if (earlier.sa_flags & SA_SIGINFO) {
@@ -49,15 +55,21 @@ static void pass_on(int signal, siginfo_t *info, void *context) {
 static void on_bus_error(int signal, siginfo_t *info, void *context) {
   int error = errno, is_answered = 0;
   uintptr_t address = info->si_code > 0 ? (uintptr_t)info->si_addr : 0;
-  // All that guard the range, as another thread may read it too.
-  for (int i = 0; address != 0 && i < most_guards; i++) {
-    uintptr_t start = atomic_load(&guards[i].start), end = atomic_load(&guards[i].end);
+  // A guard of this thread's own stays up as long as this runs. Another thread's, for which this one may be
+  // reading, decides what is mapped anew only when there is none.
+  for (int i = 0; address != 0 && !is_answered && i < 2 * most_guards; i++) {
+    int own = i < most_guards, slot = i % most_guards;
+    uintptr_t start = atomic_load(&guards[slot].start), end = atomic_load(&guards[slot].end);
     if (start == 0 || address < start || address >= end) continue;
-    if (!is_answered && mmap((void *)start, end - start, atomic_load(&guards[i].protection),
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-      break;
-    is_answered = 1;
-    atomic_store(&guards[i].has_faulted, 1);
+    if (own && !pthread_equal(atomic_load(&guards[slot].owner), pthread_self())) continue;
+    is_answered = mmap((void *)start, end - start, atomic_load(&guards[slot].protection),
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+  }
+  // All that guard the range have lost it, as another thread may read it too.
+  for (int i = 0; is_answered && i < most_guards; i++) {
+    unsigned number = atomic_load(&guards[i].number);
+    uintptr_t start = atomic_load(&guards[i].start), end = atomic_load(&guards[i].end);
+    if (start != 0 && address >= start && address < end) atomic_store(&guards[i].faulted, number);
   }
   errno = error;
   if (!is_answered) pass_on(signal, info, context);
@@ -73,6 +85,10 @@ static void install(void) {
   sigaction(SIGBUS, NULL, &found);
   // Somebody who saved it may have put it back: what was there before it still is.
   if (is_ours(&found)) return;
+  // Over one that hands on to ours, ours would hand on to itself for ever.
+  int is_earlier = found.sa_sigaction == earlier.sa_sigaction && found.sa_flags == earlier.sa_flags;
+  if (is_beneath && !is_earlier) return;
+  is_beneath = 0;
   earlier = found;
   sigaction(SIGBUS, &action, NULL);
 }
@@ -80,7 +96,9 @@ static void install(void) {
 static void uninstall(void) {
   struct sigaction found;
   sigaction(SIGBUS, &earlier, &found);
-  if (!is_ours(&found)) sigaction(SIGBUS, &found, NULL);
+  if (is_ours(&found)) return;
+  sigaction(SIGBUS, &found, NULL);
+  is_beneath = 1;
 }
 
 long vgpu_guard(void *start, size_t length, int protection) {
@@ -97,15 +115,16 @@ long vgpu_guard(void *start, size_t length, int protection) {
   guards[number].is_taken = 1;
   pthread_mutex_unlock(&lock);
 
-  atomic_store(&guards[number].has_faulted, 0);
+  // Never zero, which is what `faulted` begins with.
+  if (atomic_fetch_add(&guards[number].number, 1) == UINT_MAX) atomic_store(&guards[number].number, 1);
+  atomic_store(&guards[number].owner, pthread_self());
   atomic_store(&guards[number].protection, protection);
   atomic_store(&guards[number].end, (uintptr_t)start + (length + page - 1) / page * page);
   atomic_store(&guards[number].start, (uintptr_t)start);
   // One that was hit before this one was to be seen: its pages are empty for this one too.
   for (int i = 0; i < most_guards; i++)
-    if (i != number && atomic_load(&guards[i].start) == (uintptr_t)start &&
-        atomic_load(&guards[i].has_faulted))
-      atomic_store(&guards[number].has_faulted, 1);
+    if (i != number && atomic_load(&guards[i].start) == (uintptr_t)start && vgpu_guard_has_faulted(i))
+      atomic_store(&guards[number].faulted, atomic_load(&guards[number].number));
   // A thread that blocks the signal is ended by it, handler or not.
   sigset_t bus, before;
   sigemptyset(&bus);
@@ -115,7 +134,9 @@ long vgpu_guard(void *start, size_t length, int protection) {
   return number;
 }
 
-int vgpu_guard_has_faulted(long number) { return atomic_load(&guards[number].has_faulted); }
+int vgpu_guard_has_faulted(long number) {
+  return atomic_load(&guards[number].faulted) == atomic_load(&guards[number].number);
+}
 
 void vgpu_unguard(long number) {
   atomic_store(&guards[number].start, 0);

@@ -8,6 +8,8 @@ import SystemPackage
 /// Connects to the first of QEMU's QMP sockets that is free: those that a process's command line names,
 /// and that the same process serves.
 struct ProcessConnector: MonitorConnector {
+  /// Whoever writes a command line can name any number; no QEMU has more of its own.
+  private static let mostSockets = 8
   /// Of several, the first with a monitor counts.
   private let processes: [RunningProcess]
 
@@ -33,7 +35,7 @@ struct ProcessConnector: MonitorConnector {
     let (commandLine, problem) = try commandLine(of: process)
     var busy: [String] = []
     var failure = problem
-    for path in commandLine.sockets {
+    for path in commandLine.sockets.prefix(Self.mostSockets) {
       do {
         return try await SocketConnector(
           path: absolute(path, of: process), server: process, patience: .seconds(1)

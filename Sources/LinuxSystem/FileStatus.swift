@@ -81,22 +81,35 @@ extension FileTree {
     guard vgpu_file_status(AT_FDCWD, path, &status) == 0 else { return nil }
     let found = FileStatus(status)
     guard case .characterDevice = found else { return found }
-    return isOpened("\(folder)/fdinfo/\(number)") ? found : .other
+    return isOpened("\(folder)/fdinfo/\(number)", status) ? found : .other
   }
 
-  /// Line `flags` of proc_pid_fdinfo(5), an octal number.
-  private static func isOpened(_ path: String) -> Bool {
+  /// Lines `flags`, `mnt_id` and `ino` of proc_pid_fdinfo(5): whether a driver has opened the very file
+  /// that was looked at. Between the two looks its owner can put another file in its place, so that
+  /// both must be of one file; before Linux 5.14, which has no `ino`, that cannot be told.
+  private static func isOpened(_ path: String, _ status: vgpu_file_status) -> Bool {
     guard let file = try? OwnedFileDescriptor.open(path, flags: O_RDONLY | O_NONBLOCK),
       let bytes = try? file.readAll(limit: 1 << 16, of: path)
     else { return false }
+    var isOpened = false
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      guard let text = String(validating: line, as: UTF8.self), text.hasPrefix("flags:") else {
-        continue
+      guard let text = String(validating: line, as: UTF8.self),
+        let colon = text.firstIndex(of: ":")
+      else { continue }
+      let value = text[text.index(after: colon)...].drop { $0 == "\t" || $0 == " " }
+      switch text[..<colon] {
+      case "flags":
+        guard let flags = Int64(value, radix: 8) else { return false }
+        isOpened = flags & Int64(vgpu_O_PATH) == 0
+      case "mnt_id":
+        guard status.mount == 0 || UInt64(value) == status.mount else { return false }
+      case "ino":
+        guard UInt64(value) == status.inode else { return false }
+        // What follows is the driver's own, and says nothing of these.
+        return isOpened
+      default: break
       }
-      let digits = text.dropFirst("flags:".count).drop { $0 == "\t" || $0 == " " }
-      guard let flags = Int64(digits, radix: 8) else { return false }
-      return flags & Int64(vgpu_O_PATH) == 0
     }
-    return false
+    return isOpened
   }
 }

@@ -17,35 +17,38 @@ public final class ForeignDescriptors: Sendable {
   /// How many descriptors there are that `close` has not closed yet.
   public var waiting: Int { count.load(ordering: .relaxed) }
 
-  /// close(2) on a thread of its own, which waits as long as that takes.
+  /// close(2), one after the other, on a thread of their own, which waits as long as that takes. When
+  /// there is no thread they stay open, and are counted.
   ///
-  /// - Parameter fd: of whatever was sent.
-  public func close(_ fd: consuming OwnedFileDescriptor) {
-    let closing = Unmanaged.passRetained(Closing(fd.release(), self))
-    count.wrappingAdd(1, ordering: .relaxed)
+  /// - Parameter descriptors: of whatever was sent together; they are this object's from now on.
+  public func close(_ descriptors: [Int32]) {
+    if descriptors.isEmpty { return }
+    count.wrappingAdd(descriptors.count, ordering: .relaxed)
+    let closing = Unmanaged.passRetained(Closing(descriptors, self))
     let code = vgpu_start_thread(
       { argument in
         guard let argument else { return nil }
         Unmanaged<Closing>.fromOpaque(argument).takeRetainedValue().close()
         return nil
       }, closing.toOpaque())
-    // Without a thread it has to be done here.
-    if code != 0 { closing.takeRetainedValue().close() }
+    if code != 0 { closing.release() }
   }
 
   /// What a thread has to do.
   private final class Closing: Sendable {
-    let fd: Int32
+    let descriptors: [Int32]
     let owner: ForeignDescriptors
 
-    init(_ fd: Int32, _ owner: ForeignDescriptors) {
-      self.fd = fd
+    init(_ descriptors: [Int32], _ owner: ForeignDescriptors) {
+      self.descriptors = descriptors
       self.owner = owner
     }
 
     func close() {
-      _ = RunningKernel().close(fd)
-      owner.count.wrappingSubtract(1, ordering: .relaxed)
+      for fd in descriptors {
+        _ = RunningKernel().close(fd)
+        owner.count.wrappingSubtract(1, ordering: .relaxed)
+      }
     }
   }
 

@@ -28,7 +28,11 @@ extension MonitorEndpoint {
         throw AttachmentError.noSuchVGPU(uuid, existing: try host.devices().map(\.uuid))
       }
       // QEMU, and others beside it, such as the viewer that has started it.
-      let processes = host.users(of: uuid).compactMap { try? RunningProcess($0) }
+      let seen = host.users(of: uuid).compactMap { try? RunningProcess($0) }
+      // A number can be another process's by now: whoever still has the vGPU, and has not ended after
+      // this look, is the one that was seen.
+      let users = host.users(of: uuid)
+      let processes = seen.filter { users.contains($0.pid) && !$0.hasEnded }
       if processes.isEmpty { throw AttachmentError.notHeld(uuid) }
       self = .firstOf(processes)
     }

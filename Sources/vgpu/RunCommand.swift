@@ -45,7 +45,9 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Which QEMU.", valueName: "program"))
   var qemu = "qemu-system-x86_64"
 
-  @Flag(name: .customLong("print"), help: "Print QEMU's command instead of starting it; make only the UEFI variables.")
+  @Flag(
+    name: .customLong("print"),
+    help: "Print QEMU's command instead of starting it; make only the UEFI variables.")
   var printsCommand = false
 
   @Flag(help: "Start the guest without showing it; prints its process.")

@@ -19,13 +19,14 @@ enum UserFolder {
     return try make("/.local/state/vgpu", in: variable("HOME") ?? "/root", "XDG_STATE_HOME")
   }
 
-  /// For sockets, `$XDG_RUNTIME_DIR/vgpu`; without that variable as with it in a login, or else the
+  /// For sockets, `$XDG_RUNTIME_DIR/vgpu`; where that is not this user's as in a login, or else the
   /// folder for state. It is made when there is none.
   ///
   /// - Throws: `Failure` where it cannot be this user's alone.
   static func runtime() throws -> String {
     let usual = "/run/user/\(geteuid())"
-    if let runtime = variable("XDG_RUNTIME_DIR") ?? (FileTree.exists(usual) ? usual : nil) {
+    // After `su` the variable can still name another user's.
+    if let runtime = [variable("XDG_RUNTIME_DIR"), usual].compactMap({ $0 }).first(where: isOwn) {
       return try make("/vgpu", in: runtime, "XDG_RUNTIME_DIR")
     }
     return try state()
@@ -74,6 +75,13 @@ enum UserFolder {
     guard fchmod(folder.rawValue, 0o700) == 0 else {
       throw Failure("\(path): others may enter it, which cannot be changed; chmod 700 it")
     }
+  }
+
+  /// Whether a folder is there and this user's.
+  private static func isOwn(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_uid == geteuid()
+      && Int32(status.st_mode) & S_IFMT == S_IFDIR
   }
 
   /// The specification has relative paths ignored.

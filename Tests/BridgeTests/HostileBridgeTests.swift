@@ -227,10 +227,15 @@ extension BridgeTests {
       impostor.greet()
       _ = source.poll()
       #expect(impostor.fill() > 32)
-      for _ in 0..<3 {
+      // A poll is over after a time, too, so that one alone may have come to nothing.
+      var taken = 0
+      for _ in 0..<10 {
         _ = source.poll()
-        #expect((1...BridgeSource.mostInPoll).contains(impostor.fill()))
+        let more = impostor.fill()
+        #expect(more <= BridgeSource.mostInPoll)
+        taken += more
       }
+      #expect(taken > 0)
     }
 
     @Test func mutatedAnswersHarmNobody() throws {

@@ -4,14 +4,11 @@ import Foundation
 import GuestControl
 import LinuxSystem
 import QMP
+import TestSupport
 import Testing
 
 /// A real QEMU's monitor, found by nothing but its process.
-@Suite(
-  .timeLimit(.minutes(15)),
-  .enabled(
-    if: FileManager.default.isExecutableFile(atPath: Guest.program),
-    "needs qemu-system-x86_64: Scripts/setup test installs it"))
+@Suite(.timeLimit(.minutes(15)), .needs("qemu-system-x86_64"))
 struct ProcessTests {
   @Test func configurationFileNamesTheMonitor() async throws {
     let guest = try Guest(
@@ -102,7 +99,7 @@ private final class Guest {
     process.standardOutput = FileHandle.nullDevice
     try process.run()
     // QEMU writes its number last, when its sockets are there.
-    for _ in 0..<500 where pid == 0 {
+    for _ in 0..<15_000 where pid == 0 {
       try await Task.sleep(for: .milliseconds(20))
       let text = try? String(contentsOfFile: "\(folder)/pid", encoding: .utf8)
       pid = text.flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) } ?? 0
@@ -111,7 +108,9 @@ private final class Guest {
   }
 
   deinit {
-    if pid > 0 { kill(pid, SIGKILL) }
+    let text = try? String(contentsOfFile: "\(folder)/pid", encoding: .utf8)
+    let late = text.flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) } ?? 0
+    if max(pid, late) > 1 { kill(max(pid, late), SIGKILL) }
     try? FileManager.default.removeItem(atPath: folder)
   }
 }

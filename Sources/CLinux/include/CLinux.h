@@ -328,12 +328,11 @@ long vgpu_unlink_socket(int folder, const char *name, const struct vgpu_file *fi
 /// then, or a negated errno.
 long vgpu_unlink_socket_at_end(int folder, const char *name, const struct vgpu_file *file);
 
-/// fstat(2) of a folder: who owns it, its group and its mode.
-static inline long vgpu_folder_rights(int fd, uint32_t *owner, uint32_t *group, uint32_t *mode) {
+/// fstat(2) of a folder: who owns it, and its mode.
+static inline long vgpu_folder_rights(int fd, uint32_t *owner, uint32_t *mode) {
   struct stat status;
   if (fstat(fd, &status) < 0) return -(long)errno;
   *owner = status.st_uid;
-  *group = status.st_gid;
   *mode = status.st_mode;
   return 0;
 }
@@ -374,6 +373,9 @@ struct vgpu_file_status {
   uint32_t mode;
   uint32_t device_major;
   uint32_t device_minor;
+  /// Zero where Linux does not tell it (before 5.8).
+  uint64_t mount;
+  uint64_t inode;
 };
 
 /// statx(2) of a path, to the end of all links, or of a descriptor where the path is empty. Whoever
