@@ -58,7 +58,7 @@ extension RigTests {
       #expect(try vgpu("remove", "\(uuid)", "--persist") == "")
       #expect(try mdevctl("list", "-d") == "" && HostDevices().devices().isEmpty)
       #expect(try vgpu("remove", "\(uuid)", "--persist").contains("no such mdev"))
-      #expect(try vgpu("start", "\(uuid)").contains("no lasting vGPU"))
+      #expect(try vgpu("start", "\(uuid)").contains("no persistent vGPU"))
     }
 
     @Test func oursListsMdevctls() throws {
