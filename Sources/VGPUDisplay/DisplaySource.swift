@@ -43,6 +43,9 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
   /// What becomes readable when there is something new, when the provider has such a descriptor.
   public var eventDescriptor: Int32? { provider.eventDescriptor }
 
+  /// Where the picture has changed since the last call, when the provider can tell.
+  public func takeDamage() -> Damage? { provider.takeDamage() }
+
   /// Looks at the guest's screen now; see `FrameSource`.
   public func poll() -> DisplayState {
     do {
@@ -75,16 +78,16 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
       try fetch(plane, transport)
     }
     let cursor = cursor(transport)
-    let changes = provider.takeChanges()
+    let revision = provider.revision
     if let lastFrame, lastFrame.primary === buffer {
       return Frame(
         primary: buffer, cursor: cursor, flip: lastFrame.flip, detectedAt: lastFrame.detectedAt,
-        changes: changes)
+        revision: revision)
     }
     counters.flips += 1
     return Frame(
       primary: buffer, cursor: cursor, flip: UInt64(counters.flips), detectedAt: now(),
-      changes: changes)
+      revision: revision)
   }
 
   private func query(

@@ -13,35 +13,20 @@ public struct Frame {
   public let flip: UInt64
   /// When the source saw this frame's buffer for the first time.
   public let detectedAt: MonotonicInstant
-  /// What the source knows of changes; `nil` when it cannot tell, as with VFIO, so that whoever
-  /// wants to know compares the pixels.
-  public var changes: Changes?
-
-  /// What a source that is told of changes knows of them.
-  public struct Changes: Hashable, Sendable {
-    /// Counts the changes that the source was told of. When it is the same, so is every pixel.
-    public var revision: UInt64
-    /// Where the picture may differ from the frame that the source handed out before; in pixels of
-    /// the guest.
-    public var damage: Damage
-
-    /// Makes the changes of their parts.
-    public init(revision: UInt64, damage: Damage) {
-      self.revision = revision
-      self.damage = damage
-    }
-  }
+  /// Counts the changes that the source was told of: when it is the same, so is every pixel. `nil`
+  /// when the source cannot tell, as with VFIO, so that whoever wants to know compares the pixels.
+  public let revision: UInt64?
 
   /// Makes a frame of its parts, as a frame source does.
   public init(
     primary: PlaneBuffer, cursor: Cursor?, flip: UInt64, detectedAt: MonotonicInstant,
-    changes: Changes? = nil
+    revision: UInt64? = nil
   ) {
     self.primary = primary
     self.cursor = cursor
     self.flip = flip
     self.detectedAt = detectedAt
-    self.changes = changes
+    self.revision = revision
   }
 }
 

@@ -24,10 +24,14 @@ public protocol FrameSource: AnyObject {
 
   /// A descriptor that poll(2) finds readable (POLLIN) when there is something new, until the next
   /// `poll()`; `nil` while the source has to be asked. It stays the source's, and may be another one
-  /// after each `poll()`. A source that has one tells in its frames what has changed
-  /// (`Frame.changes`), and makes it readable for whatever `poll()` answers differently: a picture
+  /// after each `poll()`. A source that has one counts in its frames what has changed
+  /// (`Frame.revision`), and makes it readable for whatever `poll()` answers differently: a picture
   /// that comes or goes too.
   var eventDescriptor: Int32? { get }
+
+  /// Where the picture of the last frame may differ from that of the last frame at the call before;
+  /// in pixels of the guest. `nil` when the source cannot tell: then it may differ everywhere.
+  func takeDamage() -> Damage?
 
   /// Whether a device may be held now, which keeps it busy: such a source must go on being polled, to
   /// notice when it has to let go. True where the source does not say.
@@ -37,6 +41,8 @@ public protocol FrameSource: AnyObject {
 extension FrameSource {
   /// The source has to be asked.
   public var eventDescriptor: Int32? { nil }
+  /// The source cannot tell.
+  public func takeDamage() -> Damage? { nil }
 
   /// It is not known to hold none.
   public var holdsDevice: Bool { true }

@@ -70,13 +70,8 @@ public final class PlaneBuffer {
   public var isMappable: Bool { (try? mapIfNeeded()) != nil }
 
   /// Whether the memory went while it was read, so that this buffer will not be read again.
-  var isGone: Bool {
-    switch pixels {
-    case .buffer(let mapping): mapping.isGone
-    case .region(let memory): memory.isGone
-    case nil: false
-    }
-  }
+  var isGone: Bool { hasGone.load(ordering: .relaxed) }
+  private let hasGone = Atomic(false)
 
   /// Lets the CPU read the memory, from its start to the picture's end. A buffer is mapped at the first
   /// call and stays mapped. The guest may change the bytes at any time.
@@ -90,8 +85,10 @@ public final class PlaneBuffer {
     try mapIfNeeded()
     switch pixels {
     case .buffer(let mapping):
+      defer { if mapping.isGone { hasGone.store(true, ordering: .relaxed) } }
       return try mapping.read(body)
     case .region(let memory):
+      defer { if memory.isGone { hasGone.store(true, ordering: .relaxed) } }
       return try memory.read(body)
     case nil:
       throw SystemCallError(call: "mmap", object: "plane", errno: .badAddress)

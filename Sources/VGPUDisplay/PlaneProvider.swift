@@ -27,15 +27,19 @@ public protocol PlaneProvider: ~Copyable {
   /// What becomes readable when there is something new; see `FrameSource.eventDescriptor`. `nil` for a
   /// provider that has to be asked.
   var eventDescriptor: Int32? { get }
-  /// What has changed since the last call; `nil` from a provider that cannot tell.
-  func takeChanges() -> Frame.Changes?
+  /// Counts the changes that the provider was told of; see `Frame.revision`.
+  var revision: UInt64? { get }
+  /// Where the picture has changed since the last call; see `FrameSource.takeDamage()`.
+  func takeDamage() -> Damage?
 }
 
 extension PlaneProvider where Self: ~Copyable {
   /// It has to be asked.
   public var eventDescriptor: Int32? { nil }
   /// It cannot tell.
-  public func takeChanges() -> Frame.Changes? { nil }
+  public var revision: UInt64? { nil }
+  /// It cannot tell.
+  public func takeDamage() -> Damage? { nil }
 }
 
 extension DisplayDevice: PlaneProvider {

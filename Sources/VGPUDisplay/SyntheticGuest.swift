@@ -182,13 +182,15 @@ public struct SyntheticGuest: PlaneProvider {
   /// What goes off when a frame is due, of a guest that tells.
   public var eventDescriptor: Int32? { screen.alarm?.rawValue }
 
-  /// What differs from the frame that was told before, of a guest that tells.
-  public func takeChanges() -> Frame.Changes? {
+  /// The shown frame's number, of a guest that tells.
+  public var revision: UInt64? { eventDescriptor.map { _ in UInt64(screen.shown) } }
+
+  /// What differs from the frame at the last call, of a guest that tells.
+  public func takeDamage() -> Damage? {
     guard eventDescriptor != nil else { return nil }
     defer { screen.damage = Damage() }
-    let picture = PixelRectangle(x: 0, y: 0, width: pattern.width, height: pattern.height)
-    return Frame.Changes(
-      revision: UInt64(screen.shown), damage: screen.damage.clipped(to: picture))
+    return screen.damage.clipped(
+      to: PixelRectangle(x: 0, y: 0, width: pattern.width, height: pattern.height))
   }
 
   private func cursor() -> GraphicsPlane {

@@ -24,6 +24,8 @@ final class TellingSource: FrameSource {
   var counters: SourceCounters { guest.counters }
   var eventDescriptor: Int32? { guest.eventDescriptor }
 
+  func takeDamage() -> Damage? { guest.takeDamage() }
+
   func poll() -> DisplayState {
     looks += 1
     return guest.poll()

@@ -35,9 +35,11 @@ protocol Canvas: AnyObject {
   func place(_ geometry: SurfaceGeometry)
   /// Shows a frame; returns where the picture lies in device pixels.
   ///
-  /// - Parameter number: what the events call it.
+  /// - Parameters:
+  ///   - number: what the events call it.
+  ///   - damage: where it may differ from what was presented before; `nil` for everywhere.
   func present(
-    _ frame: Frame, _ mode: ScalingMode, number: UInt64
+    _ frame: Frame, _ mode: ScalingMode, number: UInt64, damage: Damage?
   ) throws(GraphicsError) -> Placement
   /// Lays a picture over those that are presented from now on, or none.
   func show(_ overlay: Overlay?)

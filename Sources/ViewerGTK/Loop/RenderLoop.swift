@@ -21,8 +21,6 @@ final class RenderLoop {
   private var overlay: Overlay?
   private var frameLimit: Int?
   private var number: UInt64 = 0
-  /// What has changed since the last frame that was shown, as far as the source tells.
-  private var damage = Damage()
   private var shown: RenderLink.Shown?
   private var message: ViewMessage?
   private var hasEnded = false
@@ -224,11 +222,6 @@ final class RenderLoop {
   }
 
   private func see(_ frame: Frame, _ turn: FrameSchedule.Turn, on canvas: any Canvas) {
-    var frame = frame
-    if let changes = frame.changes {
-      damage.add(changes.damage)
-      frame.changes?.damage = damage
-    }
     let sight = FrameDirector.Sight(frame)
     let isFlip = director.isFlip(sight)
     var decision = director.saw(sight, in: turn)
@@ -247,14 +240,14 @@ final class RenderLoop {
     let begin = MonotonicInstant.now
     let placement: Placement
     do throws(GraphicsError) {
-      placement = try canvas.present(frame, scaling, number: number)
+      placement = try canvas.present(
+        frame, scaling, number: number, damage: source.takeDamage())
     } catch {
       failed(error, on: canvas)
       return
     }
     let end = MonotonicInstant.now
     director.handedOver(number, sight, asksForFrames: canvas.asksForFrames, at: end)
-    damage = Damage()
     record.committed(number, drawnFrom: begin, at: end, by: canvas)
     tell(RenderLink.Shown(placement: placement, hasPointer: frame.cursor != nil))
     if isFinished { link.tell { $0.isFinished = true } }
@@ -296,7 +289,7 @@ final class RenderLoop {
 extension FrameDirector.Sight {
   fileprivate init(_ frame: Frame) {
     self.init(
-      flip: frame.flip, buffer: frame.primary.id, revision: frame.changes?.revision,
+      flip: frame.flip, buffer: frame.primary.id, revision: frame.revision,
       cursor: frame.cursor?.buffer.id, x: frame.cursor?.x ?? 0, y: frame.cursor?.y ?? 0)
   }
 }

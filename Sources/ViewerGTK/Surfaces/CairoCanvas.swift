@@ -31,7 +31,7 @@ final class CairoCanvas: Canvas {
   func place(_ geometry: SurfaceGeometry) { self.geometry = geometry }
 
   func present(
-    _ frame: Frame, _ mode: ScalingMode, number: UInt64
+    _ frame: Frame, _ mode: ScalingMode, number: UInt64, damage: Damage?
   ) throws(GraphicsError) -> Placement {
     let placement = Placement(guest: frame.primary.size, area: geometry.pixels, mode: mode)
     counters.uploads += try board.update(frame, placement)

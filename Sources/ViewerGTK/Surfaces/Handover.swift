@@ -56,8 +56,9 @@ final class Handover {
   /// Attaches a picture, to be committed.
   ///
   /// - Returns: why it cannot be; then it is to be drawn.
-  func attach(_ frame: Frame, _ placement: Placement) -> HandoverObstacle? {
-    let buffer = frame.primary
+  func attach(
+    _ buffer: PlaneBuffer, _ placement: Placement, _ damage: Damage?
+  ) -> HandoverObstacle? {
     guard
       let place = HandoverPlace(placement, scale: scale, canScale: handles.viewport != nil)
     else { return .scaling }
@@ -74,22 +75,22 @@ final class Handover {
     appears = shown == nil
     if appears { wl_subsurface_set_desync(handles.subsurface) }
     wl_surface_attach(handles.surface, made, 0, 0)
-    tellDamage(frame.changes)
+    tell(damage)
     shown = made
     return nil
   }
 
   /// Says which pixels differ from those that the surface shows.
-  private func tellDamage(_ changes: Frame.Changes?) {
-    guard let changes, !appears,
+  private func tell(_ damage: Damage?) {
+    guard let damage, !appears,
       wl_proxy_get_version(handles.surface) >= WL_SURFACE_DAMAGE_BUFFER_SINCE_VERSION
     else {
       // In whatever units: all of it.
       wl_surface_damage(handles.surface, 0, 0, .max, .max)
       return
     }
-    for index in 0..<changes.damage.count {
-      let area = changes.damage[index]
+    for index in 0..<damage.count {
+      let area = damage[index]
       wl_surface_damage_buffer(
         handles.surface, Int32(clamping: area.x), Int32(clamping: area.y),
         Int32(clamping: area.width), Int32(clamping: area.height))

@@ -103,11 +103,11 @@ final class WaylandCanvas: EGLCanvas {
   }
 
   func present(
-    _ frame: Frame, _ mode: ScalingMode, number: UInt64
+    _ frame: Frame, _ mode: ScalingMode, number: UInt64, damage: Damage?
   ) throws(GraphicsError) -> Placement {
     let placement = Placement(
       guest: frame.primary.size, area: painter.window.size, mode: mode)
-    handoverObstacle = handOver(frame, placement)
+    handoverObstacle = handOver(frame, placement, damage)
     if handoverObstacle == nil, let handover {
       ask(of: handover.surface, number)
       handover.commit()
@@ -127,11 +127,13 @@ final class WaylandCanvas: EGLCanvas {
   }
 
   /// Attaches the guest's own buffer, or says why not.
-  private func handOver(_ frame: Frame, _ placement: Placement) -> HandoverObstacle? {
+  private func handOver(
+    _ frame: Frame, _ placement: Placement, _ damage: Damage?
+  ) -> HandoverObstacle? {
     guard let handover else { return handsOver ? .noProtocol : .unwanted }
     if frame.cursor != nil { return .pointer }
     if painter.renderer.overlay != nil { return .overlay }
-    return handover.attach(frame, placement)
+    return handover.attach(frame.primary, placement, damage)
   }
 
   /// Has the compositor ask for the next frame and tell of this one: before the commit that they

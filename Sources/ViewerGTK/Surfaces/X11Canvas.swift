@@ -90,7 +90,7 @@ final class X11Canvas: EGLCanvas {
   }
 
   func present(
-    _ frame: Frame, _ mode: ScalingMode, number: UInt64
+    _ frame: Frame, _ mode: ScalingMode, number: UInt64, damage: Damage?
   ) throws(GraphicsError) -> Placement {
     if !isShown {
       isShown = true
