@@ -52,6 +52,10 @@ extension RigTests {
         try holdsDevice(viewer.pid) && holdsDevice(bridge.child.pid)
       }
       again.kill()
+      // `vgpu remove` waits a moment for those who look, which a busy machine may not give them.
+      try wait(for: "both to let go again") {
+        try !holdsDevice(viewer.pid) && !holdsDevice(bridge.child.pid)
+      }
       let removal = try run("vgpu", "remove", "\(vGPU.uuid)")
       #expect(removal.code == 0, "\(removal.errors)")
       #expect(!host.exists(vGPU.uuid) && viewer.isRunning && bridge.child.isRunning)
