@@ -37,7 +37,7 @@ let package = Package(
     .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
-    .library(name: "EDID", targets: ["EDID"]),
+    .library(name: "MonitorEDID", targets: ["MonitorEDID"]),
     .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "QEMU", targets: ["QEMU"]),
     .library(name: "QMP", targets: ["QMP"]),
@@ -57,9 +57,9 @@ let package = Package(
   ],
   targets: [
     // What others write, for whoever reads it.
-    .target(name: "PlainText", swiftSettings: swiftSettings),
+    .target(name: "SafeText", swiftSettings: swiftSettings),
     .testTarget(
-      name: "PlainTextTests", dependencies: ["PlainText", "TestSupport", "vgpu"],
+      name: "SafeTextTests", dependencies: ["SafeText", "TestSupport", "vgpu"],
       swiftSettings: swiftSettings),
 
     // The kernel, in C and then in Swift.
@@ -75,7 +75,7 @@ let package = Package(
 
     // The host: its GPUs, and the vGPUs that they are split into.
     .target(
-      name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", "PlainText", system],
+      name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", "SafeText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HostDevicesTests",
@@ -86,7 +86,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "HostCheck",
-      dependencies: ["CLinux", "CZlib", "HostDevices", "LinuxSystem", "PlainText", "QEMU", system],
+      dependencies: ["CLinux", "CZlib", "HostDevices", "LinuxSystem", "SafeText", "QEMU", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HostCheckTests",
@@ -95,9 +95,9 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     // What a monitor says of itself.
-    .target(name: "EDID", swiftSettings: swiftSettings),
+    .target(name: "MonitorEDID", swiftSettings: swiftSettings),
     .testTarget(
-      name: "EDIDTests", dependencies: ["EDID", "TestSupport"], swiftSettings: swiftSettings),
+      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"], swiftSettings: swiftSettings),
 
     // QEMU's machine protocol.
     .target(
@@ -131,7 +131,7 @@ let package = Package(
     // Guests that libvirt runs.
     .target(name: "CLibvirt"),
     .target(
-      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", "PlainText", system],
+      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", "SafeText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LibvirtTests",
@@ -145,10 +145,10 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     // The display, without a toolkit.
-    .target(name: "TestPattern", swiftSettings: swiftSettings),
+    .target(name: "TestPatterns", swiftSettings: swiftSettings),
     .target(
       name: "VGPUDisplay",
-      dependencies: ["CLinux", "DMABuf", "LinuxSystem", "TestPattern", "VFIO", system],
+      dependencies: ["CLinux", "DMABuf", "LinuxSystem", "TestPatterns", "VFIO", system],
       swiftSettings: swiftSettings),
 
     // A guest's screen before its driver has started.
@@ -168,7 +168,7 @@ let package = Package(
 
     // Frames across a socket, for those who may not have the device.
     .target(
-      name: "BridgeProtocol", dependencies: ["PlainText"], swiftSettings: swiftSettings),
+      name: "BridgeProtocol", dependencies: ["SafeText"], swiftSettings: swiftSettings),
     .target(
       name: "BridgeServer",
       dependencies: [
@@ -186,7 +186,7 @@ let package = Package(
       name: "BridgeTests",
       dependencies: [
         "BridgeClient", "BridgeProtocol", "BridgeServer", "CAllocationCount", "CLinux", "DMABuf",
-        "LinuxSystem", "TestPattern", "TestSupport", "VFIO", "VGPUDisplay",
+        "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
         .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
@@ -202,7 +202,7 @@ let package = Package(
 
     // Starting guests.
     .target(
-      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "PlainText", system],
+      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "SafeText", system],
       swiftSettings: swiftSettings),
 
     // What becomes of frames, in numbers.
@@ -210,7 +210,7 @@ let package = Package(
     .target(
       name: "FrameStatistics",
       dependencies: [
-        "CSignpost", "LinuxSystem", "PlainText",
+        "CSignpost", "LinuxSystem", "SafeText",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: swiftSettings),
@@ -224,15 +224,15 @@ let package = Package(
     .target(
       name: "CInterface",
       dependencies: [
-        "Attachment", "BridgeClient", "BridgeProtocol", "CLinux", "CVGPU", "DMABuf", "EDID",
-        "HostDevices", "Libvirt", "LinuxSystem", "PlainText", "VFIO", "VGPUDisplay", system,
+        "Attachment", "BridgeClient", "BridgeProtocol", "CLinux", "CVGPU", "DMABuf", "MonitorEDID",
+        "HostDevices", "Libvirt", "LinuxSystem", "SafeText", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
     .testTarget(
       name: "CInterfaceTests",
       dependencies: [
-        "CInterface", "CVGPU", "EDID", "TestPattern", "TestSupport", "VGPUDisplay", "save-frame",
+        "CInterface", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame",
       ],
       swiftSettings: swiftSettings),
 
@@ -245,9 +245,9 @@ let package = Package(
       name: "vgpu",
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
-        "EDID", "EGLPresenter", "FrameStatistics",
+        "MonitorEDID", "EGLPresenter", "FrameStatistics",
         "GuestControl", "GuestInput", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
-        "LibvirtControl", "LinuxSystem", "PNGFile", "PlainText", "QEMU", "QMP", "VFIO",
+        "LibvirtControl", "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
       ],
@@ -263,7 +263,7 @@ let package = Package(
     .executableTarget(
       name: "rig-guest",
       dependencies: [
-        "CLinux", "HostDevices", "LinuxSystem", "TestPattern", "VFIO",
+        "CLinux", "HostDevices", "LinuxSystem", "TestPatterns", "VFIO",
         argumentParser,
       ],
       path: "Rig/Guest", swiftSettings: swiftSettings),
@@ -290,7 +290,7 @@ let package = Package(
     .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .target(
-      name: "TestSupport", dependencies: ["LinuxSystem", "TestPattern", "VGPUDisplay", system],
+      name: "TestSupport", dependencies: ["LinuxSystem", "TestPatterns", "VGPUDisplay", system],
       path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .testTarget(
       name: "VFIOTests",
@@ -303,7 +303,7 @@ let package = Package(
     .testTarget(
       name: "VGPUDisplayTests",
       dependencies: [
-        "CAllocationCount", "DMABuf", "LinuxSystem", "TestPattern", "TestSupport", "VFIO",
+        "CAllocationCount", "DMABuf", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO",
         "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
@@ -315,9 +315,9 @@ let package = Package(
       name: "RigTests",
       dependencies: [
         "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "CInterface", "CLinux",
-        "CVGPU", "DMABuf", "EDID",
+        "CVGPU", "DMABuf", "MonitorEDID",
         "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QEMU",
-        "QMP", "TestPattern", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
+        "QMP", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -345,7 +345,7 @@ let package = Package(
       name: "ViewerGTK",
       dependencies: [
         "CGTK3", "CLinux", "CWayland", "CWaylandProtocols", "CX11", "DMABuf", "EGLPresenter",
-        "FramePacing", "FrameStatistics", "GuestInput", "LinuxSystem", "PNGFile", "PlainText",
+        "FramePacing", "FrameStatistics", "GuestInput", "LinuxSystem", "PNGFile", "SafeText",
         "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
@@ -356,7 +356,7 @@ let package = Package(
       name: "CInterfaceGTK3",
       dependencies: [
         "Attachment", "CGTK3", "CInterface", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
-        "LinuxSystem", "PlainText", "VGPUDisplay", "ViewerGTK",
+        "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
       ],
       swiftSettings: swiftSettings),
 
@@ -370,7 +370,7 @@ let package = Package(
     .executableTarget(
       name: "ViewerFixture",
       dependencies: [
-        "CGTK3", "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "TestPattern", "VFIO",
+        "CGTK3", "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "TestPatterns", "VFIO",
         "VGPUDisplay",
         "ViewerGTK",
       ],

@@ -12,7 +12,7 @@ let package = Package(
       dependencies: [
         .product(name: "BootScreen", package: "swift-vgpu"),
         .product(name: "BridgeProtocol", package: "swift-vgpu"),
-        .product(name: "EDID", package: "swift-vgpu"),
+        .product(name: "MonitorEDID", package: "swift-vgpu"),
         .product(name: "GuestControl", package: "swift-vgpu"),
         .product(name: "HostCheck", package: "swift-vgpu"),
         .product(name: "HostDevices", package: "swift-vgpu"),

@@ -8,7 +8,7 @@ import VGPUDisplay
 /// A guest with three screens and a pointer that it does not draw, only tells of.
 final class FlippingGuest: PlaneProvider {
   let name = "flipping"
-  private let buffers: [DMABuf]
+  private let buffers: [DMABuffer]
   private let isIdle: Bool
   private var step: UInt32 = 0
 
@@ -18,10 +18,10 @@ final class FlippingGuest: PlaneProvider {
 
   init(isIdle: Bool) throws(SystemCallError) {
     self.isIdle = isIdle
-    var buffers: [DMABuf] = []
+    var buffers: [DMABuffer] = []
     for index in 1...4 {
       buffers.append(
-        try DMABuf.allocate(
+        try DMABuffer.allocate(
           size: Int(Self.width * Self.height * 4), name: "flipping \(index)"))
     }
     self.buffers = buffers

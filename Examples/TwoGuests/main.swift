@@ -105,7 +105,7 @@ func run(_ arguments: [String]) throws {
   var guests: [Guest] = []
   defer { for guest in guests { Guest.end(guest.process) } }
   for text in arguments.prefix(2) {
-    guard let uuid = MdevUUID(text), let vGPU = HostDevices().device(uuid) else {
+    guard let uuid = MdevUUID(text), let vGPU = HostHardware().device(uuid) else {
       throw Failure(description: "\(text): no vGPU of this host (vgpu list)")
     }
     guests.append(try Guest(on: vGPU, by: launcher, extra: Array(arguments.dropFirst(3))))

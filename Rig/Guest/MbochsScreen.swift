@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import LinuxSystem
-import TestPattern
+import TestPatterns
 import VFIO
 
 /// Drives an mbochs device: the Bochs display interface, whose registers are 16 bits each from

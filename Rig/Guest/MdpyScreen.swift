@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LinuxSystem
-import TestPattern
+import TestPatterns
 import VFIO
 
 /// Drives an mdpy device: one buffer of a fixed size in a region of the device.

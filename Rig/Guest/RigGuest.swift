@@ -5,7 +5,7 @@ import CLinux
 import Glibc
 import HostDevices
 import LinuxSystem
-import TestPattern
+import TestPatterns
 import VFIO
 
 /// A guest without a CPU: owns an mbochs or mdpy mdev, as a VM manager does, and draws the test
@@ -48,7 +48,7 @@ struct RigGuest: ParsableCommand {
   var flood = false
 
   func run() throws {
-    guard let uuid = MdevUUID(uuid), let vGPU = HostDevices().device(uuid) else {
+    guard let uuid = MdevUUID(uuid), let vGPU = HostHardware().device(uuid) else {
       throw ValidationError("\(self.uuid): no such mdev")
     }
     guard let live = TestPattern.Live(rawValue: live) else {

@@ -52,7 +52,7 @@ struct Attached {
   var process: RunningProcess? { holding?.process }
 
   /// `nil` while the device can be kept: three system calls.
-  func end(on host: HostDevices) -> End? {
+  func end(on host: HostHardware) -> End? {
     // The kernel takes an mdev that is to be removed off the bus first, and then waits for whoever has
     // it open.
     if let vGPU, !host.exists(vGPU) { return .removal(vGPU) }

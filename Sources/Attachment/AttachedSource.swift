@@ -88,7 +88,7 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   /// Blocks while libvirt is asked, where the target is a domain; `poll` does not.
   public init(
     _ target: Target, descriptor: Int32? = nil, waiting: Bool = false,
-    controlsMonitor: Bool = false, host: HostDevices = HostDevices()
+    controlsMonitor: Bool = false, host: HostHardware = HostHardware()
   ) throws(AttachmentError) {
     self.target = target
     self.controlsMonitor = controlsMonitor
@@ -130,7 +130,7 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   }
 
   /// One that shows nothing yet and looks for nothing but its vGPU.
-  private init(of vGPU: MdevUUID, controlsMonitor: Bool, host: HostDevices) {
+  private init(of vGPU: MdevUUID, controlsMonitor: Bool, host: HostHardware) {
     target = .mdev(vGPU)
     self.controlsMonitor = controlsMonitor
     descriptor = nil
@@ -152,7 +152,7 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   /// - Throws: `AttachmentError.noSuchProcess`, `.vfio`.
   public convenience init(
     keeping device: consuming OwnedFileDescriptor, of vGPU: MdevDevice, process: Int32,
-    controlsMonitor: Bool = false, host: HostDevices = HostDevices()
+    controlsMonitor: Bool = false, host: HostHardware = HostHardware()
   ) throws(AttachmentError) {
     self.init(of: vGPU.uuid, controlsMonitor: controlsMonitor, host: host)
     let running: RunningProcess
@@ -183,7 +183,7 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   ///   `.vfio`.
   public convenience init(
     showing device: borrowing Device, of vGPU: MdevDevice, controlsMonitor: Bool = false,
-    host: HostDevices = HostDevices()
+    host: HostHardware = HostHardware()
   ) throws(AttachmentError) {
     self.init(of: vGPU.uuid, controlsMonitor: controlsMonitor, host: host)
     if let name = host.deviceName(ofDescriptor: device.rawValue), MdevUUID(name) != vGPU.uuid {
@@ -207,7 +207,7 @@ public final class AttachedSource: FrameSource, @unchecked Sendable {
   /// - Throws: `AttachmentError.vfio`.
   public convenience init(
     owning device: consuming OwnedDevice, of vGPU: MdevDevice, controlsMonitor: Bool = false,
-    host: HostDevices = HostDevices()
+    host: HostHardware = HostHardware()
   ) throws(AttachmentError) {
     self.init(of: vGPU.uuid, controlsMonitor: controlsMonitor, host: host)
     do {

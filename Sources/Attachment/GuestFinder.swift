@@ -22,7 +22,7 @@ struct FoundDisplay: ~Copyable {
 /// A process is one `RunningProcess` from the first look to the last, and which vGPU a device is, the
 /// kernel says: never the text of a link, nor the order of numbers.
 struct GuestFinder {
-  let host: HostDevices
+  let host: HostHardware
   /// Whether a device can be opened again by its group; for tests.
   var canReopen = DeviceIdentity.canReopen
 

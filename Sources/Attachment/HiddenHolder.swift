@@ -33,7 +33,7 @@ enum HiddenHolder {
   ///
   /// Opens the vGPU's group for a moment, so it is asked once and not again and again: a guest that
   /// starts at that very moment would find it busy.
-  static func explain(_ error: AttachmentError, host: HostDevices) -> AttachmentError {
+  static func explain(_ error: AttachmentError, host: HostHardware) -> AttachmentError {
     switch error {
     case .notHeld(let uuid):
       if let pid = process(of: uuid) { return .noRights(pid: pid) }

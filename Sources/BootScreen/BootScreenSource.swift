@@ -25,11 +25,11 @@ public final class BootScreenSource: FrameSource {
     let number: UInt64
     let frame: Frame
     /// Of the same memory one object, so that what a renderer has made of it is used again.
-    var planes: [(buffer: DMABuf, plane: PlaneBuffer)]
+    var planes: [(buffer: DMABuffer, plane: PlaneBuffer)]
   }
 
   /// Wraps a source of the same guest's vGPU.
-  public init(wrapping source: any FrameSource, _ control: GuestControl) {
+  public init(wrapping source: any FrameSource, _ control: GuestController) {
     self.source = source
     dumper = ScreenDumper(control)
   }

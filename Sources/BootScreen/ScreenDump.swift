@@ -8,7 +8,7 @@ import VGPUDisplay
 /// A picture of QEMU's own screen, in memory that a renderer takes.
 struct ScreenDump: Sendable {
   let info: PlaneInfo
-  let buffer: DMABuf
+  let buffer: DMABuffer
   /// Counts the pictures that differ from the one before, from 1.
   let number: UInt64
   let takenAt: MonotonicInstant
@@ -18,7 +18,7 @@ struct ScreenDump: Sendable {
 /// still be drawing.
 struct ScreenDumpRing {
   private var info: PlaneInfo?
-  private var buffers: [DMABuf] = []
+  private var buffers: [DMABuffer] = []
   private var number: UInt64 = 0
 
   static let count = 3
@@ -35,7 +35,7 @@ struct ScreenDumpRing {
       self.info = info
     }
     if buffers.count < Self.count {
-      buffers.append(try DMABuf.allocate(size: size, name: "boot screen"))
+      buffers.append(try DMABuffer.allocate(size: size, name: "boot screen"))
     } else {
       buffers.append(buffers.removeFirst())
     }

@@ -8,7 +8,7 @@ import Synchronization
 
 /// Takes pictures of QEMU's own screen, five times a second, as long as somebody wants them.
 final class ScreenDumper: Sendable {
-  private let control: GuestControl
+  private let control: GuestController
   private let state = Mutex(State())
 
   private struct State {
@@ -23,7 +23,7 @@ final class ScreenDumper: Sendable {
   /// Who has not asked for so long wants no more, as a window that is not seen.
   private static let wantedSeconds = 1.0
 
-  init(_ control: GuestControl) { self.control = control }
+  init(_ control: GuestController) { self.control = control }
 
   deinit { state.withLock(\.task)?.cancel() }
 
@@ -80,7 +80,7 @@ final class ScreenDumper: Sendable {
 
   /// What the task has of its own.
   private struct Work {
-    let control: GuestControl
+    let control: GuestController
     var hidesNext: Bool
     var folder: PrivateFolder?
     var ring = ScreenDumpRing()

@@ -62,7 +62,7 @@ final class BridgeConnection {
     serial &+= 1
     let serial = serial
     let answer = withUnsafeTemporaryAllocation(
-      byteCount: BridgeProtocol.longestMessage, alignment: 8
+      byteCount: WireConstants.longestMessage, alignment: 8
     ) { buffer in
       let count = message.encode(serial: serial, into: buffer)
       return SystemCall.uninterrupted {
@@ -91,7 +91,7 @@ final class BridgeConnection {
     var problem: ProtocolError?
     // A byte more than the longest, so that a longer one is not cut to it.
     let count = withUnsafeTemporaryAllocation(
-      byteCount: BridgeProtocol.longestMessage + 1, alignment: 8
+      byteCount: WireConstants.longestMessage + 1, alignment: 8
     ) { buffer in
       var count = 0
       for _ in 0..<2 {

@@ -23,7 +23,7 @@ public struct BridgeListing: Hashable, Sendable {
       nanoseconds: MonotonicInstant.now.nanoseconds + Self.patience)
     let connection = try BridgeConnection(
       path: path, closing: ForeignDescriptors(), patience: Self.patience)
-    let versions = BridgeProtocol.versions
+    let versions = WireConstants.versions
     let greeting = try Self.ask(
       .hello(oldest: versions.lowerBound, newest: versions.upperBound), connection, deadline)
     guard case .welcome = greeting else { throw Self.misunderstanding(path) }

@@ -126,7 +126,7 @@ public final class BridgeSource: FrameSource {
 
   private func connect(patience: UInt64 = 0) throws(BridgeError) {
     let connection = try BridgeConnection(path: path, closing: closing, patience: patience)
-    let versions = BridgeProtocol.versions
+    let versions = WireConstants.versions
     try connection.send(.hello(oldest: versions.lowerBound, newest: versions.upperBound))
     try connection.send(.open(vGPU))
     self.connection = connection
@@ -191,7 +191,7 @@ public final class BridgeSource: FrameSource {
   ) throws(BridgeError) {
     switch message {
     case .welcome(let welcome):
-      guard buffers == nil, BridgeProtocol.versions.contains(welcome.version) else {
+      guard buffers == nil, WireConstants.versions.contains(welcome.version) else {
         throw .malformed(path: path, reason: "version \(welcome.version)")
       }
       buffers = BufferTable(welcome)

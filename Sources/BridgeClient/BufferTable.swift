@@ -64,11 +64,11 @@ struct BufferTable {
 
   private static func memory(
     _ descriptor: inout OwnedFileDescriptor?, _ name: String
-  ) throws(BufferDefect) -> DMABuf? {
+  ) throws(BufferDefect) -> DMABuffer? {
     guard let fd = descriptor.take() else { return nil }
     var problem: SystemCallError?
     do throws(SystemCallError) {
-      _ = try DMABuf.Backing(of: fd, name: name)
+      _ = try DMABuffer.Backing(of: fd, name: name)
     } catch {
       problem = error
     }
@@ -77,7 +77,7 @@ struct BufferTable {
       throw .noBuffer("\(problem)")
     }
     do throws(SystemCallError) {
-      return try DMABuf(owning: fd, name: name)
+      return try DMABuffer(owning: fd, name: name)
     } catch {
       throw .noBuffer("\(error)")
     }

@@ -42,7 +42,7 @@ public enum BridgeMessage: Hashable, Sendable {
     case 0x83: 104
     case 0x84: 48
     case 0x85: 64
-    case 0x86, 0x87: 16 + BridgeProtocol.reasonLength
+    case 0x86, 0x87: 16 + WireConstants.reasonLength
     case 0x88: 80
     case 0x89: 8
     default: nil
@@ -73,12 +73,12 @@ public enum BridgeMessage: Hashable, Sendable {
     case 0x86:
       guard let absence = Absence(rawValue: reader.read()) else { throw .invalid(field: "kind") }
       try reader.readZero(UInt32.self)
-      let reason = try reader.readText(length: BridgeProtocol.reasonLength, "reason")
+      let reason = try reader.readText(length: WireConstants.reasonLength, "reason")
       return .noPicture(absence, reason: reason)
     case 0x87:
       guard let refusal = Refusal(rawValue: reader.read()) else { throw .invalid(field: "code") }
       try reader.readZero(UInt32.self)
-      let reason = try reader.readText(length: BridgeProtocol.reasonLength, "reason")
+      let reason = try reader.readText(length: WireConstants.reasonLength, "reason")
       return .refused(refusal, reason: reason)
     case 0x88: return .counters(try BridgeCounters(&reader))
     case 0x89: return .done
@@ -90,7 +90,7 @@ public enum BridgeMessage: Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - serial: the number of what it answers.
-  ///   - bytes: at least `BridgeProtocol.longestMessage` of them.
+  ///   - bytes: at least `WireConstants.longestMessage` of them.
   /// - Returns: how many were written; 0 where they are too few.
   public func encode(serial: UInt32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
     guard let length = Self.length(of: type), bytes.count >= length else { return 0 }
@@ -105,11 +105,11 @@ public enum BridgeMessage: Hashable, Sendable {
     case .noPicture(let absence, let reason):
       writer.write(absence.rawValue)
       writer.write(UInt32(0))
-      writer.write(reason, length: BridgeProtocol.reasonLength)
+      writer.write(reason, length: WireConstants.reasonLength)
     case .refused(let refusal, let reason):
       writer.write(refusal.rawValue)
       writer.write(UInt32(0))
-      writer.write(reason, length: BridgeProtocol.reasonLength)
+      writer.write(reason, length: WireConstants.reasonLength)
     case .counters(let counters): counters.write(to: &writer)
     case .done: break
     }

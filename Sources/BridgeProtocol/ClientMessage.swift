@@ -56,7 +56,7 @@ public enum ClientMessage: Hashable, Sendable {
   ) throws(ProtocolError) -> ClientMessage {
     switch type {
     case 1:
-      guard reader.read() == BridgeProtocol.magic else { throw .invalid(field: "magic") }
+      guard reader.read() == WireConstants.magic else { throw .invalid(field: "magic") }
       let oldest: UInt16 = reader.read()
       let newest: UInt16 = reader.read()
       guard oldest > 0, oldest <= newest else { throw .invalid(field: "version") }
@@ -74,7 +74,7 @@ public enum ClientMessage: Hashable, Sendable {
     case 6:
       let width: UInt32 = reader.read()
       let height: UInt32 = reader.read()
-      let sides = 1...BridgeProtocol.largestSide
+      let sides = 1...WireConstants.largestSide
       guard sides.contains(width), sides.contains(height) else { throw .invalid(field: "size") }
       return .resize(width: width, height: height)
     case 7: return .count
@@ -86,7 +86,7 @@ public enum ClientMessage: Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - serial: the number that its answers will have.
-  ///   - bytes: at least `BridgeProtocol.longestMessage` of them.
+  ///   - bytes: at least `WireConstants.longestMessage` of them.
   /// - Returns: how many were written; 0 where they are too few.
   public func encode(serial: UInt32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
     guard let length = Self.length(of: type), bytes.count >= length else { return 0 }
@@ -94,7 +94,7 @@ public enum ClientMessage: Hashable, Sendable {
     MessageHeader.write(type, length: length, serial: serial, to: &writer)
     switch self {
     case .hello(let oldest, let newest):
-      writer.write(BridgeProtocol.magic)
+      writer.write(WireConstants.magic)
       writer.write(oldest)
       writer.write(newest)
     case .list(let index):

@@ -11,7 +11,7 @@ struct MessageHeader {
     _ bytes: UnsafeRawBufferPointer, _ reader: inout WireReader,
     lengthOf length: (UInt16) -> Int?
   ) throws(ProtocolError) {
-    guard bytes.count >= BridgeProtocol.headerLength else {
+    guard bytes.count >= WireConstants.headerLength else {
       throw .wrongLength(type: 0, length: bytes.count)
     }
     type = reader.read()

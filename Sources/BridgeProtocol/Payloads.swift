@@ -20,7 +20,7 @@ public struct Welcome: Hashable, Sendable {
   }
 
   init(_ reader: inout WireReader) throws(ProtocolError) {
-    guard reader.read() == BridgeProtocol.magic else { throw .invalid(field: "magic") }
+    guard reader.read() == WireConstants.magic else { throw .invalid(field: "magic") }
     version = reader.read()
     guard version > 0 else { throw .invalid(field: "version") }
     try reader.readZero(UInt16.self)
@@ -31,7 +31,7 @@ public struct Welcome: Hashable, Sendable {
   }
 
   func write(to writer: inout WireWriter) {
-    writer.write(BridgeProtocol.magic)
+    writer.write(WireConstants.magic)
     writer.write(version)
     writer.write(UInt16(0))
     writer.write(buffers)
@@ -91,7 +91,7 @@ public struct ListedVGPU: Hashable, Sendable {
     polls = reader.read()
     flips = reader.read()
     buffers = reader.read()
-    name = try reader.readText(length: BridgeProtocol.nameLength, "name")
+    name = try reader.readText(length: WireConstants.nameLength, "name")
   }
 
   func write(to writer: inout WireWriter) {
@@ -104,7 +104,7 @@ public struct ListedVGPU: Hashable, Sendable {
     writer.write(polls)
     writer.write(flips)
     writer.write(buffers)
-    writer.write(name, length: BridgeProtocol.nameLength)
+    writer.write(name, length: WireConstants.nameLength)
   }
 }
 
@@ -139,7 +139,7 @@ public struct OpenedVGPU: Hashable, Sendable {
     maximumWidth = reader.read()
     maximumHeight = reader.read()
     try reader.readZero(UInt32.self)
-    name = try reader.readText(length: BridgeProtocol.nameLength, "name")
+    name = try reader.readText(length: WireConstants.nameLength, "name")
   }
 
   func write(to writer: inout WireWriter) {
@@ -148,7 +148,7 @@ public struct OpenedVGPU: Hashable, Sendable {
     writer.write(maximumWidth)
     writer.write(maximumHeight)
     writer.write(UInt32(0))
-    writer.write(name, length: BridgeProtocol.nameLength)
+    writer.write(name, length: WireConstants.nameLength)
   }
 }
 
@@ -205,7 +205,7 @@ public struct SharedBuffer: Hashable, Sendable {
     stride = reader.read()
     size = reader.read()
     try reader.readZero(UInt32.self)
-    let sides = 1...BridgeProtocol.largestSide
+    let sides = 1...WireConstants.largestSide
     guard id != 0 else { throw .invalid(field: "buffer") }
     guard sides.contains(width), sides.contains(height), stride > 0, size > 0 else {
       throw .invalid(field: "size")
@@ -291,7 +291,7 @@ public struct SharedFrame: Hashable, Sendable {
     let y: Int32 = reader.read()
     let hotX: Int32 = reader.read()
     let hotY: Int32 = reader.read()
-    let most = Int32(BridgeProtocol.largestSide)
+    let most = Int32(WireConstants.largestSide)
     if picture == 0 {
       guard x == 0, y == 0, hotX == -1, hotY == -1 else { throw .invalid(field: "pointer") }
       pointer = nil

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import PlainText
+import SafeText
 
 /// Reads a message's fields one after the other. Its length was compared with the type's before.
 struct WireReader {

@@ -15,7 +15,7 @@ public final class BridgeHandle: Sendable {
     wakeup = OwnedFileDescriptor(owning: Int32(number))
   }
 
-  /// Makes `BridgeServer.run` return, now or as soon as it is called.
+  /// Makes `Bridge.run` return, now or as soon as it is called.
   public func stop() { _ = eventfd_write(wakeup.rawValue, 1) }
 
   /// Has SIGTERM and SIGINT do the same from now on (sigaction(2)), for a program that is a bridge and

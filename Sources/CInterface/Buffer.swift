@@ -18,7 +18,7 @@ final class Buffer: Handle {
   }
 
   /// The dma-buf or memory file; `nil` for a region.
-  private var memory: DMABuf? {
+  private var memory: DMABuffer? {
     if case .dmaBuf(let memory) = plane.storage { memory } else { nil }
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import PlainText
+import SafeText
 
 /// Texts that cross into C: UTF-8 that ends with NUL.
 package enum CText {

@@ -4,10 +4,10 @@ package import Attachment
 import BridgeClient
 import BridgeProtocol
 package import CVGPU
-import EDID
 import HostDevices
 import Libvirt
 package import LinuxSystem
+import MonitorEDID
 import SystemPackage
 import VFIO
 import VGPUDisplay

@@ -14,7 +14,7 @@ public func vgpu_list(
   Failure.code(error) { () throws(Failure) in
     guard let count else { throw .null("count") }
     guard devices != nil || capacity == 0 else { throw .null("devices") }
-    let host = HostDevices()
+    let host = HostHardware()
     let found: [MdevDevice]
     do throws(HostDevicesError) {
       found = try host.devices()

@@ -5,7 +5,7 @@
 
 import Attachment
 public import CVGPU
-import EDID
+import MonitorEDID
 
 @c @implementation
 public func vgpu_edid_make(

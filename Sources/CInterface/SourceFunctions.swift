@@ -31,7 +31,7 @@ public func vgpu_source_open_fd(
   Failure.result(error) { () throws(Failure) in
     let text = try CText.read(uuid, "uuid")
     guard let uuid = MdevUUID(text) else { throw Failure(.invalidUUID(text)) }
-    let host = HostDevices()
+    let host = HostHardware()
     guard let vGPU = host.device(uuid) else {
       throw Failure(.noSuchDevice(uuid, existing: (try? host.devices().map(\.uuid)) ?? []))
     }

@@ -7,7 +7,7 @@ import CViewGTK3
 import EGLPresenter
 import GuestControl
 import LinuxSystem
-import PlainText
+import SafeText
 import VGPUDisplay
 import ViewerGTK
 
@@ -15,7 +15,7 @@ import ViewerGTK
 @MainActor
 final class Peer {
   private let view: GuestView
-  private var control: GuestControl?
+  private var control: GuestController?
 
   /// Shows a source in a `VgpuView`, and tells it what becomes of that until `close`.
   init(_ source: sending AttachedSource, in widget: OpaquePointer) throws(Failure) {
@@ -51,7 +51,7 @@ final class Peer {
 
   /// Where keyboard and mouse go: a socket of QEMU's, or nowhere.
   func setInput(_ socket: String?) {
-    control = socket.map { GuestControl(.socket($0)) }
+    control = socket.map { GuestController(.socket($0)) }
     view.input = control
   }
 

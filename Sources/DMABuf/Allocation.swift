@@ -4,7 +4,7 @@ import CLinux
 public import LinuxSystem
 import SystemPackage
 
-extension DMABuf {
+extension DMABuffer {
   /// Makes a buffer of this process's own memory: a dma-buf where the machine has `/dev/udmabuf`
   /// (UDMABUF_CREATE) and lets this user open it, else a memory file (memfd_create(2)).
   ///
@@ -17,7 +17,7 @@ extension DMABuf {
   public static func allocate(
     size: Int, name: String, udmabuf path: String = "/dev/udmabuf",
     kernel: any Kernel = RunningKernel()
-  ) throws(SystemCallError) -> DMABuf {
+  ) throws(SystemCallError) -> DMABuffer {
     let page = Int(getpagesize())
     let (padded, overflow) = size.addingReportingOverflow(page - 1)
     guard size > 0, !overflow else {
@@ -26,7 +26,7 @@ extension DMABuf {
     let count = padded / page * page
     let memory = try memoryFile(size: count, name: name, kernel: kernel)
     guard let udmabuf = try? OwnedFileDescriptor.open(path, flags: O_RDWR, kernel: kernel) else {
-      return try DMABuf(owning: memory, name: name)
+      return try DMABuffer(owning: memory, name: name)
     }
     var request = udmabuf_create()
     request.memfd = UInt32(memory.rawValue)
@@ -36,7 +36,7 @@ extension DMABuf {
     let fd = try SystemCall.make("UDMABUF_CREATE", on: name) {
       withUnsafeMutablePointer(to: &request) { kernel.ioctl(number, vgpu_UDMABUF_CREATE, $0) }
     }
-    return try DMABuf(owning: OwnedFileDescriptor(owning: Int32(fd), kernel: kernel), name: name)
+    return try DMABuffer(owning: OwnedFileDescriptor(owning: Int32(fd), kernel: kernel), name: name)
   }
 
   /// A memory file of a fixed size, sealed against shrinking, which udmabuf insists on.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import PlainText
+import SafeText
 
 /// A drawing in SVG 1.1 as it grows. What is text is escaped, so that it may hold anything.
 struct SVGDrawing {

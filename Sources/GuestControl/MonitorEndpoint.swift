@@ -15,7 +15,7 @@ public enum MonitorEndpoint: Sendable {
   /// By a way that this library does not know, such as libvirt.
   case other(any MonitorConnector)
 
-  /// Connects for a few commands; `GuestControl` follows a guest for longer.
+  /// Connects for a few commands; `GuestController` follows a guest for longer.
   ///
   /// - Returns: a monitor that is to be closed.
   /// - Throws: `MonitorUnavailable`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HostDevices
-import PlainText
+import SafeText
 
 /// What a host lacks for a purpose: every check's finding, by area, and in one order always.
 public struct HostReport: Codable, Sendable {
@@ -22,7 +22,7 @@ public struct HostReport: Codable, Sendable {
   ///   - guestMemory: what a guest is to have, in MiB.
   ///   - live: what can be asked of a running machine only; `nil` for a captured tree.
   public init(
-    of host: HostDevices, for purpose: Purpose, device: PCIAddress? = nil,
+    of host: HostHardware, for purpose: Purpose, device: PCIAddress? = nil,
     guestMemory: Int = 4096, live: LiveFacts?
   ) {
     let machine = Machine(

@@ -4,7 +4,7 @@ import HostDevices
 
 /// A host as the checks see it: what several of them ask for is read once.
 struct Machine: Sendable {
-  let host: HostDevices
+  let host: HostHardware
   let purpose: Purpose
   /// What a guest is to have, in MiB.
   let guestMemory: Int
@@ -32,7 +32,7 @@ struct Machine: Sendable {
   let user: Int?
 
   init(
-    host: HostDevices, purpose: Purpose, device: PCIAddress?, guestMemory: Int, live: LiveFacts?
+    host: HostHardware, purpose: Purpose, device: PCIAddress?, guestMemory: Int, live: LiveFacts?
   ) {
     self.host = host
     self.purpose = purpose

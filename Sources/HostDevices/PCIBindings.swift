@@ -9,7 +9,7 @@ import SystemPackage
 /// How the host had a function is remembered in `/run/vgpu/pci`, until it is restored or the host
 /// restarts. A call changes all of its functions or none.
 public struct PCIBindings: Sendable {
-  let host: HostDevices
+  let host: HostHardware
   let store: PCIBindingStore
   /// How long a driver may take to come or to go.
   let timeout: Duration
@@ -20,7 +20,7 @@ public struct PCIBindings: Sendable {
   ///   - host: the host, or a captured tree of one.
   ///   - timeout: how long a driver may take to come or to go after the kernel took the order; most
   ///     have done it by then.
-  public init(host: HostDevices = HostDevices(), timeout: Duration = .seconds(2)) {
+  public init(host: HostHardware = HostHardware(), timeout: Duration = .seconds(2)) {
     self.host = host
     self.timeout = timeout
     store = PCIBindingStore(root: host.sysfs.location(""))
@@ -39,7 +39,7 @@ public struct PCIBindings: Sendable {
   /// - Parameters:
   ///   - addresses: one function of each device at least.
   ///   - driver: its name in `/sys/bus/pci/drivers`, such as `vfio-pci`.
-  ///   - isForced: also what the host uses (`HostDevices.uses(of:)`).
+  ///   - isForced: also what the host uses (`HostHardware.uses(of:)`).
   /// - Returns: every function that belongs to it, those included that had the driver already.
   /// - Throws: `PCIBindingError`; whatever was changed by then is put back.
   public func bind(
@@ -69,7 +69,7 @@ public struct PCIBindings: Sendable {
   ///
   /// - Parameters:
   ///   - addresses: the functions.
-  ///   - isForced: also what the host uses (`HostDevices.uses(of:)`).
+  ///   - isForced: also what the host uses (`HostHardware.uses(of:)`).
   /// - Throws: `PCIBindingError`.
   public func unbind(
     _ addresses: [PCIAddress], isForced: Bool = false

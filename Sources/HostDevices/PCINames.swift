@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import PlainText
+import SafeText
 
 /// What PCI numbers are called, from the system's `pci.ids` (https://pci-ids.ucw.cz; Debian's
 /// package pci.ids). Only the names that were asked for are kept of its 36000.
@@ -141,7 +141,7 @@ public struct PCINames: Hashable, Sendable {
   private static func baseKey(_ base: UInt8) -> UInt16 { UInt16(base) << 8 | 0xff }
 }
 
-extension HostDevices {
+extension HostHardware {
   /// What these functions are called, from the host's own `pci.ids`; no names at all where it has
   /// none.
   public func names(of functions: [PCIFunction]) -> PCINames {

@@ -58,7 +58,7 @@ extension SCSIDeviceDefect: CustomStringConvertible {
   }
 }
 
-extension HostDevices {
+extension HostHardware {
   /// Finds a device by any of its nodes: `/dev/sr0`, `/dev/sg0`, `/dev/sda`, `/dev/st0`, or a link
   /// to one.
   ///

@@ -2,7 +2,7 @@
 
 import CLinux
 import LinuxSystem
-import PlainText
+import SafeText
 import SystemPackage
 
 /// The file tree that holds `sys` and `dev`, read with suspicion: the kernel makes and removes

@@ -28,7 +28,7 @@ public struct USBDevice: Hashable, Sendable {
   }
 }
 
-extension HostDevices {
+extension HostHardware {
   /// The USB devices that are plugged in, hubs included, in the order of their names; none where
   /// the host has no USB.
   public func usbDevices() -> [USBDevice] {

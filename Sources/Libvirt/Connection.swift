@@ -2,7 +2,7 @@
 
 import CLibvirt
 import CLinux
-import PlainText
+import SafeText
 import SystemPackage
 
 /// An open connection to libvirt (virConnectPtr), closed when its last user lets go of it.

@@ -2,7 +2,7 @@
 
 import CLibvirt
 public import HostDevices
-import PlainText
+import SafeText
 import Synchronization
 
 /// A domain of libvirt's: a virtual machine that libvirt knows, running or not.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HostDevices
-import PlainText
+import SafeText
 
 /// Why libvirt could not be asked, or did not do what it was asked for. Each case's description is
 /// one line that names the object, the cause and the remedy.

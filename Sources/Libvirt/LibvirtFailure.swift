@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLibvirt
-import PlainText
+import SafeText
 public import SystemPackage
 
 /// What libvirt said of a call that failed (virError).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLibvirt
-import PlainText
+import SafeText
 
 /// libvirt's C library, loaded when it is first asked for.
 enum LibvirtLibrary {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import PlainText
+import SafeText
 
 /// Reads the tags of an XML document, one after the other: elements and attributes, without text,
 /// comments and processing instructions. It is strict: whatever is not well-formed is an error, and

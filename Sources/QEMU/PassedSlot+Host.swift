@@ -13,7 +13,7 @@ extension PassedSlot {
   ///   - host: the machine.
   ///   - nodes: where `dev` is.
   /// - Throws: `QEMUError.host`.
-  public func check(on host: HostDevices, nodes: String = "") throws(QEMUError) {
+  public func check(on host: HostHardware, nodes: String = "") throws(QEMUError) {
     var unbound: [PCIFunction] = []
     var numbers: Set<Int> = []
     var physical: Set<PCIAddress> = []

@@ -6,7 +6,7 @@ extension SCSIDevice {
   /// Whether this user may hand it to a guest.
   ///
   /// - Throws: `QEMUError.host`.
-  public func check(on host: HostDevices) throws(QEMUError) {
+  public func check(on host: HostHardware) throws(QEMUError) {
     guard host.mayOpen(genericNode) else {
       throw .host(
         genericNode,

@@ -7,7 +7,7 @@ extension USBSelector {
   /// later.
   ///
   /// - Throws: `QEMUError.host`.
-  public func check(on host: HostDevices) throws(QEMUError) {
+  public func check(on host: HostHardware) throws(QEMUError) {
     guard let device = host.usbDevices().first(where: { $0.matches(self) }) else {
       if case .id = self { return }
       throw .host("USB \(self)", reason: "nothing is plugged in there; lsusb lists what is")

@@ -121,9 +121,9 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
         throw error.isModeSet || error.errno == .noSuchFileOrDirectory
           ? .settingMode(error) : .failed(error)
       }
-      let buffer: DMABuf
+      let buffer: DMABuffer
       do {
-        buffer = try DMABuf(owning: fd, name: "\(name), dma-buf \(plane.handle)")
+        buffer = try DMABuffer(owning: fd, name: "\(name), dma-buf \(plane.handle)")
       } catch {
         throw .unavailable(error)
       }

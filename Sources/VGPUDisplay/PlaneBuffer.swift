@@ -14,7 +14,7 @@ public final class PlaneBuffer {
   /// Where the pixels are.
   public enum Storage {
     /// In a dma-buf, to be imported or mapped.
-    case dmaBuf(DMABuf)
+    case dmaBuf(DMABuffer)
     /// In a region of the device, mapped for reading.
     case region
   }
@@ -32,7 +32,7 @@ public final class PlaneBuffer {
   private var pixels: Pixels?
 
   private enum Pixels: ~Copyable {
-    case buffer(DMABuf.Mapping)
+    case buffer(DMABuffer.Mapping)
     case region(MappedMemory)
   }
 
@@ -45,7 +45,7 @@ public final class PlaneBuffer {
   /// Takes a dma-buf whose size was compared with `info`.
   ///
   /// - Throws: `PlaneDefect.shortBuffer`.
-  public init(_ info: PlaneInfo, buffer: DMABuf) throws(PlaneDefect) {
+  public init(_ info: PlaneInfo, buffer: DMABuffer) throws(PlaneDefect) {
     try info.check(bufferSize: buffer.size)
     id = Self.nextID()
     layout = info.layout

@@ -4,7 +4,7 @@ import CLinux
 import DMABuf
 public import LinuxSystem
 import SystemPackage
-public import TestPattern
+public import TestPatterns
 public import VFIO
 
 /// A guest that exists only in this process: it flips among three buffers of its own at a set rate
@@ -54,9 +54,9 @@ public struct SyntheticGuest: PlaneProvider {
 
   /// The buffers and what is in them.
   private final class Screen {
-    let buffers: [DMABuf]
+    let buffers: [DMABuffer]
     let mappings: Mappings
-    let cursor: DMABuf?
+    let cursor: DMABuffer?
     let start: MonotonicInstant
     var shown: UInt32 = 0
     /// Goes off when the next frame is due, if the guest tells.
@@ -65,9 +65,9 @@ public struct SyntheticGuest: PlaneProvider {
 
     init(pattern: TestPattern, hasCursor: Bool, start: MonotonicInstant) throws(SystemCallError) {
       let stride = pattern.width * 4
-      var buffers: [DMABuf] = []
+      var buffers: [DMABuffer] = []
       for index in 0..<SyntheticGuest.bufferCount {
-        let buffer = try DMABuf.allocate(size: stride * pattern.height, name: "demo \(index)")
+        let buffer = try DMABuffer.allocate(size: stride * pattern.height, name: "demo \(index)")
         try buffer.map(.readWrite).write { bytes throws(SystemCallError) in
           pattern.draw(frame: 0, into: bytes, stride: stride, everything: true)
         }
@@ -83,9 +83,9 @@ public struct SyntheticGuest: PlaneProvider {
 
     /// Non-copyable values have no array yet that can be borrowed from without copying.
     struct Mappings: ~Copyable {
-      let first: DMABuf.Mapping
-      let second: DMABuf.Mapping
-      let third: DMABuf.Mapping
+      let first: DMABuffer.Mapping
+      let second: DMABuffer.Mapping
+      let third: DMABuffer.Mapping
 
       func write(
         _ index: Int, _ body: (UnsafeMutableRawBufferPointer) throws(SystemCallError) -> Void
@@ -99,9 +99,9 @@ public struct SyntheticGuest: PlaneProvider {
     }
 
     /// An arrow: white with a black edge, 64x64 ARGB8888 as i915 has it.
-    private static func makeCursor() throws(SystemCallError) -> DMABuf {
+    private static func makeCursor() throws(SystemCallError) -> DMABuffer {
       let side = SyntheticGuest.cursorSide
-      let buffer = try DMABuf.allocate(size: side * side * 4, name: "demo cursor")
+      let buffer = try DMABuffer.allocate(size: side * side * 4, name: "demo cursor")
       try buffer.map(.readWrite).write { bytes throws(SystemCallError) in
         for y in 0..<24 {
           for x in 0...y * 2 / 3 {

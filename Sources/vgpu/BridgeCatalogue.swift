@@ -31,7 +31,7 @@ final class BridgeCatalogue {
   private let rules: [AccessRule]
   private let starter: UInt32
   private let allowsResize: Bool
-  private let host = HostDevices()
+  private let host = HostHardware()
   private var named: [BridgedVGPU]?
   private var found: [MdevUUID: BridgedVGPU] = [:]
 

@@ -113,7 +113,7 @@ struct BridgeCommand: ParsableCommand {
     } else if geteuid() == 0 {
       logger.notice("runs as root; --user NAME gives up what is not needed")
     }
-    let server = try BridgeServer(
+    let server = try Bridge(
       listener, handle: handle, logger: logger, catalogue: { catalogue.vGPUs() })
     if allowResize { try AttachedSource.plugInAtSignals() }
     logger.info("serves \(place)")

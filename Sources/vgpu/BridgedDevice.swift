@@ -2,9 +2,9 @@
 
 import Attachment
 import BridgeServer
-import EDID
 import HostDevices
 import LinuxSystem
+import MonitorEDID
 import VFIO
 
 /// A vGPU's source as a bridge has it, from when somebody first looks, or from the start.
@@ -15,7 +15,7 @@ final class BridgedDevice {
   init() {}
 
   /// Opens the device, by its own node where it has one, else by its group.
-  init(opening uuid: MdevUUID, controlsMonitor: Bool, on host: HostDevices) throws {
+  init(opening uuid: MdevUUID, controlsMonitor: Bool, on host: HostHardware) throws {
     let vGPU = try Self.device(uuid, on: host)
     let owned: OwnedDevice
     if let node = vGPU.deviceNode {
@@ -30,7 +30,7 @@ final class BridgedDevice {
   }
 
   /// Takes over an open device; what of it can do more than look is closed.
-  init(_ device: HandedDevice, controlsMonitor: Bool, on host: HostDevices) throws {
+  init(_ device: HandedDevice, controlsMonitor: Bool, on host: HostHardware) throws {
     let vGPU = try Self.device(device.vGPU, on: host)
     source = try AttachedSource(
       showing: try Device(
@@ -39,7 +39,7 @@ final class BridgedDevice {
       of: vGPU, controlsMonitor: controlsMonitor, host: host)
   }
 
-  private static func device(_ uuid: MdevUUID, on host: HostDevices) throws -> MdevDevice {
+  private static func device(_ uuid: MdevUUID, on host: HostHardware) throws -> MdevDevice {
     guard let vGPU = host.device(uuid) else {
       throw AttachmentError.noSuchVGPU(uuid, existing: try host.devices().map(\.uuid))
     }

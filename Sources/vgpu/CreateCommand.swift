@@ -37,7 +37,7 @@ struct CreateCommand: ParsableCommand {
   func run() throws {
     // Before anything is made.
     let mdevctl = persist ? try Mdevctl() : nil
-    let host = HostDevices()
+    let host = HostHardware()
     let device = try host.create(type: type, parent: parent, uuid: uuid ?? .random())
     do {
       try mdevctl?.define(device.uuid, start: manual ? .manual : .auto)

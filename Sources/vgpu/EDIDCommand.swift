@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import EDID
+import MonitorEDID
 
 struct EDIDCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

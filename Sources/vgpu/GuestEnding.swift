@@ -17,9 +17,9 @@ enum GuestEnding: String, CaseIterable, ExpressibleByArgument {
 final class GuestEnder {
   /// Whether the guest is to be ended at once, when the window is gone.
   private(set) var kills = false
-  private let control: GuestControl
+  private let control: GuestController
 
-  init(_ control: GuestControl) { self.control = control }
+  init(_ control: GuestController) { self.control = control }
 
   /// What the window asks before it closes; `nil` where there is nothing to ask.
   func question(_ ending: GuestEnding) -> CloseQuestion? {

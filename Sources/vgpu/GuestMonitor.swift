@@ -23,7 +23,7 @@ extension MonitorEndpoint {
     case .libvirt(let name, let daemon):
       self = .other(LibvirtConnector(name: name, uri: daemon?.uri))
     case .mdev(let uuid):
-      let host = HostDevices()
+      let host = HostHardware()
       guard host.device(uuid) != nil else {
         throw AttachmentError.noSuchVGPU(uuid, existing: try host.devices().map(\.uuid))
       }
@@ -39,19 +39,19 @@ extension MonitorEndpoint {
   }
 }
 
-extension GuestControl {
+extension GuestController {
   /// A control of the guest that a source shows, wherever it comes back.
   ///
   /// - Parameter socket: where QEMU serves QMP, if the user has said so.
   @MainActor
-  static func of(_ source: AttachedSource, target: Target, socket: String?) -> GuestControl? {
-    if let socket { return GuestControl(.socket(socket)) }
+  static func of(_ source: AttachedSource, target: Target, socket: String?) -> GuestController? {
+    if let socket { return GuestController(.socket(socket)) }
     switch target {
     case .demo, .bridge: return nil
     case .libvirt(let name, let daemon):
-      return GuestControl(.other(LibvirtConnector(name: name, uri: daemon?.uri)))
+      return GuestController(.other(LibvirtConnector(name: name, uri: daemon?.uri)))
     case .mdev, .process:
-      let control = GuestControl(source.process.map { .process($0) })
+      let control = GuestController(source.process.map { .process($0) })
       source.onProcess = { control.follow($0.map { .process($0) }) }
       return control
     }

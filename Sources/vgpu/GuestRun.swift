@@ -153,7 +153,7 @@ final class GuestRun {
     do {
       guard let duplicate = try device?.duplicate(of: "vGPU") else {
         guard let vGPU else { return true }
-        return HostDevices().users(of: vGPU.device.uuid).contains(process.pid)
+        return HostHardware().users(of: vGPU.device.uuid).contains(process.pid)
       }
       // It says nothing of itself until QEMU has bound it.
       _ = try Device(owning: duplicate, name: "vGPU")

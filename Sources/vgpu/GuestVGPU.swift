@@ -13,7 +13,7 @@ struct GuestVGPU {
   ///   - text: a UUID, or a type of which one is made.
   ///   - starting: false where nothing is made, nor is the vGPU needed yet.
   init(_ text: String, starting: Bool) throws {
-    let host = HostDevices()
+    let host = HostHardware()
     guard let uuid = MdevUUID(text) else {
       guard starting else {
         device = MdevDevice(uuid: .random(), type: text)
@@ -43,6 +43,6 @@ struct GuestVGPU {
 
   /// Removes it if it was made for the guest, which has ended or never ran.
   func remove() throws {
-    if isMade { try HostDevices().remove(device.uuid) }
+    if isMade { try HostHardware().remove(device.uuid) }
   }
 }

@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import Foundation
-import PlainText
+import SafeText
 
 /// The option of every command that lists something.
 struct JSONOption: ParsableArguments {

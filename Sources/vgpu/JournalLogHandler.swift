@@ -2,7 +2,7 @@
 
 import BridgeServer
 import Logging
-import PlainText
+import SafeText
 import SystemPackage
 
 /// Writes a log to standard error, a line each: with the journal's priorities (sd-daemon(3)) where it

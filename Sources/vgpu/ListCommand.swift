@@ -25,7 +25,7 @@ struct ListCommand: ParsableCommand {
       print(output.json ? try JSONOutput.text(report) : report.text)
       return
     }
-    let host = HostDevices()
+    let host = HostHardware()
     var lasting = Self.lasting()
     let running = try host.devices().map { device in
       VGPUReport.running(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Attachment
-import EDID
 import EGLPresenter
+import MonitorEDID
 import VGPUDisplay
 import ViewerGTK
 

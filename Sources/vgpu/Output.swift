@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import PlainText
+import SafeText
 import SystemPackage
 
 /// Standard output, for people and programs: what this module prints goes through here, not through

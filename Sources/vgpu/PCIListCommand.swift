@@ -19,7 +19,7 @@ struct PCIListCommand: ParsableCommand {
 
   @OptionGroup var output: JSONOption
 
-  /// A function as `--json` prints it: all that HostDevices knows, and the names.
+  /// A function as `--json` prints it: all that HostHardware knows, and the names.
   private struct Row: Encodable {
     let function: PCIFunction
     let names: PCINames
@@ -90,7 +90,7 @@ struct PCIListCommand: ParsableCommand {
     let host = try CapturedHost.at(root)
     let functions = try host.pciFunctions()
     // A tree has none of its own.
-    let names = HostDevices().names(of: functions)
+    let names = HostHardware().names(of: functions)
     let changed = PCIBindings(host: host).remembered
     let types = Dictionary(
       try host.iommuGroups().map { ($0.number, $0.type) }, uniquingKeysWith: { first, _ in first })

@@ -35,7 +35,7 @@ struct PassthroughOptions: ParsableArguments {
   func add(
     to configuration: inout GuestConfiguration, _ graphics: GraphicsOptions, isHere: Bool
   ) throws {
-    let host = HostDevices()
+    let host = HostHardware()
     if graphics.profile == .igd, let gpu = graphics.address.flatMap(host.pciFunction), gpu.isVirtual
     {
       throw ValidationError(
@@ -69,7 +69,7 @@ struct PassthroughOptions: ParsableArguments {
 
   /// One slot for each of the host's devices, the GPU first.
   private func slots(
-    _ graphics: GraphicsOptions, on host: HostDevices, isHere: Bool
+    _ graphics: GraphicsOptions, on host: HostHardware, isHere: Bool
   ) -> [PassedSlot] {
     func found(_ address: PCIAddress) -> [PCIFunction] {
       let functions = host.functions(ofDeviceAt: address)

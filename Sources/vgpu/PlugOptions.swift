@@ -17,13 +17,13 @@ struct PlugOptions: ParsableArguments {
 
   /// Connects to the guest's QEMU for as long as `body` takes.
   func withHotplug<Value: Sendable>(
-    _ body: @escaping @Sendable (Hotplug) async throws -> Value
+    _ body: @escaping @Sendable (GuestHotplug) async throws -> Value
   ) throws -> Value {
     let endpoint = try MonitorEndpoint(of: target, socket: qmp)
     return try waiting {
       let monitor = try await endpoint.connect()
       do {
-        let value = try await body(Hotplug(monitor))
+        let value = try await body(GuestHotplug(monitor))
         await monitor.close()
         return value
       } catch {

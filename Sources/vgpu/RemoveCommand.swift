@@ -20,7 +20,7 @@ struct RemoveCommand: ParsableCommand {
   var persist = false
 
   func run() throws {
-    let host = HostDevices()
+    let host = HostHardware()
     guard persist else { return try host.remove(uuid) }
     let mdevctl = try Mdevctl()
     let isLasting = try mdevctl.definition(of: uuid) != nil

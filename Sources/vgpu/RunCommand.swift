@@ -91,7 +91,7 @@ struct RunCommand: ParsableCommand {
   @MainActor
   private func show(_ run: GuestRun) throws {
     guard let source = try run.source(controlsMonitor: window.controlsMonitor) else { return }
-    let control = GuestControl(
+    let control = GuestController(
       .socket(try QMPSocket(plan.identity(run.vGPU?.device), for: .window).path))
     let ender = GuestEnder(control)
     var options = try window.apply(to: source)

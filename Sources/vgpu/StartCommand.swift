@@ -25,7 +25,7 @@ struct StartCommand: ParsableCommand {
         one
         """)
     }
-    let host = HostDevices()
+    let host = HostHardware()
     if host.device(uuid) != nil { return }
     // mdevctl would pass on the kernel's "No space left on device", and not miss a parent.
     try host.checkOffer(type: lasting.type, parent: lasting.parent)

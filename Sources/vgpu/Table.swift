@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import PlainText
+import SafeText
 
 /// Rows of text under headings, in columns as wide as their longest entry.
 struct Table {

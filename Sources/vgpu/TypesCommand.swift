@@ -10,7 +10,7 @@ struct TypesCommand: ParsableCommand {
   @OptionGroup var output: JSONOption
 
   func run() throws {
-    let host = HostDevices()
+    let host = HostHardware()
     let types = try host.types()
     if output.json {
       print(try JSONOutput.text(types))

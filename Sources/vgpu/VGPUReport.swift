@@ -4,7 +4,7 @@ import HostDevices
 
 /// What there is to say of a vGPU: as `vgpu list` shows it.
 ///
-/// In JSON all that `HostDevices` knows of a running one, with the processes that hold it as `users`;
+/// In JSON all that `HostHardware` knows of a running one, with the processes that hold it as `users`;
 /// `lasts` is how it is made again, left out for one that is not.
 enum VGPUReport: Encodable {
   case running(MdevDevice, users: [Int32], lasting: LastingVGPU.Start?)

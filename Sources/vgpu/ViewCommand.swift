@@ -81,7 +81,7 @@ struct ViewCommand: ParsableCommand {
     options.alwaysUploads = upload
     options.handsOver = !draw
     let control =
-      viewOnly ? nil : GuestControl.of(source, target: target.target, socket: qmp)
+      viewOnly ? nil : GuestController.of(source, target: target.target, socket: qmp)
     options.input = control
     let view: ViewerStatistics
     if let control {

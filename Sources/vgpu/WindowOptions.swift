@@ -2,8 +2,8 @@
 
 public import ArgumentParser
 import Attachment
-import EDID
 public import EGLPresenter
+import MonitorEDID
 import ViewerGTK
 
 /// What a user can say of a guest's window, whoever started the guest.

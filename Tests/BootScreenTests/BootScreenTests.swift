@@ -5,7 +5,7 @@ import DMABuf
 import Foundation
 import GuestControl
 import QMP
-import TestPattern
+import TestPatterns
 import TestSupport
 import Testing
 import VFIO
@@ -49,7 +49,7 @@ import VGPUDisplay
   func firmwareIsShownUntilTheGuestShowsItself(_ program: String) async throws {
     let machine = try TestMachine(program, monitors: 2, hasFirmware: true, ["-device", "ramfb"])
     let client = try await QMPClient(path: machine.paths[1])
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     let vGPU = ScriptedSource()
     let source = BootScreenSource(wrapping: vGPU, control)
     // Until SeaBIOS has written that there is nothing to boot from, and no picture changes.
@@ -84,7 +84,7 @@ import VGPUDisplay
 
   @Test func machineWithoutScreenHasNone() async throws {
     let machine = try TestMachine()
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     let vGPU = ScriptedSource()
     let source = BootScreenSource(wrapping: vGPU, control)
     try await eventually { (try? await control.status()) != nil }
@@ -110,7 +110,7 @@ import VGPUDisplay
     }
     let before = try Set(folders())
     do {
-      let control = GuestControl(.socket(machine.path))
+      let control = GuestController(.socket(machine.path))
       let vGPU = ScriptedSource()
       let source = BootScreenSource(wrapping: vGPU, control)
       try await eventually { frame(source) != nil }

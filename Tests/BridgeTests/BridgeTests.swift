@@ -8,7 +8,7 @@ import DMABuf
 import Foundation
 import LinuxSystem
 import Synchronization
-import TestPattern
+import TestPatterns
 import Testing
 import VGPUDisplay
 

@@ -111,7 +111,7 @@ extension BridgeTests {
     }
 
     @Test func whatTheyMaySayIsShown() throws {
-      let memory = try DMABuf.allocate(size: 64 * 64 * 4, name: "good")
+      let memory = try DMABuffer.allocate(size: 64 * 64 * 4, name: "good")
       #expect(
         try reason {
           $0.send(buffer(), serial: 3, fd: memory.rawValue)
@@ -122,8 +122,8 @@ extension BridgeTests {
     @Test func whatTheyMayNotSayEndsThem() throws {
       let name = TestBridge.path()
       do {
-        let memory = try DMABuf.allocate(size: 64 * 64 * 4, name: "good \(name)")
-        let small = try DMABuf.allocate(size: 4096, name: "small \(name)")
+        let memory = try DMABuffer.allocate(size: 64 * 64 * 4, name: "good \(name)")
+        let small = try DMABuffer.allocate(size: 4096, name: "small \(name)")
         let eventfd = OwnedFileDescriptor(owning: Int32(vgpu_eventfd()))
         let unsealed = OwnedFileDescriptor(
           owning: Int32(RunningKernel().createMemoryFile("unsealed \(name)", flags: 1)))
@@ -241,7 +241,7 @@ extension BridgeTests {
     @Test func mutatedAnswersHarmNobody() throws {
       let name = TestBridge.path()
       do {
-        let memory = try DMABuf.allocate(size: 64 * 64 * 4, name: name)
+        let memory = try DMABuffer.allocate(size: 64 * 64 * 4, name: name)
         let corpus = ([buffer(), frame(1)] + ProtocolTests.answers).map {
           ProtocolTests.encode($0, 3)
         }

@@ -76,7 +76,7 @@ extension BridgeTests {
           path: path, framesPerSecond: 100, limits: Self.limits { _ in })
         let source = try BridgeSource(path: bridge.path)
         let name = "stray \(path)"
-        let stray = try DMABuf.allocate(size: 4096, name: name)
+        let stray = try DMABuffer.allocate(size: 4096, name: name)
         for round in 0..<50 {
           let client = try RawClient(path: bridge.path)
           if round % 2 == 0 { client.send(.hello(oldest: 1, newest: 1)) }

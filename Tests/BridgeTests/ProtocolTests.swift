@@ -48,7 +48,7 @@ import Testing
   }
 
   static func encode(_ message: BridgeMessage, _ serial: UInt32) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: BridgeProtocol.longestMessage) { buffer, count in
+    [UInt8](unsafeUninitializedCapacity: WireConstants.longestMessage) { buffer, count in
       count = message.encode(serial: serial, into: UnsafeMutableRawBufferPointer(buffer))
     }
   }
@@ -62,7 +62,7 @@ import Testing
     }
     for message in Self.answers {
       let bytes = Self.encode(message, 42)
-      #expect(bytes.count <= BridgeProtocol.longestMessage)
+      #expect(bytes.count <= WireConstants.longestMessage)
       let (decoded, serial) = try bytes.withUnsafeBytes { try BridgeMessage.decode($0) }
       #expect(decoded == message && serial == 42)
     }

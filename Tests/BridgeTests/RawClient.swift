@@ -66,7 +66,7 @@ final class RawClient {
   }
 
   static func bytes(_ message: ClientMessage, serial: UInt32 = 0) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: BridgeProtocol.longestMessage) { buffer, count in
+    [UInt8](unsafeUninitializedCapacity: WireConstants.longestMessage) { buffer, count in
       count = message.encode(serial: serial, into: UnsafeMutableRawBufferPointer(buffer))
     }
   }

@@ -6,7 +6,7 @@ import Foundation
 import LinuxSystem
 import Logging
 import Synchronization
-import TestPattern
+import TestPatterns
 import VGPUDisplay
 
 /// A real bridge on a real socket, in a thread of this process, that shows synthetic guests.
@@ -56,7 +56,7 @@ final class TestBridge: Sendable {
     Thread.detachNewThread {
       do throws(SystemCallError) {
         let vGPUs = Self.vGPUs(guests, framesPerSecond, sizes, watched)
-        let server = try BridgeServer(
+        let server = try Bridge(
           BridgeListener(path: path), limits: limits,
           logger: Logger(label: "bridge") { _ -> any LogHandler in
             if let lines { return lines }

@@ -2,9 +2,9 @@
 
 import CInterface
 import CVGPU
-import EDID
 import Foundation
-import TestPattern
+import MonitorEDID
+import TestPatterns
 import TestSupport
 import Testing
 import VGPUDisplay

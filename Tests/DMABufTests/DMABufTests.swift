@@ -22,13 +22,13 @@ import Testing
   }
 
   @Test func allocatedBuffersAreWritableAndKeepTheirBytes() throws {
-    let buffer = try DMABuf.allocate(size: 5000, name: "test")
+    let buffer = try DMABuffer.allocate(size: 5000, name: "test")
     #expect(buffer.size == 8192)
     let mapping = try buffer.map(.readWrite)
     try mapping.write { bytes throws(SystemCallError) in
       for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: index * 7) }
     }
-    let again = try DMABuf(owning: buffer.duplicate(), name: "again").map(.read)
+    let again = try DMABuffer(owning: buffer.duplicate(), name: "again").map(.read)
     let isSame = try again.read { bytes throws(SystemCallError) in
       bytes.indices.allSatisfy { bytes[$0] == UInt8(truncatingIfNeeded: $0 * 7) }
     }
@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test func withoutUdmabufAMemoryFileStandsIn() throws {
-    let buffer = try DMABuf.allocate(size: 4096, name: "test", udmabuf: "/nonexistent")
+    let buffer = try DMABuffer.allocate(size: 4096, name: "test", udmabuf: "/nonexistent")
     #expect(buffer.backing == .memoryFile)
     #expect(throws: SystemCallError.self) {
       try buffer.map(.read).write { _ throws(SystemCallError) in }
@@ -45,7 +45,7 @@ import Testing
 
   @Test(arguments: [0, -1, Int.max]) func absurdSizesAreRefused(size: Int) {
     let error = #expect(throws: SystemCallError.self) {
-      try DMABuf.allocate(size: size, name: "test")
+      try DMABuffer.allocate(size: size, name: "test")
     }
     #expect(error?.errno == .invalidArgument)
   }
@@ -56,7 +56,7 @@ import Testing
       seen.add(flags)
       return 0
     }
-    let buffer = try DMABuf(
+    let buffer = try DMABuffer(
       owning: OwnedFileDescriptor(owning: kernel.makeFD(), kernel: kernel), name: "a dma-buf")
     #expect(buffer.backing == .dmaBuf)
     let mapping = try buffer.map(.readWrite)
@@ -72,7 +72,7 @@ import Testing
       seen.add(flags)
       return 0
     }
-    let buffer = try DMABuf(
+    let buffer = try DMABuffer(
       owning: OwnedFileDescriptor(owning: kernel.makeFD(), kernel: kernel), name: "a dma-buf")
     let mapping = try buffer.map(.read)
     #expect(throws: SystemCallError.self) {
@@ -93,7 +93,7 @@ import Testing
       default: return 0
       }
     }
-    let buffer = try DMABuf(
+    let buffer = try DMABuffer(
       owning: OwnedFileDescriptor(owning: kernel.makeFD(), kernel: kernel), name: "a dma-buf")
     try buffer.map(.read).read { _ throws(SystemCallError) in }
     #expect(seen.values == [1, 1, 1, 5])
@@ -107,7 +107,7 @@ import Testing
     kernel.setStatus(.other)
     func refused(_ fd: Int32) -> SystemCallError? {
       do throws(SystemCallError) {
-        _ = try DMABuf(owning: OwnedFileDescriptor(owning: fd, kernel: kernel), name: "a file")
+        _ = try DMABuffer(owning: OwnedFileDescriptor(owning: fd, kernel: kernel), name: "a file")
         return nil
       } catch {
         return error
@@ -137,7 +137,7 @@ import Testing
   @Test(arguments: ["/etc/passwd", "/dev/zero", "/dev/shm", "/proc/self/maps"])
   func realFilesAreRefused(path: String) throws {
     #expect(throws: SystemCallError.self) {
-      try DMABuf(owning: OwnedFileDescriptor.open(path, flags: O_RDONLY), name: path)
+      try DMABuffer(owning: OwnedFileDescriptor.open(path, flags: O_RDONLY), name: path)
     }
   }
 
@@ -147,7 +147,7 @@ import Testing
     defer { unlink(path) }
     _ = RunningKernel().truncate(file.rawValue, length: 4096)
     let error = #expect(throws: SystemCallError.self) {
-      try DMABuf.Backing(of: file, name: path)
+      try DMABuffer.Backing(of: file, name: path)
     }
     #expect(error?.description.contains("can become shorter") == true)
   }
@@ -156,11 +156,11 @@ import Testing
     let kernel = Self.dmaBufKernel()
     kernel.onOpen("/dev/udmabuf")
     kernel.onIoctl(vgpu_UDMABUF_CREATE) { [kernel] _, _ in Int(kernel.makeFD()) }
-    _ = try DMABuf.allocate(size: 1, name: "test", kernel: kernel)
+    _ = try DMABuffer.allocate(size: 1, name: "test", kernel: kernel)
     #expect(kernel.openFDs.isEmpty)
     kernel.onIoctl(vgpu_UDMABUF_CREATE) { _, _ in -12 }
     #expect(throws: SystemCallError.self) {
-      try DMABuf.allocate(size: 1, name: "test", kernel: kernel)
+      try DMABuffer.allocate(size: 1, name: "test", kernel: kernel)
     }
     #expect(kernel.openFDs.isEmpty)
     #expect(kernel.closedTwice.isEmpty)

@@ -11,7 +11,7 @@ import VGPUDisplay
 /// A picture whose every pixel is known, in memory that the code under test is given.
 final class Picture {
   let layout: ImageLayout
-  let memory: DMABuf
+  let memory: DMABuffer
   let buffer: PlaneBuffer
   private(set) var words: [UInt32]
 
@@ -24,7 +24,8 @@ final class Picture {
   ) throws {
     let format = try #require(PixelFormat(fourCC))
     let stride = try #require(format.lineBytes(width: width)) + padding
-    memory = try DMABuf.allocate(size: stride * height, name: "picture \(fourCC)", udmabuf: "/none")
+    memory = try DMABuffer.allocate(
+      size: stride * height, name: "picture \(fourCC)", udmabuf: "/none")
     let info = try PlaneInfo(
       checking: GraphicsPlane(
         format: fourCC.rawValue, modifier: modifier.rawValue, width: UInt32(width),

@@ -13,8 +13,8 @@ import VGPUDisplay
   /// A picture in a buffer of this size; what of it is drawn into takes memory, and no more.
   private func buffer(
     _ width: UInt32, _ height: UInt32, stride: UInt32, size: Int, modifier: UInt64 = 0
-  ) throws -> (plane: PlaneBuffer, memory: DMABuf) {
-    let memory = try DMABuf.allocate(size: size, name: "shadow", udmabuf: "/nonexistent")
+  ) throws -> (plane: PlaneBuffer, memory: DMABuffer) {
+    let memory = try DMABuffer.allocate(size: size, name: "shadow", udmabuf: "/nonexistent")
     let plane = GraphicsPlane(
       format: FourCC.xrgb8888.rawValue, modifier: modifier, width: width, height: height,
       stride: stride, size: .max, handle: 1)

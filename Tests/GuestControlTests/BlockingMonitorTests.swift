@@ -77,7 +77,7 @@ import Testing
   @Test func controlUsesIt() async throws {
     let isBroken = Mutex(false)
     let sent = Mutex<[String]>([])
-    let control = GuestControl(
+    let control = GuestController(
       .other(
         Connector { request in
           if isBroken.withLock({ $0 }) { throw Broken() }
@@ -106,7 +106,7 @@ import Testing
   @Test func releaseThatWasRefusedIsSentAgain() async throws {
     let isPaused = Mutex(false)
     let taken = Mutex<[Bool]>([])
-    let control = GuestControl(
+    let control = GuestController(
       .other(
         Connector { request in
           let text = String(decoding: request, as: UTF8.self)

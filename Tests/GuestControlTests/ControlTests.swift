@@ -19,7 +19,7 @@ import Testing
     _ program: String
   ) async throws {
     let machine = try TestMachine(program, Self.tablet)
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     #expect(control.machine == .running)
     control.send(.absolute(x: 100, y: 200))
@@ -47,7 +47,7 @@ import Testing
 
   @Test func everyButtonArrives() async throws {
     let machine = try TestMachine(nil, Self.tablet)
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     for button in PointerButton.allCases {
       control.send(.button(button, down: true))
@@ -71,7 +71,7 @@ import Testing
 
   @Test func pointersKindIsFollowed() async throws {
     let machine = try TestMachine(monitors: 2, ["-machine", "i8042=off,vmport=off"])
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     #expect(control.state == .ready(hasAbsolutePointer: false))
     let other = try await QMPClient(path: machine.paths[1])
@@ -84,7 +84,7 @@ import Testing
   @Test func sleepingTabletIsNoPointer() async throws {
     // A USB tablet becomes the guest's pointer as its driver starts it. Here nobody does.
     let machine = try TestMachine(nil, Self.tablet)
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     #expect(control.state == .ready(hasAbsolutePointer: false))
     await control.close()
@@ -92,7 +92,7 @@ import Testing
 
   @Test func focusLossReleasesAll() async throws {
     let machine = try TestMachine()
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     control.send(.key(a, down: true))
     control.send(.button(.left, down: true))
@@ -107,7 +107,7 @@ import Testing
   @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs)
   func stoppedQEMUGetsWhatMattersLater(_ program: String) async throws {
     let machine = try TestMachine(program, Self.tablet)
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     control.send(.key(a, down: true))
     control.send(.button(.left, down: true))
@@ -132,7 +132,7 @@ import Testing
   @Test func pausedGuestIsNotSurprised() async throws {
     let machine = try TestMachine(monitors: 2)
     let other = try await QMPClient(path: machine.paths[1])
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     control.send(.key(a, down: true))
     try await eventually { machine.down == ["key a"] }
@@ -155,7 +155,7 @@ import Testing
     // No keyboard and no mouse but a tablet: what has no device takes nothing else with it.
     let machine = try TestMachine(
       nil, ["-machine", "i8042=off,vmport=off", "-device", "virtio-tablet-pci"])
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.state == .ready(hasAbsolutePointer: true) }
     var events = control.events().makeAsyncIterator()
     control.send(.relative(dx: 1, dy: 1))
@@ -171,7 +171,7 @@ import Testing
 
   @Test func killedQEMUIsFoundAgain() async throws {
     let machine = try TestMachine()
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     control.send(.key(a, down: true))
     try await eventually { machine.down == ["key a"] }
@@ -191,22 +191,22 @@ import Testing
   }
 
   @Test func reasonsAreForPeople() async throws {
-    let unknown = GuestControl(nil)
+    let unknown = GuestController(nil)
     #expect(unknown.reason?.contains("not known") == true)
-    let missing = GuestControl(.socket("/nonexistent/qmp"))
+    let missing = GuestController(.socket("/nonexistent/qmp"))
     try await eventually { missing.reason?.contains("-qmp unix:/nonexistent/qmp") == true }
     let machine = try TestMachine()
-    let first = GuestControl(.socket(machine.path))
+    let first = GuestController(.socket(machine.path))
     try await eventually { first.isReady }
-    let second = GuestControl(.socket(machine.path))
+    let second = GuestController(.socket(machine.path))
     try await eventually { second.reason?.contains("another program") == true }
     let process = try RunningProcess(machine.pid)
     machine.kill()
     try await eventually { first.reason?.contains("has it ended?") == true }
     try await eventually { first.reason?.contains("nothing listens there") == true }
-    let ended = GuestControl(.process(process))
+    let ended = GuestController(.process(process))
     try await eventually { ended.reason == "process \(machine.pid) has ended" }
-    let own = GuestControl(try .process(RunningProcess(getpid())))
+    let own = GuestController(try .process(RunningProcess(getpid())))
     try await eventually { own.reason?.contains("has no QMP socket") == true }
     for control in [unknown, missing, first, second, ended, own] {
       #expect(control.reason?.contains("\n") == false)
@@ -217,11 +217,11 @@ import Testing
   @Test func processNamesItsSockets() async throws {
     // The first is taken, so the second is used. Both are relative to QEMU's folder.
     let machine = try TestMachine(monitors: 2)
-    let first = GuestControl(try .process(RunningProcess(machine.pid)))
+    let first = GuestController(try .process(RunningProcess(machine.pid)))
     try await eventually { first.isReady }
-    let second = GuestControl(try .process(RunningProcess(machine.pid)))
+    let second = GuestController(try .process(RunningProcess(machine.pid)))
     try await eventually { second.isReady }
-    let third = GuestControl(try .process(RunningProcess(machine.pid)))
+    let third = GuestController(try .process(RunningProcess(machine.pid)))
     try await eventually { third.reason?.contains("another program") == true }
     for control in [first, second, third] { await control.close() }
   }
@@ -238,13 +238,13 @@ import Testing
     hostile.standardInput = input
     try hostile.run()
     let hostileProcess = try RunningProcess(hostile.processIdentifier)
-    let control = GuestControl(.process(hostileProcess))
+    let control = GuestController(.process(hostileProcess))
     try await eventually {
       control.reason?.contains("process \(machine.pid) serves it") == true
     }
     await control.close()
     // Beside it, the one that has the monitor is found.
-    let both = GuestControl(.firstOf([hostileProcess, try RunningProcess(machine.pid)]))
+    let both = GuestController(.firstOf([hostileProcess, try RunningProcess(machine.pid)]))
     try await eventually { both.isReady }
     await both.close()
     try input.fileHandleForWriting.close()
@@ -253,7 +253,7 @@ import Testing
 
   @Test func endpointIsFollowed() async throws {
     let (one, other) = (try TestMachine(), try TestMachine())
-    let control = GuestControl(.socket(one.path))
+    let control = GuestController(.socket(one.path))
     try await eventually { control.isReady }
     control.send(.key(a, down: true))
     try await eventually { one.down == ["key a"] }
@@ -272,7 +272,7 @@ import Testing
 
   @Test func power() async throws {
     let machine = try TestMachine(nil, ["-no-shutdown"])
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     var events = control.events().makeAsyncIterator()
     try await control.powerDown()
@@ -312,7 +312,7 @@ import Testing
     for round in 0..<30 {
       weak var core: ControlCore?
       do {
-        let control = GuestControl(.socket(machine.path))
+        let control = GuestController(.socket(machine.path))
         core = control.core
         try await eventually { control.isReady }
         control.send(.key(a, down: true))

@@ -57,7 +57,7 @@ import Testing
     let client = try await QMPClient(path: machine.path)
     let version = client.version
     await client.close()
-    let control = GuestControl(.socket(machine.path))
+    let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     let names = Keycode.names.sorted { $0.key < $1.key }
     var wanted: [String] = []
@@ -81,7 +81,7 @@ import Testing
   }
 }
 
-extension GuestControl {
+extension GuestController {
   var isReady: Bool { if case .ready = state { true } else { false } }
 
   var reason: String? { if case .viewOnly(let reason) = state { reason } else { nil } }

@@ -13,7 +13,7 @@ import Testing
   ) throws -> (String) -> Finding? {
     let device: PCIAddress = try #require(PCIAddress(address))
     let report = HostReport(
-      of: HostDevices(root: FilePath(tree.root)), for: .gpu, device: device, guestMemory: 4096,
+      of: HostHardware(root: FilePath(tree.root)), for: .gpu, device: device, guestMemory: 4096,
       live: nil)
     return { id in report.findings.first { $0.id == id } }
   }

@@ -14,7 +14,7 @@ extension SysfsTree {
     _ purpose: Purpose, device: String? = nil, live: LiveFacts? = nil, guestMemory: Int = 4096
   ) -> HostReport {
     HostReport(
-      of: HostDevices(root: FilePath(root)), for: purpose,
+      of: HostHardware(root: FilePath(root)), for: purpose,
       device: device.flatMap { PCIAddress($0) }, guestMemory: guestMemory, live: live)
   }
 
@@ -183,7 +183,7 @@ extension SysfsTree {
 
 extension HostReport {
   fileprivate static func release(of tree: SysfsTree) -> String {
-    HostDevices(root: FilePath(tree.root)).sysfs.text("/proc/sys/kernel/osrelease") ?? ""
+    HostHardware(root: FilePath(tree.root)).sysfs.text("/proc/sys/kernel/osrelease") ?? ""
   }
 }
 

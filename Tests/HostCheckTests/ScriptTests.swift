@@ -200,8 +200,8 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder) }
     #expect(try Program.run([Self.script("capture-host"), folder]).code == 0)
     for purpose in Purpose.allCases {
-      let here = HostReport(of: HostDevices(), for: purpose, live: nil)
-      let there = HostReport(of: HostDevices(root: FilePath(folder)), for: purpose, live: nil)
+      let here = HostReport(of: HostHardware(), for: purpose, live: nil)
+      let there = HostReport(of: HostHardware(root: FilePath(folder)), for: purpose, live: nil)
       for (one, other) in zip(here.findings, there.findings) where one.id != "acs" {
         #expect(one.result == other.result, "\(one.id): \(one.found) / \(other.found)")
       }

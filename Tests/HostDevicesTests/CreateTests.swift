@@ -31,8 +31,8 @@ import Testing
     }
   }
 
-  private func host(_ tree: SysfsTree, _ kernel: MdevKernel) -> HostDevices {
-    HostDevices(root: FilePath(tree.root), kernel: kernel)
+  private func host(_ tree: SysfsTree, _ kernel: MdevKernel) -> HostHardware {
+    HostHardware(root: FilePath(tree.root), kernel: kernel)
   }
 
   @Test func createsAndRemoves() throws {

@@ -13,7 +13,7 @@ import Testing
 
   private func bindings(_ tree: SysfsTree, _ kernel: MdevKernel? = nil) -> PCIBindings {
     PCIBindings(
-      host: HostDevices(root: FilePath(tree.root), kernel: kernel ?? PCIKernel.make(tree)),
+      host: HostHardware(root: FilePath(tree.root), kernel: kernel ?? PCIKernel.make(tree)),
       timeout: .milliseconds(20))
   }
 

@@ -17,7 +17,7 @@ import Testing
     for _ in 0..<Int.random(in: 1...12, using: &random) { try damage(tree, &random) }
 
     let kernel = MdevKernel()
-    let host = HostDevices(root: FilePath(tree.root), kernel: kernel)
+    let host = HostHardware(root: FilePath(tree.root), kernel: kernel)
     let parents = try host.parents()
     #expect(parents.map(\.name) == parents.map(\.name).sorted())
     for parent in parents {

@@ -182,7 +182,7 @@ import Testing
 
   @Test func nothingAtAll() throws {
     let tree = try SysfsTree()
-    for host in [tree.host, HostDevices(root: "/nonexistent/root")] {
+    for host in [tree.host, HostHardware(root: "/nonexistent/root")] {
       #expect(try host.parents().isEmpty)
       #expect(try host.types().isEmpty)
       #expect(try host.devices().isEmpty)
@@ -194,7 +194,7 @@ import Testing
 
   /// Whatever machine the tests run on can be read.
   @Test func thisMachine() throws {
-    let host = HostDevices()
+    let host = HostHardware()
     #expect(try host.pciFunctions() == host.pciFunctions().sorted { $0.address < $1.address })
     _ = (try host.parents(), try host.types(), try host.devices(), try host.iommuGroups())
   }

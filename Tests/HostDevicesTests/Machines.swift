@@ -170,10 +170,10 @@ extension SysfsTree {
   }
 }
 
-extension HostDevices {
+extension HostHardware {
   func devices(_ uuid: String) -> MdevDevice? { MdevUUID(uuid).flatMap(device) }
 }
 
 extension SysfsTree {
-  var host: HostDevices { HostDevices(root: FilePath(root)) }
+  var host: HostHardware { HostHardware(root: FilePath(root)) }
 }

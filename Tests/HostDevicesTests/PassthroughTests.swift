@@ -16,7 +16,7 @@ import VFIO
     if: ProcessInfo.processInfo.environment["VGPU_RIG"] == "tcg-pci",
     "runs in the rig: Rig/run-tcg --board pci"))
 struct PassthroughTests {
-  let host = HostDevices()
+  let host = HostHardware()
   let bindings = PCIBindings()
 
   // Where Rig/run-tcg puts them.

@@ -15,8 +15,8 @@ import Testing
     uuid = try MdevUUID(parsing: SysfsTree.uuid2)
   }
 
-  private func host(_ kernel: MdevKernel) -> HostDevices {
-    HostDevices(root: FilePath(tree.root), kernel: kernel)
+  private func host(_ kernel: MdevKernel) -> HostHardware {
+    HostHardware(root: FilePath(tree.root), kernel: kernel)
   }
 
   private func removal(by kernel: MdevKernel) -> HostDevicesError? {

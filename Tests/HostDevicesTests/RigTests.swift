@@ -14,7 +14,7 @@ import VFIO
     if: ProcessInfo.processInfo.environment["VGPU_RIG"] != nil,
     "runs in the rig: Scripts/test or Rig/run"))
 struct RigTests {
-  let host = HostDevices()
+  let host = HostHardware()
 
   /// Runs `body`, then removes what it created, and checks that nothing is left behind.
   private func leavingNothing(_ body: () throws -> Void) throws {
@@ -102,7 +102,7 @@ struct RigTests {
   @Test(arguments: ["mbochs-large", "mdpy-hd"])
   func exhaustionBehindOurBack(type: String) throws {
     try leavingNothing {
-      let stale = HostDevices(kernel: StaleCountKernel())
+      let stale = HostHardware(kernel: StaleCountKernel())
       let made = try (0..<4).map { _ in try host.create(type: type).uuid }
       let parent = String(type.prefix { $0 != "-" })
       #expect(throws: HostDevicesError.noInstancesLeft(type: type, parents: [parent])) {

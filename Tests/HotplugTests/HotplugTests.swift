@@ -149,7 +149,7 @@ private final class Host {
 
   deinit { try? FileManager.default.removeItem(atPath: root) }
 
-  var devices: HostDevices { HostDevices(root: FilePath(root)) }
+  var devices: HostHardware { HostHardware(root: FilePath(root)) }
 
   private func file(_ path: String, _ text: String) throws {
     let url = URL(filePath: root + path)
@@ -166,8 +166,8 @@ private final class Host {
 
   init() throws { host = try Host() }
 
-  private func hotplug(_ machine: Machine) -> Hotplug {
-    Hotplug(machine.monitor, host: host.devices)
+  private func hotplug(_ machine: Machine) -> GuestHotplug {
+    GuestHotplug(machine.monitor, host: host.devices)
   }
 
   @Test func driveOnTheMachinesController() async throws {
@@ -267,7 +267,7 @@ private final class Host {
   func realQEMUTakesAndLetsGo() async throws {
     let machine = try TestMachine(nil, ["-device", "qemu-xhci"])
     let monitor = try await QMPClient(path: machine.path)
-    let hotplug = Hotplug(monitor, host: host.devices)
+    let hotplug = GuestHotplug(monitor, host: host.devices)
     try await hotplug.plug(mouse)
     #expect(try await hotplug.plugged() == [mouse])
     try await hotplug.unplug(mouse)
@@ -280,7 +280,7 @@ private final class Host {
     let bare = try TestMachine()
     let other = try await QMPClient(path: bare.path)
     await #expect(throws: HotplugError.noController(mouse)) {
-      try await Hotplug(other, host: host.devices).plug(mouse)
+      try await GuestHotplug(other, host: host.devices).plug(mouse)
     }
     await other.close()
   }

@@ -14,7 +14,7 @@ import Testing
   private let root = FileManager.default.temporaryDirectory
     .appendingPathComponent("host-\(UUID().uuidString)")
 
-  private var host: HostDevices { HostDevices(root: FilePath(root.path)) }
+  private var host: HostHardware { HostHardware(root: FilePath(root.path)) }
 
   deinit { try? FileManager.default.removeItem(at: root) }
 
@@ -232,7 +232,7 @@ import Testing
   }
 
   private func defect(_ slot: PassedSlot) -> String? {
-    let host = HostDevices(root: FilePath(root.path))
+    let host = HostHardware(root: FilePath(root.path))
     do {
       try slot.check(on: host, nodes: root.path)
       return nil

@@ -5,7 +5,7 @@ import DMABuf
 import Foundation
 import HostDevices
 import LinuxSystem
-import TestPattern
+import TestPatterns
 import Testing
 import VFIO
 import VGPUDisplay
@@ -38,7 +38,7 @@ extension RigTests {
 
     /// Finds a vGPU as on a kernel that can open a device again, or not.
     static func find(_ uuid: MdevUUID, canReopen: Bool) throws {
-      var finder = GuestFinder(host: HostDevices())
+      var finder = GuestFinder(host: HostHardware())
       finder.canReopen = canReopen
       _ = try finder.find(uuid, descriptor: nil)
     }
@@ -87,7 +87,7 @@ extension RigTests {
     }
 
     @Test func vGPUThatGoesMeanwhileIsWaitedFor() throws {
-      let host = HostDevices()
+      let host = HostHardware()
       let device = try host.create(type: "mbochs-small")
       let guest = try Child("rig-guest", ["\(device.uuid)", "--mode", "320x200"])
       #expect(try guest.line() != nil)

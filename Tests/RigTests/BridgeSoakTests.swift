@@ -4,7 +4,7 @@ import BridgeClient
 import BridgeProtocol
 import Foundation
 import HostDevices
-import TestPattern
+import TestPatterns
 import TestSupport
 import Testing
 

@@ -7,7 +7,7 @@ import Foundation
 import HostDevices
 import LinuxSystem
 import PNGFile
-import TestPattern
+import TestPatterns
 import Testing
 import VGPUDisplay
 
@@ -109,7 +109,7 @@ extension RigTests {
         #expect(third.errors.contains("user 1235 may see none"), "\(third.errors)")
         let list = try run(as: 1235, ["list", "--bridge", bridge.path]).end()
         #expect(list.code == 1 && list.output.isEmpty)
-        #expect(HostDevices().users(of: vGPU.uuid).sorted() == [guest.pid])
+        #expect(HostHardware().users(of: vGPU.uuid).sorted() == [guest.pid])
       }
     }
 
@@ -291,7 +291,7 @@ extension RigTests {
       """
 
     @Test func sixteenGuestsWithFourViewersEach() throws {
-      let host = HostDevices()
+      let host = HostHardware()
       var vGPUs: [MdevDevice] = []
       var guests: [Child] = []
       defer {

@@ -8,7 +8,7 @@ import HostDevices
 import LinuxSystem
 import PNGFile
 import QEMU
-import TestPattern
+import TestPatterns
 import Testing
 import VFIO
 
@@ -142,7 +142,7 @@ extension RigTests {
         let bridge = try Bridge(
           ["--open", "\(vGPU.uuid)", "--user", "65534", "--allow", "user:\(Self.viewer)"], [])
         try bridge.wait()
-        #expect(HostDevices().users(of: vGPU.uuid) == [bridge.pid])
+        #expect(HostHardware().users(of: vGPU.uuid) == [bridge.pid])
         let dark = try Child("vgpu", ["screenshot", "bridge:\(bridge.path)", "-"]).end()
         #expect(dark.code == 1 && dark.errors.contains("off"), "\(dark.errors)")
         do {
@@ -157,7 +157,7 @@ extension RigTests {
         }
         try expectSeen(78, bridge)
         bridge.stop()
-        #expect(HostDevices().users(of: vGPU.uuid).isEmpty)
+        #expect(HostHardware().users(of: vGPU.uuid).isEmpty)
       }
     }
 

@@ -6,7 +6,7 @@ import CVGPU
 import Foundation
 import HostDevices
 import LinuxSystem
-import TestPattern
+import TestPatterns
 import Testing
 import VFIO
 import VGPUDisplay

@@ -3,7 +3,7 @@
 import Foundation
 import HostDevices
 import PNGFile
-import TestPattern
+import TestPatterns
 import Testing
 import VGPUDisplay
 
@@ -29,12 +29,12 @@ extension RigTests {
         ]
         let xml = try run("vgpu", arguments + guest)
         #expect(xml.code == 0, "\(xml.errors)")
-        #expect(HostDevices().users(of: vGPU.uuid).isEmpty)
+        #expect(HostHardware().users(of: vGPU.uuid).isEmpty)
         let path = "\(libvirt.folder)/\(name).xml"
         try xml.output.write(to: URL(fileURLWithPath: path))
         try libvirt.virsh("define", path)
         try libvirt.virsh("start", name)
-        #expect(!HostDevices().users(of: vGPU.uuid).isEmpty)
+        #expect(!HostHardware().users(of: vGPU.uuid).isEmpty)
         #expect(try libvirt.virsh("vcpupin", name).contains("0"))
         // The guest looks for its display on the first bus, where libvirt puts it on the old
         // mainboard only.

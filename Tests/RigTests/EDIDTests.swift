@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import EDID
 import Foundation
 import HostDevices
+import MonitorEDID
 import Testing
 import VFIO
 

@@ -2,7 +2,7 @@
 
 import Foundation
 import HostDevices
-import TestPattern
+import TestPatterns
 import TestSupport
 import Testing
 import VGPUDisplay
@@ -78,7 +78,7 @@ extension RigTests {
             found.allSatisfy { $0?.frame == 29 && $0?.wrong == 0 },
             "\(manager.isRunning ? "" : manager.end().errors)")
           let users = [left, right].map { vGPU in
-            HostDevices().users(of: vGPU.uuid).filter { $0 != manager.pid }
+            HostHardware().users(of: vGPU.uuid).filter { $0 != manager.pid }
           }
           #expect(users.allSatisfy { $0.count == 1 } && users[0] != users[1])
           kill(manager.pid, SIGTERM)

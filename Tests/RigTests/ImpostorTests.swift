@@ -4,7 +4,7 @@ import DMABuf
 import Foundation
 import HostDevices
 import PNGFile
-import TestPattern
+import TestPatterns
 import Testing
 import VFIO
 import VGPUDisplay
@@ -42,7 +42,7 @@ extension RigTests {
     }
 
     @Test func unusedVGPUIsRemovedAllTheSame() throws {
-      let host = HostDevices()
+      let host = HostHardware()
       let vGPU = try host.create(type: "mbochs-small")
       let impostors = try nodes(of: vGPU).map { try impostor(of: $0) }
       #expect(host.users(of: vGPU.uuid).isEmpty)
@@ -61,7 +61,7 @@ extension RigTests {
           "rig-guest", ["\(vGPU.uuid)", "--mode", "320x200", "--fps", "0", "--first", "77"])
         defer { guest.kill() }
         #expect(try guest.line() == "ready 320x200")
-        #expect(HostDevices().users(of: vGPU.uuid) == [guest.pid])
+        #expect(HostHardware().users(of: vGPU.uuid) == [guest.pid])
         let bridge = try BridgeTests.Bridge([vGPU.uuid])
         for target in ["\(vGPU.uuid)", "bridge:\(bridge.path)"] {
           let shot = try run("vgpu", "screenshot", target, "-")
@@ -88,7 +88,7 @@ extension RigTests {
           ])
         defer { guest.kill() }
         #expect(try guest.line() == "ready 320x200")
-        #expect(HostDevices().users(of: vGPU.uuid) == [other.pid, guest.pid].sorted())
+        #expect(HostHardware().users(of: vGPU.uuid) == [other.pid, guest.pid].sorted())
         let shot = try run("vgpu", "screenshot", "\(vGPU.uuid)", "-")
         try #require(shot.code == 0, "\(shot.errors)")
         ScreenshotTests.expect(try PNG.decode([UInt8](shot.output)), shows: 78, of: Self.pattern)

@@ -6,7 +6,7 @@ import Glibc
 import HostDevices
 import LinuxSystem
 import SystemPackage
-import TestPattern
+import TestPatterns
 import Testing
 import VFIO
 
@@ -132,7 +132,7 @@ extension RigTests {
         #expect(plane.size == 2560 * 480)
         let fd = try display.dmaBuf(plane.handle)
         #expect(fcntl(fd.rawValue, F_GETFD) == FD_CLOEXEC)
-        let buffer = try DMABuf(owning: fd, name: "mbochs")
+        let buffer = try DMABuffer(owning: fd, name: "mbochs")
         #expect(buffer.backing == .dmaBuf)
         #expect(buffer.size >= 2560 * 480)
         try buffer.map(.read).read { shown throws(SystemCallError) in

@@ -44,7 +44,7 @@ extension RigTests {
       #expect(running.isRunning && running.lasts == "auto")
 
       #expect(try vgpu("remove", "\(uuid)") == "")
-      #expect(try HostDevices().devices().isEmpty)
+      #expect(try HostHardware().devices().isEmpty)
       let stopped = try #require(try listed(uuid))
       #expect(!stopped.isRunning && stopped.lasts == "auto")
       #expect(stopped.type == "mbochs-small" && stopped.parent == "mbochs")
@@ -53,10 +53,10 @@ extension RigTests {
       #expect(try vgpu("start", "\(uuid)") == "")
       #expect(try vgpu("start", "\(uuid)") == "", "it runs already")
       #expect(try mdevctl("list").contains("\(uuid)"))
-      #expect(try HostDevices().devices().map(\.uuid) == [uuid])
+      #expect(try HostHardware().devices().map(\.uuid) == [uuid])
 
       #expect(try vgpu("remove", "\(uuid)", "--persist") == "")
-      #expect(try mdevctl("list", "-d") == "" && HostDevices().devices().isEmpty)
+      #expect(try mdevctl("list", "-d") == "" && HostHardware().devices().isEmpty)
       #expect(try vgpu("remove", "\(uuid)", "--persist").contains("no such mdev"))
       #expect(try vgpu("start", "\(uuid)").contains("no persistent vGPU"))
     }
@@ -73,13 +73,13 @@ extension RigTests {
 
       // The store of vGPUs is empty: the kernel would say "No space left on device".
       var others: [MdevUUID] = []
-      while let other = try? HostDevices().create(type: "mbochs-large") {
+      while let other = try? HostHardware().create(type: "mbochs-large") {
         others.append(other.uuid)
       }
-      while let other = try? HostDevices().create(type: "mbochs-small") {
+      while let other = try? HostHardware().create(type: "mbochs-small") {
         others.append(other.uuid)
       }
-      defer { for other in others { try? HostDevices().remove(other) } }
+      defer { for other in others { try? HostHardware().remove(other) } }
       let full = try vgpu("start", "\(uuid)")
       #expect(full.contains("mbochs-small: no instances left on mbochs"), "\(full)")
 

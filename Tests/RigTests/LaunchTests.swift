@@ -3,7 +3,7 @@
 import Foundation
 import HostDevices
 import PNGFile
-import TestPattern
+import TestPatterns
 import Testing
 import VGPUDisplay
 
@@ -37,7 +37,7 @@ extension RigTests {
 
     static func waitUntilUnused(_ uuid: MdevUUID) {
       let deadline = Date(timeIntervalSinceNow: 5)
-      while !HostDevices().users(of: uuid).isEmpty, Date() < deadline { usleep(50_000) }
+      while !HostHardware().users(of: uuid).isEmpty, Date() < deadline { usleep(50_000) }
     }
 
     private static func guestArguments(_ options: String) throws -> [String] {
@@ -47,7 +47,7 @@ extension RigTests {
 
     @Test(arguments: programs)
     func startedGuestIsSeen(program: String, handover: String) throws {
-      let host = HostDevices()
+      let host = HostHardware()
       let launch = try run(
         "vgpu",
         [
@@ -89,7 +89,7 @@ extension RigTests {
         defer { viewer.kill() }
         let pattern = TestPattern(width: 640, height: 480)
         #expect(try compositor.find(pattern, in: viewer)?.wrong == 0)
-        let pid = try #require(HostDevices().users(of: vGPU.uuid).first { $0 != viewer.pid })
+        let pid = try #require(HostHardware().users(of: vGPU.uuid).first { $0 != viewer.pid })
         viewer.kill()
         #expect(kill(pid, 0) == 0, "the guest runs on")
         let picture = try QEMUTests.screenshot("\(vGPU.uuid)") { $0.width == 640 }
@@ -115,8 +115,8 @@ extension RigTests {
       let pattern = TestPattern(width: 640, height: 480)
       let found = try compositor.find(pattern, in: viewer)
       try #require(found?.wrong == 0, "\(viewer.isRunning ? "" : viewer.end().errors)")
-      let uuid = try #require(try HostDevices().devices().first).uuid
-      let pid = try #require(HostDevices().users(of: uuid).first { $0 != viewer.pid })
+      let uuid = try #require(try HostHardware().devices().first).uuid
+      let pid = try #require(HostHardware().users(of: uuid).first { $0 != viewer.pid })
       try body(viewer, pid, uuid)
     }
 
@@ -160,7 +160,7 @@ extension RigTests {
         let end = viewer.end()
         #expect(end.code == 0, "\(end.errors)")
         #expect(kill(pid, 0) != 0, "it is reaped")
-        #expect(try HostDevices().devices().isEmpty)
+        #expect(try HostHardware().devices().isEmpty)
       }
     }
 
@@ -192,7 +192,7 @@ extension RigTests {
       let end = viewer.end()
       #expect(end.code == 0, "\(end.errors)")
       #expect(!end.errors.contains("runs on"), "\(end.errors)")
-      #expect(try HostDevices().devices().isEmpty)
+      #expect(try HostHardware().devices().isEmpty)
     }
 
     @Test func guestThatIsKilledIsAFailure() throws {
@@ -201,7 +201,7 @@ extension RigTests {
         let end = viewer.end()
         #expect(end.code == 1)
         #expect(end.errors.contains("QEMU was ended by signal 9"), "\(end.errors)")
-        let left = try HostDevices().devices()
+        let left = try HostHardware().devices()
         #expect(left.isEmpty)
       }
     }
@@ -214,7 +214,7 @@ extension RigTests {
         #expect(end.errors.contains("vgpu remove \(uuid)"), "\(end.errors)")
         #expect(kill(pid, SIGKILL) == 0, "the guest runs on")
         Self.waitUntilUnused(uuid)
-        try HostDevices().remove(uuid)
+        try HostHardware().remove(uuid)
       }
     }
 
@@ -268,7 +268,7 @@ extension RigTests {
         let command = String(decoding: print.output, as: UTF8.self)
         #expect(command.contains("4<>/dev/iommu") == (handover == "descriptors"), "\(command)")
         #expect(command.contains("\(state)/vgpu/\(vGPU.uuid)-"), "the store of variables")
-        #expect(HostDevices().users(of: vGPU.uuid).isEmpty)
+        #expect(HostHardware().users(of: vGPU.uuid).isEmpty)
         let guest = try Child("/bin/sh", ["-c", "exec \(command)"])
         defer { guest.kill() }
         let runtime = try #require(ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"])
@@ -289,7 +289,7 @@ extension RigTests {
       #expect(launch.code == 1)
       #expect(launch.errors.contains("-no-such-option"), "\(launch.errors)")
       #expect(launch.errors.contains("QEMU ended with code 1"))
-      #expect(try HostDevices().devices().isEmpty)
+      #expect(try HostHardware().devices().isEmpty)
     }
   }
 }

@@ -7,7 +7,7 @@ import HostDevices
 import Libvirt
 import LinuxSystem
 import PNGFile
-import TestPattern
+import TestPatterns
 import Testing
 import VGPUDisplay
 

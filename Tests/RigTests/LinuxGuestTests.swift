@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EDID
 import Foundation
 import HostDevices
 import LinuxSystem
+import MonitorEDID
 import PNGFile
 import QMP
 import Testing
@@ -67,7 +67,7 @@ extension RigTests {
     }
 
     @Test func inputMonitorRebootAndPowerButton() async throws {
-      let host = HostDevices()
+      let host = HostHardware()
       let vGPU = try host.create(type: "mbochs-medium")
       let guest = try LinuxGuest(vGPU)
       defer {

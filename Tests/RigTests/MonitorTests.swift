@@ -2,10 +2,10 @@
 
 import Attachment
 import BridgeClient
-import EDID
 import Foundation
 import HostDevices
 import LinuxSystem
+import MonitorEDID
 import Testing
 import VFIO
 import VGPUDisplay

@@ -3,7 +3,7 @@
 import Foundation
 import HostDevices
 import PNGFile
-import TestPattern
+import TestPatterns
 import Testing
 import VGPUDisplay
 

@@ -2,7 +2,7 @@
 
 import Foundation
 import HostDevices
-import TestPattern
+import TestPatterns
 import Testing
 import VGPUDisplay
 
@@ -71,7 +71,7 @@ extension RigTests {
           // A message instead of the last picture.
           try waitForPicture(in: viewer) { $0 == nil }
           try expectNothingHeld(by: viewer)
-          #expect(HostDevices().users(of: vGPU.uuid).isEmpty)
+          #expect(HostHardware().users(of: vGPU.uuid).isEmpty)
         }
 
         let qemu = try guest(vGPU, frames: 60)
@@ -80,7 +80,7 @@ extension RigTests {
         kill(viewer.pid, SIGKILL)
         viewer.kill()
         #expect(qemu.isRunning)
-        #expect(HostDevices().users(of: vGPU.uuid) == [qemu.pid])
+        #expect(HostHardware().users(of: vGPU.uuid) == [qemu.pid])
         let another = try view(vGPU.uuid)
         defer { another.kill() }
         try waitForPicture(in: another) { $0?.frame == 59 && $0?.wrong == 0 }
@@ -113,7 +113,7 @@ extension RigTests {
     }
 
     @Test func vGPUThatIsRemovedWhileViewed() throws {
-      let host = HostDevices()
+      let host = HostHardware()
       let vGPU = try host.create(type: "mbochs-small")
       let viewer = try view(vGPU.uuid)
       defer { viewer.kill() }

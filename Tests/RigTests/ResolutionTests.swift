@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EDID
 import Foundation
 import HostDevices
 import LinuxSystem
+import MonitorEDID
 import Testing
 import VFIO
 

@@ -19,7 +19,7 @@ enum Rig {
   static func withVGPU<Result>(
     _ type: String, _ body: (MdevDevice) throws -> Result
   ) throws -> Result {
-    let host = HostDevices()
+    let host = HostHardware()
     let device = try host.create(type: type)
     defer {
       do {

@@ -2,7 +2,7 @@
 
 import Foundation
 import HostDevices
-import TestPattern
+import TestPatterns
 import TestSupport
 import Testing
 
@@ -87,7 +87,7 @@ extension RigTests {
           let pattern = TestPattern(width: 640, height: 480)
           let found = try compositor.find(pattern, in: viewer)
           #expect(found?.wrong == 0, "\(viewer.isRunning ? "" : viewer.end().errors)")
-          let pid = try #require(HostDevices().users(of: vGPU.uuid).first { $0 != viewer.pid })
+          let pid = try #require(HostHardware().users(of: vGPU.uuid).first { $0 != viewer.pid })
           let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
           #expect(status.contains("Uid:\t\(Self.user)\t"))
           #expect(status.contains("CapEff:\t0000000000000000"))
@@ -172,7 +172,7 @@ extension RigTests {
         let guest = try QEMUTests.seaBIOS(vGPU)
         defer { guest.kill() }
         let deadline = Date(timeIntervalSinceNow: 30)
-        while HostDevices().users(of: vGPU.uuid).isEmpty, Date() < deadline { usleep(50_000) }
+        while HostHardware().users(of: vGPU.uuid).isEmpty, Date() < deadline { usleep(50_000) }
         let shot = try child("vgpu", ["screenshot", "\(vGPU.uuid)", "-"], home.environment).end()
         #expect(shot.code == 1)
         #expect(shot.errors.contains("pid:\(guest.pid)"), "\(shot.errors)")

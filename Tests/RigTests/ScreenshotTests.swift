@@ -3,7 +3,7 @@
 import Foundation
 import HostDevices
 import PNGFile
-import TestPattern
+import TestPatterns
 import TestSupport
 import Testing
 import VFIO
@@ -53,7 +53,7 @@ extension RigTests {
     }
 
     @Test func whatCannotBeShownIsSaid() throws {
-      let host = HostDevices()
+      let host = HostHardware()
       let missing = try run("vgpu", "screenshot", "\(MdevUUID.random())", "-")
       #expect(missing.code == 1)
       #expect(missing.errors.contains("no such vGPU"))
@@ -123,7 +123,7 @@ extension RigTests {
       #expect(try run("vgpu", "create", "mbochs-small", "--uuid", "x").code == 64)
       #expect(try run("vgpu", "remove", uuid).code == 0)
       #expect(try run("vgpu", "remove", uuid).code == 1)
-      #expect(try HostDevices().devices().isEmpty)
+      #expect(try HostHardware().devices().isEmpty)
     }
   }
 }

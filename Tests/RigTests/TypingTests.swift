@@ -92,7 +92,7 @@ extension RigTests {
           ], environment: desktop.environment)
         defer {
           viewer.kill()
-          for pid in HostDevices().users(of: vGPU.uuid) { kill(pid, SIGKILL) }
+          for pid in HostHardware().users(of: vGPU.uuid) { kill(pid, SIGKILL) }
           LaunchTests.waitUntilUnused(vGPU.uuid)
         }
         let window = try GuestWindow(

@@ -12,7 +12,7 @@ import VGPUDisplay
 extension RigTests {
   /// A vGPU that is taken away while its guest lives, and is looked at meanwhile.
   @Suite struct UnplugTests {
-    private let host = HostDevices()
+    private let host = HostHardware()
 
     private func wait(
       for what: String, _ location: SourceLocation = #_sourceLocation,

@@ -2,7 +2,7 @@
 
 import Foundation
 import HostDevices
-import TestPattern
+import TestPatterns
 import Testing
 import VGPUDisplay
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-public import TestPattern
+public import TestPatterns
 public import Testing
 public import VGPUDisplay
 

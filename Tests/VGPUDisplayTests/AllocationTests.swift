@@ -3,7 +3,7 @@
 import CAllocationCount
 import DMABuf
 import LinuxSystem
-import TestPattern
+import TestPatterns
 import Testing
 import VFIO
 import VGPUDisplay

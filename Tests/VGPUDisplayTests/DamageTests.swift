@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LinuxSystem
-import TestPattern
+import TestPatterns
 import TestSupport
 import Testing
 import VGPUDisplay

@@ -14,7 +14,7 @@ import VGPUDisplay
     if case .frame(let frame) = state { frame } else { nil }
   }
 
-  /// One without the seal that `DMABuf.allocate` gives.
+  /// One without the seal that `DMABuffer.allocate` gives.
   private func shrinkableFile(size: Int) throws -> OwnedFileDescriptor {
     let kernel = RunningKernel()
     let number = try SystemCall.make("memfd_create", on: "region") {

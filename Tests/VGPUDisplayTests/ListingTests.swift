@@ -11,7 +11,7 @@ import VGPUDisplay
   /// A manager's guest: one buffer that the manager was handed.
   struct ManagersGuest: PlaneProvider {
     let name = "the manager's guest"
-    let buffer: DMABuf
+    let buffer: DMABuffer
 
     func transport() -> PlaneTransport? { .dmaBuf }
 
@@ -64,8 +64,8 @@ import VGPUDisplay
     }
   }
 
-  private func buffer(_ color: UInt32) throws -> DMABuf {
-    let buffer = try DMABuf.allocate(size: 2560 * 480, name: "test")
+  private func buffer(_ color: UInt32) throws -> DMABuffer {
+    let buffer = try DMABuffer.allocate(size: 2560 * 480, name: "test")
     try buffer.map(.readWrite).write { bytes throws(SystemCallError) in
       _ = bytes.initializeMemory(as: UInt32.self, repeating: color)
     }

@@ -9,7 +9,7 @@ import VGPUDisplay
   private func picture(
     _ format: FourCC, _ bytes: [UInt8], modifier: FormatModifier = .linear
   ) throws -> Picture {
-    let buffer = try DMABuf.allocate(size: 4096, name: "test")
+    let buffer = try DMABuffer.allocate(size: 4096, name: "test")
     try buffer.map(.readWrite).write { memory throws(SystemCallError) in
       memory.copyBytes(from: bytes)
     }

@@ -12,7 +12,7 @@ final class ScriptedDriver: PlaneProvider {
   var transportAnswer: Result<PlaneTransport?, VFIOError> = .success(.dmaBuf)
   var primary: Result<GraphicsPlane, VFIOError> = .success(.off)
   var cursor: Result<GraphicsPlane, VFIOError> = .success(.off)
-  var buffers: [UInt32: DMABuf] = [:]
+  var buffers: [UInt32: DMABuffer] = [:]
   var fetched: [UInt32] = []
   var fetchErrno: Errno?
   var mapped: [(index: UInt32, count: UInt64)] = []
@@ -56,7 +56,7 @@ final class ScriptedDriver: PlaneProvider {
 
   /// Puts a buffer of `size` bytes, all of them `byte`, behind an id.
   func putBuffer(_ id: UInt32, size: Int, byte: UInt8 = 0) throws {
-    let buffer = try DMABuf.allocate(size: size, name: "buffer \(id)")
+    let buffer = try DMABuffer.allocate(size: size, name: "buffer \(id)")
     try buffer.map(.readWrite).write { bytes throws(SystemCallError) in
       _ = bytes.initializeMemory(as: UInt8.self, repeating: byte)
     }

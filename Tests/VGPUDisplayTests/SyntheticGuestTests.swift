@@ -2,7 +2,7 @@
 
 import DMABuf
 import LinuxSystem
-import TestPattern
+import TestPatterns
 import Testing
 import VGPUDisplay
 

@@ -4,7 +4,7 @@ import Glibc
 import GuestInput
 
 /// A guest that prints what it is told, one event per line.
-final class PrintingInput: GuestInput {
+final class PrintingInput: InputSink {
   let state: GuestInputState
 
   init(state: GuestInputState) { self.state = state }

@@ -14,7 +14,7 @@ final class SyntheticSource: FrameSource {
   private let begin = MonotonicInstant.now
   private let offBefore: Double
   private let offAfter: Double
-  private let front: DMABuf?
+  private let front: DMABuffer?
   private var drawsAt: Double?
 
   /// - Parameters:
@@ -62,7 +62,7 @@ final class SyntheticSource: FrameSource {
   private static func buffer(
     _ format: FourCC, _ width: Int, _ height: Int, _ pixel: (Int, Int) -> UInt32
   ) throws -> PlaneBuffer {
-    let memory = try DMABuf.allocate(size: width * height * 4, name: "synthetic")
+    let memory = try DMABuffer.allocate(size: width * height * 4, name: "synthetic")
     try memory.map(.readWrite).write { bytes in
       let words = bytes.bindMemory(to: UInt32.self)
       for y in 0..<height {

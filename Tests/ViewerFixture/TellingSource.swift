@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import TestPattern
+import TestPatterns
 import VGPUDisplay
 
 /// A guest that tells when it has something new. As it ends it prints how often it was looked at.

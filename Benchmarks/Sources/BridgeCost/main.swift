@@ -118,7 +118,7 @@ func run() throws {
     try withBridge(program, "demo") { compare(direct, $0, looks: looks) {} }
     return
   }
-  let host = HostDevices()
+  let host = HostHardware()
   let vGPU = try host.create(type: "mbochs-small")
   defer { try? host.remove(vGPU.uuid) }
   guard let number = vGPU.iommuGroup else { return }

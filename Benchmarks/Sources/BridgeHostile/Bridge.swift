@@ -61,7 +61,7 @@ final class Bridge {
       policy: AccessPolicy(allowed: [.user(hostileUser)]),
       source: { DisplaySource(try SyntheticGuest()) })
     try vGPU.attach()
-    let server = try BridgeServer(
+    let server = try Bridge(
       BridgeListener(path: path), limits: limits, logger: Logger(label: "bridge"),
       catalogue: { [vGPU] })
     try server.run()

@@ -30,7 +30,7 @@ struct Mutator {
       .release(buffer: .max), .resize(width: 1, height: 16384), .count,
     ]
     corpus = questions.map { question in
-      [UInt8](unsafeUninitializedCapacity: BridgeProtocol.longestMessage) { buffer, count in
+      [UInt8](unsafeUninitializedCapacity: WireConstants.longestMessage) { buffer, count in
         count = question.encode(serial: 1, into: UnsafeMutableRawBufferPointer(buffer))
       }
     }

@@ -61,7 +61,7 @@ final class RawSocket {
 
   @discardableResult
   func send(_ message: ClientMessage) -> Sending {
-    withUnsafeTemporaryAllocation(byteCount: BridgeProtocol.longestMessage, alignment: 8) {
+    withUnsafeTemporaryAllocation(byteCount: WireConstants.longestMessage, alignment: 8) {
       let count = message.encode(serial: 1, into: $0)
       return send(UnsafeRawBufferPointer(rebasing: $0[..<count]))
     }

@@ -97,7 +97,7 @@ func cost(_ guests: [Guest], frames: Int, _ work: (Guest) throws -> Void) throws
 
 func run() throws {
   let rounds = max(1, CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 15)
-  let host = HostDevices()
+  let host = HostHardware()
   var made: [MdevDevice] = []
   defer { for vGPU in made { try? host.remove(vGPU.uuid) } }
   for _ in 0..<16 { made.append(try host.create(type: "mbochs-medium")) }

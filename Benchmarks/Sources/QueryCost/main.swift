@@ -49,7 +49,7 @@ func run() throws {
   let calls = max(1, numbers.first ?? 20_000)
   let rounds = max(1, numbers.dropFirst().first ?? 21)
 
-  let host = HostDevices()
+  let host = HostHardware()
   let vGPU = try host.create(type: "mbochs-small")
   defer { try? host.remove(vGPU.uuid) }
   guard let number = vGPU.iommuGroup else { return }

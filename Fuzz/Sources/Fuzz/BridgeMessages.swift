@@ -27,7 +27,7 @@ extension Target {
   }
 
   private static func written(_ encode: (UnsafeMutableRawBufferPointer) -> Int) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: BridgeProtocol.longestMessage) { buffer, count in
+    [UInt8](unsafeUninitializedCapacity: WireConstants.longestMessage) { buffer, count in
       count = encode(UnsafeMutableRawBufferPointer(buffer))
     }
   }

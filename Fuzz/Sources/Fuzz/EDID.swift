@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EDID
+import MonitorEDID
 
 extension Target {
   /// An EDID, as it is and then with its checksum mended, which no guess finds.

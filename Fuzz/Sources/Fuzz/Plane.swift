@@ -19,7 +19,7 @@ extension Target {
       handle: number())
     let size = Int(number(UInt16.self)) + 1
     guard !plane.isOff, let info = try? PlaneInfo(checking: plane),
-      let buffer = try? DMABuf.allocate(size: size, name: ""),
+      let buffer = try? DMABuffer.allocate(size: size, name: ""),
       let pixels = try? PlaneBuffer(info, buffer: buffer)
     else { return }
     precondition(info.end <= buffer.size)

@@ -9,7 +9,7 @@ import GuestInput
 @MainActor
 final class ViewInput: PointerLockMotion {
   /// Who tells the guest; `nil` for a view without input.
-  var guest: (any GuestInput)?
+  var guest: (any InputSink)?
   /// Called when a grab begins or ends.
   var onGrab: (@MainActor () -> Void)?
   /// Called when the guest was told something.

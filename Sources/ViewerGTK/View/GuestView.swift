@@ -158,7 +158,7 @@ public final class GuestView {
   // MARK: Input
 
   /// Where keyboard and mouse go; `nil` for a view that only shows.
-  public var input: (any GuestInput)? {
+  public var input: (any InputSink)? {
     get { pointerAndKeys.guest }
     set { pointerAndKeys.guest = newValue }
   }

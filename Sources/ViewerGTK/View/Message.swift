@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import CGTK3
-import PlainText
+import SafeText
 
 /// A text in the middle of a dark area, wrapped: what is seen instead of a picture.
 @MainActor

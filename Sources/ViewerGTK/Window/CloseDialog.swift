@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CGTK3
-import PlainText
+import SafeText
 
 /// A `CloseQuestion` in front of a window, until it is answered.
 @MainActor

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CGTK3
-import PlainText
+import SafeText
 
 /// The window's title bar: the guest's name, what there is to say of it below, and the menu.
 @MainActor

@@ -28,7 +28,7 @@ public struct ViewerOptions: Sendable {
   public var presentations = 600
 
   /// Where keyboard and mouse go; `nil` for a window that only shows.
-  public var input: (any GuestInput)?
+  public var input: (any InputSink)?
   /// Called on the main thread when the user has given the window another size than the guest's.
   public var onMonitor: (@MainActor @Sendable (MonitorWish) -> Void)?
   /// What is asked before the window closes.

@@ -4,7 +4,7 @@ import CGTK3
 import EGLPresenter
 import GuestInput
 public import LinuxSystem
-import PlainText
+import SafeText
 public import VGPUDisplay
 
 /// A toplevel window with a guest's screen: its title tells the guest's name and the frame rate, the

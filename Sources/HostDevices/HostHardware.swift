@@ -11,7 +11,7 @@ public import SystemPackage
 /// left out of a list; a single file that makes no sense leaves its property `nil`. A folder that
 /// is missing is an empty list, for that is how sysfs says "none"; a folder that may not be read is
 /// an error.
-public struct HostDevices: Sendable {
+public struct HostHardware: Sendable {
   package let sysfs: Sysfs
 
   /// Looks at the tree under `root`, which holds `sys` and `dev`.

@@ -14,7 +14,7 @@ enum GroupUse: Hashable {
   case unknown
 }
 
-extension HostDevices {
+extension HostHardware {
   /// Whether somebody uses a group, found out by opening its node for a moment: a group opens once,
   /// and not while a device of it is open by its own node.
   func use(ofGroupNode node: String) -> GroupUse {

@@ -9,9 +9,9 @@ import QMP
 ///
 /// What is plugged in is known by the ids that QEMU's devices have, so that whoever comes later can
 /// list it and take it away.
-public struct Hotplug: Sendable {
+public struct GuestHotplug: Sendable {
   private let monitor: any MachineMonitor
-  private let host: HostDevices
+  private let host: HostHardware
 
   /// How long QEMU has for an answer: opening a drive can wait for its disc to turn.
   private static let answerTimeout = Duration.seconds(30)
@@ -22,7 +22,7 @@ public struct Hotplug: Sendable {
   /// - Parameters:
   ///   - monitor: a guest's.
   ///   - host: where the devices are.
-  public init(_ monitor: any MachineMonitor, host: HostDevices = HostDevices()) {
+  public init(_ monitor: any MachineMonitor, host: HostHardware = HostHardware()) {
     self.monitor = monitor
     self.host = host
   }

@@ -11,7 +11,7 @@ import SystemPackage
 ///
 /// One thread does all of it. It sends without waiting and keeps no queue: a client that does not
 /// read is owed one answer, which is made when it reads again, of what the guest shows then.
-public final class BridgeServer {
+public final class Bridge {
   private let listener: BridgeListener
   let limits: BridgeLimits
   private let catalogue: () -> [BridgedVGPU]

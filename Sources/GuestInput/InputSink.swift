@@ -2,7 +2,7 @@
 
 /// Where a guest's keyboard and mouse are plugged in: the seam between the window, which knows what
 /// a person does, and whoever can tell the guest.
-public protocol GuestInput: AnyObject, Sendable {
+public protocol InputSink: AnyObject, Sendable {
   /// Takes an event, in order, from any thread. It does not block; a guest that takes nothing for a
   /// while gets what matters later: no key that was let go stays down.
   func send(_ event: GuestInputEvent)

@@ -8,7 +8,7 @@ import SystemPackage
 import VGPUDisplay
 
 /// What clients ask for.
-extension BridgeServer {
+extension Bridge {
   /// Messages of one client that are answered before the others' next ones: what a viewer sends for a
   /// frame.
   private static let mostInTurn = 2
@@ -41,7 +41,7 @@ extension BridgeServer {
   /// - Returns: whether there may be more.
   private func receive(_ client: Client) -> Bool {
     // A byte more than the longest, so that a longer one is not cut to it.
-    withUnsafeTemporaryAllocation(byteCount: BridgeProtocol.longestMessage + 1, alignment: 8) {
+    withUnsafeTemporaryAllocation(byteCount: WireConstants.longestMessage + 1, alignment: 8) {
       buffer in
       var descriptors: Int32 = 0
       let count = SystemCall.uninterrupted {
@@ -95,14 +95,14 @@ extension BridgeServer {
   }
 
   private func greet(_ client: Client, _ oldest: UInt16, _ newest: UInt16, _ serial: UInt32) {
-    let version = min(newest, BridgeProtocol.versions.upperBound)
+    let version = min(newest, WireConstants.versions.upperBound)
     guard !client.hasGreeted else {
       expel(client, .malformed, "a second HELLO", serial: serial)
       return
     }
-    guard version >= oldest, BridgeProtocol.versions.contains(version) else {
+    guard version >= oldest, WireConstants.versions.contains(version) else {
       expel(
-        client, .version, "this bridge speaks version \(BridgeProtocol.versions.upperBound)",
+        client, .version, "this bridge speaks version \(WireConstants.versions.upperBound)",
         serial: serial)
       return
     }
@@ -217,7 +217,7 @@ extension BridgeServer {
   func send(
     _ message: BridgeMessage, serial: UInt32, to client: Client, descriptor: Int32 = -1
   ) -> Sending {
-    withUnsafeTemporaryAllocation(byteCount: BridgeProtocol.longestMessage, alignment: 8) {
+    withUnsafeTemporaryAllocation(byteCount: WireConstants.longestMessage, alignment: 8) {
       buffer in
       let count = message.encode(serial: serial, into: buffer)
       let answer = SystemCall.uninterrupted {

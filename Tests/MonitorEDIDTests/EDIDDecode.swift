@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EDID
 import Foundation
+import MonitorEDID
 import TestSupport
 import Testing
 

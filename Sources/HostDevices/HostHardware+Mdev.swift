@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension HostDevices {
+extension HostHardware {
   /// The devices that can be split into mdevs, by name: `/sys/class/mdev_bus`.
   ///
   /// - Throws: `HostDevicesError.system` when the folder may not be read.

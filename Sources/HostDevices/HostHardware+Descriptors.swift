@@ -3,7 +3,7 @@
 import CLinux
 import LinuxSystem
 
-extension HostDevices {
+extension HostHardware {
   /// Which device an open VFIO device descriptor is of, as far as the kernel tells: one by its own
   /// node has a number that sysfs knows (`/sys/dev/char`), one out of a group tells its folder in
   /// `/proc/self/fdinfo` from Linux 6.17 on.

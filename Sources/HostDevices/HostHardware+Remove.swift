@@ -3,7 +3,7 @@
 import LinuxSystem
 import SystemPackage
 
-extension HostDevices {
+extension HostHardware {
   /// Removes an mdev: writes 1 to `/sys/bus/mdev/devices/<uuid>/remove`, and waits until it is gone.
   ///
   /// An mdev that somebody has open is not removed. That is found out beforehand, because the

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import PlainText
+import SafeText
 import Testing
 
 struct PlainTextTests {

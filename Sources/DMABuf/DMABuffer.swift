@@ -9,7 +9,7 @@ import SystemPackage
 ///
 /// A memory file (memfd) can stand in for a dma-buf where the machine has no way to make one; it
 /// can be mapped and read alike, and software renderers import it.
-public final class DMABuf: Sendable {
+public final class DMABuffer: Sendable {
   /// What the descriptor is of.
   public enum Backing: Hashable, Sendable {
     /// A dma-buf.
@@ -69,10 +69,10 @@ public final class DMABuf: Sendable {
 
   /// A mapped buffer. It keeps the buffer alive.
   public struct Mapping: ~Copyable, Sendable {
-    private let buffer: DMABuf
+    private let buffer: DMABuffer
     private let memory: MappedMemory
 
-    fileprivate init(buffer: DMABuf, memory: consuming MappedMemory) {
+    fileprivate init(buffer: DMABuffer, memory: consuming MappedMemory) {
       self.buffer = buffer
       self.memory = memory
     }
@@ -148,7 +148,7 @@ public final class DMABuf: Sendable {
   }
 }
 
-extension DMABuf.Backing {
+extension DMABuffer.Backing {
   /// What a descriptor is of, by the kernel's account: whoever gave it has no say in that, nor has the
   /// file, and nobody who serves a file system is asked. fcntl(2) with F_GET_SEALS knows memory files,
   /// statx(2) and fstatfs(2) dma-bufs.

@@ -9,7 +9,7 @@ public import QMP
 /// It connects by itself, and again when the connection or QEMU ends, as long as it lives; whether
 /// it is connected, `state` says. It may be used from any thread. With its last reference
 /// everything ends: no task, thread or descriptor stays.
-public final class GuestControl: GuestInput {
+public final class GuestController: InputSink {
   let core: ControlCore
 
   /// Begins to look for a guest's monitor.

@@ -5,7 +5,7 @@
 ///
 /// Each message is one datagram of a Unix socket of type SOCK_SEQPACKET. Numbers are little-endian,
 /// and every type of message has one length.
-public enum BridgeProtocol {
+public enum WireConstants {
   /// The versions that this library speaks.
   public static let versions: ClosedRange<UInt16> = 1...1
   /// The first field of both sides' first message: `VGPU` in ASCII.

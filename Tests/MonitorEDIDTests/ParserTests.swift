@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EDID
+import MonitorEDID
 import TestSupport
 import Testing
 

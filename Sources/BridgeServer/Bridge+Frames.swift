@@ -6,7 +6,7 @@ import LinuxSystem
 import VGPUDisplay
 
 /// What a guest shows, as messages.
-extension BridgeServer {
+extension Bridge {
   /// - Parameter since: when the client stopped reading, if it is owed this answer.
   func answerLook(_ client: Client, _ serial: UInt32, since: MonotonicInstant?) {
     guard let vGPU = client.vGPU else {

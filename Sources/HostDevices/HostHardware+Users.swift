@@ -4,7 +4,7 @@ import CLinux
 import LinuxSystem
 import SystemPackage
 
-extension HostDevices {
+extension HostHardware {
   /// The processes that have an mdev's node or its group's node open, by pid, as far as this process
   /// may look (`/proc/<pid>/fd`); root sees all of its own pid namespace.
   ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EDID
+import MonitorEDID
 import Testing
 
 /// EDIDs that monitors have, without their serial numbers and with their checksums right; from

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension HostDevices {
+extension HostHardware {
   /// The PCI functions, by address: `/sys/bus/pci/devices`.
   ///
   /// - Throws: `HostDevicesError.system` when the folder may not be read.

@@ -3,7 +3,7 @@
 import LinuxSystem
 import SystemPackage
 
-extension HostDevices {
+extension HostHardware {
   /// Creates an mdev: writes its UUID to `mdev_supported_types/<type>/create` of the parent, and
   /// waits until its nodes are there. An mdev whose nodes do not come is removed again.
   ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension HostDevices {
+extension HostHardware {
   /// What the host uses a PCI function for, as far as it can be told from `boot_vga`, its virtual
   /// functions, the mounted file systems (`/proc/<self and 1>/mountinfo`), `/proc/swaps`, the network interfaces' flags and
   /// the descriptors of those processes that this one may look into. A file system whose members
