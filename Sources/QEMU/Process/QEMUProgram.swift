@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import LinuxSystem
+public import LinuxSystem
 import SystemPackage
 
 /// An installed qemu-system-x86_64, and what it can do, which is asked of it and not guessed from
@@ -90,6 +90,26 @@ public struct QEMUProgram: Hashable, Sendable {
       throw .system(
         SystemCallError(
           call: "read", object: path, errno: (error as? Errno) ?? .ioError))
+    }
+  }
+}
+
+/// Whether this user can run guests by KVM.
+public enum Accelerator {
+  /// Makes and drops an empty virtual machine (KVM_CREATE_VM): a `/dev/kvm` that can be opened may
+  /// still be of no use.
+  ///
+  /// - Returns: `nil` when KVM works, else why not.
+  public static func kvmDefect(kernel: any Kernel = RunningKernel()) -> SystemCallError? {
+    do {
+      let kvm = try OwnedFileDescriptor.open("/dev/kvm", flags: O_RDWR, kernel: kernel)
+      let machine = try SystemCall.make("KVM_CREATE_VM", on: "/dev/kvm") {
+        kvm.ioctl(vgpu_KVM_CREATE_VM, nil)
+      }
+      _ = OwnedFileDescriptor(owning: Int32(machine), kernel: kernel)
+      return nil
+    } catch {
+      return error
     }
   }
 }
