@@ -2,7 +2,6 @@
 
 import Dispatch
 public import GuestControl
-import Libvirt
 
 /// Reaches a guest's QEMU through libvirt, which keeps QEMU's own monitor for itself.
 public struct LibvirtConnector: MonitorConnector {
