@@ -2,6 +2,76 @@
 
 import SafeText
 
+/// The display bridge's protocol: what its numbers are. `docs/bridge-protocol.md` describes every
+/// byte.
+///
+/// Each message is one datagram of a Unix socket of type SOCK_SEQPACKET. Numbers are little-endian,
+/// and every type of message has one length.
+public enum WireConstants {
+  /// The versions that this library speaks.
+  public static let versions: ClosedRange<UInt16> = 1...1
+  /// The first field of both sides' first message: `VGPU` in ASCII.
+  public static let magic: UInt32 = 0x5550_4756
+  /// The longest message of either side, in bytes.
+  public static let longestMessage = 208
+  /// The longest side of a picture, in pixels.
+  public static let largestSide: UInt32 = 16384
+
+  static let headerLength = 8
+  static let nameLength = 64
+  static let reasonLength = 192
+}
+
+/// What is wrong with a message.
+public enum ProtocolError: Error, Hashable, Sendable {
+  /// No message of that side has this type.
+  case unknownType(UInt16)
+  /// The datagram is shorter or longer than its type's messages, or than it says itself.
+  case wrongLength(type: UInt16, length: Int)
+  /// A field has a value that it cannot have.
+  case invalid(field: String)
+}
+
+extension ProtocolError: CustomStringConvertible {
+  /// One line that says what is wrong.
+  public var description: String {
+    switch self {
+    case .unknownType(let type): "a message of the unknown type \(type)"
+    case .wrongLength(let type, let length): "a message of type \(type) with \(length) bytes"
+    case .invalid(let field): "a message whose \(field) makes no sense"
+    }
+  }
+}
+
+/// What every message begins with: its type, its length, and a number by which an answer names the
+/// question.
+struct MessageHeader {
+  let type: UInt16
+  let serial: UInt32
+
+  /// - Parameter lengths: of the messages that this side may send, by their type.
+  init(
+    _ bytes: UnsafeRawBufferPointer, _ reader: inout WireReader,
+    lengthOf length: (UInt16) -> Int?
+  ) throws(ProtocolError) {
+    guard bytes.count >= WireConstants.headerLength else {
+      throw .wrongLength(type: 0, length: bytes.count)
+    }
+    type = reader.read()
+    guard let length = length(type) else { throw .unknownType(type) }
+    guard bytes.count == length, Int(reader.read(UInt16.self)) == length else {
+      throw .wrongLength(type: type, length: bytes.count)
+    }
+    serial = reader.read()
+  }
+
+  static func write(_ type: UInt16, length: Int, serial: UInt32, to writer: inout WireWriter) {
+    writer.write(type)
+    writer.write(UInt16(truncatingIfNeeded: length))
+    writer.write(serial)
+  }
+}
+
 /// Reads a message's fields one after the other. Its length was compared with the type's before.
 struct WireReader {
   private let bytes: UnsafeRawBufferPointer

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CInterface
+import VGPUExports
 import CLinux
 import CVGPU
 import Foundation
@@ -13,7 +13,7 @@ import VGPUDisplay
 
 extension RigTests {
   /// The functions of vgpu.h, on a vGPU that another process draws.
-  @Suite struct CInterfaceTests {
+  @Suite struct VGPUExportsTests {
     private static func text<Characters>(_ characters: Characters) -> String {
       withUnsafeBytes(of: characters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }

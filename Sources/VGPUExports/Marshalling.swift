@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import SafeText
+import Synchronization
 
 /// Texts that cross into C: UTF-8 that ends with NUL.
 package enum CText {
@@ -36,5 +37,41 @@ package enum CText {
       throw Failure(.argument, "\(name): not UTF-8; give a text")
     }
     return string
+  }
+}
+
+/// An object that C holds by an opaque pointer, which owns one reference.
+protocol Handle: AnyObject {
+  /// What the caller calls it.
+  static var cName: String { get }
+}
+
+extension Handle {
+  /// The pointer for a new owner in C.
+  func passedToC() -> OpaquePointer { OpaquePointer(Unmanaged.passRetained(self).toOpaque()) }
+
+  /// The object of a pointer that C goes on owning.
+  static func borrowed(_ pointer: OpaquePointer?) throws(Failure) -> Self {
+    guard let pointer else { throw .null(cName) }
+    return Unmanaged<Self>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+  }
+
+  /// Ends C's ownership.
+  static func release(_ pointer: OpaquePointer?) {
+    guard let pointer else { return }
+    Unmanaged<Self>.fromOpaque(UnsafeRawPointer(pointer)).release()
+  }
+}
+
+/// Lets one caller after the other use a source and the buffers that came from it, none of which is
+/// for several threads at once. Buffers keep it when their source has been closed.
+final class Turn: Sendable {
+  private let mutex = Mutex(())
+
+  /// Runs `body` while nobody else does.
+  func take<Value: Sendable, Problem: Error>(
+    _ body: () throws(Problem) -> Value
+  ) throws(Problem) -> Value {
+    try mutex.withLock { _ throws(Problem) in try body() }
   }
 }

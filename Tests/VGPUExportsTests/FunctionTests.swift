@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CInterface
+import VGPUExports
 import CVGPU
 import Foundation
 import MonitorEDID
