@@ -5,6 +5,8 @@ import CLinux
 import EGLPresenter
 import HostCheck
 import HostDevices
+import LinuxSystem
+import SystemPackage
 
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -104,4 +106,16 @@ struct PurposeArgument: ExpressibleByArgument {
   static var allValueStrings: [String] { Purpose.allCases.map(\.rawValue) }
 
   var defaultValueDescription: String { purpose.rawValue }
+}
+
+/// A host that `--root` names, or this one.
+enum CapturedHost {
+  static func at(_ root: String?) throws -> HostHardware {
+    guard let root else { return HostHardware() }
+    guard FileTree.exists("\(root)/sys") else {
+      throw Failure(
+        "\(root): no captured tree, as there is no \(root)/sys; make one with Scripts/capture-host")
+    }
+    return HostHardware(root: FilePath(root))
+  }
 }

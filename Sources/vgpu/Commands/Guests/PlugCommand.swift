@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Attachment
 import GuestControl
 import Hotplug
 
@@ -59,5 +60,34 @@ struct UnplugCommand: ParsableCommand {
   func run() throws {
     let device = device
     try guest.withHotplug { try await $0.unplug(device) }
+  }
+}
+
+/// Which guest is given a device, and how it is reached.
+struct PlugOptions: ParsableArguments {
+  @Argument(help: "mdev:UUID, pid:N or libvirt:[session/|system/]NAME.")
+  var target: Target
+
+  @Option(
+    help: ArgumentHelp(
+      "The socket where QEMU serves QMP, if it cannot be found.", valueName: "path"))
+  var qmp: String?
+
+  /// Connects to the guest's QEMU for as long as `body` takes.
+  func withHotplug<Value: Sendable>(
+    _ body: @escaping @Sendable (GuestHotplug) async throws -> Value
+  ) throws -> Value {
+    let endpoint = try MonitorEndpoint(of: target, socket: qmp)
+    return try waiting {
+      let monitor = try await endpoint.connect()
+      do {
+        let value = try await body(GuestHotplug(monitor))
+        await monitor.close()
+        return value
+      } catch {
+        await monitor.close()
+        throw error
+      }
+    }
   }
 }
