@@ -6,7 +6,7 @@ import HostDevices
 import LibvirtControl
 import LinuxSystem
 
-extension MonitorEndpoint {
+extension QMPEndpoint {
   /// Where the guest that a target shows takes commands.
   ///
   /// - Parameter socket: where QEMU serves QMP, if the user has said so.

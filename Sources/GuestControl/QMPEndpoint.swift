@@ -4,7 +4,7 @@ public import LinuxSystem
 public import QMP
 
 /// Where a guest's monitor is to be found.
-public enum MonitorEndpoint: Sendable {
+public enum QMPEndpoint: Sendable {
   /// At a QMP socket's path.
   case socket(String)
   /// With a QEMU of which the process is known: its command line names its sockets, and the process
@@ -14,17 +14,17 @@ public enum MonitorEndpoint: Sendable {
   /// others.
   case firstOf([RunningProcess])
   /// By a way that this library does not know, such as libvirt.
-  case other(any MonitorConnector)
+  case other(any QMPConnector)
 
   /// Connects for a few commands; `GuestController` follows a guest for longer.
   ///
   /// - Returns: a monitor that is to be closed.
-  /// - Throws: `MonitorUnavailable`.
-  public func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
+  /// - Throws: `QMPUnavailable`.
+  public func connect() async throws(QMPUnavailable) -> any QMPConnection {
     try await connector.connect()
   }
 
-  var connector: any MonitorConnector {
+  var connector: any QMPConnector {
     switch self {
     case .socket(let path): SocketConnector(path: path)
     case .process(let process): ProcessConnector([process])
@@ -36,7 +36,7 @@ public enum MonitorEndpoint: Sendable {
 
 /// A way to a running QEMU's machine protocol: a QMP socket of our own, or somebody else's that
 /// passes commands on, as libvirt does.
-public protocol MachineMonitor: AnyObject, Sendable {
+public protocol QMPConnection: AnyObject, Sendable {
   /// Carries a command out, and waits for QEMU's answer.
   ///
   /// - Throws: `QMPError.refused`, `.timeout` and `.cancelled`, after which the monitor goes on;
@@ -56,29 +56,29 @@ public protocol MachineMonitor: AnyObject, Sendable {
   func close() async
 }
 
-extension QMPClient: MachineMonitor {}
+extension QMPClient: QMPConnection {}
 
 /// Makes monitors of one guest, again after each one's end.
-public protocol MonitorConnector: Sendable {
+public protocol QMPConnector: Sendable {
   /// Looks for the guest and connects.
   ///
-  /// - Throws: `MonitorUnavailable`: why there is none now; it is asked again later.
-  func connect() async throws(MonitorUnavailable) -> any MachineMonitor
+  /// - Throws: `QMPUnavailable`: why there is none now; it is asked again later.
+  func connect() async throws(QMPUnavailable) -> any QMPConnection
 }
 
 /// Connects to a QMP socket.
-struct SocketConnector: MonitorConnector {
+struct SocketConnector: QMPConnector {
   let path: String
   /// Who must serve it, where another has named the path.
   var server: RunningProcess?
   /// QEMU greets within milliseconds; who waits for longer waits for another client to go.
   var patience: Duration = .seconds(2)
 
-  func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
+  func connect() async throws(QMPUnavailable) -> any QMPConnection {
     do {
       return try await QMPClient(path: path, servedBy: server, timeout: patience)
     } catch {
-      throw MonitorUnavailable(error, path: path)
+      throw QMPUnavailable(error, path: path)
     }
   }
 }

@@ -8,12 +8,12 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A monitor that somebody else has, as libvirt does.
-@Suite(.timeLimit(.minutes(15))) struct BlockingMonitorTests {
-  private struct Connector: MonitorConnector {
+/// A connection that somebody else has, as libvirt does.
+@Suite(.timeLimit(.minutes(15))) struct BlockingQMPConnectionTests {
+  private struct Connector: QMPConnector {
     let call: @Sendable ([UInt8]) throws -> [UInt8]
-    func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
-      BlockingMonitor(name: "libvirt:box", call: call)
+    func connect() async throws(QMPUnavailable) -> any QMPConnection {
+      BlockingQMPConnection(name: "libvirt:box", call: call)
     }
   }
 
@@ -23,49 +23,49 @@ import Testing
 
   @Test func commandsArePassedOnAndAnswersRead() async throws {
     let sent = Mutex<[String]>([])
-    let monitor = BlockingMonitor(name: "libvirt:box") { request in
+    let connection = BlockingQMPConnection(name: "libvirt:box") { request in
       sent.withLock { $0.append(String(decoding: request, as: UTF8.self)) }
       return Array(
         #"{"return": {"running": true, "status": "running"}, "id": "libvirt-17"}"#.utf8)
     }
-    #expect(try await monitor.execute(QueryStatus(), timeout: .seconds(1)).running)
+    #expect(try await connection.execute(QueryStatus(), timeout: .seconds(1)).running)
     let object = try JSONDecoder().decode(
       JSONValue.self, from: Data(sent.withLock { $0[0] }.utf8))
     #expect(object["execute"] == "query-status")
     #expect(object["id"] == nil)
-    await monitor.close()
-    #expect(monitor.failure == .closed(object: "libvirt:box"))
-    for await _ in monitor.events() { Issue.record("an event") }
+    await connection.close()
+    #expect(connection.failure == .closed(object: "libvirt:box"))
+    for await _ in connection.events() { Issue.record("an event") }
   }
 
   @Test func refusalIsNoEnd() async throws {
-    let monitor = BlockingMonitor(name: "libvirt:box") { _ in
+    let connection = BlockingQMPConnection(name: "libvirt:box") { _ in
       Array(#"{"error": {"class": "GenericError", "desc": "VM not running"}}"#.utf8)
     }
     await #expect(
       throws: QMPError.refused(
         object: "libvirt:box", command: "stop", errorClass: "GenericError",
         reason: "VM not running")
-    ) { try await monitor.execute(Stop(), timeout: .seconds(1)) }
-    #expect(monitor.failure == nil)
+    ) { try await connection.execute(Stop(), timeout: .seconds(1)) }
+    #expect(connection.failure == nil)
   }
 
   @Test(arguments: ["", "{}", "[]", #"{"return": 1}"#, #"{"event": "STOP"}"#])
   func nonsenseIsTheEnd(_ answer: String) async throws {
-    let monitor = BlockingMonitor(name: "libvirt:box") { _ in Array(answer.utf8) }
+    let connection = BlockingQMPConnection(name: "libvirt:box") { _ in Array(answer.utf8) }
     await #expect(throws: QMPError.self) {
-      try await monitor.execute(QueryStatus(), timeout: .seconds(1))
+      try await connection.execute(QueryStatus(), timeout: .seconds(1))
     }
-    #expect(monitor.failure != nil)
+    #expect(connection.failure != nil)
   }
 
   @Test func whoCancelsDoesNotWait() async throws {
     let gate = DispatchSemaphore(value: 0)
-    let monitor = BlockingMonitor(name: "libvirt:box") { _ in
+    let connection = BlockingQMPConnection(name: "libvirt:box") { _ in
       gate.wait()
       return []
     }
-    let task = Task { try await monitor.execute(Stop(), timeout: .seconds(1)) }
+    let task = Task { try await connection.execute(Stop(), timeout: .seconds(1)) }
     task.cancel()
     await #expect(throws: QMPError.cancelled(object: "libvirt:box", command: "stop")) {
       try await task.value

@@ -6,7 +6,7 @@ import SystemPackage
 
 /// Why a guest cannot be told anything. Each case's description is one line for a person: object,
 /// cause, remedy.
-public enum MonitorUnavailable: Error, Hashable, Sendable {
+public enum QMPUnavailable: Error, Hashable, Sendable {
   /// Nobody has said where the guest's monitor is.
   case unknown
   /// There is no such process any more.
@@ -37,7 +37,7 @@ public enum MonitorUnavailable: Error, Hashable, Sendable {
   }
 }
 
-extension MonitorUnavailable: CustomStringConvertible {
+extension QMPUnavailable: CustomStringConvertible {
   /// One line: object, cause, remedy.
   public var description: String {
     switch self {

@@ -8,7 +8,7 @@ import SystemPackage
 
 /// A monitor made of a function that takes a command's JSON and returns when QEMU has answered, as
 /// libvirt's virDomainQemuMonitorCommand does. It hears of no events.
-public final class BlockingMonitor: MachineMonitor {
+public final class BlockingQMPConnection: QMPConnection {
   private let name: String
   private let call: @Sendable ([UInt8]) throws -> [UInt8]
   private let state = Mutex(State())
