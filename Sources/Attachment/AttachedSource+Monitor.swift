@@ -75,3 +75,11 @@ extension AttachedSource {
     try SystemCall.make("sigaction", on: "this process") { vgpu_write_at_end_signals() }
   }
 }
+
+/// The largest picture that a driver makes, in pixels; `nil` where it does not say.
+public struct MonitorLimits: Hashable, Sendable {
+  /// From left to right.
+  public let width: Int?
+  /// From top to bottom.
+  public let height: Int?
+}

@@ -3,7 +3,7 @@
 import Attachment
 import GuestControl
 import HostDevices
-import LibvirtControl
+import Libvirt
 import LinuxSystem
 
 extension QMPEndpoint {
