@@ -330,3 +330,32 @@ public final class FrameRenderer {
     return program
   }
 }
+
+/// What a renderer has done since it was made.
+public struct RendererCounters: Hashable, Sendable {
+  /// Frames drawn.
+  public var draws = 0
+  /// Buffers imported (eglCreateImage). In steady state this stands still.
+  public var imports = 0
+  /// What they took, in nanoseconds together.
+  public var importNanoseconds: UInt64 = 0
+  /// Pictures and cursors copied by the CPU (glTexSubImage2D).
+  public var uploads = 0
+  /// Buffers that the driver refused to import.
+  public var refusals = 0
+
+  /// All zero.
+  public init() {}
+}
+
+/// How the guest's pixels get onto the screen.
+public enum PresentationPath: String, Hashable, Sendable {
+  /// The compositor was handed the guest's own buffer: nothing is drawn here.
+  case direct
+  /// The GPU samples the guest's own buffer, imported as an `EGLImage`: nothing is copied.
+  case `import`
+  /// The CPU copies every frame into a texture.
+  case upload
+  /// The CPU copies every frame and draws it: there is no EGL.
+  case cairo
+}

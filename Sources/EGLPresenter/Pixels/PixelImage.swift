@@ -1,7 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CEGL
-import VGPUDisplay
+public import VGPUDisplay
+
+/// A picture in this process's own memory.
+public struct PixelImage: Hashable, Sendable {
+  /// Width in pixels.
+  public let width: Int
+  /// Height in pixels.
+  public let height: Int
+  /// Red, green, blue and alpha of each pixel, a byte each, line after line from the top without
+  /// gaps. Alpha is 255 everywhere in a guest's picture.
+  public let rgba: [UInt8]
+
+  /// Makes an image of its parts.
+  ///
+  /// - Returns: `nil` when the number of bytes is not that of the size.
+  public init?(width: Int, height: Int, rgba: [UInt8]) {
+    guard width > 0, height > 0, rgba.count == width * height * 4 else { return nil }
+    self.width = width
+    self.height = height
+    self.rgba = rgba
+  }
+}
+
+extension Picture {
+  /// A picture that the GPU has drawn, without its alpha.
+  public init?(_ image: PixelImage) {
+    var rgb: [UInt8] = []
+    rgb.reserveCapacity(image.width * image.height * 3)
+    for offset in stride(from: 0, to: image.rgba.count, by: 4) {
+      rgb += image.rgba[offset..<offset + 3]
+    }
+    self.init(width: image.width, height: image.height, rgb: rgb)
+  }
+}
 
 /// A framebuffer in memory that can be read (a renderbuffer of 32 bits per pixel). The context is
 /// current whenever this is made, used or released.

@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import DMABuf
 public import VGPUDisplay
+
+/// How a guest's picture is sized to the area that shows it. The aspect ratio is always kept.
+public enum ScalingMode: String, CaseIterable, Hashable, Sendable {
+  /// As large as the area allows without cutting anything off.
+  case fit
+  /// The largest whole multiple that fits, so that all pixels are equally large and sharp; as
+  /// `fit` where the area is smaller than the picture.
+  case integer
+  /// One pixel of the guest to one of the device, cut off at the edges where the area is smaller.
+  case oneToOne = "1:1"
+  /// Covers the whole area, cut off at two edges where the aspect ratios differ.
+  case fill
+}
 
 /// Where a guest's picture lies in an area of device pixels. Pure arithmetic; the picture is
 /// centred, and what it does not cover is black.
@@ -125,4 +139,9 @@ public struct Placement: Hashable, Sendable {
     }
     return (Int(column), Int(row))
   }
+}
+
+extension PlaneBuffer {
+  /// The picture's size.
+  public var size: PixelSize { PixelSize(width: layout.width, height: layout.height) }
 }
