@@ -4,7 +4,7 @@ import Dispatch
 public import GuestControl
 
 /// Reaches a guest's QEMU through libvirt, which keeps QEMU's own monitor for itself.
-public struct LibvirtConnector: MonitorConnector {
+public struct LibvirtConnector: QMPConnector {
   private let name: String
   private let uri: String?
 
@@ -17,7 +17,7 @@ public struct LibvirtConnector: MonitorConnector {
   }
 
   /// Looks for the domain and whether it runs.
-  public func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
+  public func connect() async throws(QMPUnavailable) -> any QMPConnection {
     let (name, uri) = (name, uri)
     let answer = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<LibvirtDomain, LibvirtError>, Never>) in
@@ -28,7 +28,7 @@ public struct LibvirtConnector: MonitorConnector {
     }
     switch answer {
     case .success(let domain):
-      return BlockingMonitor(name: "libvirt:\(domain.name)") { try domain.execute($0) }
+      return BlockingQMPConnection(name: "libvirt:\(domain.name)") { try domain.execute($0) }
     case .failure(let error): throw .other("\(error)")
     }
   }

@@ -49,7 +49,7 @@ import VGPUDisplay
 
   @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs)
   func firmwareIsShownUntilTheGuestShowsItself(_ program: String) async throws {
-    let machine = try TestMachine(program, monitors: 2, hasFirmware: true, ["-device", "ramfb"])
+    let machine = try TestMachine(program, sockets: 2, hasFirmware: true, ["-device", "ramfb"])
     let client = try await QMPClient(path: machine.paths[1])
     let control = GuestController(.socket(machine.path))
     let vGPU = ScriptedSource()
