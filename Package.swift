@@ -47,8 +47,8 @@ let package = Package(
     .library(name: "FramePacing", targets: ["FramePacing"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
     // What Scripts/link-c-libraries makes libvgpu.so and libvgpu-gtk3.so of.
-    .library(name: "CInterface", type: .static, targets: ["CInterface"]),
-    .library(name: "CInterfaceGTK3", type: .static, targets: ["CInterfaceGTK3"]),
+    .library(name: "VGPUExports", type: .static, targets: ["VGPUExports"]),
+    .library(name: "VGPUExportsGTK3", type: .static, targets: ["VGPUExportsGTK3"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -132,17 +132,14 @@ let package = Package(
     // Guests that libvirt runs.
     .target(name: "CLibvirt"),
     .target(
-      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", "SafeText", system],
+      name: "Libvirt",
+      dependencies: ["CLibvirt", "CLinux", "GuestControl", "HostDevices", "SafeText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LibvirtTests",
       dependencies: [
         "Attachment", "BridgeProtocol", "HostDevices", "Libvirt", "QEMU", "TestSupport",
       ],
-      swiftSettings: swiftSettings),
-
-    .target(
-      name: "LibvirtControl", dependencies: ["GuestControl", "Libvirt", "QMP"],
       swiftSettings: swiftSettings),
 
     // The display, without a toolkit.
@@ -234,7 +231,7 @@ let package = Package(
     // The same for C: vgpu.h.
     .systemLibrary(name: "CVGPU"),
     .target(
-      name: "CInterface",
+      name: "VGPUExports",
       dependencies: [
         "Attachment", "BridgeClient", "BridgeProtocol", "CLinux", "CVGPU", "DMABuf", "MonitorEDID",
         "HostDevices", "Libvirt", "LinuxSystem", "SafeText", "VFIO", "VGPUDisplay", system,
@@ -242,9 +239,9 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     .testTarget(
-      name: "CInterfaceTests",
+      name: "VGPUExportsTests",
       dependencies: [
-        "CInterface", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame",
+        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame",
       ],
       swiftSettings: swiftSettings),
 
@@ -259,7 +256,7 @@ let package = Package(
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "FrameStatistics",
         "GuestControl", "GuestInput", "GuestSession", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
-        "LibvirtControl", "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
+        "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
       ],
@@ -268,7 +265,7 @@ let package = Package(
     // The command's manual pages, of its own help.
     .executableTarget(name: "vgpu-manual", swiftSettings: swiftSettings),
     .testTarget(
-      name: "InstallTests", dependencies: ["CInterface", "CInterfaceGTK3", "TestSupport"],
+      name: "InstallTests", dependencies: ["VGPUExports", "VGPUExportsGTK3", "TestSupport"],
       swiftSettings: swiftSettings),
 
     // The rig's guest that needs no CPU.
@@ -326,7 +323,7 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "CInterface", "CLinux",
+        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "VGPUExports", "CLinux",
         "CVGPU", "DMABuf", "MonitorEDID",
         "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QEMU",
         "QMP", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
@@ -365,9 +362,9 @@ let package = Package(
     // The same for C: vgpu-gtk3.h.
     .target(name: "CViewGTK3", dependencies: ["CGTK3", "CLinux", "CVGPU"]),
     .target(
-      name: "CInterfaceGTK3",
+      name: "VGPUExportsGTK3",
       dependencies: [
-        "Attachment", "CGTK3", "CInterface", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
+        "Attachment", "CGTK3", "VGPUExports", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
         "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
       ],
       swiftSettings: swiftSettings),
@@ -390,7 +387,7 @@ let package = Package(
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "CInterfaceGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "LinuxSystem",
+        "VGPUExportsGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "LinuxSystem",
         "PNGFile",
         "TestSupport", "VGPUDisplay", "ViewerFixture", "ViewerGTK", "vgpu",
       ],

@@ -77,15 +77,15 @@ struct PlugOptions: ParsableArguments {
   func withHotplug<Value: Sendable>(
     _ body: @escaping @Sendable (GuestHotplug) async throws -> Value
   ) throws -> Value {
-    let endpoint = try MonitorEndpoint(of: target, socket: qmp)
+    let endpoint = try QMPEndpoint(of: target, socket: qmp)
     return try waiting {
-      let monitor = try await endpoint.connect()
+      let connection = try await endpoint.connect()
       do {
-        let value = try await body(GuestHotplug(monitor))
-        await monitor.close()
+        let value = try await body(GuestHotplug(connection))
+        await connection.close()
         return value
       } catch {
-        await monitor.close()
+        await connection.close()
         throw error
       }
     }
