@@ -131,17 +131,14 @@ let package = Package(
     // Guests that libvirt runs.
     .target(name: "CLibvirt"),
     .target(
-      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", "SafeText", system],
+      name: "Libvirt",
+      dependencies: ["CLibvirt", "CLinux", "GuestControl", "HostDevices", "SafeText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LibvirtTests",
       dependencies: [
         "Attachment", "BridgeProtocol", "HostDevices", "Libvirt", "QEMU", "TestSupport",
       ],
-      swiftSettings: swiftSettings),
-
-    .target(
-      name: "LibvirtControl", dependencies: ["GuestControl", "Libvirt", "QMP"],
       swiftSettings: swiftSettings),
 
     // The display, without a toolkit.
@@ -247,7 +244,7 @@ let package = Package(
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "FrameStatistics",
         "GuestControl", "GuestInput", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
-        "LibvirtControl", "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
+        "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
       ],

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
+import HostDevices
 import LinuxSystem
+import SystemPackage
 
 /// Which right to look into a process is missing: what the kernel's check of ptrace access
 /// (ptrace(2), "Ptrace access mode checking") stumbles over first.
@@ -91,6 +94,113 @@ extension RightsDefect: CustomStringConvertible {
       another security module (AppArmor, SELinux) or a user namespace forbids it: run as root on \
       the host
       """
+    }
+  }
+}
+
+/// What everybody may read of a process: `/proc/PID/status`, its command, who owns its folder.
+struct ProcessStatus {
+  /// Real, effective and saved user, as the kernel compares them.
+  let users: [UInt32]
+  /// The same of its group.
+  let groups: [UInt32]
+  /// Capabilities that it can have, a bit each.
+  let permitted: UInt64
+  /// Capabilities that it uses.
+  let effective: UInt64
+  /// Who owns the files in `/proc/PID`: its user, or root where the process hides its memory (not
+  /// dumpable).
+  let owner: UInt32
+
+  /// - Returns: `nil` when there is no such process.
+  init?(_ pid: String, proc: String = "/proc") {
+    // The folder itself is its user's in any case.
+    let path = "\(proc)/\(pid)/status"
+    var file = stat()
+    guard stat(path, &file) == 0, let text = Self.text(path) else {
+      return nil
+    }
+    var fields: [Substring: [Substring]] = [:]
+    for line in text.split(separator: "\n") {
+      let words = line.split { $0 == "\t" || $0 == " " }
+      if let name = words.first { fields[name] = Array(words.dropFirst()) }
+    }
+    func numbers(_ name: Substring) -> [UInt32] {
+      (fields[name] ?? []).prefix(3).compactMap { UInt32($0) }
+    }
+    func bits(_ name: Substring) -> UInt64 {
+      fields[name]?.first.flatMap { UInt64($0, radix: 16) } ?? 0
+    }
+    users = numbers("Uid:")
+    groups = numbers("Gid:")
+    permitted = bits("CapPrm:")
+    effective = bits("CapEff:")
+    owner = file.st_uid
+    guard users.count == 3, groups.count == 3 else { return nil }
+  }
+
+  /// CAP_SYS_PTRACE: whether it may look into others' processes.
+  var canTraceOthers: Bool { effective & 1 << 19 != 0 }
+
+  /// A file of `/proc` as text, 64 KiB at most; `nil` when it cannot be read. What is no UTF-8 in
+  /// it is replaced.
+  static func text(_ path: String) -> String? {
+    guard let file = try? OwnedFileDescriptor.open(path, flags: O_RDONLY | O_NONBLOCK) else {
+      return nil
+    }
+    var bytes: [UInt8] = []
+    var part = [UInt8](repeating: 0, count: 4096)
+    while bytes.count < 1 << 16 {
+      let count = part.withUnsafeMutableBytes { buffer in
+        SystemCall.uninterrupted {
+          file.kernel.pread(file.rawValue, buffer, offset: UInt64(bytes.count))
+        }
+      }
+      guard count > 0 else { break }
+      bytes += part[..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+/// Why a vGPU seems to be held by nobody, or a process to hold none, where the holder may not be
+/// looked into.
+enum HiddenHolder {
+  /// The process whose descriptors may not be seen and whose command names the vGPU as QEMU's does;
+  /// a hint for a message, as anybody can give himself such a command.
+  static func process(of uuid: MdevUUID, proc: String = "/proc") -> Int32? {
+    let numbers = ((try? FileTree.names(in: proc)) ?? []).compactMap { Int32($0) }.sorted()
+    return numbers.first { pid in
+      // It is to be refused, not ended.
+      guard let command = ProcessStatus.text("\(proc)/\(pid)/cmdline"),
+        AssignedDevice.named(
+          inQEMUArguments: command.split(separator: "\0", omittingEmptySubsequences: false)
+            .map(String.init)
+        ).contains(.mdev(uuid))
+      else { return false }
+      do throws(SystemCallError) {
+        _ = try FileTree.names(in: "\(proc)/\(pid)/fd")
+        return false
+      } catch {
+        return error.errno == .permissionDenied
+      }
+    }
+  }
+
+  /// A better error than "nobody holds it" and "it holds nothing", where there is one.
+  ///
+  /// Opens the vGPU's group for a moment, so it is asked once and not again and again: a guest that
+  /// starts at that very moment would find it busy.
+  static func explain(_ error: AttachmentError, host: HostHardware) -> AttachmentError {
+    switch error {
+    case .notHeld(let uuid):
+      if let pid = process(of: uuid) { return .noRights(pid: pid) }
+      return host.isBusy(uuid) ? .heldUnseen(uuid) : error
+    case .noDevice(let pid) where RightsDefect(ofProcess: pid) == .privileged:
+      // The numbers of its descriptors can be seen, but not what they are of.
+      return .noRights(pid: pid, .privileged)
+    default:
+      return error
     }
   }
 }

@@ -7,7 +7,7 @@ import SystemPackage
 
 /// Connects to the first of QEMU's QMP sockets that is free: those that a process's command line names,
 /// and that the same process serves.
-struct ProcessConnector: MonitorConnector {
+struct ProcessConnector: QMPConnector {
   /// Whoever writes a command line can name any number; no QEMU has more of its own.
   private static let mostSockets = 8
   /// Of several, the first with a monitor counts.
@@ -15,8 +15,8 @@ struct ProcessConnector: MonitorConnector {
 
   init(_ processes: [RunningProcess]) { self.processes = processes }
 
-  func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
-    var failure: MonitorUnavailable?
+  func connect() async throws(QMPUnavailable) -> any QMPConnection {
+    var failure: QMPUnavailable?
     for process in processes {
       do {
         return try await connect(to: process)
@@ -31,7 +31,7 @@ struct ProcessConnector: MonitorConnector {
 
   private func connect(
     to process: RunningProcess
-  ) async throws(MonitorUnavailable) -> any MachineMonitor {
+  ) async throws(QMPUnavailable) -> any QMPConnection {
     let (commandLine, problem) = try commandLine(of: process)
     var busy: [String] = []
     var failure = problem
@@ -59,9 +59,9 @@ struct ProcessConnector: MonitorConnector {
   /// file, if there is one, cannot be read.
   private func commandLine(
     of process: RunningProcess
-  ) throws(MonitorUnavailable) -> (QEMUCommandLine, MonitorUnavailable?) {
+  ) throws(QMPUnavailable) -> (QEMUCommandLine, QMPUnavailable?) {
     let arguments = try arguments(of: process)
-    var problem: MonitorUnavailable?
+    var problem: QMPUnavailable?
     let commandLine = QEMUCommandLine(arguments) { name in
       do throws(SystemCallError) {
         return try file(name, of: process)
@@ -81,8 +81,8 @@ struct ProcessConnector: MonitorConnector {
 
   private func refusal(
     _ error: SystemCallError, _ path: String, of process: RunningProcess,
-    else refusal: MonitorUnavailable
-  ) -> MonitorUnavailable {
+    else refusal: QMPUnavailable
+  ) -> QMPUnavailable {
     error.errno == .noSuchFileOrDirectory && !path.hasPrefix("/")
       ? .startedElsewhere(pid: process.pid, path: path) : refusal
   }
@@ -109,7 +109,7 @@ struct ProcessConnector: MonitorConnector {
     return try file.readAll(limit: QEMUConfigFile.largest, of: path)
   }
 
-  private func arguments(of process: RunningProcess) throws(MonitorUnavailable) -> [String] {
+  private func arguments(of process: RunningProcess) throws(QMPUnavailable) -> [String] {
     let bytes: [UInt8]?
     do {
       bytes = try process.reading { (pid) throws(SystemCallError) in

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CGTK3
+import CWayland
+import Glibc
 
 /// The host's pointer over a widget: hidden while the guest shows one of its own, since two of them
 /// a frame apart are worse than one.
@@ -20,4 +22,77 @@ final class HostPointer {
       if let cursor { g_object_unref(UnsafeMutableRawPointer(cursor)) }
     }
   }
+}
+
+/// Makes GDK hand on the pointer's motion at once. GDK 3 keeps the last motion of its queue until
+/// another event comes or a frame begins, up to 16 ms, even with a window's event compression off:
+/// so an empty event follows whatever the display server tells.
+@MainActor
+final class PromptMotion {
+  private var connection: guint = 0
+  private var turn: guint = 0
+  private let isX11: Bool
+
+  init(_ widget: UnsafeMutablePointer<GtkWidget>) {
+    let display = gtk_widget_get_display(widget)
+    isX11 = vgpu_gdk_is_x11(display) != 0
+    let data = Unmanaged.borrowed(self)
+    if isX11 {
+      // Not the connection: drawing reads from it too, and keeps the events for GDK.
+      gdk_window_add_filter(nil, onXEvent, data)
+    } else if vgpu_gdk_is_wayland(display) != 0,
+      let wayland = gdk_wayland_display_get_wl_display(display)
+    {
+      // With GDK's own priority, so after GDK in the same turn of the main loop.
+      connection = g_unix_fd_add_full(
+        gint(GDK_PRIORITY_EVENTS), wl_display_get_fd(wayland), G_IO_IN, onReadable, data, nil)
+    }
+  }
+
+  isolated deinit {
+    if isX11 { gdk_window_remove_filter(nil, onXEvent, Unmanaged.borrowed(self)) }
+    if connection != 0 { g_source_remove(connection) }
+    if turn != 0 { g_source_remove(turn) }
+  }
+
+  /// In the main loop's next turn, when GDK has put the motion into its queue.
+  fileprivate func followNext() {
+    guard turn == 0 else { return }
+    turn = g_idle_add_full(gint(GDK_PRIORITY_EVENTS), onTurn, Unmanaged.borrowed(self), nil)
+  }
+
+  fileprivate func follow() {
+    turn = 0
+    guard let event = gdk_event_new(GDK_NOTHING) else { return }
+    gdk_event_put(event)
+    gdk_event_free(event)
+  }
+}
+
+private func onXEvent(
+  _ native: UnsafeMutableRawPointer?, _ event: UnsafeMutablePointer<GdkEvent>?,
+  _ data: UnsafeMutableRawPointer?
+) -> GdkFilterReturn {
+  let type = native?.assumingMemoryBound(to: XEvent.self).pointee.type
+  // XInput 2's events are generic ones.
+  if type == MotionNotify || type == GenericEvent {
+    onMain(data, as: PromptMotion.self) { $0.followNext() }
+  }
+  return GDK_FILTER_CONTINUE
+}
+
+private func onTurn(_ data: UnsafeMutableRawPointer?) -> gboolean {
+  onMain(data, as: PromptMotion.self) { $0.follow() }
+  return 0
+}
+
+private func onReadable(
+  _ connection: gint, _ condition: GIOCondition, _ data: UnsafeMutableRawPointer?
+) -> gboolean {
+  // GDK does not read while it has events of its own: one put now would keep it from reading, this
+  // would be called again at once, and nothing else ever. When it has read, this is called too.
+  var entry = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+  guard poll(&entry, 1, 0) == 0 else { return 1 }
+  onMain(data, as: PromptMotion.self) { $0.follow() }
+  return 1
 }

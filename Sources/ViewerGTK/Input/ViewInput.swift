@@ -144,3 +144,60 @@ final class ViewInput: PointerLockMotion {
     if notches.x != 0 { send(.wheel(.horizontal, notches: notches.x)) }
   }
 }
+
+/// The keys and buttons that a view has told its guest are down.
+struct HeldInput {
+  private var keys: Set<Keycode> = []
+  private var buttons: Set<PointerButton> = []
+
+  /// Whether a button is down, as while something is dragged.
+  var hasButton: Bool { !buttons.isEmpty }
+
+  /// Notes a key's change.
+  ///
+  /// - Returns: false for one that the guest must not hear of: the repetition of a key that is down,
+  ///   which is the guest's own matter, and the end of a press that was not for the guest.
+  mutating func note(_ key: Keycode, down: Bool) -> Bool {
+    down ? keys.insert(key).inserted : keys.remove(key) != nil
+  }
+
+  /// The same for a button.
+  mutating func note(_ button: PointerButton, down: Bool) -> Bool {
+    down ? buttons.insert(button).inserted : buttons.remove(button) != nil
+  }
+
+  /// Lets everything go.
+  ///
+  /// - Returns: what the guest has to hear.
+  mutating func releaseAll() -> [GuestInputEvent] {
+    defer {
+      keys = []
+      buttons = []
+    }
+    return keys.sorted { $0.rawValue < $1.rawValue }.map { .key($0, down: false) }
+      + PointerButton.allCases.filter(buttons.contains).map { .button($0, down: false) }
+  }
+}
+
+/// Whole steps out of fractions of them, of which none is lost: a wheel's notches from a touchpad's
+/// smooth scrolling, a mouse's steps from a compositor's motion.
+struct FractionCounter {
+  private var rest = 0.0
+
+  /// Adds to what is left of the calls before.
+  ///
+  /// - Returns: the whole steps that there are now. A value that is no number, or beyond any hand's
+  ///   motion, counts as none.
+  mutating func steps(adding value: Double) -> Int {
+    guard abs(value) < 1e6 else { return 0 }
+    // A turn back takes effect at once.
+    if rest * value < 0 { rest = 0 }
+    rest += value
+    let whole = rest.rounded(.towardZero)
+    rest -= whole
+    return Int(whole)
+  }
+
+  /// Forgets the rest.
+  mutating func reset() { rest = 0 }
+}

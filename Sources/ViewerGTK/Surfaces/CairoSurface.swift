@@ -2,6 +2,7 @@
 
 import CGTK3
 import EGLPresenter
+import VGPUDisplay
 
 /// The last resort where there is no EGL: the CPU copies every frame on the render thread, and cairo
 /// draws it as part of the widget, on GTK's.
@@ -25,5 +26,71 @@ final class CairoSurface: GuestSurface {
   func paint(_ context: CairoContext) {
     board.paint(context, scale: geometry.scale)
     link.order { $0.hasPainted = true }
+  }
+}
+
+/// The render thread's part of a `CairoSurface`: it has frames copied and the widget painted, which
+/// then asks for the next.
+final class CairoCanvas: Canvas {
+  let renderer = "cairo"
+  private(set) var path: PresentationPath?
+  private(set) var counters = RendererCounters()
+  let importRefusal: GraphicsError? = nil
+  let feedback = ViewerStatistics.Feedback.timer
+  let descriptor: Int32 = -1
+  let asksForFrames = true
+  var events: [CanvasEvent] = []
+  private let board: CairoBoard
+  private let link: RenderLink
+  private let primary = PixelShadow()
+  private let cursor = PixelShadow()
+  private var geometry: SurfaceGeometry
+
+  init(_ board: CairoBoard, _ geometry: SurfaceGeometry, _ link: RenderLink) {
+    self.board = board
+    self.geometry = geometry
+    self.link = link
+  }
+
+  func prepare() {}
+  func read(isReadable: Bool) {}
+  func place(_ geometry: SurfaceGeometry) { self.geometry = geometry }
+
+  func present(
+    _ frame: Frame, _ mode: ScalingMode, number: UInt64, damage: Damage?
+  ) throws(GraphicsError) -> Placement {
+    let placement = Placement(guest: frame.primary.size, area: geometry.pixels, mode: mode)
+    counters.uploads += try board.update(frame, placement)
+    counters.draws += 1
+    path = .cairo
+    link.tell { $0.wantsPaint = true }
+    return placement
+  }
+
+  func show(_ overlay: Overlay?) { board.show(overlay) }
+  func pixels(of frame: Frame) -> PixelImage? { nil }
+
+  func hasChanged(_ frame: Frame) -> Bool {
+    let hasPointer =
+      frame.cursor.map { (try? cursor.hasChanged($0.buffer, epoch: frame.flip)) ?? false } ?? false
+    return (try? primary.hasChanged(frame.primary, epoch: frame.flip)) ?? true || hasPointer
+  }
+
+  var changeDetection: ChangeDetection? { .cpu }
+
+  func hide() {
+    board.clear()
+    link.tell { $0.wantsPaint = true }
+  }
+}
+
+/// Makes the canvas of a `CairoSurface`.
+struct CairoCanvasMaker: CanvasMaker {
+  let backend: ViewerStatistics.Backend?
+  let board: CairoBoard
+  let geometry: SurfaceGeometry
+
+  func make(_ link: RenderLink) throws(GraphicsError) -> any Canvas {
+    CairoCanvas(board, geometry, link)
   }
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CGTK3
+import SafeText
+
 /// What is asked when the user wants to close the window, such as what is to become of the guest.
 /// Besides the answers here the user may think better of it.
 public struct CloseQuestion: Sendable {
@@ -44,4 +47,57 @@ public struct CloseQuestion: Sendable {
     self.text = text
     self.answers = answers
   }
+}
+
+/// A `CloseQuestion` in front of a window, until it is answered.
+@MainActor
+final class CloseDialog {
+  private var dialog: UnsafeMutablePointer<GtkWidget>?
+  private let onAnswer: @MainActor (CloseQuestion.Answer?) -> Void
+  private let answers: [CloseQuestion.Answer]
+
+  /// Opens it.
+  ///
+  /// - Parameter onAnswer: called once; `nil` when the user thinks better of it.
+  init(
+    _ question: CloseQuestion, before window: UnsafeMutablePointer<GtkWidget>,
+    onAnswer: @escaping @MainActor (CloseQuestion.Answer?) -> Void
+  ) {
+    answers = question.answers
+    self.onAnswer = onAnswer
+    let widget = vgpu_gtk_question(
+      window, PlainText.line(question.title, limit: 256), PlainText.lines(question.text))
+    guard let widget else { return }
+    dialog = widget
+    let dialog = vgpu_gtk_dialog(widget)
+    gtk_dialog_add_button(dialog, "Cancel", GTK_RESPONSE_CANCEL.rawValue)
+    for (index, answer) in answers.enumerated() {
+      let button = gtk_dialog_add_button(dialog, answer.label, gint(index))
+      if answer.isDestructive {
+        gtk_style_context_add_class(gtk_widget_get_style_context(button), "destructive-action")
+      }
+    }
+    gtk_dialog_set_default_response(dialog, gint(answers.count - 1))
+    vgpu_connect_response(widget, onResponse, Unmanaged.borrowed(self))
+    gtk_widget_show_all(widget)
+  }
+
+  isolated deinit { close() }
+
+  private func close() {
+    if let dialog { gtk_widget_destroy(dialog) }
+    dialog = nil
+  }
+
+  fileprivate func responded(_ response: gint) {
+    close()
+    let index = Int(response)
+    onAnswer(answers.indices.contains(index) ? answers[index] : nil)
+  }
+}
+
+private func onResponse(
+  _ dialog: UnsafeMutablePointer<GtkDialog>?, _ response: gint, _ data: UnsafeMutableRawPointer?
+) {
+  onMain(data, as: CloseDialog.self) { $0.responded(response) }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CGTK3
+import EGLPresenter
 public import VGPUDisplay
 
 /// The monitor that a guest would fit into its window with: of the window's size, at the rate of the
@@ -9,4 +11,38 @@ public struct MonitorWish: Hashable, Sendable {
   public let size: PixelSize
   /// In Hz; `nil` where the display server does not tell.
   public let refreshRate: Double?
+}
+
+/// Tells the size of a view once it has come to rest, and only what the user has made of it: the
+/// window's first size is made after the guest's, which it must not change.
+@MainActor
+final class AreaFollower {
+  /// Called with the size in device pixels.
+  var onRest: (@MainActor (PixelSize) -> Void)?
+  private var told: PixelSize?
+  private var pending: (size: PixelSize, timer: Timer)?
+
+  /// How long a size has to last, in milliseconds: a window that is dragged larger gets many.
+  private static let rest = 300
+
+  /// A size that was not the user's choice.
+  func expect(_ size: PixelSize) {
+    told = size
+    pending = nil
+  }
+
+  /// The view has got this size.
+  func changed(to size: PixelSize) {
+    // Nothing was expected yet: the guest has no size that this one could be another than.
+    guard told != nil else { return }
+    pending = (size, Timer(milliseconds: Self.rest) { [unowned self] in settle() })
+  }
+
+  private func settle() {
+    guard let pending else { return }
+    self.pending = nil
+    guard pending.size != told else { return }
+    told = pending.size
+    onRest?(pending.size)
+  }
 }

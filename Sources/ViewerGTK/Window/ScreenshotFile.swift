@@ -3,7 +3,7 @@
 import CGTK3
 import Glibc
 import PNGFile
-import SystemPackage
+public import SystemPackage
 import VGPUDisplay
 
 /// Pictures that a user saves out of the window: in the user's folder for pictures, each with the
@@ -89,5 +89,27 @@ enum ScreenshotFile {
     var text = [CChar](repeating: 0, count: 32)
     let count = strftime(&text, text.count, "%Y-%m-%d-%H%M%S", &parts)
     return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+/// Why a guest's picture was not saved.
+public enum ScreenshotError: Error, Hashable, Sendable {
+  /// There is none, or it cannot be read: why.
+  case noPicture(String)
+  /// libpng does not take it: its words.
+  case notEncoded(String)
+  /// No file can be made or written: the path, and the kernel's reason.
+  case notWritten(String, Errno)
+}
+
+extension ScreenshotError: CustomStringConvertible {
+  /// One line: object, cause, remedy.
+  public var description: String {
+    switch self {
+    case .noPicture(let reason): reason
+    case .notEncoded(let reason): "the picture cannot be encoded: \(reason)"
+    case .notWritten(let path, let errno):
+      "\(path): \(errno.description); make the folder writable, or choose another in xdg-user-dirs (XDG_PICTURES_DIR)"
+    }
   }
 }

@@ -3,7 +3,7 @@
 import CGTK3
 import CX11
 import Glibc
-import LinuxSystem
+public import LinuxSystem
 public import VGPUDisplay
 
 /// The whole of a viewer: a window, GTK's main loop, an orderly end.
@@ -114,4 +114,23 @@ private func onInterrupt(_ data: UnsafeMutableRawPointer?) -> gboolean {
 private func onTerminate(_ data: UnsafeMutableRawPointer?) -> gboolean {
   onMain(data, as: ViewerRun.self) { $0.end() }
   return 1
+}
+
+/// Why no window can be shown.
+public enum ViewerError: Error, Hashable, Sendable {
+  /// gtk_init_check failed: there is nothing to open a window on.
+  case noDisplayServer
+  /// The view's thread cannot be had.
+  case system(SystemCallError)
+}
+
+extension ViewerError: CustomStringConvertible {
+  /// One line: what is missing, and what to do about it.
+  public var description: String {
+    switch self {
+    case .noDisplayServer:
+      "no display server: neither WAYLAND_DISPLAY nor DISPLAY leads to one; run this inside a graphical session, or set one of them (and XDG_RUNTIME_DIR for Wayland)"
+    case .system(let error): "\(error)"
+    }
+  }
 }

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CEGL
+package import Synchronization
+
+/// An OpenGL ES context on an EGL display of its own choosing. All drawing of a window or of a
+/// series of screenshots goes through one.
+///
+/// It belongs to the thread that made it: neither the context nor what was made with it may be used
+/// or released on another.
+public final class RenderContext {
+  /// What the display and its renderer can do.
+  public let capabilities: Capabilities
+  /// What the display is called in errors, such as `EGL on wayland (llvmpipe)`.
+  public let name: String
+
+  let connection: EGLConnection
+  let config: EGLConfig?
+  let context: EGLContext
+  private let reset: GraphicsReset.Query?
+
+  var display: EGLDisplay { connection.display }
+
+  /// Connects to EGL (eglGetPlatformDisplay, eglInitialize), makes an OpenGL ES 3 or else 2 context
+  /// (eglCreateContext), one that notices GPU resets where the driver can, and makes it current.
+  ///
+  /// - Throws: `GraphicsError.Kind.unavailable`.
+  public init(_ platform: EGLPlatform) throws(GraphicsError) {
+    let connection = try EGLConnection(platform)
+    let display = connection.display
+    let object = "EGL on \(platform.name)"
+    guard vgpu_eglBindAPI(GLenum(EGL_OPENGL_ES_API)) == EGL_TRUE else {
+      throw GraphicsError(
+        .unavailable, object, "the driver has no OpenGL ES", remedy: "install your GPU's driver")
+    }
+    guard vgpu_has_egl_extension(display, "EGL_KHR_surfaceless_context") else {
+      throw GraphicsError(
+        .unavailable, object, "the driver lacks EGL_KHR_surfaceless_context",
+        remedy: "use Mesa's libEGL")
+    }
+    let (config, context) = try Self.makeContext(display, platform, object)
+    guard vgpu_eglMakeCurrent(display, nil, nil, context) == EGL_TRUE else {
+      let cause = "eglMakeCurrent: \(ErrorNames.lastEGL())"
+      _ = vgpu_eglDestroyContext(display, context)
+      throw GraphicsError(.unavailable, object, cause)
+    }
+    self.connection = connection
+    self.config = config
+    self.context = context
+    capabilities = Capabilities(display: display)
+    reset = GraphicsReset.query()
+    name = "\(object) (\(capabilities.renderer))"
+  }
+
+  deinit {
+    if vgpu_eglGetCurrentContext() == context {
+      _ = vgpu_eglMakeCurrent(display, nil, nil, nil)
+    }
+    _ = vgpu_eglDestroyContext(display, context)
+  }
+
+  /// eglMakeCurrent without a surface, for drawing into framebuffer objects and for releasing GL
+  /// objects. It costs next to nothing when the context is current already.
+  func makeCurrent() throws(GraphicsError) { try makeCurrent(nil) }
+
+  /// eglMakeCurrent with a surface, or with none. A toolkit may have made another context current
+  /// at any time, so this comes before every use.
+  func makeCurrent(_ surface: EGLSurface?) throws(GraphicsError) {
+    if vgpu_eglGetCurrentContext() == context,
+      vgpu_eglGetCurrentSurface(EGL_DRAW) == surface
+    {
+      return
+    }
+    // The bound API is per thread, and a toolkit may have bound desktop GL.
+    _ = vgpu_eglBindAPI(GLenum(EGL_OPENGL_ES_API))
+    guard vgpu_eglMakeCurrent(display, surface, surface, context) == EGL_TRUE else {
+      throw error(afterEGL: "eglMakeCurrent")
+    }
+  }
+
+  /// The thread's last EGL error as ours; what is lost is told apart from what failed.
+  func error(afterEGL call: String) -> GraphicsError {
+    let code = vgpu_eglGetError()
+    let isLost =
+      code == EGL_CONTEXT_LOST || code == EGL_BAD_NATIVE_WINDOW || code == EGL_BAD_SURFACE
+    return GraphicsError(isLost ? .lost : .failed, name, "\(call): \(ErrorNames.egl(code))")
+  }
+
+  /// glGetError after `call`: throws what has gone wrong since the last check.
+  func checkGL(_ call: @autoclosure () -> String) throws(GraphicsError) {
+    let code = vgpu_glGetError()
+    guard code != GLenum(GL_NO_ERROR) else { return }
+    // Errors are flags, each told once: a later call must not be blamed for this one.
+    for _ in 0..<8 where code != GLenum(GL_CONTEXT_LOST) {
+      if vgpu_glGetError() == GLenum(GL_NO_ERROR) { break }
+    }
+    throw GraphicsError(
+      code == GLenum(GL_CONTEXT_LOST) ? .lost : .failed, name, "\(call()): \(ErrorNames.gl(code))")
+  }
+
+  /// Throws `GraphicsError.Kind.lost` when the GPU was reset since the context was made, of which
+  /// nothing else tells: once for each frame.
+  func checkReset() throws(GraphicsError) {
+    if let reset = reset?() { throw GraphicsError(.lost, name, reset.cause) }
+  }
+
+  private static func makeContext(
+    _ display: EGLDisplay, _ platform: EGLPlatform, _ object: String
+  ) throws(GraphicsError) -> (EGLConfig?, EGLContext) {
+    var isRobust = vgpu_has_egl_extension(display, "EGL_EXT_create_context_robustness")
+    var version: Int32 = 3
+    while true {
+      if let config = try config(display, platform, version: version, object) {
+        var attributes = [EGL_CONTEXT_CLIENT_VERSION, version]
+        if isRobust {
+          attributes += [
+            EGL_CONTEXT_OPENGL_RESET_NOTIFICATION_STRATEGY_EXT, EGL_LOSE_CONTEXT_ON_RESET_EXT,
+          ]
+        }
+        attributes.append(EGL_NONE)
+        if let context = vgpu_eglCreateContext(display, config, nil, attributes) {
+          return (config, context)
+        }
+      }
+      let cause = ErrorNames.lastEGL()
+      // The best first: OpenGL ES 3 that notices resets, 3, 2.
+      if isRobust {
+        isRobust = false
+      } else if version == 3 {
+        version = 2
+      } else {
+        throw GraphicsError(
+          .unavailable, object, "no OpenGL ES 2 context for it: \(cause)",
+          remedy: "install your GPU's driver")
+      }
+    }
+  }
+
+  /// A configuration of eight bits per colour and, so that a compositor does not blend the window
+  /// with what is behind it, no alpha if possible.
+  private static func config(
+    _ display: EGLDisplay, _ platform: EGLPlatform, version: Int32, _ object: String
+  ) throws(GraphicsError) -> EGLConfig? {
+    var visual: UInt?
+    var surfaceType = EGL_WINDOW_BIT
+    switch platform {
+    case .x11(_, let id): visual = id
+    case .wayland: break
+    case .device, .surfaceless: surfaceType = 0
+    }
+    let attributes: [EGLint] = [
+      EGL_SURFACE_TYPE, surfaceType,
+      EGL_RENDERABLE_TYPE, version == 3 ? EGL_OPENGL_ES3_BIT : EGL_OPENGL_ES2_BIT,
+      EGL_RED_SIZE, 8, EGL_GREEN_SIZE, 8, EGL_BLUE_SIZE, 8, EGL_NONE,
+    ]
+    var configs = [EGLConfig?](repeating: nil, count: 256)
+    var count: EGLint = 0
+    guard vgpu_eglChooseConfig(display, attributes, &configs, 256, &count) == EGL_TRUE else {
+      throw GraphicsError(.unavailable, object, "eglChooseConfig: \(ErrorNames.lastEGL())")
+    }
+    func value(_ config: EGLConfig?, _ attribute: EGLint) -> EGLint {
+      var value: EGLint = 0
+      _ = vgpu_eglGetConfigAttrib(display, config, attribute, &value)
+      return value
+    }
+    let fitting = configs.prefix(Int(count)).filter { config in
+      let isEightBit = [EGL_RED_SIZE, EGL_GREEN_SIZE, EGL_BLUE_SIZE].allSatisfy {
+        value(config, $0) == 8
+      }
+      guard let visual else { return isEightBit }
+      return isEightBit
+        && value(config, EGL_NATIVE_VISUAL_ID) == EGLint(truncatingIfNeeded: visual)
+    }
+    return fitting.first { value($0, EGL_ALPHA_SIZE) == 0 } ?? fitting.first ?? nil
+  }
+}
+
+/// The GPU was reset, which took along the context and all that was made with it. GL says nothing of
+/// that unless it is asked: what is drawn on goes nowhere, and what is read is anything.
+package enum GraphicsReset: Sendable {
+  /// By what this context had drawn; what a guest has in its buffers may be why.
+  case guilty
+  /// By somebody else's drawing.
+  case innocent
+  case unknown
+
+  /// Whose word is taken: the driver's, or a test's.
+  package typealias Query = @Sendable () -> GraphicsReset?
+
+  /// What contexts made from then on ask instead of the driver: for tests, which have no GPU.
+  package static let seam = Mutex<Query?>(nil)
+
+  /// How the current context is asked (glGetGraphicsResetStatus of GL_KHR_robustness or
+  /// GL_EXT_robustness), which costs next to nothing; `nil` where the driver cannot tell.
+  static func query() -> Query? {
+    if let told = seam.withLock(\.self) { return told }
+    if vgpu_has_gl_extension("GL_KHR_robustness") {
+      return { GraphicsReset(vgpu_glGetGraphicsResetStatusKHR()) }
+    }
+    if vgpu_has_gl_extension("GL_EXT_robustness") {
+      return { GraphicsReset(vgpu_glGetGraphicsResetStatusEXT()) }
+    }
+    return nil
+  }
+
+  private init?(_ status: GLenum) {
+    switch status {
+    case GLenum(GL_NO_ERROR): return nil
+    case GLenum(GL_GUILTY_CONTEXT_RESET): self = .guilty
+    case GLenum(GL_INNOCENT_CONTEXT_RESET): self = .innocent
+    default: self = .unknown
+    }
+  }
+
+  /// The cause as an error has it.
+  var cause: String {
+    switch self {
+    case .guilty: "the GPU was reset because of what was drawn with it here"
+    case .innocent: "the GPU was reset because of another program"
+    case .unknown: "the GPU was reset"
+    }
+  }
+}

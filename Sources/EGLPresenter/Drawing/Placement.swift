@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DMABuf
+public import VGPUDisplay
+
+/// How a guest's picture is sized to the area that shows it. The aspect ratio is always kept.
+public enum ScalingMode: String, CaseIterable, Hashable, Sendable {
+  /// As large as the area allows without cutting anything off.
+  case fit
+  /// The largest whole multiple that fits, so that all pixels are equally large and sharp; as
+  /// `fit` where the area is smaller than the picture.
+  case integer
+  /// One pixel of the guest to one of the device, cut off at the edges where the area is smaller.
+  case oneToOne = "1:1"
+  /// Covers the whole area, cut off at two edges where the aspect ratios differ.
+  case fill
+}
+
+/// Where a guest's picture lies in an area of device pixels. Pure arithmetic; the picture is
+/// centred, and what it does not cover is black.
+public struct Placement: Hashable, Sendable {
+  /// How a pixel's colour is found between the guest's pixels.
+  public enum Filter: Hashable, Sendable {
+    /// The guest's own pixel.
+    case nearest
+    /// A mixture of the nearest four.
+    case linear
+  }
+
+  /// The guest's picture in its own pixels.
+  public let guest: PixelSize
+  /// The area in device pixels.
+  public let area: PixelSize
+  /// Where the whole picture lies; it reaches beyond the area where it is cut off.
+  public let picture: PixelRectangle
+
+  /// Places a picture. Sizes are at least one pixel; smaller ones count as one.
+  public init(guest: PixelSize, area: PixelSize, mode: ScalingMode) {
+    let guest = PixelSize(width: max(1, guest.width), height: max(1, guest.height))
+    let area = PixelSize(width: max(1, area.width), height: max(1, area.height))
+    let size = Self.size(guest, area, mode)
+    self.guest = guest
+    self.area = area
+    // A shift rounds down for negative numbers too, so that growing by a pixel never moves the
+    // picture by more than one.
+    picture = PixelRectangle(
+      x: (area.width - size.width) >> 1, y: (area.height - size.height) >> 1, width: size.width,
+      height: size.height)
+  }
+
+  private static func size(
+    _ guest: PixelSize, _ area: PixelSize, _ mode: ScalingMode
+  ) -> PixelSize {
+    let whole = min(area.width / guest.width, area.height / guest.height)
+    switch mode {
+    case .oneToOne:
+      return guest
+    case .integer where whole >= 1:
+      return PixelSize(width: guest.width * whole, height: guest.height * whole)
+    case .fit, .integer:
+      return scaled(
+        guest, area, byWidth: area.width * guest.height <= area.height * guest.width)
+    case .fill:
+      return scaled(
+        guest, area, byWidth: area.width * guest.height >= area.height * guest.width)
+    }
+  }
+
+  /// The guest's size scaled to the area's width or height.
+  private static func scaled(_ guest: PixelSize, _ area: PixelSize, byWidth: Bool) -> PixelSize {
+    byWidth
+      ? PixelSize(
+        width: area.width, height: max(1, rounded(guest.height * area.width, by: guest.width)))
+      : PixelSize(
+        width: max(1, rounded(guest.width * area.height, by: guest.height)), height: area.height)
+  }
+
+  /// `value / divisor`, halves rounded up, for negative values too.
+  private static func rounded(_ value: Int, by divisor: Int) -> Int {
+    let (quotient, remainder) = (2 * value + divisor).quotientAndRemainder(dividingBy: 2 * divisor)
+    return remainder < 0 ? quotient - 1 : quotient
+  }
+
+  /// Device pixels per guest pixel.
+  public var scale: Double { Double(picture.width) / Double(guest.width) }
+
+  /// One device pixel shows one guest pixel.
+  public var isOneToOne: Bool {
+    picture.width == guest.width && picture.height == guest.height
+  }
+
+  /// Nearest for whole multiples, which are exact, and linear otherwise.
+  public var filter: Filter {
+    picture.width % guest.width == 0 && picture.height % guest.height == 0
+      && picture.width / guest.width == picture.height / guest.height ? .nearest : .linear
+  }
+
+  /// The part of the picture that is inside the area.
+  public var visible: PixelRectangle {
+    picture.intersection(
+      PixelRectangle(x: 0, y: 0, width: area.width, height: area.height))
+  }
+
+  /// Where a rectangle of the guest's pixels lies in the area, such as a cursor's. Its edges are
+  /// those of the pixels beneath it.
+  public func rectangle(ofGuest rectangle: PixelRectangle) -> PixelRectangle {
+    let left = Self.rounded(rectangle.x * picture.width, by: guest.width)
+    let right = Self.rounded((rectangle.x + rectangle.width) * picture.width, by: guest.width)
+    let top = Self.rounded(rectangle.y * picture.height, by: guest.height)
+    let bottom = Self.rounded((rectangle.y + rectangle.height) * picture.height, by: guest.height)
+    return PixelRectangle(
+      x: picture.x + left, y: picture.y + top, width: right - left, height: bottom - top)
+  }
+
+  /// The place of a point of the area on the guest's screen, from 0 at its left and upper edge to
+  /// `maximum` at its right and lower one; a point beside the picture counts as its nearest edge.
+  public func position(
+    atX x: Double, y: Double, maximum: Int
+  ) -> (x: Int, y: Int) {
+    func position(_ offset: Double, of length: Int) -> Int {
+      let steps = offset / Double(length) * Double(maximum + 1)
+      // Not a number is at the edge too.
+      return steps >= 1 ? Int(min(steps, Double(maximum))) : 0
+    }
+    return (
+      position(x - Double(picture.x), of: picture.width),
+      position(y - Double(picture.y), of: picture.height)
+    )
+  }
+
+  /// The guest's pixel below a point of the area; `nil` outside the picture.
+  public func guestPixel(atX x: Double, y: Double) -> (x: Int, y: Int)? {
+    let column = ((x - Double(picture.x)) / Double(picture.width) * Double(guest.width))
+      .rounded(.down)
+    let row = ((y - Double(picture.y)) / Double(picture.height) * Double(guest.height))
+      .rounded(.down)
+    guard column >= 0, column < Double(guest.width), row >= 0, row < Double(guest.height) else {
+      return nil
+    }
+    return (Int(column), Int(row))
+  }
+}
+
+extension PlaneBuffer {
+  /// The picture's size.
+  public var size: PixelSize { PixelSize(width: layout.width, height: layout.height) }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CEGL
+import VGPUDisplay
+
+/// A linked GL program that draws one texture into a rectangle. The context is current whenever
+/// this is made, used or released.
+final class ShaderProgram {
+  /// What tells the programs apart.
+  struct Variant: Hashable {
+    var isExternal = false
+    var isSwapped = false
+    /// The texture's alpha counts: it is a cursor.
+    var isTranslucent = false
+
+    /// 0 to 7.
+    var index: Int { (isExternal ? 1 : 0) | (isSwapped ? 2 : 0) | (isTranslucent ? 4 : 0) }
+  }
+
+  private let program: GLuint
+  private let rectangle: GLint
+
+  init(_ variant: Variant, _ context: RenderContext) throws(GraphicsError) {
+    let program = try Self.link(
+      vertex: Self.vertexSource, fragment: Self.fragmentSource(variant), context)
+    self.program = program
+    rectangle = vgpu_glGetUniformLocation(program, "rectangle")
+    vgpu_glUseProgram(program)
+    vgpu_glUniform1i(vgpu_glGetUniformLocation(program, "picture"), 0)
+  }
+
+  deinit {
+    vgpu_glDeleteProgram(program)
+  }
+
+  /// Draws the whole of the bound texture into a rectangle of the target.
+  func draw(_ rectangle: PixelRectangle, on target: RenderTarget) {
+    vgpu_glUseProgram(program)
+    let width = 2 / Float(target.size.width)
+    let height = 2 / Float(target.size.height)
+    let x = Float(rectangle.x) * width - 1
+    let y = Float(rectangle.y) * height - 1
+    let downwards: Float = target.isTopDown ? 1 : -1
+    vgpu_glUniform4f(
+      self.rectangle, x, y * downwards, Float(rectangle.width) * width,
+      Float(rectangle.height) * height * downwards)
+    vgpu_glDrawArrays(GLenum(GL_TRIANGLE_STRIP), 0, 4)
+  }
+
+  /// A program of two shaders, whose vertices' corners are attribute 0.
+  static func link(
+    vertex: String, fragment: String, _ context: RenderContext
+  ) throws(GraphicsError) -> GLuint {
+    let program = vgpu_glCreateProgram()
+    do throws(GraphicsError) {
+      try attach(GL_VERTEX_SHADER, vertex, to: program, context)
+      try attach(GL_FRAGMENT_SHADER, fragment, to: program, context)
+      vgpu_glBindAttribLocation(program, 0, "corner")
+      vgpu_glLinkProgram(program)
+      var isLinked: GLint = 0
+      vgpu_glGetProgramiv(program, GLenum(GL_LINK_STATUS), &isLinked)
+      guard isLinked == GL_TRUE else {
+        let log = log { vgpu_glGetProgramInfoLog(program, $0, nil, $1) }
+        throw GraphicsError(.unavailable, context.name, "glLinkProgram: \(log)")
+      }
+    } catch {
+      vgpu_glDeleteProgram(program)
+      throw error
+    }
+    return program
+  }
+
+  private static func attach(
+    _ type: Int32, _ source: String, to program: GLuint, _ context: RenderContext
+  ) throws(GraphicsError) {
+    let shader = vgpu_glCreateShader(GLenum(type))
+    // The program keeps it as long as it is attached.
+    defer { vgpu_glDeleteShader(shader) }
+    source.withCString { vgpu_glShaderSource(shader, $0) }
+    vgpu_glCompileShader(shader)
+    var isCompiled: GLint = 0
+    vgpu_glGetShaderiv(shader, GLenum(GL_COMPILE_STATUS), &isCompiled)
+    guard isCompiled == GL_TRUE else {
+      let log = log { vgpu_glGetShaderInfoLog(shader, $0, nil, $1) }
+      throw GraphicsError(.unavailable, context.name, "glCompileShader: \(log)")
+    }
+    vgpu_glAttachShader(program, shader)
+  }
+
+  private static func log(_ get: (GLsizei, UnsafeMutablePointer<GLchar>?) -> Void) -> String {
+    var characters = [GLchar](repeating: 0, count: 1024)
+    characters.withUnsafeMutableBufferPointer { get(GLsizei($0.count), $0.baseAddress) }
+    let bytes = characters.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").joined(separator: " ")
+  }
+
+  private static let vertexSource = """
+    #version 100
+    attribute vec2 corner;
+    uniform vec4 rectangle;
+    varying vec2 point;
+    void main() {
+      point = corner;
+      gl_Position = vec4(rectangle.xy + corner * rectangle.zw, 0.0, 1.0);
+    }
+    """
+
+  private static func fragmentSource(_ variant: Variant) -> String {
+    let colour = variant.isSwapped ? "pixel.bgr" : "pixel.rgb"
+    // High precision where there is any: a medium one cannot tell the pixels of a wide picture
+    // apart.
+    return """
+      #version 100
+      \(variant.isExternal ? "#extension GL_OES_EGL_image_external : require" : "")
+      #ifdef GL_FRAGMENT_PRECISION_HIGH
+      precision highp float;
+      #else
+      precision mediump float;
+      #endif
+      uniform \(variant.isExternal ? "samplerExternalOES" : "sampler2D") picture;
+      varying vec2 point;
+      void main() {
+        vec4 pixel = texture2D(picture, point);
+        gl_FragColor = vec4(\(colour), \(variant.isTranslucent ? "pixel.a" : "1.0"));
+      }
+      """
+  }
+}
+
+/// What is drawn on: the window's own framebuffer, or one in memory.
+struct RenderTarget {
+  var size: PixelSize
+  /// The first line in memory is the upper one, as in a picture; a window's is the lower one.
+  var isTopDown: Bool
+
+  /// A rectangle's y as GL counts it, from the first line in memory.
+  func scissorY(_ rectangle: PixelRectangle) -> Int {
+    isTopDown ? rectangle.y : size.height - rectangle.y - rectangle.height
+  }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CEGL
+import DMABuf
+import LinuxSystem
+import VGPUDisplay
+
+/// A texture that pictures of one size and format are copied into by the CPU. The context is
+/// current whenever it is used.
+final class UploadTexture {
+  let texture: Texture
+  private let layout: ImageLayout
+  private let transfer: PixelTransfer
+  private let unpack: UnpackLayout?
+  private let plane: ImageLayout.Plane
+  private let hasRowLength: Bool
+
+  /// Makes a texture for pictures like this buffer's (glTexImage2D).
+  ///
+  /// - Throws: `GraphicsError.Kind.cannotShow` for YUV, a palette, a tiled layout, or a picture
+  ///   that is too large.
+  init(for buffer: PlaneBuffer, _ context: RenderContext) throws(GraphicsError) {
+    let layout = buffer.layout
+    if let reason = Self.obstacle(buffer, context) {
+      throw GraphicsError(
+        .cannotShow, "\(buffer.name) on \(context.name)", "not copied: \(reason)",
+        remedy: "let the guest use a mode with 32 bits per pixel, or a GPU that imports this")
+    }
+    let isES3 = vgpu_gl_version() >= 30
+    guard let transfer = PixelTransfer(layout.format, isES3: isES3), let plane = layout.planes.first
+    else {
+      throw GraphicsError(
+        .cannotShow, "\(buffer.name) on \(context.name)",
+        "not copied: OpenGL ES 2 has no such format")
+    }
+    hasRowLength = isES3 || vgpu_has_gl_extension("GL_EXT_unpack_subimage")
+    self.layout = layout
+    self.transfer = transfer
+    self.plane = plane
+    unpack = UnpackLayout(
+      width: layout.width, stride: plane.stride, bytesPerPixel: transfer.bytesPerPixel,
+      hasRowLength: hasRowLength)
+    texture = Texture(target: GL_TEXTURE_2D, isSwapped: transfer.isSwapped)
+    vgpu_glTexImage2D(
+      GLenum(GL_TEXTURE_2D), 0, GLint(transfer.internalFormat), GLsizei(layout.width),
+      GLsizei(layout.height), 0, transfer.format, transfer.type, nil)
+    try context.checkGL("glTexImage2D")
+  }
+
+  private static func obstacle(_ buffer: PlaneBuffer, _ context: RenderContext) -> String? {
+    let layout = buffer.layout
+    switch layout.format.model {
+    case .rgb: break
+    case .yuv: return "YUV is shown only where it can be imported"
+    case .indexed: return "a palette is needed, and VFIO hands out none"
+    }
+    let limit = context.capabilities.largestSide
+    guard layout.width <= limit, layout.height <= limit else {
+      return "the renderer's textures end at \(limit) pixels"
+    }
+    switch (layout.modifier, buffer.storage) {
+    case (.linear, _), (.invalid, .region): return nil
+    default: return "the picture does not lie line after line (\(layout.modifier))"
+    }
+  }
+
+  /// Whether a picture of this size, format and stride can be copied into this texture.
+  func fits(_ buffer: PlaneBuffer) -> Bool { layout == buffer.layout }
+
+  /// Copies the buffer's pixels as they are now (glTexSubImage2D).
+  ///
+  /// - Throws: `GraphicsError.Kind.cannotShow` when the buffer cannot be read.
+  func upload(_ buffer: PlaneBuffer, _ context: RenderContext) throws(GraphicsError) {
+    do {
+      try buffer.withPixels { (bytes) throws(SystemCallError) in copy(bytes) }
+    } catch {
+      throw GraphicsError(
+        .cannotShow, "\(buffer.name) on \(context.name)", "the CPU cannot read it: \(error)")
+    }
+  }
+
+  private func copy(_ bytes: UnsafeRawBufferPointer) {
+    // Whoever made the buffer has compared these; a wrong answer here would read others' memory.
+    guard let end = layout.linearEnd, end <= bytes.count, let start = bytes.baseAddress else {
+      return
+    }
+    let first = start + plane.offset
+    vgpu_glBindTexture(texture.target, texture.name)
+    if let unpack {
+      vgpu_glPixelStorei(GLenum(GL_UNPACK_ALIGNMENT), GLint(unpack.alignment))
+      setRowLength(unpack.rowLength)
+      copyLines(0, layout.height, from: first)
+    } else {
+      vgpu_glPixelStorei(GLenum(GL_UNPACK_ALIGNMENT), 1)
+      setRowLength(0)
+      for line in 0..<layout.height {
+        copyLines(line, 1, from: first + line * plane.stride)
+      }
+    }
+  }
+
+  private func setRowLength(_ pixels: Int) {
+    guard hasRowLength else { return }
+    vgpu_glPixelStorei(GLenum(GL_UNPACK_ROW_LENGTH), GLint(pixels))
+  }
+
+  private func copyLines(_ line: Int, _ count: Int, from pixels: UnsafeRawPointer) {
+    vgpu_glTexSubImage2D(
+      texture.target, 0, 0, GLint(line), GLsizei(layout.width), GLsizei(count), transfer.format,
+      transfer.type, pixels)
+  }
+}
+
+/// How GL takes a pixel format from memory (the `format` and `type` of glTexSubImage2D).
+///
+/// Every format is taken as red first, and those with blue in the lowest bits are put right by the
+/// shader: that needs no extension. All of them are little-endian words or bytes, as DRM defines
+/// them.
+struct PixelTransfer: Equatable {
+  let internalFormat: GLenum
+  let format: GLenum
+  let type: GLenum
+  let bytesPerPixel: Int
+  /// GL reads blue as red and red as blue.
+  let isSwapped: Bool
+
+  /// `nil` for a format that is no plain RGB, or that OpenGL ES 2 cannot take.
+  init?(_ format: PixelFormat, isES3: Bool) {
+    switch format.fourCC {
+    case .xrgb8888, .argb8888:
+      self.init(GL_RGBA, isES3 ? GL_RGBA8 : GL_RGBA, GL_UNSIGNED_BYTE, 4, isSwapped: true)
+    case .xbgr8888, .abgr8888:
+      self.init(GL_RGBA, isES3 ? GL_RGBA8 : GL_RGBA, GL_UNSIGNED_BYTE, 4, isSwapped: false)
+    case .rgb888:
+      self.init(GL_RGB, isES3 ? GL_RGB8 : GL_RGB, GL_UNSIGNED_BYTE, 3, isSwapped: true)
+    case .rgb565:
+      self.init(GL_RGB, isES3 ? GL_RGB565 : GL_RGB, GL_UNSIGNED_SHORT_5_6_5, 2, isSwapped: false)
+    case .xrgb2101010 where isES3:
+      self.init(GL_RGBA, GL_RGB10_A2, GL_UNSIGNED_INT_2_10_10_10_REV, 4, isSwapped: true)
+    case .xbgr2101010 where isES3:
+      self.init(GL_RGBA, GL_RGB10_A2, GL_UNSIGNED_INT_2_10_10_10_REV, 4, isSwapped: false)
+    default:
+      return nil
+    }
+  }
+
+  private init(
+    _ format: Int32, _ internalFormat: Int32, _ type: Int32, _ bytesPerPixel: Int, isSwapped: Bool
+  ) {
+    self.format = GLenum(format)
+    self.internalFormat = GLenum(internalFormat)
+    self.type = GLenum(type)
+    self.bytesPerPixel = bytesPerPixel
+    self.isSwapped = isSwapped
+  }
+}
+
+/// How GL is told of the distance between lines: GL_UNPACK_ROW_LENGTH, in pixels, whose bytes GL
+/// rounds up to a multiple of GL_UNPACK_ALIGNMENT. Not every stride can be told that way.
+struct UnpackLayout: Equatable {
+  /// Pixels; zero for the picture's own width.
+  let rowLength: Int
+  let alignment: Int
+
+  /// `nil` when lines must be handed over one by one.
+  ///
+  /// - Parameters:
+  ///   - width: pixels.
+  ///   - stride: bytes; at least a line's.
+  ///   - hasRowLength: GL_UNPACK_ROW_LENGTH exists: OpenGL ES 3, or GL_EXT_unpack_subimage.
+  init?(width: Int, stride: Int, bytesPerPixel: Int, hasRowLength: Bool) {
+    // Renderers count a line's bytes in 32 bits, and one that long is best handed over alone.
+    guard stride <= Int(Int32.max) else { return nil }
+    let length = hasRowLength ? stride / bytesPerPixel : width
+    for alignment in [1, 2, 4, 8] {
+      let line = (length * bytesPerPixel + alignment - 1) / alignment * alignment
+      if line == stride {
+        rowLength = length == width ? 0 : length
+        self.alignment = alignment
+        return
+      }
+    }
+    return nil
+  }
+}
