@@ -82,15 +82,14 @@ public enum GuestFolders: Hashable, Sendable {
     } catch {
       throw .file(path, reason: "cannot be made or entered: \(error.errno)")
     }
-    var status = stat()
-    guard fstat(folder.rawValue, &status) == 0, status.st_uid == geteuid() else {
-      throw .file(path, reason: "belongs to another user")
-    }
-    guard status.st_mode & 0o022 == 0 else {
+    guard let status = try? Stat(FileDescriptor(rawValue: folder.rawValue)),
+      status.userID.rawValue == geteuid()
+    else { throw .file(path, reason: "belongs to another user") }
+    guard status.permissions.isDisjoint(with: [.groupWrite, .otherWrite]) else {
       throw .file(
         path, reason: "others may write there; remove it (rm -r), and it is made anew")
     }
-    guard status.st_mode & 0o077 != 0 else { return }
+    guard status.permissions.rawValue & 0o077 != 0 else { return }
     guard fchmod(folder.rawValue, 0o700) == 0 else {
       throw .file(
         path, reason: "others may enter it, which cannot be changed; chmod 700 it")
@@ -99,9 +98,8 @@ public enum GuestFolders: Hashable, Sendable {
 
   /// Whether a folder is there and this user's.
   private static func isOwn(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_uid == geteuid()
-      && Int32(status.st_mode) & S_IFMT == S_IFDIR
+    guard let status = try? Stat(path) else { return false }
+    return status.type == .directory && status.userID.rawValue == geteuid()
   }
 
   /// The specification has relative paths ignored.
