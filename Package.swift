@@ -35,6 +35,7 @@ let package = Package(
     .library(name: "GuestSession", targets: ["GuestSession"]),
     .library(name: "HostCheck", targets: ["HostCheck"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "PersistentDevices", targets: ["PersistentDevices"]),
     .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
@@ -65,10 +66,14 @@ let package = Package(
 
     // The kernel, in C and then in Swift.
     .target(name: "CLinux"),
+    .target(name: "CProcess", dependencies: ["CLinux"]),
     .target(
-      name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: swiftSettings),
+      name: "LinuxSystem", dependencies: ["CLinux", "CProcess", system], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system],
+      swiftSettings: swiftSettings),
     .target(
-      name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system],
+      name: "VFIO", dependencies: ["CLinux", "CProcess", "LinuxSystem", system],
       swiftSettings: swiftSettings),
     .target(
       name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system],
@@ -81,6 +86,15 @@ let package = Package(
     .testTarget(
       name: "HostDevicesTests",
       dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system],
+      swiftSettings: swiftSettings),
+
+    // Devices that survive the host's reboots.
+    .target(
+      name: "PersistentDevices", dependencies: ["HostDevices", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "PersistentDevicesTests",
+      dependencies: ["HostDevices", "LinuxSystem", "PersistentDevices", "TestSupport", system],
       swiftSettings: swiftSettings),
 
     // What a host needs, and what it lacks.
@@ -166,12 +180,13 @@ let package = Package(
 
     // Frames across a socket, for those who may not have the device.
     .target(
-      name: "BridgeProtocol", dependencies: ["SafeText"], swiftSettings: swiftSettings),
+      name: "BridgeProtocol", dependencies: ["HostDevices", "SafeText"],
+      swiftSettings: swiftSettings),
     .target(
       name: "BridgeServer",
       dependencies: [
-        "BridgeProtocol", "CLinux", "DMABuf", "LinuxSystem", "VGPUDisplay",
-        .product(name: "Logging", package: "swift-log"), system,
+        "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices", "LinuxSystem",
+        "VGPUDisplay", .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
     .target(
@@ -184,7 +199,7 @@ let package = Package(
       name: "BridgeTests",
       dependencies: [
         "BridgeClient", "BridgeProtocol", "BridgeServer", "CAllocationCount", "CLinux", "DMABuf",
-        "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
+        "HostDevices", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
         .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
@@ -193,14 +208,15 @@ let package = Package(
     .target(
       name: "Attachment",
       dependencies: [
-        "BridgeClient", "BridgeProtocol", "CLinux", "HostDevices", "Libvirt", "LinuxSystem", "VFIO",
-        "VGPUDisplay", system,
+        "BridgeClient", "BridgeProtocol", "CLinux", "CProcess", "HostDevices", "Libvirt",
+        "LinuxSystem", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
     // Starting guests.
     .target(
-      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "SafeText", system],
+      name: "QEMU",
+      dependencies: ["CLinux", "CProcess", "HostDevices", "LinuxSystem", "SafeText", system],
       swiftSettings: swiftSettings),
 
     .target(
@@ -256,7 +272,7 @@ let package = Package(
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "FrameStatistics",
         "GuestControl", "GuestInput", "GuestSession", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
-        "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
+        "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
       ],

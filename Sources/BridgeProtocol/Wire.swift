@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HostDevices
 import SafeText
 
 /// The display bridge's protocol: what its numbers are. `docs/bridge-protocol.md` describes every

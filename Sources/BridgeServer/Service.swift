@@ -2,6 +2,8 @@
 
 public import BridgeProtocol
 import CLinux
+import CProcess
+import HostDevices
 public import LinuxSystem
 import SystemPackage
 

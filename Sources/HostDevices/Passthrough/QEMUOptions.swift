@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 /// The value of an option of QEMU's command line: `NAME=VALUE,NAME=VALUE`, in which a comma of a
 /// value is doubled, or the same as a JSON object.
 package struct QEMUOptions: Hashable, Sendable {

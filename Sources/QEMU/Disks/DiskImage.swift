@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 /// A disk image of a known format, and every file that belongs to it. QEMU is told all of it and
 /// guesses nothing: what a guest has written into its disk never decides how that is opened.
 ///
@@ -67,8 +69,7 @@ extension DiskImage {
       switch character {
       case "\"", "\\": result += "\\\(character)"
       case "\u{0}"..."\u{1F}":
-        let digits = String(character.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+        result += "\\u" + hexadecimal(character.value, digits: 4)
       default: result.unicodeScalars.append(character)
       }
     }

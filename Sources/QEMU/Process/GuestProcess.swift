@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import CProcess
 import LinuxSystem
 import Synchronization
 import SystemPackage
@@ -33,7 +34,8 @@ public final class GuestProcess: Sendable {
     var strings = ([path] + arguments).map { strdup($0) }
     strings.append(nil)
     defer { for string in strings { free(string) } }
-    let answer = vgpu_spawn(path, &strings, output, descriptors, descriptors.count, &pid)
+    let answer = vgpu_spawn(
+      path, &strings, output, output, descriptors, descriptors.count, &pid)
     guard answer == 0 else {
       throw .system(
         SystemCallError(call: "posix_spawn", object: path, errno: Errno(rawValue: answer)))
