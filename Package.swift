@@ -169,8 +169,9 @@ let package = Package(
     .target(
       name: "BridgeServer",
       dependencies: [
-        "BridgeProtocol", "CLinux", "DMABuf", "LinuxSystem", "VGPUDisplay",
-        .product(name: "Logging", package: "swift-log"), system,
+        "Attachment", "BridgeProtocol", "CLinux", "DMABuf", "HostDevices", "LinuxSystem",
+        "MonitorEDID", "VFIO", "VGPUDisplay", .product(name: "Logging", package: "swift-log"),
+        system,
       ],
       swiftSettings: swiftSettings),
     .target(
