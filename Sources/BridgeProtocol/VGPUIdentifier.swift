@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which vGPU of a bridge: an mdev's UUID, or a number that the bridge has made up for what has none.
+/// Names a vGPU of a bridge: an mdev's UUID, or a random one for a guest that has no mdev.
 public struct VGPUIdentifier: Hashable, Sendable {
   /// The first eight bytes, the first of them highest.
   public let high: UInt64
@@ -13,7 +13,7 @@ public struct VGPUIdentifier: Hashable, Sendable {
     self.low = low
   }
 
-  /// The only vGPU that there is for a client: all bytes zero.
+  /// Stands for the only vGPU that a client may see: all bytes zero.
   public static let only = VGPUIdentifier(high: 0, low: 0)
 }
 
