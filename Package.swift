@@ -185,8 +185,9 @@ let package = Package(
     .target(
       name: "BridgeServer",
       dependencies: [
-        "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices", "LinuxSystem",
-        "VGPUDisplay", .product(name: "Logging", package: "swift-log"), system,
+        "Attachment", "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices",
+        "LinuxSystem", "MonitorEDID", "VFIO", "VGPUDisplay",
+        .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
     .target(

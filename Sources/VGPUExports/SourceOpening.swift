@@ -45,7 +45,7 @@ public func vgpu_source_open_fd(
   }
 }
 
-/// A second descriptor of a file, whose first stays the caller's.
+/// A second descriptor of a file; the caller keeps the first.
 private func duplicate(_ fd: Int32) throws(Failure) -> OwnedFileDescriptor {
   do {
     return OwnedFileDescriptor(
@@ -59,7 +59,7 @@ private func duplicate(_ fd: Int32) throws(Failure) -> OwnedFileDescriptor {
 }
 
 extension AttachedSource {
-  /// Attaches to what a C caller names; the parameters are those of `vgpu_source_open`.
+  /// Attaches to a C caller's target; the parameters are those of `vgpu_source_open`.
   package convenience init(
     cTarget: UnsafePointer<CChar>?, flags: UInt32, device: Int32
   ) throws(Failure) {
