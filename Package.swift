@@ -37,6 +37,7 @@ let package = Package(
     .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
+    .library(name: "Guests", targets: ["Guests"]),
     .library(name: "MonitorEDID", targets: ["MonitorEDID"]),
     .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "QEMU", targets: ["QEMU"]),
@@ -197,6 +198,22 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    // What a guest offers, and who provides it.
+    .target(
+      name: "Guests",
+      dependencies: [
+        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl",
+        "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay",
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "GuestsTests",
+      dependencies: [
+        "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
+        "TestSupport", system,
+      ],
+      swiftSettings: swiftSettings),
+
     // Starting guests.
     .target(
       name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "SafeText", system],
@@ -243,7 +260,7 @@ let package = Package(
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "FrameStatistics",
-        "GuestControl", "GuestInput", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
+        "GuestControl", "GuestInput", "Guests", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
         "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
@@ -353,7 +370,7 @@ let package = Package(
       name: "VGPUExportsGTK3",
       dependencies: [
         "Attachment", "CGTK3", "VGPUExports", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
-        "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
+        "Guests", "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
       ],
       swiftSettings: swiftSettings),
 
