@@ -66,7 +66,7 @@ public struct ProcessReport: Hashable, Sendable {
     let pid = process.pid
     let read = process.reading { pid in
       (
-        ProcessStatus("\(pid)"), ProcessStatus.text("/proc/\(pid)/comm"),
+        ProcessStatus("\(pid)"), ProcFiles.text("/proc/\(pid)/comm"),
         try? FileTree.names(in: "/proc/\(pid)/fd")
       )
     }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import HostDevices
 import Libvirt
 import LinuxSystem
@@ -74,17 +73,12 @@ final class DomainLookup: Sendable {
       return true
     }
     guard begins else { return }
-    let lookup = Unmanaged.passRetained(self)
-    let code = vgpu_start_thread(
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<DomainLookup>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, lookup.toOpaque())
-    guard code != 0 else { return }
-    // No thread now: the next time may have one.
-    lookup.release()
-    state.withLock { $0.isAsking = false }
+    do {
+      try SystemThread.detach(for: "libvirt domain \(name)") { self.run() }
+    } catch {
+      // No thread now: the next time may have one.
+      state.withLock { $0.isAsking = false }
+    }
   }
 
   /// The domain as it last ran.

@@ -169,16 +169,12 @@ final class MonitorSwap: MonitorExchange, Sendable {
       return begins
     }
     guard begins else { return }
-    let swap = Unmanaged.passRetained(self)
-    let code = vgpu_start_thread(
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<MonitorSwap>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, swap.toOpaque())
-    guard code != 0 else { return }
-    // Without a thread the caller waits.
-    swap.takeRetainedValue().run()
+    do {
+      try SystemThread.detach(for: "the guest's monitor") { self.run() }
+    } catch {
+      // Without a thread the caller waits.
+      run()
+    }
   }
 
   private func run() {
@@ -191,8 +187,7 @@ final class MonitorSwap: MonitorExchange, Sendable {
         return nil
       }
       guard let rest else { return }
-      var pause = timespec(tv_sec: 0, tv_nsec: Int(min(rest, 999_999_999)))
-      nanosleep(&pause, nil)
+      SystemThread.sleep(for: .nanoseconds(min(rest, 999_999_999)))
     }
   }
 

@@ -117,7 +117,7 @@ import Testing
   /// QEMU serves one client of a socket: a look leaves it to others.
   @Test(.needs("qemu-system-x86_64"))
   func qemuIsLookedAtAndLeftAlone() async throws {
-    let machine = try TestMachine(monitors: 2, ["-name", "guest=left-alone"])
+    let machine = try TestMachine(sockets: 2, ["-name", "guest=left-alone"])
     let connection = try await QMPEndpoint.socket(machine.path).connect()
     let facts = try Guest(.process(machine.pid)).look()
     #expect(facts.processes.map(\.pid) == [machine.pid])
