@@ -39,6 +39,7 @@ let package = Package(
     .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
+    .library(name: "Guests", targets: ["Guests"]),
     .library(name: "MonitorEDID", targets: ["MonitorEDID"]),
     .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "QEMU", targets: ["QEMU"]),
@@ -214,6 +215,22 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    // What a guest offers, and who provides it.
+    .target(
+      name: "Guests",
+      dependencies: [
+        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl",
+        "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay",
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "GuestsTests",
+      dependencies: [
+        "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
+        "TestSupport", system,
+      ],
+      swiftSettings: swiftSettings),
+
     // Starting guests.
     .target(
       name: "QEMU",
@@ -272,7 +289,8 @@ let package = Package(
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "FrameStatistics",
-        "GuestControl", "GuestInput", "GuestSession", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
+        "GuestControl", "GuestInput", "GuestSession", "Guests", "HostCheck", "HostDevices",
+        "Hotplug", "Libvirt",
         "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
@@ -382,7 +400,7 @@ let package = Package(
       name: "VGPUExportsGTK3",
       dependencies: [
         "Attachment", "CGTK3", "VGPUExports", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
-        "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
+        "Guests", "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
       ],
       swiftSettings: swiftSettings),
 
