@@ -64,6 +64,7 @@ let package = Package(
 
     // The kernel, in C and then in Swift.
     .target(name: "CLinux"),
+    .target(name: "JSONText", swiftSettings: swiftSettings),
     .target(
       name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: swiftSettings),
     .target(
@@ -75,7 +76,7 @@ let package = Package(
 
     // The host: its GPUs, and the vGPUs that they are split into.
     .target(
-      name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", "SafeText", system],
+      name: "HostDevices", dependencies: ["CLinux", "JSONText", "LinuxSystem", "SafeText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HostDevicesTests",
@@ -97,11 +98,13 @@ let package = Package(
     // What a monitor says of itself.
     .target(name: "MonitorEDID", swiftSettings: swiftSettings),
     .testTarget(
-      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"], swiftSettings: swiftSettings),
+      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"],
+      swiftSettings: swiftSettings),
 
     // QEMU's machine protocol.
     .target(
-      name: "QMP", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
+      name: "QMP", dependencies: ["CLinux", "JSONText", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system],
       swiftSettings: swiftSettings),
@@ -199,7 +202,8 @@ let package = Package(
 
     // Starting guests.
     .target(
-      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "SafeText", system],
+      name: "QEMU",
+      dependencies: ["CLinux", "HostDevices", "JSONText", "LinuxSystem", "SafeText", system],
       swiftSettings: swiftSettings),
 
     // What becomes of frames, in numbers.
@@ -229,7 +233,8 @@ let package = Package(
     .testTarget(
       name: "VGPUExportsTests",
       dependencies: [
-        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame",
+        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay",
+        "save-frame",
       ],
       swiftSettings: swiftSettings),
 

@@ -37,6 +37,18 @@ public enum QMPUnavailable: Error, Hashable, Sendable {
   }
 }
 
+extension QMPUnavailable {
+  /// There is no QEMU any more, as far as can be seen.
+  var isGone: Bool {
+    switch self {
+    case .ended, .socket(.disconnected), .noSocket: true
+    case .socket(.system(let error)):
+      [.noSuchFileOrDirectory, .connectionRefused].contains(error.errno)
+    default: false
+    }
+  }
+}
+
 extension QMPUnavailable: CustomStringConvertible {
   /// One line: object, cause, remedy.
   public var description: String {

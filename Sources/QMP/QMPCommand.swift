@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSONText
+
 /// A QMP command with a type for its arguments and its answer. What it encodes are the arguments.
 public protocol QMPCommand: Encodable, Sendable {
   /// What QEMU answers.
@@ -38,19 +40,21 @@ extension QMPCommand {
   public static func response(
     in answer: [UInt8], from object: String
   ) throws(QMPError) -> Response {
-    let message: Message
     do {
-      message = try JSON.decode(Message.self, from: answer)
-      if case .success = message {
-        return try JSON.decode(Answer<Response>.self, from: answer).value
+      let reader = Message.reader(Response.self)
+      switch try Message.read(answer, reader: { _ in reader }) {
+      case .success(_, let value?):
+        if let value = try value.get() as? Response { return value }
+      case .failure(_, let refusal):
+        throw QMPError.refused(
+          object: object, command: name, errorClass: refusal.errorClass, reason: refusal.reason)
+      case .success(_, nil), .greeting, .event: break
       }
+    } catch let error as QMPError {
+      throw error
     } catch {
       throw .malformed(object: object, reason: JSON.reason(error))
     }
-    guard case .failure(_, let refusal) = message else {
-      throw .malformed(object: object, reason: "no answer")
-    }
-    throw .refused(
-      object: object, command: name, errorClass: refusal.errorClass, reason: refusal.reason)
+    throw .malformed(object: object, reason: "no answer")
   }
 }

@@ -12,7 +12,7 @@ public enum QMPError: Error, Hashable, Sendable {
   /// own description.
   case refused(object: String, command: String, errorClass: String, reason: String)
   /// No answer in time; `command` is `nil` where the greeting did not come.
-  case timeout(object: String, command: String?, seconds: Double)
+  case timeout(object: String, command: String?, after: Duration)
   /// The other side has closed the connection: QEMU has ended, or its monitor was removed.
   case disconnected(object: String)
   /// This side has closed the connection.
@@ -35,13 +35,13 @@ extension QMPError: CustomStringConvertible {
       error.description
     case .refused(let object, let command, let errorClass, let reason):
       "\(object): \(command): QEMU refuses it: \(reason) (\(errorClass))"
-    case .timeout(let object, nil, let seconds):
+    case .timeout(let object, nil, let time):
       """
-      \(object): no greeting within \(seconds) s; a QMP socket serves one client at a time: end \
+      \(object): no greeting within \(time); a QMP socket serves one client at a time: end \
       the other one, or give QEMU one more -qmp
       """
-    case .timeout(let object, let command?, let seconds):
-      "\(object): \(command): no answer within \(seconds) s; is QEMU stopped or overloaded?"
+    case .timeout(let object, let command?, let time):
+      "\(object): \(command): no answer within \(time); is QEMU stopped or overloaded?"
     case .disconnected(let object):
       "\(object): QEMU has closed the connection: has it ended?"
     case .closed(let object):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
+import JSONText
 
 /// One firmware as its package describes it to whoever starts QEMU: a JSON file (QEMU's
 /// docs/interop/firmware.json), as much of it as is looked at here.
@@ -45,7 +45,7 @@ struct FirmwareDescriptor: Decodable {
 
   /// - Throws: what the JSON library finds wrong.
   init(json bytes: [UInt8]) throws {
-    self = try JSONDecoder().decode(Self.self, from: Data(bytes))
+    self = try JSON.decode(Self.self, from: bytes)
   }
 
   /// What a guest may not depend on: keys that forbid what is not signed, and a machine that must
