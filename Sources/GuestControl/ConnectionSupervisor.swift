@@ -97,7 +97,7 @@ final class ConnectionSupervisor: Sendable {
     let news = state.withLock { state -> String? in
       // Who stops or leads elsewhere cancels this task under the lock, or has said why before.
       if Task.isCancelled || state.isClosed { return nil }
-      // It says more than that QEMU is gone, which is but the consequence.
+      // A shutdown says more than the end of QEMU, which only follows from it.
       let hasPoweredOff = watcher.state == .poweredOff
       if !hasPoweredOff { watcher.reset() }
       let reason = hasPoweredOff && error.isGone ? "the guest has powered off" : error.description
@@ -110,7 +110,7 @@ final class ConnectionSupervisor: Sendable {
 
   /// Uses a connection until it ends.
   ///
-  /// - Returns: why it has ended; `nil` where that is this side's will.
+  /// - Returns: why it has ended; `nil` when that is this side's will.
   private func serve(
     _ connection: any QMPConnection, isConnected: () -> Void
   ) async -> QMPError? {

@@ -14,7 +14,7 @@ public final class GuestController: InputSink {
 
   /// Begins to look for a guest's QMP.
   ///
-  /// - Parameter endpoint: `nil` where it is not known (yet): view only, until `follow`.
+  /// - Parameter endpoint: `nil` when it is not known (yet): view only, until `follow`.
   public init(_ endpoint: QMPEndpoint?) {
     supervisor.follow(endpoint)
   }
@@ -23,7 +23,7 @@ public final class GuestController: InputSink {
 
   // MARK: Input
 
-  /// Takes an event. It takes a lock and, where the sender sleeps, wakes it; nothing else.
+  /// Takes an event. It takes a lock and, when the sender sleeps, wakes it; nothing else.
   ///
   /// What QEMU has not taken yet is put together: motion becomes its end or its sum, never across a
   /// key or a button. Where QEMU takes nothing for long, old motion is left out first, then whole
@@ -49,8 +49,8 @@ public final class GuestController: InputSink {
   /// is not read the oldest are left out.
   public func events() -> AsyncStream<GuestEvent> { supervisor.events.stream() }
 
-  /// Presses the machine's power button (`system_powerdown`). What the guest does about it is its
-  /// matter; `events` tells.
+  /// Presses the machine's power button (`system_powerdown`). The guest decides what it does then;
+  /// `events` tells.
   ///
   /// - Throws: as `execute`.
   public func powerDown() async throws(QMPError) { try await execute(SystemPowerdown()) }
@@ -60,7 +60,7 @@ public final class GuestController: InputSink {
   /// - Throws: as `execute`.
   public func reset() async throws(QMPError) { try await execute(SystemReset()) }
 
-  /// Ends QEMU at once (`quit`), as pulling the plug does.
+  /// Ends QEMU at once (`quit`), like pulling the plug.
   ///
   /// - Throws: as `execute`.
   public func quit() async throws(QMPError) { try await execute(Quit()) }
@@ -74,7 +74,7 @@ public final class GuestController: InputSink {
 
   /// Carries out any command.
   ///
-  /// - Throws: what `QMPConnection.execute` does; `QMPError.disconnected` where there is no
+  /// - Throws: what `QMPConnection.execute` does; `QMPError.disconnected` when there is no
   ///   connection at the moment.
   @discardableResult
   public func execute<Command: QMPCommand>(

@@ -3,7 +3,7 @@
 public import GuestInput
 import Synchronization
 
-/// Something that happens to a guest, as a window or a program around it wants to know.
+/// Something that happens to a guest, for a window or a program around it.
 public enum GuestEvent: Hashable, Sendable {
   /// There is a connection, and the machine was asked what it is doing.
   case connected
@@ -20,7 +20,7 @@ public enum GuestEvent: Hashable, Sendable {
   case unknownKey(Keycode)
 }
 
-/// What a guest's machine is doing, of QMP's `RunState` what a person wants to know.
+/// What a guest's machine is doing: the part of QMP's `RunState` that a person wants to know.
 public enum MachineState: Hashable, Sendable {
   /// Nobody has told yet, or nobody can.
   case unknown
@@ -47,7 +47,7 @@ public enum MachineState: Hashable, Sendable {
       }
   }
 
-  /// Why QEMU refuses input in this state; `nil` where it does not.
+  /// Why QEMU refuses input in this state; `nil` when it does not.
   var reasonAgainstInput: String? {
     switch self {
     case .unknown, .running, .suspended: nil

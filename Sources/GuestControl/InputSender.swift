@@ -13,8 +13,8 @@ final class InputSender: Sendable {
 
   /// An answer that takes longer than this is worth telling a person.
   private static let patience = Duration.seconds(2)
-  /// What was sent will be carried out, however long QEMU is stopped: giving up on the answer would
-  /// only leave in doubt what is down.
+  /// QEMU carries out what it was sent, however long it is stopped. Without the answer nobody would
+  /// know which keys are down.
   private static let answerTimeout = Duration.seconds(1 << 30)
   /// For selecting a mouse and for the last releases, which a control's end waits for.
   private static let endTimeout = Duration.seconds(2)
@@ -47,7 +47,7 @@ final class InputSender: Sendable {
       return "QEMU does not answer: it is stopped or overloaded"
     }
 
-    /// - Returns: what wakes `deliver`, where it has something to do.
+    /// - Returns: what wakes `deliver`, if it has something to do.
     mutating func afterChange() -> AsyncStream<Void>.Continuation? {
       if machineRefusal != nil { queue.keepReleases() }
       // While an answer is awaited `deliver` is awake.
@@ -78,6 +78,7 @@ final class InputSender: Sendable {
 
   // MARK: For the window
 
+  @discardableResult
   func send(_ event: GuestInputEvent) -> InputReceipt {
     let now = MonotonicInstant.now
     var unknown: Keycode?
@@ -224,7 +225,7 @@ final class InputSender: Sendable {
   /// Sends one command. One that is refused is sent again in pieces: QEMU does none of it when one
   /// event has no device, or a name that only newer versions know.
   ///
-  /// - Returns: what was taken from the queue; `nil` where there was nothing.
+  /// - Returns: what was taken from the queue; `nil` when there was nothing.
   private func deliverNext(
     to connection: any QMPConnection, limit: Int,
     _ lookAtMachine: () async throws(QMPError) -> Void
@@ -303,12 +304,12 @@ final class InputSender: Sendable {
 struct MouseDetour: Hashable {
   /// The PS/2 mouse's number in `query-mice`.
   let mouse: Int
-  /// That of the tablet, which is selected else.
+  /// The tablet's number. The tablet is selected at all other times.
   let tablet: Int
   /// QEMU's USB tablet has three buttons, virtio's five.
   let hasSideButtons: Bool
 
-  /// `nil` where the guest uses no tablet, or has no such mouse.
+  /// `nil` when the guest uses no tablet, or has no such mouse.
   init?(_ mice: [QueryMice.Mouse]) {
     guard let tablet = mice.first(where: { $0.current && $0.absolute }),
       let mouse = mice.first(where: { $0.name == "QEMU PS/2 Mouse" })

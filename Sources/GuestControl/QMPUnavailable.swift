@@ -7,7 +7,7 @@ import SystemPackage
 /// Why a guest cannot be told anything. Each case's description is one line for a person: object,
 /// cause, remedy.
 public enum QMPUnavailable: Error, Hashable, Sendable {
-  /// Nobody has said where the guest's monitor is.
+  /// Nobody has said where the guest's QMP is.
   case unknown
   /// There is no such process any more.
   case ended(pid: Int32)
@@ -18,7 +18,7 @@ public enum QMPUnavailable: Error, Hashable, Sendable {
   /// The process's command line names a file, or a socket, relative to a folder that the process has
   /// left.
   case startedElsewhere(pid: Int32, path: String)
-  /// libvirt holds the only monitor.
+  /// libvirt holds the only QMP socket.
   case ownedByLibvirt(pid: Int32, domain: String?)
   /// Another client is connected to all of these sockets, or QEMU is stopped.
   case busy(paths: [String])

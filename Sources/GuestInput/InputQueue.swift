@@ -214,7 +214,7 @@ extension Int {
     Swift.min(Swift.max(self, range.lowerBound), range.upperBound)
   }
 
-  /// The sum, or the range's end where it is beyond: never beyond `Int`.
+  /// The sum, or the range's end when the sum is beyond: never beyond `Int`.
   fileprivate func adding(_ other: Int, within range: ClosedRange<Int>) -> Int {
     (clamped(to: range) + other.clamped(to: range)).clamped(to: range)
   }

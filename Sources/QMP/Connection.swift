@@ -34,7 +34,7 @@ final class Connection: Sendable {
     var streams: [Int: AsyncStream<QMPEvent>.Continuation] = [:]
     var closers: [CheckedContinuation<Void, Never>] = []
 
-    /// Never blocks, as the socket does not.
+    /// Never blocks, because the socket does not.
     mutating func sendOutgoing() {
       guard let socket, !outgoing.isEmpty else { return }
       let count = outgoing.withUnsafeBytes { bytes in
@@ -43,7 +43,7 @@ final class Connection: Sendable {
       if count >= 0 {
         outgoing.removeFirst(min(count, outgoing.count))
       } else if SystemCall.errno(count) != .resourceTemporarilyUnavailable {
-        // The other end is closed: what it has said before is still read, and then the end is found.
+        // The other end is closed. Its last messages are still read, and then the end is found.
         outgoing = []
       }
     }
@@ -165,7 +165,7 @@ final class Connection: Sendable {
 
   private func wake() { _ = eventfd_write(wakeup.rawValue, 1) }
 
-  /// Hands an outcome to the one who waits for it; nobody may any more.
+  /// Hands an outcome to its caller, unless the caller no longer waits.
   private func settle(_ id: Int, _ outcome: Outcome) {
     let waiting = state.withLock { $0.waiting.removeValue(forKey: id) }
     waiting?.continuation.resume(returning: outcome)
@@ -195,7 +195,7 @@ final class Connection: Sendable {
 
   var hasOutgoing: Bool { state.withLock { !$0.outgoing.isEmpty } }
 
-  /// Sends as much as the socket takes of what is to be sent.
+  /// Sends as much of the outgoing bytes as the socket takes.
   func sendOutgoing() { state.withLock { $0.sendOutgoing() } }
 
   /// From now on callers send by themselves what the socket takes at once, which spares them the
@@ -263,7 +263,7 @@ final class Connection: Sendable {
             object: name, command: command ?? "", errorClass: refusal.errorClass,
             reason: refusal.reason)))
     case .success(nil, _), .failure(nil, _):
-      // QEMU answers so what it could not read; nobody knows which command that was.
+      // QEMU answers so to a command that it could not read, without the command's id.
       end(.malformed(object: name, reason: "an answer to no command"))
     }
   }

@@ -19,7 +19,7 @@ public enum JSONValue: Hashable, Sendable {
   /// Members with names; their order does not count.
   case object([String: JSONValue])
 
-  /// An object's member; `nil` where there is none, and for all that is no object.
+  /// An object's member; `nil` when there is none, and for all that is no object.
   public subscript(name: String) -> JSONValue? {
     if case .object(let members) = self { members[name] } else { nil }
   }

@@ -5,7 +5,7 @@ import JSONText
 /// A message from QEMU (QMP specification, sections 2.2 to 2.5).
 enum Message {
   case greeting(QMPVersion)
-  /// What a `return` contains, as the one who asked reads it; `nil` where nobody waits for it.
+  /// What a `return` contains, as the one who asked reads it; `nil` when nobody waits for it.
   case success(id: Int?, Result<any Sendable, any Error>?)
   case failure(id: Int?, Refusal)
   case event(QMPEvent)
@@ -29,7 +29,7 @@ enum Message {
 
   /// Reads a message, and an answer with it in the same pass.
   ///
-  /// - Parameter reader: who waits for the answer with an id; `nil` where nobody does.
+  /// - Parameter reader: who waits for the answer with an id; `nil` when nobody does.
   static func read(
     _ bytes: [UInt8], reader: @escaping @Sendable (_ id: Int?) -> Reader?
   ) throws -> Message {
@@ -78,7 +78,7 @@ extension Message: Decodable {
 struct Request<Arguments: Encodable>: Encodable {
   let execute: String
   let arguments: Arguments?
-  /// `nil` where somebody else gives one.
+  /// `nil` when somebody else gives one.
   let id: Int?
 }
 
@@ -115,9 +115,9 @@ extension QMPVersion: CustomStringConvertible {
 public struct QMPEvent: Hashable, Sendable {
   /// Its name, such as `SHUTDOWN` or `RESET`.
   public let name: String
-  /// What belongs to it; `.null` where nothing does.
+  /// The data that belongs to it; `.null` when none does.
   public let data: JSONValue
-  /// When it was, since 1970 on the host's clock; `nil` where QEMU could not tell.
+  /// When it was, since 1970 on the host's clock; `nil` when QEMU could not tell.
   public let timestamp: Duration?
 
   /// Makes an event of its parts, for a connection that hears of events in another way.

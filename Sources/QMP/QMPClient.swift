@@ -18,13 +18,13 @@ public final class QMPClient: Sendable {
   ///
   /// - Parameters:
   ///   - path: 107 bytes at most.
-  ///   - server: the process that must serve the socket, where another process has named the path: who
+  ///   - server: the process that must serve the socket, when another process has named the path: who
   ///     does is known by SO_PEERCRED.
   ///   - timeout: for connecting and for the greeting together, and then again for the negotiation.
   ///   - limits: how much is held at most.
-  /// - Throws: `QMPError.system` where nothing listens there, with EACCES where another process than
-  ///   `server` does; `.timeout` where the greeting does not
-  ///   come, as when another client is connected; `.malformed`, `.disconnected`, `.cancelled`.
+  /// - Throws: `QMPError.system` when nothing listens there, with EACCES when another process than
+  ///   `server` does; `.timeout` when the greeting does not
+  ///   come, because another client is connected; `.malformed`, `.disconnected`, `.cancelled`.
   public convenience init(
     path: String, servedBy server: RunningProcess? = nil, timeout: Duration = .seconds(5),
     limits: QMPLimits = QMPLimits()
@@ -80,9 +80,9 @@ public final class QMPClient: Sendable {
   /// - Parameters:
   ///   - command: with its arguments.
   ///   - timeout: QEMU may still carry the command out after it.
-  /// - Throws: `QMPError.refused` where QEMU says no; the connection goes on. `.timeout` and
-  ///   `.cancelled`, after which it goes on too. `.malformed` where the answer is of another type.
-  ///   What else `failure` has, where the connection has ended.
+  /// - Throws: `QMPError.refused` when QEMU says no; the connection goes on. `.timeout` and
+  ///   `.cancelled`, after which it goes on too. `.malformed` when the answer is of another type.
+  ///   When the connection has ended, the error of `failure`.
   @discardableResult
   public func execute<Command: QMPCommand>(
     _ command: Command, timeout: Duration = .seconds(10)
@@ -138,7 +138,7 @@ public final class QMPClient: Sendable {
 
 /// How much a connection holds at most.
 public struct QMPLimits: Hashable, Sendable {
-  /// The longest message from QEMU, in bytes; the connection ends where one is longer.
+  /// The longest message from QEMU, in bytes; the connection ends when one is longer.
   public var message = 16 << 20
   /// The bytes that may wait for QEMU to take them.
   public var outgoing = 16 << 20

@@ -21,7 +21,7 @@ extension QMPCommand {
   /// The command as JSON, without an id, for somebody who has a connection and passes commands on,
   /// as libvirt does.
   ///
-  /// - Throws: `QMPError.invalid` where JSON cannot express it.
+  /// - Throws: `QMPError.invalid` when JSON cannot express it.
   public func request() throws(QMPError) -> [UInt8] {
     do {
       return try JSON.encode(Request(execute: Self.name, arguments: self, id: nil))
@@ -36,7 +36,7 @@ extension QMPCommand {
   /// - Parameters:
   ///   - answer: the bytes of one JSON text.
   ///   - object: who was asked, for errors.
-  /// - Throws: `QMPError.refused`; `.malformed` where it is no answer, or of another type.
+  /// - Throws: `QMPError.refused`; `.malformed` when it is no answer, or of another type.
   public static func response(
     in answer: [UInt8], from object: String
   ) throws(QMPError) -> Response {

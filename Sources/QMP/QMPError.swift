@@ -4,16 +4,16 @@ public import LinuxSystem
 import SystemPackage
 
 /// Why a QMP command was not carried out. Each case's description is one line that names the
-/// object, the cause and, where one is known, the remedy.
+/// object, the cause and, if one is known, the remedy.
 public enum QMPError: Error, Hashable, Sendable {
   /// The kernel refused a system call.
   case system(SystemCallError)
   /// QEMU answered with an error: its class, such as `CommandNotFound` or `GenericError`, and its
   /// own description.
   case refused(object: String, command: String, errorClass: String, reason: String)
-  /// No answer in time; `command` is `nil` where the greeting did not come.
+  /// No answer in time; `command` is `nil` when the greeting did not come.
   case timeout(object: String, command: String?, after: Duration)
-  /// The other side has closed the connection: QEMU has ended, or its monitor was removed.
+  /// The other side has closed the connection: QEMU has ended, or its QMP socket was removed.
   case disconnected(object: String)
   /// This side has closed the connection.
   case closed(object: String)
@@ -59,7 +59,7 @@ extension QMPError: CustomStringConvertible {
 }
 
 extension SystemCallError {
-  /// What helps against this error of connect(2).
+  /// The error with the remedy that connect(2) has for it.
   var advisedForQMP: SystemCallError {
     let remedy: String? =
       switch errno {

@@ -120,7 +120,9 @@ private final class FakeQEMU: Sendable {
     let task = Task {
       await sender.deliver(to: connection, wakeups) { () async throws(QMPError) in }
     }
-    for code in 2...7 { sender.send(.key(Keycode(rawValue: code), down: true)) }
+    for code in 2...7 as ClosedRange<UInt16> {
+      sender.send(.key(Keycode(rawValue: code), down: true))
+    }
     try await eventually { qemu.sent.filter { $0 == "true" }.count == 6 }
     if isLeft {
       sender.disconnect(reason: "left")

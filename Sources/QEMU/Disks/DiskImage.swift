@@ -47,7 +47,7 @@ extension DiskImage {
     return "json:" + self.node(on: node, isTop: true)
   }
 
-  /// - Parameter beneath: the node that it lies on, `null` where nothing may be opened beneath it.
+  /// - Parameter beneath: the node that it lies on, `null` when nothing may be opened beneath it.
   private func node(on beneath: String, isTop: Bool) -> String {
     var members = ["\"driver\":\"\(format.rawValue)\"", "\"file\":\(Self.file(path))"]
     if !isTop { members.append("\"read-only\":true") }

@@ -22,7 +22,7 @@ struct FirmwareDescriptor: Decodable {
 
   private struct Mapping: Decodable {
     let device: String
-    /// Absent before QEMU 7.0, where it could only be `split`.
+    /// Absent before QEMU 7.0, when it could only be `split`.
     let mode: String?
     let executable: File?
     let variables: File?
@@ -57,7 +57,7 @@ struct FirmwareDescriptor: Decodable {
     interfaces.contains("uefi") && targets.contains { $0.architecture == "x86_64" }
   }
 
-  /// Its files, where it is an UEFI in flash memory with a store of variables, for a machine that
+  /// Its files, if it is an UEFI in flash memory with a store of variables, for a machine that
   /// `isMachine` knows by a pattern (glob(7)).
   func uefi(for isMachine: (String) -> Bool) -> UEFIImages? {
     guard interfaces.contains("uefi"), mapping.device == "flash",
