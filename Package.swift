@@ -32,6 +32,7 @@ let package = Package(
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
+    .library(name: "GuestSession", targets: ["GuestSession"]),
     .library(name: "HostCheck", targets: ["HostCheck"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
     .library(name: "Hotplug", targets: ["Hotplug"]),
@@ -206,6 +207,17 @@ let package = Package(
       dependencies: ["CLinux", "HostDevices", "JSONText", "LinuxSystem", "SafeText", system],
       swiftSettings: swiftSettings),
 
+    .target(
+      name: "GuestSession",
+      dependencies: ["CLinux", "HostDevices", "LinuxSystem", "QEMU", "QMP", "VFIO", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "GuestSessionTests",
+      dependencies: [
+        "GuestSession", "HostDevices", "LinuxSystem", "QEMU", "QMP", "TestSupport", system,
+      ],
+      swiftSettings: swiftSettings),
+
     // What becomes of frames, in numbers.
     .target(name: "CSignpost"),
     .target(
@@ -248,7 +260,7 @@ let package = Package(
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "FrameStatistics",
-        "GuestControl", "GuestInput", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
+        "GuestControl", "GuestInput", "GuestSession", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
         "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
@@ -277,7 +289,7 @@ let package = Package(
     .executableTarget(
       name: "two-guests",
       dependencies: [
-        "Attachment", "CGTK3", "CX11", "EGLPresenter", "HostDevices", "LinuxSystem", "QEMU", "VFIO",
+        "Attachment", "CGTK3", "CX11", "EGLPresenter", "GuestSession", "HostDevices", "QEMU",
         "ViewerGTK",
       ],
       path: "Examples/TwoGuests", swiftSettings: swiftSettings),

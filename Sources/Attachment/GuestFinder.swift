@@ -279,12 +279,5 @@ enum DeviceIdentity {
   /// Whether a device that is open can be opened again by its group without its driver's noticing:
   /// from Linux 5.15 on a driver is told of the first opening and the last closing alone. i915's
   /// before that lost what it knew of the first.
-  static let canReopen: Bool = {
-    let release = ProcessStatus.text("/proc/sys/kernel/osrelease") ?? ""
-    let parts = release.split(separator: ".", maxSplits: 2)
-    guard parts.count > 1, let major = Int(parts[0]),
-      let minor = Int(parts[1].prefix { $0.isASCII && $0.isNumber })
-    else { return false }
-    return (major, minor) >= (5, 15)
-  }()
+  static let canReopen = KernelVersion.running.map { $0 >= KernelVersion(5, 15) } ?? false
 }

@@ -28,7 +28,7 @@ public enum RightsDefect: Hashable, Sendable {
   public init(ofProcess pid: Int32) {
     self.init(
       viewer: ProcessStatus("self"), holder: ProcessStatus("\(pid)"),
-      ptraceScope: ProcessStatus.text("/proc/sys/kernel/yama/ptrace_scope")
+      ptraceScope: ProcFiles.text("/proc/sys/kernel/yama/ptrace_scope")
         .flatMap { $0.first?.wholeNumberValue } ?? 0)
   }
 
@@ -116,10 +116,7 @@ struct ProcessStatus {
   init?(_ pid: String, proc: String = "/proc") {
     // The folder itself is its user's in any case.
     let path = "\(proc)/\(pid)/status"
-    var file = stat()
-    guard stat(path, &file) == 0, let text = Self.text(path) else {
-      return nil
-    }
+    guard let file = try? Stat(path), let text = ProcFiles.text(path) else { return nil }
     var fields: [Substring: [Substring]] = [:]
     for line in text.split(separator: "\n") {
       let words = line.split { $0 == "\t" || $0 == " " }
@@ -135,32 +132,12 @@ struct ProcessStatus {
     groups = numbers("Gid:")
     permitted = bits("CapPrm:")
     effective = bits("CapEff:")
-    owner = file.st_uid
+    owner = file.userID.rawValue
     guard users.count == 3, groups.count == 3 else { return nil }
   }
 
   /// CAP_SYS_PTRACE: whether it may look into others' processes.
   var canTraceOthers: Bool { effective & 1 << 19 != 0 }
-
-  /// A file of `/proc` as text, 64 KiB at most; `nil` when it cannot be read. What is no UTF-8 in
-  /// it is replaced.
-  static func text(_ path: String) -> String? {
-    guard let file = try? OwnedFileDescriptor.open(path, flags: O_RDONLY | O_NONBLOCK) else {
-      return nil
-    }
-    var bytes: [UInt8] = []
-    var part = [UInt8](repeating: 0, count: 4096)
-    while bytes.count < 1 << 16 {
-      let count = part.withUnsafeMutableBytes { buffer in
-        SystemCall.uninterrupted {
-          file.kernel.pread(file.rawValue, buffer, offset: UInt64(bytes.count))
-        }
-      }
-      guard count > 0 else { break }
-      bytes += part[..<count]
-    }
-    return String(decoding: bytes, as: UTF8.self)
-  }
 }
 
 /// Why a vGPU seems to be held by nobody, or a process to hold none, where the holder may not be
@@ -169,14 +146,10 @@ enum HiddenHolder {
   /// The process whose descriptors may not be seen and whose command names the vGPU as QEMU's does;
   /// a hint for a message, as anybody can give himself such a command.
   static func process(of uuid: MdevUUID, proc: String = "/proc") -> Int32? {
-    let numbers = ((try? FileTree.names(in: proc)) ?? []).compactMap { Int32($0) }.sorted()
-    return numbers.first { pid in
+    ProcFiles.processes(in: proc).first { pid in
       // It is to be refused, not ended.
-      guard let command = ProcessStatus.text("\(proc)/\(pid)/cmdline"),
-        AssignedDevice.named(
-          inQEMUArguments: command.split(separator: "\0", omittingEmptySubsequences: false)
-            .map(String.init)
-        ).contains(.mdev(uuid))
+      guard let arguments = try? ProcFiles.arguments(of: pid, in: proc),
+        AssignedDevice.named(inQEMUArguments: arguments).contains(.mdev(uuid))
       else { return false }
       do throws(SystemCallError) {
         _ = try FileTree.names(in: "\(proc)/\(pid)/fd")

@@ -34,7 +34,7 @@ final class BridgeConnection {
         if answer < 0, SystemCall.errno(answer) == .resourceTemporarilyUnavailable,
           MonotonicInstant.now.elapsed(since: start) < patience
         {
-          usleep(2000)
+          SystemThread.sleep(for: .milliseconds(2))
           continue
         }
         try SystemCall.make("connect", on: path) { answer }

@@ -133,11 +133,16 @@ final class SocketFile {
       _ folder: String, servedBy server: UInt32?
     ) throws(SystemCallError) -> OwnedFileDescriptor {
       let opened = try OwnedFileDescriptor.open(folder, flags: vgpu_O_PATH | O_DIRECTORY)
-      var (owner, mode): (UInt32, UInt32) = (0, 0)
-      let fd = opened.rawValue
-      try SystemCall.make("fstat", on: folder) { vgpu_folder_rights(fd, &owner, &mode) }
-      let isSticky = mode & UInt32(S_ISVTX) != 0
-      guard [0, geteuid(), server].contains(owner), isSticky || mode & 0o022 == 0 else {
+      let status: Stat
+      do {
+        status = try Stat(FileDescriptor(rawValue: opened.rawValue))
+      } catch {
+        throw SystemCallError(call: "fstat", object: folder, errno: error)
+      }
+      let isSafe =
+        status.permissions.contains(.saveText)
+        || status.permissions.isDisjoint(with: [.groupWrite, .otherWrite])
+      guard [0, geteuid(), server].contains(status.userID.rawValue), isSafe else {
         throw SystemCallError(
           call: "bind", object: folder, errno: .permissionDenied,
           remedy: "other users could exchange the socket there: choose a folder that only you, or "

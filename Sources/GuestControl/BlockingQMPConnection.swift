@@ -81,39 +81,20 @@ public final class BlockingQMPConnection: QMPConnection {
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         answer.wait(continuation)
-        let code = Self.onThread { [name, call] in
-          answer.settle(
-            Result { try call(request) }.mapError {
-              $0 as? QMPError ?? .invalid(object: name, reason: "\($0)")
-            })
-        }
-        if code != 0 {
-          let error = SystemCallError(
-            call: "pthread_create", object: name, errno: SystemCall.errno(code))
+        do throws(SystemCallError) {
+          try SystemThread.detach(for: name) { [name, call] in
+            answer.settle(
+              Result { try call(request) }.mapError {
+                $0 as? QMPError ?? .invalid(object: name, reason: "\($0)")
+              })
+          }
+        } catch {
           answer.settle(.failure(.system(error)))
         }
       }
     } onCancel: {
       answer.settle(.failure(cancelled))
     }
-  }
-
-  /// A thread and not a task, which would hold up one of the few threads that tasks share.
-  private static func onThread(_ body: @escaping @Sendable () -> Void) -> Int {
-    let box = Unmanaged.passRetained(Body(body))
-    let code = vgpu_start_thread(
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().body()
-        return nil
-      }, box.toOpaque())
-    if code != 0 { box.release() }
-    return code
-  }
-
-  private final class Body {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
 
   /// The first outcome counts, whether it comes before the wait or after.

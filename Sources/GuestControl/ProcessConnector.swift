@@ -110,12 +110,10 @@ struct ProcessConnector: QMPConnector {
   }
 
   private func arguments(of process: RunningProcess) throws(QMPUnavailable) -> [String] {
-    let bytes: [UInt8]?
+    let arguments: [String]?
     do {
-      bytes = try process.reading { (pid) throws(SystemCallError) in
-        let path = "/proc/\(pid)/cmdline"
-        let file = try OwnedFileDescriptor.open(path, flags: O_RDONLY)
-        return try file.readAll(limit: Self.limit, of: path)
+      arguments = try process.reading { (pid) throws(SystemCallError) in
+        try ProcFiles.arguments(of: pid)
       }
     } catch {
       if error.errno == .noSuchFileOrDirectory || error.errno == .noSuchProcess {
@@ -124,10 +122,7 @@ struct ProcessConnector: QMPConnector {
       throw .unreadable(error)
     }
     // A process that has ended and was not waited for has none.
-    guard let bytes, !bytes.isEmpty else { throw .ended(pid: process.pid) }
-    return QEMUCommandLine.arguments(in: bytes)
+    guard let arguments, !arguments.isEmpty else { throw .ended(pid: process.pid) }
+    return arguments
   }
-
-  /// The kernel lets a command line have 2 MiB at most by default, QEMU's have a few KiB.
-  private static let limit = 2 << 20
 }

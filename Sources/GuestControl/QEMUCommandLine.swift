@@ -13,13 +13,6 @@ struct QEMUCommandLine: Hashable {
   /// The guest's name.
   private(set) var name: String?
 
-  /// Cuts `/proc/PID/cmdline` at its zero bytes. An argument that is not UTF-8 becomes empty.
-  static func arguments(in bytes: [UInt8]) -> [String] {
-    var parts = bytes.split(separator: 0, omittingEmptySubsequences: false)
-    if parts.last?.isEmpty == true { parts.removeLast() }
-    return parts.map { String(validating: $0, as: UTF8.self) ?? "" }
-  }
-
   /// As many files of `-readconfig` as are looked at: QEMU's users have one.
   static let mostFiles = 8
 

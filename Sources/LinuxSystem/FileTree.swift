@@ -49,7 +49,6 @@ public enum FileTree {
   /// stat(2): whether something is there, at the end of all links. access(2) would not do: where a
   /// control group keeps a process from a device, it says so of the device's node too.
   public static func exists(_ path: String) -> Bool {
-    var file = stat()
-    return stat(path, &file) == 0
+    (try? Stat(path)) != nil
   }
 }

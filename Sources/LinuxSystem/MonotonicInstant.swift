@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import Glibc
 
 /// A point in time on CLOCK_MONOTONIC, the clock of the kernel's and the compositors' timestamps.
 public struct MonotonicInstant: Hashable, Comparable, Sendable {

@@ -63,31 +63,16 @@ enum Endpoint: Sendable {
 struct ConnectionThread {
   private let connection: Connection
 
-  private final class Start {
-    let connection: Connection
-    let endpoint: Endpoint
-
-    init(_ connection: Connection, _ endpoint: Endpoint) {
-      self.connection = connection
-      self.endpoint = endpoint
-    }
-  }
-
   /// - Returns: why there is no thread; `nil` when there is one, which closes the endpoint.
   static func start(_ connection: Connection, _ endpoint: Endpoint) -> QMPError? {
-    let start = Unmanaged.passRetained(Start(connection, endpoint))
-    let code = vgpu_start_thread(
-      { argument in
-        guard let argument else { return nil }
-        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        ConnectionThread(connection: start.connection).run(start.endpoint)
-        return nil
-      }, start.toOpaque())
-    guard code != 0 else { return nil }
-    start.release()
-    return .system(
-      SystemCallError(
-        call: "pthread_create", object: connection.name, errno: SystemCall.errno(code)))
+    do throws(SystemCallError) {
+      try SystemThread.detach(for: connection.name) {
+        ConnectionThread(connection: connection).run(endpoint)
+      }
+      return nil
+    } catch {
+      return .system(error)
+    }
   }
 
   private func run(_ endpoint: Endpoint) {

@@ -2,6 +2,7 @@
 
 import CLinux
 import Dispatch
+import LinuxSystem
 import Synchronization
 
 /// Runs a task and waits for it: for commands that have a few things to ask, and no window.
@@ -34,9 +35,5 @@ private final class Outcome<Value: Sendable>: Sendable {
   }
 }
 
-/// nanosleep(2), for a command that has nothing else to do meanwhile.
-func pause(seconds: Double) {
-  var time = timespec(
-    tv_sec: Int(seconds), tv_nsec: Int((seconds - seconds.rounded(.down)) * 1e9))
-  nanosleep(&time, nil)
-}
+/// For a command that has nothing else to do meanwhile.
+func pause(seconds: Double) { SystemThread.sleep(for: .seconds(seconds)) }

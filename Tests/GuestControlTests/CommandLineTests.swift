@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LinuxSystem
 import TestSupport
 import Testing
 
@@ -130,9 +131,9 @@ import Testing
   }
 
   @Test func zeroBytesEndArguments() {
-    #expect(QEMUCommandLine.arguments(in: Array("a\0\0b c\0".utf8)) == ["a", "", "b c"])
-    #expect(QEMUCommandLine.arguments(in: []) == [])
-    #expect(QEMUCommandLine.arguments(in: [0x61, 0, 0xFF, 0xFE, 0]) == ["a", ""])
+    #expect(ProcFiles.arguments(in: Array("a\0\0b c\0".utf8)) == ["a", "", "b c"])
+    #expect(ProcFiles.arguments(in: []) == [])
+    #expect(ProcFiles.arguments(in: [0x61, 0, 0xFF, 0xFE, 0]) == ["a", ""])
   }
 
   @Test func whateverStandsThereIsRead() {
@@ -145,7 +146,7 @@ import Testing
       let text = (0..<Int.random(in: 0..<12, using: &random)).map { _ in
         pieces.randomElement(using: &random) ?? ""
       }.joined()
-      let arguments = QEMUCommandLine.arguments(in: Array(text.utf8))
+      let arguments = ProcFiles.arguments(in: Array(text.utf8))
       for path in QEMUCommandLine(arguments).sockets { #expect(!path.isEmpty) }
     }
   }

@@ -62,6 +62,12 @@ import Testing
     #expect(!dynamic.text.contains("RUNPATH") && !dynamic.text.contains("RPATH"))
   }
 
+  /// What a program was linked with, and the structures that it was compiled with, are there still.
+  @Test func abiIsTheListedOne() throws {
+    let answer = try Program.run([Self.path("Scripts/c-abi"), try CLibraries.folder()])
+    #expect(answer.code == 0, "\(answer.text)")
+  }
+
   /// Compiles one of the examples in C.
   private func compile(_ name: String) throws -> String {
     let program = folder.appendingPathComponent(name).path

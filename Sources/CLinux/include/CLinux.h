@@ -328,15 +328,6 @@ long vgpu_unlink_socket(int folder, const char *name, const struct vgpu_file *fi
 /// then, or a negated errno.
 long vgpu_unlink_socket_at_end(int folder, const char *name, const struct vgpu_file *file);
 
-/// fstat(2) of a folder: who owns it, and its mode.
-static inline long vgpu_folder_rights(int fd, uint32_t *owner, uint32_t *mode) {
-  struct stat status;
-  if (fstat(fd, &status) < 0) return -(long)errno;
-  *owner = status.st_uid;
-  *mode = status.st_mode;
-  return 0;
-}
-
 /// Whether a descriptor is a listening Unix socket of type SOCK_SEQPACKET; makes it close-on-exec and
 /// never wait. 0, or a negated errno.
 long vgpu_adopt_listener(int fd);
@@ -385,17 +376,6 @@ long vgpu_file_status(int descriptor, const char *path, struct vgpu_file_status 
 /// kcmp(2): 0 when descriptor `first` of this process and descriptor `second` of another are of the
 /// same open file, above zero when they are not, or a negated errno.
 long vgpu_compare_files(int first, int process, int second);
-
-/// fstat(2): the number of the character device that a descriptor is of. 0, or a negated errno; ENODEV
-/// when it is of something else.
-static inline long vgpu_character_device(int fd, uint32_t *first, uint32_t *second) {
-  struct stat file;
-  if (fstat(fd, &file) < 0) return -(long)errno;
-  if (!S_ISCHR(file.st_mode)) return -ENODEV;
-  *first = major(file.st_rdev);
-  *second = minor(file.st_rdev);
-  return 0;
-}
 
 /// open(2) for reading, of a plain file and of nothing else: to open a device can do something. A
 /// descriptor, close-on-exec, or a negated errno; EINVAL for what is no plain file.

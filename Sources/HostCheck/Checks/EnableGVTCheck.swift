@@ -73,7 +73,7 @@ struct GVTLack {
       let generation = IntelGeneration(target), let first = generation.gvtSince, version < first
     else { return nil }
     cause =
-      "GVT-g of Linux \(release) does not know \(generation.name), which Linux \(first.text) brought"
-    remedy = "install a kernel of \(first.text) or newer"
+      "GVT-g of Linux \(release) does not know \(generation.name), which Linux \(first) brought"
+    remedy = "install a kernel of \(first) or newer"
   }
 }

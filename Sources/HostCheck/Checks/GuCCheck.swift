@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LinuxSystem
+
 /// i915 gives GVT-g up when the GPU's own scheduler (GuC) is to submit the work.
 struct GuCCheck: Check {
   let id = "guc"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LinuxSystem
+
 /// Old kernels lack what a purpose needs.
 struct KernelVersionCheck: Check {
   let id = "kernel"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LinuxSystem
 import QEMU
 
 /// The QEMU that is installed, and what it can do.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import LinuxSystem
 
 /// What an Intel GPU's device number tells of its age: the first digits, as the kernel's list of them
 /// has it (`include/drm/intel/i915_pciids.h`).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import LinuxSystem
 
 /// A host as the checks see it: what several of them ask for is read once.
 struct Machine: Sendable {

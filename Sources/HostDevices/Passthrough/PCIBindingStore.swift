@@ -162,16 +162,16 @@ struct PCIBindingStore: Sendable {
   private static func checkOwner(
     of fd: Int32, _ path: String, isFolder: Bool
   ) throws(PCIBindingError) {
-    var status = stat()
-    guard fstat(fd, &status) == 0 else { throw .record(path, reason: "it cannot be looked at") }
-    let kind = status.st_mode & UInt32(S_IFMT)
-    guard kind == UInt32(isFolder ? S_IFDIR : S_IFREG) else {
+    guard let file = try? Stat(FileDescriptor(rawValue: fd)) else {
+      throw .record(path, reason: "it cannot be looked at")
+    }
+    guard file.type == (isFolder ? .directory : .regular) else {
       throw .record(path, reason: "it is no plain \(isFolder ? "folder" : "file")")
     }
-    guard status.st_uid == geteuid() else {
-      throw .record(path, reason: "it belongs to user \(status.st_uid)")
+    guard file.userID.rawValue == geteuid() else {
+      throw .record(path, reason: "it belongs to user \(file.userID.rawValue)")
     }
-    guard status.st_mode & 0o022 == 0 else {
+    guard file.permissions.isDisjoint(with: [.groupWrite, .otherWrite]) else {
       throw .record(path, reason: "others may write to it")
     }
   }

@@ -108,11 +108,11 @@ extension HostHardware {
   /// - Returns: the device's name on its bus, an mdev's UUID or a PCI address; `nil` where the kernel
   ///   does not tell, and for whatever is no VFIO device.
   public func deviceName(ofDescriptor descriptor: Int32) -> String? {
-    var major: UInt32 = 0
-    var minor: UInt32 = 0
-    guard vgpu_character_device(descriptor, &major, &minor) < 0 else {
+    var status = FileStatus.other
+    _ = RunningKernel().status(descriptor, &status)
+    if case .characterDevice(let number) = status {
       // .../<name>/vfio-dev/vfio0
-      let parts = sysfs.resolve("/sys/dev/char/\(major):\(minor)")?.split(separator: "/") ?? []
+      let parts = sysfs.resolve("/sys/dev/char/\(number)")?.split(separator: "/") ?? []
       guard parts.count > 3, parts[parts.count - 2] == "vfio-dev" else { return nil }
       return name(String(parts[parts.count - 3]))
     }

@@ -144,7 +144,6 @@ func waitUntil(_ timeout: Duration, _ condition: () -> Bool) -> Bool {
   while true {
     if condition() { return true }
     if MonotonicInstant.now.seconds(since: start) >= seconds { return false }
-    var pause = timespec(tv_sec: 0, tv_nsec: 5_000_000)
-    nanosleep(&pause, nil)
+    SystemThread.sleep(for: .milliseconds(5))
   }
 }

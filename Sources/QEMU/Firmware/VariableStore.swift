@@ -50,8 +50,7 @@ public enum VariableStore {
 
   /// Flash memory of another size was another firmware's. An image must need no other file.
   private static func check(_ store: DiskImage, against empty: [UInt8]) throws(QEMUError) {
-    var status = stat()
-    let size = stat(store.path, &status) == 0 ? Int(status.st_size) : 0
+    let size = (try? Stat(store.path)).map { Int($0.size) } ?? 0
     guard (try? NamedDisk(path: store.path, format: store.format).image()) != nil,
       store.format == .qcow2 || size == empty.count
     else {

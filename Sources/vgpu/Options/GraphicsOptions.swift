@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ArgumentParser
-import HostDevices
+public import GuestSession
 public import QEMU
 
 /// What a user can say of the graphics that a guest has.
@@ -61,29 +61,12 @@ struct GraphicsOptions: ParsableArguments {
     }
   }
 
-  /// Where the GPU is that is passed on; `nil` where the profile has none.
-  var address: PCIAddress? {
-    switch profile {
-    case .gvtG: nil
-    case .igd: gpu?.address ?? PCIAddress(bus: 0, device: 2, function: 0)
-    case .gpu: gpu?.address
-    }
-  }
-
-  /// The slot of the GPU that is passed on.
-  ///
-  /// - Parameter device: the functions of its device that the host has.
-  func slot(of device: [PCIFunction]) -> PassedSlot? {
-    guard let address else { return nil }
-    // Intel's graphics have no functions that belong to them.
-    if profile == .igd {
-      return PassedSlot(role: .integratedGraphics, functions: [address], rom: rom)
-    }
-    let functions = PassedSlot.graphicsCard(
-      at: address, isWholeCard: gpu?.isWholeDevice ?? false, of: device)
-    return PassedSlot(
-      role: .graphicsCard(hasVGA: xVga ?? PassedSlot.hasVGA(functions)),
-      functions: functions.isEmpty ? [address] : functions.map(\.address), rom: rom)
+  func add(to plan: inout GuestPlan) {
+    plan.profile = profile
+    plan.vGPU = vgpu.map { GuestPlan.VGPU($0) }
+    plan.gpu = gpu
+    plan.rom = rom
+    plan.hasVGA = xVga
   }
 
   private enum CodingKeys: CodingKey {
@@ -93,23 +76,4 @@ struct GraphicsOptions: ParsableArguments {
 
 extension GuestProfile: ExpressibleByArgument {}
 
-/// Which PCI functions a user means: one, `01:00.0`, or all of a device, `01:00`.
-struct PCISelector: ExpressibleByArgument {
-  let address: PCIAddress
-  let isWholeDevice: Bool
-
-  init(address: PCIAddress, isWholeDevice: Bool) {
-    self.address = address
-    self.isWholeDevice = isWholeDevice
-  }
-
-  init?(argument: String) {
-    if let address = PCIAddress(argument) {
-      self.init(address: address, isWholeDevice: false)
-    } else if let address = PCIAddress("\(argument).0") {
-      self.init(address: address, isWholeDevice: true)
-    } else {
-      return nil
-    }
-  }
-}
+extension PCISelector: ExpressibleByArgument {}

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ArgumentParser
-import HostDevices
-import LinuxSystem
+public import GuestSession
 public import QEMU
 
 /// What a user can say of the guest that is to be started.
 struct GuestOptions: ParsableArguments {
-  enum Firmware: String, CaseIterable, ExpressibleByArgument {
-    case bios, uefi
-  }
-
   @Option(
     help: ArgumentHelp(
       """
@@ -42,7 +37,7 @@ struct GuestOptions: ParsableArguments {
       (default: bios; with gpu uefi)
       """,
       valueName: "firmware"))
-  var firmware: Firmware?
+  var firmware: GuestPlan.Firmware?
 
   @Option(
     help: ArgumentHelp(
@@ -84,51 +79,31 @@ struct GuestOptions: ParsableArguments {
   var hideHypervisor: Bool?
 
   func validate() throws {
-    guard (1...512).contains(cpus) else { throw ValidationError("--cpus \(cpus): 1 to 512") }
+    guard GuestPlan.processorCounts.contains(cpus) else {
+      throw ValidationError("--cpus \(cpus): give 1 to \(GuestPlan.processorCounts.upperBound)")
+    }
     let hasVirtio = virtio ?? !windows
-    if !hasVirtio, disk.count + (cdrom == nil ? 0 : 1) > 6 {
-      throw ValidationError("--disk: SATA takes 6 disks, the CD among them; use --virtio")
+    if !hasVirtio, disk.count + (cdrom == nil ? 0 : 1) > GuestPlan.mostSATADisks {
+      throw ValidationError(
+        "--disk: SATA takes \(GuestPlan.mostSATADisks) disks, the CD among them; use --virtio")
     }
   }
 
-  /// What of the host's files the guest is made of, read before anything is made for it.
-  struct Files {
-    let disks: [DiskImage]
-    let cdrom: DiskImage?
-    let uefi: UEFIImages?
-  }
-
-  func files(for program: QEMUProgram, _ profile: GuestProfile) throws -> Files {
-    let hasUEFI = firmware.map { $0 == .uefi } ?? profile.prefersUEFI
-    let machine = machine ?? profile.machine
-    return Files(
-      disks: try disk.map { try $0.image() },
-      cdrom: try cdrom.map { try $0.image() },
-      uefi: hasUEFI ? try UEFIImages.find(machine: try program.fullName(of: machine)) : nil)
-  }
-
-  /// Adds what was said to a guest.
-  func describe(
-    _ configuration: inout GuestConfiguration, _ files: Files, _ profile: GuestProfile
-  ) {
-    configuration.disks = files.disks
-    configuration.cdrom = files.cdrom
-    configuration.memory = memory.mebibytes
-    configuration.cpus = cpus
-    configuration.machine = machine ?? profile.machine
-    configuration.hidesHypervisor = hideHypervisor ?? (profile == .gpu)
-    if let virtio { configuration.hasVirtio = virtio }
-    if let bootScreen { configuration.hasBootScreen = bootScreen }
-  }
-
-  /// The guest's own store of UEFI variables, which is made when there is none.
-  ///
-  /// - Parameter identity: what the guest is known by where it has no disk.
-  func store(of identity: String, from template: DiskImage) throws -> DiskImage {
-    let guest = disk.first.map { FileTree.realPath(of: $0.path) ?? $0.path } ?? identity
-    return try VariableStore.make(of: guest, in: try UserFolder.state(), from: template)
+  func add(to plan: inout GuestPlan) {
+    plan.disks = disk
+    plan.cdrom = cdrom
+    plan.memory = memory.mebibytes
+    plan.cpus = cpus
+    plan.firmware = firmware
+    plan.machine = machine
+    plan.isWindows = windows
+    plan.hasVirtio = virtio
+    plan.hasBootScreen = bootScreen
+    plan.hidesHypervisor = hideHypervisor
   }
 }
+
+extension GuestPlan.Firmware: ExpressibleByArgument {}
 
 extension GuestConfiguration.Machine: ExpressibleByArgument {}
 

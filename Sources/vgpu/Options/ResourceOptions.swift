@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ArgumentParser
+import GuestSession
 public import QEMU
 
 /// What a user can say of what the host gives a guest to run on.
@@ -28,26 +29,10 @@ struct ResourceOptions: ParsableArguments {
       valueName: "size"))
   var hugepages: HugePages.Size?
 
-  /// Adds them to a guest whose processors and memory are known.
-  ///
-  /// - Parameter isHere: false for a command that is only printed: what this host lacks is left out
-  ///   or supposed, and said.
-  func add(to configuration: inout GuestConfiguration, isHere: Bool) throws {
-    configuration.network = network
-    if isHere { try network.check() }
-    if pin {
-      let count = configuration.cpus
-      let choose = { try HostProcessors(allowed: HostProcessors.allowed()).pinning(count: count) }
-      configuration.pinning = isHere ? try choose() : Note.orNil("--pin", "left out", choose)
-    }
-    guard let size = hugepages else { return }
-    guard isHere else {
-      configuration.hugePages = (try? HugePages.mounted(size)) ?? HugePages(size: size)
-      return
-    }
-    let pages = try HugePages.mounted(size)
-    try pages.check(mebibytes: configuration.memory)
-    configuration.hugePages = pages
+  func add(to plan: inout GuestPlan) {
+    plan.network = network
+    plan.isPinned = pin
+    plan.hugePages = hugepages
   }
 
   private enum CodingKeys: CodingKey {

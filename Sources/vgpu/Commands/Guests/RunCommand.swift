@@ -4,6 +4,7 @@ import ArgumentParser
 import Attachment
 import BootScreen
 import GuestControl
+import GuestSession
 import HostDevices
 import QEMU
 import VGPUDisplay
@@ -34,13 +35,13 @@ struct RunCommand: ParsableCommand {
         vgpu run --profile gpu --gpu 01:00 --disk win.img --windows --pin
       """)
 
-  @OptionGroup var plan: GuestPlan
+  @OptionGroup var options: PlanOptions
 
   @OptionGroup(title: "WINDOW")
   var window: WindowOptions
 
   @Option(help: "What becomes of the guest when the window is closed.")
-  var onClose = GuestEnding.ask
+  var onClose = CloseAction.ask
 
   @Option(help: ArgumentHelp("Which QEMU.", valueName: "program"))
   var qemu = "qemu-system-x86_64"
@@ -54,7 +55,7 @@ struct RunCommand: ParsableCommand {
   var noView = false
 
   func validate() throws {
-    if plan.extra.contains(where: { $0 == "-daemonize" || $0 == "--daemonize" }) {
+    if options.extra.contains(where: { $0 == "-daemonize" || $0 == "--daemonize" }) {
       throw ValidationError("-daemonize: a guest outlives this command anyway; leave it out")
     }
   }
@@ -67,63 +68,134 @@ struct RunCommand: ParsableCommand {
   @MainActor
   private func runGuest() throws {
     let program = try QEMUProgram.probe(qemu)
-    let parts = try plan.parts(for: program, isHere: !printsCommand)
-    let vGPU = try plan.graphics.vgpu.map { try GuestVGPU($0, starting: !printsCommand) }
-    let run: GuestRun
-    do {
-      guard let started = try start(parts, on: vGPU, program) else { return }
-      run = started
-    } catch {
-      // A guest that never ran leaves nothing behind.
-      try? vGPU?.remove()
-      throw error
+    let plan = options.plan
+    let folders = GuestFolders.user(program: "vgpu")
+    if printsCommand { return try printCommand(plan, program, folders) }
+    let guest = try PlanOptions.carryingOut {
+      try waiting {
+        try await RunningGuest.start(plan, with: program, in: folders) { $0.show() }
+      }
     }
-    if noView || run.vGPU == nil {
-      print(run.process.pid)
+    let screen =
+      guest.vGPU.map { "on vGPU \($0.uuid)" }
+      ?? "without a window, because its screen is the GPU's own monitor"
+    say("the guest runs as pid:\(guest.process.pid) \(screen); log: \(guest.logPath)")
+    if noView || guest.vGPU == nil {
+      print(guest.process.pid)
       return
     }
-    let view = Result { try show(run) }
-    try run.finish()
+    let view = Result { try show(guest) }
+    if try guest.cleanUp() == nil { sayThatItRunsOn(guest) }
     try view.get()
   }
 
-  /// The source goes with it, as nothing may hold the vGPU that is removed then.
-  @MainActor
-  private func show(_ run: GuestRun) throws {
-    guard let source = try run.source(controlsMonitor: window.controlsMonitor) else { return }
-    let control = GuestController(
-      .socket(try QMPSocket(plan.identity(run.vGPU?.device), for: .window).path))
-    let ender = GuestEnder(control)
-    var options = try window.apply(to: source)
-    options.input = control
-    options.closeQuestion = ender.question(onClose)
-    options.isOver = { run.hasEnded }
-    _ = try Viewer.run(source: BootScreenSource(wrapping: source, control), options: options)
-    if ender.kills { run.kill() }
+  private func printCommand(
+    _ plan: GuestPlan, _ program: QEMUProgram, _ folders: GuestFolders
+  ) throws {
+    let launcher = GuestLauncher(program: program)
+    let configuration = try PlanOptions.carryingOut {
+      try plan.configuration(for: program, folders: folders) { $0.show() }
+    }
+    print(
+      ShellCommand.text(
+        [program.path] + configuration.arguments(launcher.handover(for: configuration)),
+        nodes: launcher.nodes(for: configuration)))
   }
 
-  /// - Returns: `nil` where the command was only to be printed.
+  /// The source goes with it, because nothing may hold the vGPU that is removed then.
   @MainActor
-  private func start(
-    _ parts: GuestPlan.Parts, on vGPU: GuestVGPU?, _ program: QEMUProgram
-  ) throws -> GuestRun? {
-    let launcher = GuestLauncher(program: program)
-    let identity = plan.identity(vGPU?.device)
-    let sockets = try QMPSocket.Client.allCases.map { try QMPSocket(identity, for: $0) }
-    var configuration = try plan.configuration(parts, vGPU?.device, makesStore: true)
-    configuration.useKVM()
-    configuration.qmpSockets = sockets.map(\.path)
-    if printsCommand {
-      print(
-        ShellCommand.text(
-          [program.path] + configuration.arguments(launcher.handover(for: configuration)),
-          nodes: launcher.nodes(for: configuration)))
-      return nil
+  private func show(_ guest: RunningGuest) throws {
+    guard let source = try source(of: guest) else { return }
+    let control = GuestController(.socket(guest.sockets.window))
+    let ending = GuestEnding(control)
+    var options = try window.apply(to: source)
+    options.input = control
+    options.closeQuestion = ending.question(onClose)
+    options.isOver = { guest.state != .running }
+    _ = try Viewer.run(source: BootScreenSource(wrapping: source, control), options: options)
+    if ending.kills { guest.kill() }
+  }
+
+  /// The guest's frames: by the launcher's own duplicate of the device where there is one.
+  private func source(of guest: RunningGuest) throws -> AttachedSource? {
+    guard let vGPU = guest.vGPU else { return nil }
+    guard let device = guest.takeDevice() else {
+      return try AttachedSource(
+        .mdev(vGPU.uuid), waiting: true, controlsMonitor: window.controlsMonitor)
     }
-    if let warning = LockedMemory.warning(mebibytes: configuration.memory) {
-      GuestRun.say("warning: \(warning)")
+    return try AttachedSource(
+      keeping: device, of: vGPU, process: guest.process.pid,
+      controlsMonitor: window.controlsMonitor)
+  }
+
+  private func sayThatItRunsOn(_ guest: RunningGuest) {
+    guard let uuid = guest.vGPU?.uuid else { return }
+    say("the guest runs on; `vgpu view \(uuid)` shows it again")
+    if guest.isVGPUMade { say("when it has ended, `vgpu remove \(uuid)` removes its vGPU") }
+  }
+}
+
+private func say(_ text: String) { StandardError.write("vgpu: \(text)") }
+
+/// What becomes of a guest when its window is closed.
+enum CloseAction: String, CaseIterable, ExpressibleByArgument {
+  case ask
+  case leave
+  case powerDown = "power-down"
+  case kill
+}
+
+/// Asks what becomes of the guest, and carries the answer out.
+@MainActor
+private final class GuestEnding {
+  /// Whether the guest is to be ended at once, when the window is gone.
+  private(set) var kills = false
+  private let control: GuestController
+
+  init(_ control: GuestController) { self.control = control }
+
+  /// What the window asks before it closes; `nil` where there is nothing to ask.
+  func question(_ action: CloseAction) -> CloseQuestion? {
+    switch action {
+    case .ask:
+      CloseQuestion(
+        title: "The guest is running.",
+        text: """
+          It can power down, as by its power button; go on without a window, to be shown again by \
+          `vgpu view`; or be killed, which loses what it has not written to its disks.
+          """,
+        answers: [
+          .init("Kill", isDestructive: true) { [self] in kill() },
+          .init("Leave running") { .close },
+          .init("Power down") { [self] in powerDown() },
+        ])
+    case .leave: nil
+    case .powerDown:
+      CloseQuestion(
+        title: "Power the guest down?", text: "The window closes when it has.",
+        answers: [.init("Power down") { [self] in powerDown() }])
+    case .kill:
+      CloseQuestion(
+        title: "Kill the guest?", text: "What it has not written to its disks is lost.",
+        answers: [.init("Kill", isDestructive: true) { [self] in kill() }])
     }
-    return try GuestRun(
-      configuration, by: launcher, on: vGPU, sockets: sockets, identity: identity)
+  }
+
+  private func kill() -> CloseQuestion.Outcome {
+    kills = true
+    return .close
+  }
+
+  private func powerDown() -> CloseQuestion.Outcome {
+    let control = control
+    // Not on the main actor: GTK runs its thread, and no queue of tasks.
+    Task.detached {
+      do {
+        try await control.powerDown()
+      } catch {
+        say("the guest cannot be told to power down: \(error)")
+      }
+    }
+    return .stay(status: "Waiting for the guest to power down")
   }
 }

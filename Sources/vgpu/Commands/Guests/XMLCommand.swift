@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import HostDevices
+import GuestSession
 import QEMU
 
 struct XMLCommand: ParsableCommand {
@@ -19,7 +19,7 @@ struct XMLCommand: ParsableCommand {
         vgpu view libvirt:vgpu-UUID
       """)
 
-  @OptionGroup var plan: GuestPlan
+  @OptionGroup var options: PlanOptions
 
   @Option(help: ArgumentHelp("The domain's name.", valueName: "name"))
   var name: String?
@@ -36,10 +36,9 @@ struct XMLCommand: ParsableCommand {
 
   func run() throws {
     let program = try QEMUProgram.probe(qemu)
-    let parts = try plan.parts(for: program, isHere: false)
-    let vGPU = try plan.graphics.vgpu.map { try GuestVGPU($0, starting: false) }
-    var configuration = try plan.configuration(parts, vGPU?.device, makesStore: false)
-    configuration.useKVM()
+    var configuration = try PlanOptions.carryingOut {
+      try options.plan.configuration(for: program) { $0.show() }
+    }
     if let name { configuration.name = name }
     print(try configuration.domainXML(emulator: program.path), terminator: "")
   }

@@ -5,6 +5,7 @@ import Attachment
 import BridgeProtocol
 import BridgeServer
 import Glibc
+import GuestSession
 import HostDevices
 import LinuxSystem
 import Logging
@@ -162,7 +163,9 @@ struct BridgeCommand: ParsableCommand {
   /// to enter, as who is answered is the policies' affair; a user's for him alone, as `vgpu run` has
   /// its sockets there.
   private static func defaultSocket() throws -> String {
-    guard geteuid() == 0 else { return "\(try UserFolder.runtime())/bridge.sock" }
+    guard geteuid() == 0 else {
+      return "\(try GuestFolders.user(program: "vgpu").sockets())/bridge.sock"
+    }
     let folder = "/run/vgpu"
     if mkdir(folder, 0o755) == 0 {
       // Whatever the umask has left of that.
@@ -217,5 +220,19 @@ struct JournalLogHandler: LogHandler {
     case .error: 3
     case .critical: 2
     }
+  }
+}
+
+/// How many descriptors this process may have. The usual limit is kept low for programs that use
+/// select(2), which nothing here does.
+private enum DescriptorLimit {
+  /// setrlimit(2): as many as the administrator allows.
+  static func raise() {
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var limit = rlimit()
+    guard getrlimit(resource, &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    // Without it there are fewer clients.
+    _ = setrlimit(resource, &limit)
   }
 }
