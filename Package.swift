@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 // SPDX-License-Identifier: Apache-2.0
 
 import PackageDescription
@@ -39,6 +39,7 @@ let package = Package(
     .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
+    .library(name: "Guests", targets: ["Guests"]),
     .library(name: "MonitorEDID", targets: ["MonitorEDID"]),
     .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "QEMU", targets: ["QEMU"]),
@@ -67,6 +68,7 @@ let package = Package(
     // The kernel, in C and then in Swift.
     .target(name: "CLinux"),
     .target(name: "CProcess", dependencies: ["CLinux"]),
+    .target(name: "JSONText", swiftSettings: swiftSettings),
     .target(
       name: "LinuxSystem", dependencies: ["CLinux", "CProcess", system], swiftSettings: swiftSettings),
     .testTarget(
@@ -81,7 +83,7 @@ let package = Package(
 
     // The host: its GPUs, and the vGPUs that they are split into.
     .target(
-      name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", "SafeText", system],
+      name: "HostDevices", dependencies: ["CLinux", "JSONText", "LinuxSystem", "SafeText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HostDevicesTests",
@@ -112,11 +114,13 @@ let package = Package(
     // What a monitor says of itself.
     .target(name: "MonitorEDID", swiftSettings: swiftSettings),
     .testTarget(
-      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"], swiftSettings: swiftSettings),
+      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"],
+      swiftSettings: swiftSettings),
 
     // QEMU's machine protocol.
     .target(
-      name: "QMP", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
+      name: "QMP", dependencies: ["CLinux", "JSONText", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system],
       swiftSettings: swiftSettings),
@@ -185,8 +189,9 @@ let package = Package(
     .target(
       name: "BridgeServer",
       dependencies: [
-        "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices", "LinuxSystem",
-        "VGPUDisplay", .product(name: "Logging", package: "swift-log"), system,
+        "Attachment", "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices",
+        "LinuxSystem", "MonitorEDID", "VFIO", "VGPUDisplay",
+        .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
     .target(
@@ -213,10 +218,28 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    // What a guest offers, and who provides it.
+    .target(
+      name: "Guests",
+      dependencies: [
+        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl",
+        "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay",
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "GuestsTests",
+      dependencies: [
+        "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
+        "TestSupport", system,
+      ],
+      swiftSettings: swiftSettings),
+
     // Starting guests.
     .target(
       name: "QEMU",
-      dependencies: ["CLinux", "CProcess", "HostDevices", "LinuxSystem", "SafeText", system],
+      dependencies: [
+        "CLinux", "CProcess", "HostDevices", "JSONText", "LinuxSystem", "SafeText", system,
+      ],
       swiftSettings: swiftSettings),
 
     .target(
@@ -257,7 +280,8 @@ let package = Package(
     .testTarget(
       name: "VGPUExportsTests",
       dependencies: [
-        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame",
+        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay",
+        "save-frame",
       ],
       swiftSettings: swiftSettings),
 
@@ -271,7 +295,8 @@ let package = Package(
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "FrameStatistics",
-        "GuestControl", "GuestInput", "GuestSession", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
+        "GuestControl", "GuestInput", "GuestSession", "Guests", "HostCheck", "HostDevices",
+        "Hotplug", "Libvirt",
         "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
@@ -381,7 +406,7 @@ let package = Package(
       name: "VGPUExportsGTK3",
       dependencies: [
         "Attachment", "CGTK3", "VGPUExports", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
-        "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
+        "Guests", "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
       ],
       swiftSettings: swiftSettings),
 
