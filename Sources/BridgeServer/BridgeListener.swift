@@ -130,34 +130,7 @@ final class SocketFile {
       let opened = try OwnedFileDescriptor.open(folder, flags: vgpu_O_PATH | O_DIRECTORY)
       self.path = path
       self.name = String(name)
-<<<<<<< HEAD
       self.folder = opened
-=======
-      folder = opened
-    }
-
-    /// Whoever could remove the socket and make one of his own would be taken for the bridge.
-    private static func open(
-      _ folder: String, servedBy server: UInt32?
-    ) throws(SystemCallError) -> OwnedFileDescriptor {
-      let opened = try OwnedFileDescriptor.open(folder, flags: vgpu_O_PATH | O_DIRECTORY)
-      let status: Stat
-      do {
-        status = try Stat(FileDescriptor(rawValue: opened.rawValue))
-      } catch {
-        throw SystemCallError(call: "fstat", object: folder, errno: error)
-      }
-      let isSafe =
-        status.permissions.contains(.saveText)
-        || status.permissions.isDisjoint(with: [.groupWrite, .otherWrite])
-      guard [0, geteuid(), server].contains(status.userID.rawValue), isSafe else {
-        throw SystemCallError(
-          call: "bind", object: folder, errno: .permissionDenied,
-          remedy: "other users could exchange the socket there: choose a folder that only you, or "
-            + "root, can change, or one with the sticky bit")
-      }
-      return opened
->>>>>>> bc50ccb49545e6b87cdaf1bc6149a5451787b3fb
     }
 
     /// bind(2) and listen(2), in the place of a socket that nobody serves any more.
@@ -238,15 +211,21 @@ private struct SafePath {
 
   /// Whether a name is a link (lstat(2)); it is refused when others could exchange it, or anything in it.
   private func isLink(_ path: String) throws(SystemCallError) -> Bool {
-    var status = stat()
-    guard lstat(path, &status) == 0 else {
-      throw SystemCallError(call: "lstat", object: path, errno: Errno(rawValue: vgpu_last_errno()))
+    let status: Stat
+    do {
+      status = try Stat(path, followTargetSymlink: false)
+    } catch {
+      throw SystemCallError(call: "lstat", object: path, errno: error)
     }
-    let isLink = status.st_mode & UInt32(S_IFMT) == UInt32(S_IFLNK)
-    guard trusted.contains(status.st_uid) else {
-      throw refusal(path, "user \(status.st_uid), who owns it, could exchange the socket there")
+    let user = status.userID.rawValue
+    guard trusted.contains(user) else {
+      throw refusal(path, "user \(user), who owns it, could exchange the socket there")
     }
-    guard isLink || status.st_mode & UInt32(S_ISVTX) != 0 || status.st_mode & 0o022 == 0 else {
+    let isLink = status.type == .symbolicLink
+    guard
+      isLink || status.permissions.contains(.saveText)
+        || status.permissions.isDisjoint(with: [.groupWrite, .otherWrite])
+    else {
       throw refusal(path, "other users could exchange the socket there")
     }
     return isLink
