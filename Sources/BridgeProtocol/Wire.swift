@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HostDevices
 import SafeText
 
 /// The numbers of the display bridge's protocol. `docs/bridge-protocol.md` describes every byte.

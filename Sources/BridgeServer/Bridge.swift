@@ -2,6 +2,7 @@
 
 public import BridgeProtocol
 import CLinux
+import CProcess
 import Glibc
 public import LinuxSystem
 public import Logging

@@ -103,7 +103,7 @@ public final class BridgeCatalogue {
     let allowed = rules.filter { $0.concerns(uuid) }.map(\.principal)
     let allowsResize = allowsResize
     return BridgedVGPU(
-      identifier: VGPUIdentifier("\(uuid ?? .random())") ?? .only, title: "\(target)",
+      identifier: uuid ?? .random(), title: "\(target)",
       policy: AccessPolicy(allowed: Set(allowed + [.user(starter)])),
       source: { try device.source(of: target, controlsMonitor: allowsResize) },
       monitor: { allowsResize ? device.monitor : nil })

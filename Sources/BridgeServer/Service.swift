@@ -2,6 +2,7 @@
 
 import BridgeProtocol
 import CLinux
+import CProcess
 import HostDevices
 public import LinuxSystem
 import SystemPackage

@@ -88,7 +88,7 @@ extension Failure {
       self.init(.notRunning, "\(error)")
     case .heldUnseen, .noRights:
       self.init(.notPermitted, "\(error)")
-    case .noDevice, .noDisplay, .noDisplayOfVGPUs:
+    case .noDevice, .noDisplay, .noDisplayOfVGPUs, .noScreen:
       self.init(.noDisplay, "\(error)")
     case .severalDisplays, .unidentified:
       self.init(.ambiguous, "\(error)")
