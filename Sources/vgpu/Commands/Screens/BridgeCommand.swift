@@ -62,7 +62,8 @@ struct BridgeCommand: ParsableCommand {
     help: ArgumentHelp(
       """
       Where to serve; /run/vgpu/bridge.sock for root, else vgpu/bridge.sock in your runtime folder, \
-      or the socket that systemd hands over. Nobody else may be able to exchange files in its folder.
+      or the socket that systemd hands over. Only you and root may own the folders on this path, or \
+      write to them; a folder with the sticky bit is open to others too.
       """, valueName: "path"))
   var socket: String?
 
