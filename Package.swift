@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 // SPDX-License-Identifier: Apache-2.0
 
 import PackageDescription
@@ -35,6 +35,7 @@ let package = Package(
     .library(name: "GuestSession", targets: ["GuestSession"]),
     .library(name: "HostCheck", targets: ["HostCheck"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "PersistentDevices", targets: ["PersistentDevices"]),
     .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
@@ -66,10 +67,15 @@ let package = Package(
 
     // The kernel, in C and then in Swift.
     .target(name: "CLinux"),
+    .target(name: "CProcess", dependencies: ["CLinux"]),
+    .target(name: "JSONText", swiftSettings: swiftSettings),
     .target(
-      name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: swiftSettings),
+      name: "LinuxSystem", dependencies: ["CLinux", "CProcess", system], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system],
+      swiftSettings: swiftSettings),
     .target(
-      name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system],
+      name: "VFIO", dependencies: ["CLinux", "CProcess", "LinuxSystem", system],
       swiftSettings: swiftSettings),
     .target(
       name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system],
@@ -77,11 +83,20 @@ let package = Package(
 
     // The host: its GPUs, and the vGPUs that they are split into.
     .target(
-      name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", "SafeText", system],
+      name: "HostDevices", dependencies: ["CLinux", "JSONText", "LinuxSystem", "SafeText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HostDevicesTests",
       dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system],
+      swiftSettings: swiftSettings),
+
+    // Devices that survive the host's reboots.
+    .target(
+      name: "PersistentDevices", dependencies: ["HostDevices", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "PersistentDevicesTests",
+      dependencies: ["HostDevices", "LinuxSystem", "PersistentDevices", "TestSupport", system],
       swiftSettings: swiftSettings),
 
     // What a host needs, and what it lacks.
@@ -99,11 +114,13 @@ let package = Package(
     // What a monitor says of itself.
     .target(name: "MonitorEDID", swiftSettings: swiftSettings),
     .testTarget(
-      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"], swiftSettings: swiftSettings),
+      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"],
+      swiftSettings: swiftSettings),
 
     // QEMU's machine protocol.
     .target(
-      name: "QMP", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
+      name: "QMP", dependencies: ["CLinux", "JSONText", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system],
       swiftSettings: swiftSettings),
@@ -167,11 +184,13 @@ let package = Package(
 
     // Frames across a socket, for those who may not have the device.
     .target(
-      name: "BridgeProtocol", dependencies: ["SafeText"], swiftSettings: swiftSettings),
+      name: "BridgeProtocol", dependencies: ["HostDevices", "SafeText"],
+      swiftSettings: swiftSettings),
     .target(
       name: "BridgeServer",
       dependencies: [
-        "BridgeProtocol", "CLinux", "DMABuf", "LinuxSystem", "VGPUDisplay",
+        "Attachment", "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices",
+        "LinuxSystem", "MonitorEDID", "VFIO", "VGPUDisplay",
         .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
@@ -185,7 +204,7 @@ let package = Package(
       name: "BridgeTests",
       dependencies: [
         "BridgeClient", "BridgeProtocol", "BridgeServer", "CAllocationCount", "CLinux", "DMABuf",
-        "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
+        "HostDevices", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
         .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
@@ -194,8 +213,8 @@ let package = Package(
     .target(
       name: "Attachment",
       dependencies: [
-        "BridgeClient", "BridgeProtocol", "CLinux", "HostDevices", "Libvirt", "LinuxSystem", "VFIO",
-        "VGPUDisplay", system,
+        "BridgeClient", "BridgeProtocol", "CLinux", "CProcess", "HostDevices", "Libvirt",
+        "LinuxSystem", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -217,7 +236,10 @@ let package = Package(
 
     // Starting guests.
     .target(
-      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "SafeText", system],
+      name: "QEMU",
+      dependencies: [
+        "CLinux", "CProcess", "HostDevices", "JSONText", "LinuxSystem", "SafeText", system,
+      ],
       swiftSettings: swiftSettings),
 
     .target(
@@ -258,7 +280,8 @@ let package = Package(
     .testTarget(
       name: "VGPUExportsTests",
       dependencies: [
-        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame",
+        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay",
+        "save-frame",
       ],
       swiftSettings: swiftSettings),
 
@@ -274,7 +297,7 @@ let package = Package(
         "MonitorEDID", "EGLPresenter", "FrameStatistics",
         "GuestControl", "GuestInput", "GuestSession", "Guests", "HostCheck", "HostDevices",
         "Hotplug", "Libvirt",
-        "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
+        "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
       ],

@@ -2,6 +2,7 @@
 
 import BridgeClient
 import CLinux
+import CProcess
 public import LinuxSystem
 import Synchronization
 import VFIO

@@ -20,6 +20,8 @@ public enum GuestError: Error, Sendable {
   case qemu(QEMUError)
   /// The vGPU cannot be made, found or removed.
   case host(HostDevicesError)
+  /// A SCSI device's node does not lead to one.
+  case scsi(SCSIDeviceDefect)
   /// QEMU does not do what it was told over QMP.
   case qmp(QMPError)
   /// The kernel refused a system call.
@@ -30,11 +32,6 @@ public enum GuestError: Error, Sendable {
   case timeout(pid: Int32, missing: String, log: String)
   /// The task that started or ended the guest was cancelled.
   case cancelled
-
-  /// Something of the host's that its own module says is unfit.
-  static func unsuitable(_ object: String, _ defect: any Error) -> GuestError {
-    .unsuitable(object, reason: "\(defect)")
-  }
 }
 
 extension GuestError: CustomStringConvertible {
@@ -49,6 +46,7 @@ extension GuestError: CustomStringConvertible {
       "\(path): another guest answers there; end it first"
     case .qemu(let error): "\(error)"
     case .host(let error): "\(error)"
+    case .scsi(let defect): "\(defect)"
     case .qmp(let error): "\(error)"
     case .system(let error): "\(error)"
     case .ended(.exited(0), let lastWords, _), .ended(.unknown, let lastWords, _):

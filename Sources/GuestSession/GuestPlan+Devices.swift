@@ -42,7 +42,7 @@ extension GuestPlan {
       do {
         configuration.scsiDevices.append(try host.scsiDevice(node))
       } catch {
-        guard !isHere else { throw .unsuitable(node, error) }
+        guard !isHere else { throw .scsi(error) }
         // Any that differs from the others.
         let supposed = SCSIDevice(
           genericNode: "/dev/sg\(index)", host: index, channel: 0, target: 0, unit: 0)

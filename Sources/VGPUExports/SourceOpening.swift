@@ -45,7 +45,7 @@ public func vgpu_source_open_fd(
   }
 }
 
-/// A second descriptor of a file, whose first stays the caller's.
+/// A second descriptor of a file; the caller keeps the first.
 private func duplicate(_ fd: Int32) throws(Failure) -> OwnedFileDescriptor {
   do {
     return OwnedFileDescriptor(

@@ -102,7 +102,7 @@ extension VgpuViewStatistics {
   }
 }
 
-/// Swift's half of a `VgpuView` that has a target: what is shown in it, and what it is told.
+/// Swift's half of a `VgpuView` that has a target: shows the guest, and passes on the input.
 @MainActor
 final class Peer {
   private let view: GuestView

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import CProcess
 public import LinuxSystem
 import Synchronization
 import SystemPackage
@@ -34,7 +35,8 @@ public final class GuestProcess: Sendable {
     var strings = ([path] + arguments).map { strdup($0) }
     strings.append(nil)
     defer { for string in strings { free(string) } }
-    let answer = vgpu_spawn(path, &strings, output, descriptors, descriptors.count, &pid)
+    let answer = vgpu_spawn(
+      path, &strings, output, output, descriptors, descriptors.count, &pid)
     guard answer == 0 else {
       throw .system(
         SystemCallError(call: "posix_spawn", object: path, errno: Errno(rawValue: answer)))
@@ -75,7 +77,7 @@ public final class GuestProcess: Sendable {
     return end() ?? .unknown
   }
 
-  /// pidfd_send_signal(2): ends it at once. Nothing happens where it has ended already.
+  /// pidfd_send_signal(2): ends it at once. Nothing happens when it has ended already.
   public func kill() { _ = vgpu_pidfd_send_signal(running.rawValue, SIGKILL) }
 
   private func wait(_ options: Int32) -> End? {

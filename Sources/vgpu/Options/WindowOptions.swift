@@ -84,7 +84,7 @@ struct MonitorFollower {
       height: min(Self.even(wish.size.height), limits.height ?? .max),
       refreshRate: wish.refreshRate ?? 60)
     do {
-      let (edid, carried) = try Self.edid(mode)
+      let (edid, carried) = try EDID.nearest(to: mode)
       try screen.plugIn(edid: edid.bytes, size: (carried.width, carried.height))
     } catch {
       StandardError.write("vgpu: the guest keeps its resolution: \(error)")
@@ -93,14 +93,4 @@ struct MonitorFollower {
 
   /// Chroma is subsampled by two in what guests make of their screens, so sizes are even.
   private static func even(_ value: Int) -> Int { value - value % 2 }
-
-  /// The EDID of a mode, or of the nearest that one can carry.
-  nonisolated static func edid(_ mode: DisplayMode) throws(EDIDError) -> (EDID, DisplayMode) {
-    do {
-      return (try EDID(mode: mode), mode)
-    } catch {
-      guard case .notCarried(_, _, let nearest) = error else { throw error }
-      return (try EDID(mode: nearest), nearest)
-    }
-  }
 }
