@@ -67,6 +67,8 @@ public struct GuestPlan: Hashable, Sendable {
   public var hasVirtio: Bool?
   /// It has a simple screen until its driver starts the vGPU's.
   public var hasBootScreen: Bool?
+  /// KVM runs it; `nil` for KVM when this user can use it. Without KVM the guest is emulated.
+  public var hasKVM: Bool?
   /// It is not told its hypervisor.
   public var hidesHypervisor: Bool?
 
