@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 // SPDX-License-Identifier: Apache-2.0
 
 import PackageDescription
@@ -35,9 +35,11 @@ let package = Package(
     .library(name: "GuestSession", targets: ["GuestSession"]),
     .library(name: "HostCheck", targets: ["HostCheck"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "PersistentDevices", targets: ["PersistentDevices"]),
     .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
+    .library(name: "Guests", targets: ["Guests"]),
     .library(name: "MonitorEDID", targets: ["MonitorEDID"]),
     .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "QEMU", targets: ["QEMU"]),
@@ -65,10 +67,15 @@ let package = Package(
 
     // The kernel, in C and then in Swift.
     .target(name: "CLinux"),
+    .target(name: "CProcess", dependencies: ["CLinux"]),
+    .target(name: "JSONText", swiftSettings: swiftSettings),
     .target(
-      name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: swiftSettings),
+      name: "LinuxSystem", dependencies: ["CLinux", "CProcess", system], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system],
+      swiftSettings: swiftSettings),
     .target(
-      name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system],
+      name: "VFIO", dependencies: ["CLinux", "CProcess", "LinuxSystem", system],
       swiftSettings: swiftSettings),
     .target(
       name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system],
@@ -76,11 +83,20 @@ let package = Package(
 
     // The host: its GPUs, and the vGPUs that they are split into.
     .target(
-      name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", "SafeText", system],
+      name: "HostDevices", dependencies: ["CLinux", "JSONText", "LinuxSystem", "SafeText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HostDevicesTests",
       dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system],
+      swiftSettings: swiftSettings),
+
+    // Devices that survive the host's reboots.
+    .target(
+      name: "PersistentDevices", dependencies: ["HostDevices", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "PersistentDevicesTests",
+      dependencies: ["HostDevices", "LinuxSystem", "PersistentDevices", "TestSupport", system],
       swiftSettings: swiftSettings),
 
     // What a host needs, and what it lacks.
@@ -98,11 +114,13 @@ let package = Package(
     // What a monitor says of itself.
     .target(name: "MonitorEDID", swiftSettings: swiftSettings),
     .testTarget(
-      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"], swiftSettings: swiftSettings),
+      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"],
+      swiftSettings: swiftSettings),
 
     // QEMU's machine protocol.
     .target(
-      name: "QMP", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
+      name: "QMP", dependencies: ["CLinux", "JSONText", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system],
       swiftSettings: swiftSettings),
@@ -166,11 +184,13 @@ let package = Package(
 
     // Frames across a socket, for those who may not have the device.
     .target(
-      name: "BridgeProtocol", dependencies: ["SafeText"], swiftSettings: swiftSettings),
+      name: "BridgeProtocol", dependencies: ["HostDevices", "SafeText"],
+      swiftSettings: swiftSettings),
     .target(
       name: "BridgeServer",
       dependencies: [
-        "BridgeProtocol", "CLinux", "DMABuf", "LinuxSystem", "VGPUDisplay",
+        "Attachment", "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices",
+        "LinuxSystem", "MonitorEDID", "VFIO", "VGPUDisplay",
         .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
@@ -184,7 +204,7 @@ let package = Package(
       name: "BridgeTests",
       dependencies: [
         "BridgeClient", "BridgeProtocol", "BridgeServer", "CAllocationCount", "CLinux", "DMABuf",
-        "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
+        "HostDevices", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
         .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
@@ -193,14 +213,33 @@ let package = Package(
     .target(
       name: "Attachment",
       dependencies: [
-        "BridgeClient", "BridgeProtocol", "CLinux", "HostDevices", "Libvirt", "LinuxSystem", "VFIO",
-        "VGPUDisplay", system,
+        "BridgeClient", "BridgeProtocol", "CLinux", "CProcess", "HostDevices", "Libvirt",
+        "LinuxSystem", "VFIO", "VGPUDisplay", system,
+      ],
+      swiftSettings: swiftSettings),
+
+    // What a guest offers, and who provides it.
+    .target(
+      name: "Guests",
+      dependencies: [
+        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl",
+        "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay",
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "GuestsTests",
+      dependencies: [
+        "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
+        "TestSupport", system,
       ],
       swiftSettings: swiftSettings),
 
     // Starting guests.
     .target(
-      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "SafeText", system],
+      name: "QEMU",
+      dependencies: [
+        "CLinux", "CProcess", "HostDevices", "JSONText", "LinuxSystem", "SafeText", system,
+      ],
       swiftSettings: swiftSettings),
 
     .target(
@@ -241,7 +280,8 @@ let package = Package(
     .testTarget(
       name: "VGPUExportsTests",
       dependencies: [
-        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame",
+        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay",
+        "save-frame",
       ],
       swiftSettings: swiftSettings),
 
@@ -255,8 +295,9 @@ let package = Package(
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "FrameStatistics",
-        "GuestControl", "GuestInput", "GuestSession", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
-        "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
+        "GuestControl", "GuestInput", "GuestSession", "Guests", "HostCheck", "HostDevices",
+        "Hotplug", "Libvirt",
+        "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
       ],
@@ -365,7 +406,7 @@ let package = Package(
       name: "VGPUExportsGTK3",
       dependencies: [
         "Attachment", "CGTK3", "VGPUExports", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
-        "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
+        "Guests", "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
       ],
       swiftSettings: swiftSettings),
 

@@ -50,7 +50,7 @@ struct Guest {
     guard let vGPU = guest.vGPU, let device = guest.takeDevice() else {
       return try AttachedSource(.mdev(uuid), waiting: true)
     }
-    return try AttachedSource(keeping: device, of: vGPU, process: guest.process.pid)
+    return try AttachedSource(keeping: device, of: vGPU, process: guest.process.running)
   }
 }
 

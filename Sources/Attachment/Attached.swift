@@ -4,7 +4,6 @@ import BridgeClient
 import BridgeProtocol
 import HostDevices
 import LinuxSystem
-import SystemPackage
 import VFIO
 import VGPUDisplay
 
@@ -64,7 +63,7 @@ struct Attached {
       return Attached(
         display, port, Holding(.process(found.takeHolder())), vGPU, as: target, on: host)
     } catch {
-      throw error.errno == .notPermitted ? .noRights(pid: pid) : .vfio(error)
+      throw .refused(error, pid: pid)
     }
   }
 

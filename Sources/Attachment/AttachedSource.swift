@@ -56,9 +56,25 @@ public final class AttachedSource: FrameSource, Sendable {
   /// - Parameters:
   ///   - device: an open device that the process has bound.
   ///   - vGPU: the device's vGPU.
-  ///   - process: the guest's; it is reaped by nobody else meanwhile.
+  ///   - process: the guest's.
   ///   - controlsMonitor: as above.
   ///   - host: as above.
+  /// - Throws: `AttachmentError.vfio`.
+  public convenience init(
+    keeping device: consuming OwnedFileDescriptor, of vGPU: MdevDevice, process: RunningProcess,
+    controlsMonitor: Bool = false, host: HostHardware = HostHardware()
+  ) throws(AttachmentError) {
+    do {
+      self.init(
+        try .kept(device, of: vGPU, by: process, controlsMonitor: controlsMonitor, on: host),
+        of: vGPU, controlsMonitor: controlsMonitor, host: host)
+    } catch {
+      throw .vfio(error)
+    }
+  }
+
+  /// The same of a process by its number, which nobody reaps meanwhile.
+  ///
   /// - Throws: `AttachmentError.noSuchProcess`, `.vfio`.
   public convenience init(
     keeping device: consuming OwnedFileDescriptor, of vGPU: MdevDevice, process: Int32,
@@ -70,13 +86,8 @@ public final class AttachedSource: FrameSource, Sendable {
     } catch {
       throw error.errno == .noSuchProcess ? .noSuchProcess(process) : .vfio(.system(error))
     }
-    do {
-      self.init(
-        try .kept(device, of: vGPU, by: running, controlsMonitor: controlsMonitor, on: host),
-        of: vGPU, controlsMonitor: controlsMonitor, host: host)
-    } catch {
-      throw .vfio(error)
-    }
+    try self.init(
+      keeping: device, of: vGPU, process: running, controlsMonitor: controlsMonitor, host: host)
   }
 
   /// Looks at a device that this process has itself: one that it was given, or has opened. No

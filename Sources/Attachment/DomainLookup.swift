@@ -27,6 +27,7 @@ final class DomainLookup: Sendable {
     var domain: LibvirtDomain?
     var isAsking = false
     var answer: Answer?
+    var last: RunningDomain?
   }
 
   init(name: String, of daemon: LibvirtDaemon?) {
@@ -55,8 +56,10 @@ final class DomainLookup: Sendable {
       if try !domain.isRunning() {
         throw .notRunning(name: domain.name, uri: domain.uri)
       }
-      return RunningDomain(
+      let running = RunningDomain(
         name: domain.name, uri: domain.uri, uuid: domain.uuid, mdevs: mdevs)
+      state.withLock { $0.last = running }
+      return running
     } catch {
       throw .libvirt(error)
     }
@@ -77,6 +80,9 @@ final class DomainLookup: Sendable {
       state.withLock { $0.isAsking = false }
     }
   }
+
+  /// The domain as it last ran.
+  var lastDomain: RunningDomain? { state.withLock { $0.last } }
 
   /// Whether there is an answer to take.
   var isAnswered: Bool { state.withLock { $0.answer != nil } }
@@ -108,19 +114,5 @@ final class DomainLookup: Sendable {
     let domain = try LibvirtDomain.open(name: name, uri: uri)
     state.withLock { $0.domain = domain }
     return domain
-  }
-}
-
-/// The QEMU that runs a domain, sought by its command line, which every user may read: libvirt names
-/// the process to nobody but in files of its own. Anybody can have such a command line, so that it
-/// only decides which error is told.
-enum DomainProcess {
-  /// - Parameter uuid: the domain's, as libvirt writes it.
-  /// - Returns: those that were started with `-uuid` and it.
-  static func candidates(uuid: String) -> [Int32] {
-    ProcFiles.processes().filter { process in
-      let arguments = (try? ProcFiles.arguments(of: process)) ?? []
-      return zip(arguments, arguments.dropFirst()).contains { $0 == "-uuid" && $1 == uuid }
-    }
   }
 }

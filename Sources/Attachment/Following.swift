@@ -59,17 +59,39 @@ struct Following {
   /// Attaches to the target now.
   ///
   /// - Throws: `AttachmentError` when the target cannot be looked at now.
-  mutating func attach(waiting: Bool) throws(AttachmentError) -> Attached {
+  func attach(waiting: Bool) throws(AttachmentError) -> Attached {
     switch target {
-    case .demo: try .demo()
-    case .bridge(let path, let vGPU): try .bridge(path, vGPU, waiting: waiting)
-    case .process(let pid): try attach(to: try finder.find(pid: pid, descriptor: descriptor))
-    case .mdev(let uuid): try attach(to: try finder.find(uuid, descriptor: descriptor))
-    case .libvirt(let name, let daemon):
-      try attach(
-        to: try finder.find(
-          try DomainLookup(name: name, of: daemon).ask(), descriptor: descriptor))
+    case .demo: return try .demo()
+    case .bridge(let path, let vGPU): return try .bridge(path, vGPU, waiting: waiting)
+    case .process, .mdev, .libvirt:
+      guard let found = try find() else { throw .noScreen("\(target)") }
+      return try attach(to: found)
     }
+  }
+
+  /// Finds the device of the target now; libvirt is waited for.
+  ///
+  /// - Returns: `nil` for a target that no process here has.
+  func find() throws(AttachmentError) -> FoundDisplay? {
+    switch target {
+    case .demo, .bridge: nil
+    case .process(let pid): try finder.find(pid: pid, descriptor: descriptor)
+    case .mdev(let uuid): try finder.find(uuid, descriptor: descriptor)
+    case .libvirt:
+      if let domain = try lookup?.ask() {
+        try finder.find(domain, descriptor: descriptor)
+      } else {
+        nil
+      }
+    }
+  }
+
+  /// A better error, where there is one: who seems to have what nobody is seen to have.
+  ///
+  /// - Parameter opensGroup: whether the vGPU's group may be opened for a moment.
+  func explain(_ error: AttachmentError, opensGroup: Bool) -> AttachmentError {
+    HiddenHolder.explain(
+      error, host: finder.host, domain: lookup?.lastDomain, opensGroup: opensGroup)
   }
 
   /// What a guest that is not there yet is waited for with.
@@ -79,8 +101,7 @@ struct Following {
   mutating func reason(
     toWaitAfter error: AttachmentError, waiting: Bool
   ) throws(AttachmentError) -> NoPicture {
-    if case .bridge = target { throw error }
-    let explained = HiddenHolder.explain(error, host: finder.host)
+    let explained = explain(error, opensGroup: true)
     guard waiting else { throw explained }
     switch error {
     case .notHeld(let uuid):
@@ -151,7 +172,11 @@ struct Following {
       return .found(try attach(to: try finder.find(vGPU, descriptor: nil)))
     } catch {
       switch error {
-      case .notHeld: return .unchanged
+      case .notHeld:
+        // Of a domain's QEMU, which may be another user's, the reason is known better.
+        let explained = lookup == nil ? error : explain(error, opensGroup: false)
+        if case .notHeld = explained { return .unchanged }
+        return .nothing(.waiting("\(explained)"))
       case .libvirt(.notRunning):
         return .nothing(.waiting("Waiting for \(target) to be started."))
       case .noSuchVGPU(let uuid, _) where lookup == nil:

@@ -89,14 +89,10 @@ struct GuestFinder {
     if let first = without.first {
       throw .noDisplayOfVGPUs(pid: first.pid, without.map(\.vGPU))
     }
-    // Of its QEMU, which may be another user's, the reason is known better than that nobody is seen
-    // who has the vGPU.
-    for pid in DomainProcess.candidates(uuid: domain.uuid) {
-      guard let process = try? Self.process(pid) else { continue }
-      let devices = try Self.descriptors(of: process).filter(\.isDevice).map(\.number)
-      if let descriptor {
-        throw .noSuchDescriptor(descriptor, pid: pid, descriptors: devices)
-      }
+    // Of a process that really has one of them, a descriptor that it lacks is what the user reads.
+    if let descriptor, let pid = domain.mdevs.lazy.compactMap({ host.users(of: $0).first }).first {
+      let devices = try Self.descriptors(of: try Self.process(pid)).filter(\.isDevice)
+      throw .noSuchDescriptor(descriptor, pid: pid, descriptors: devices.map(\.number))
     }
     throw problem ?? .libvirt(.noMediatedDevice(name: domain.name, uri: domain.uri))
   }

@@ -2,6 +2,7 @@
 
 import BridgeClient
 import CLinux
+import CProcess
 public import LinuxSystem
 import Synchronization
 import VFIO
@@ -12,6 +13,15 @@ public struct MonitorLimits: Hashable, Sendable {
   public let width: Int?
   /// From top to bottom.
   public let height: Int?
+
+  init(width: Int?, height: Int?) {
+    self.width = width
+    self.height = height
+  }
+
+  init(_ most: (width: UInt32, height: UInt32)?) {
+    self.init(width: most.map { Int($0.width) }, height: most.map { Int($0.height) })
+  }
 }
 
 /// The monitor that a guest is to get.
@@ -98,10 +108,7 @@ final class MonitorSwap: MonitorExchange, Sendable {
     state = Mutex(State(port))
   }
 
-  var limits: MonitorLimits? {
-    MonitorLimits(
-      width: maximumSize.map { Int($0.width) }, height: maximumSize.map { Int($0.height) })
-  }
+  var limits: MonitorLimits? { MonitorLimits(maximumSize) }
 
   /// The guest has the monitor from before then.
   var failure: AttachmentError? { state.withLock { $0.problem }.map { .vfio($0) } }

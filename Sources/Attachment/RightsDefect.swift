@@ -146,11 +146,23 @@ enum HiddenHolder {
   /// The process whose descriptors may not be seen and whose command names the vGPU as QEMU's does;
   /// a hint for a message, as anybody can give himself such a command.
   static func process(of uuid: MdevUUID, proc: String = "/proc") -> Int32? {
+    hidden(in: proc) { AssignedDevice.named(inQEMUArguments: $0).contains(.mdev(uuid)) }
+  }
+
+  /// The same of a domain, whose UUID libvirt gives to QEMU with `-uuid`: libvirt names the process to
+  /// nobody but in files of its own.
+  static func process(ofDomain uuid: String, proc: String = "/proc") -> Int32? {
+    hidden(in: proc) { arguments in
+      zip(arguments, arguments.dropFirst()).contains { $0 == "-uuid" && $1 == uuid }
+    }
+  }
+
+  /// The first process with such a command whose descriptors may not be seen.
+  private static func hidden(in proc: String, _ isMeant: ([String]) -> Bool) -> Int32? {
     ProcFiles.processes(in: proc).first { pid in
-      // It is to be refused, not ended.
-      guard let arguments = try? ProcFiles.arguments(of: pid, in: proc),
-        AssignedDevice.named(inQEMUArguments: arguments).contains(.mdev(uuid))
+      guard let arguments = try? ProcFiles.arguments(of: pid, in: proc), isMeant(arguments)
       else { return false }
+      // It is to be refused, not ended.
       do throws(SystemCallError) {
         _ = try FileTree.names(in: "\(proc)/\(pid)/fd")
         return false
@@ -162,13 +174,22 @@ enum HiddenHolder {
 
   /// A better error than "nobody holds it" and "it holds nothing", where there is one.
   ///
-  /// Opens the vGPU's group for a moment, so it is asked once and not again and again: a guest that
-  /// starts at that very moment would find it busy.
-  static func explain(_ error: AttachmentError, host: HostHardware) -> AttachmentError {
+  /// Who seems to have a vGPU is a hint for a message and decides nothing else: anybody can give a
+  /// process such a command line.
+  ///
+  /// - Parameters:
+  ///   - domain: whose vGPU it is, where libvirt told.
+  ///   - opensGroup: whether the vGPU's group is opened for a moment. That is done once and not again
+  ///     and again: a guest that starts at that very moment would find it busy.
+  static func explain(
+    _ error: AttachmentError, host: HostHardware, domain: RunningDomain?, opensGroup: Bool
+  ) -> AttachmentError {
     switch error {
     case .notHeld(let uuid):
-      if let pid = process(of: uuid) { return .noRights(pid: pid) }
-      return host.isBusy(uuid) ? .heldUnseen(uuid) : error
+      if let pid = process(of: uuid) ?? domain.flatMap({ process(ofDomain: $0.uuid) }) {
+        return .noRights(pid: pid)
+      }
+      return opensGroup && host.isBusy(uuid) ? .heldUnseen(uuid) : error
     case .noDevice(let pid) where RightsDefect(ofProcess: pid) == .privileged:
       // The numbers of its descriptors can be seen, but not what they are of.
       return .noRights(pid: pid, .privileged)

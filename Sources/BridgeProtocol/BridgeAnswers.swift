@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a bridge says of itself.
+/// A bridge's version and limits.
 public struct Welcome: Hashable, Sendable {
   /// The version that both sides speak from now on.
   public var version: UInt16
   /// How many buffers a client may hold.
   public var buffers: UInt32
-  /// How many messages of a client are answered in a second; more are left waiting.
+  /// How many messages of a client the bridge answers in a second; it leaves more of them waiting.
   public var messagesPerSecond: UInt32
   /// How many bytes those buffers may have together.
   public var bytes: UInt64
@@ -33,27 +33,27 @@ public struct Welcome: Hashable, Sendable {
   }
 }
 
-/// One vGPU of those that a client may see.
+/// An entry of the list of vGPUs that a client may see.
 public struct ListedVGPU: Hashable, Sendable {
   /// Its place in the list, from 0.
   public var index: UInt32
   /// How many there are.
   public var count: UInt32
-  /// Which it is.
+  /// The vGPU.
   public var identifier: VGPUIdentifier
-  /// Clients that have opened it.
+  /// Clients that have opened the vGPU.
   public var viewers: UInt32
   /// Whether the client may ask for another size.
   public var canResize: Bool
   /// LOOKs that were answered.
   public var looks: UInt64
-  /// Times that the guest was looked at for them.
+  /// Looks at the guest for these answers.
   public var polls: UInt64
-  /// Times that it showed another buffer than before.
+  /// Times that the guest showed another buffer than before.
   public var flips: UInt64
   /// Buffers sent.
   public var buffers: UInt64
-  /// What it is called, 64 bytes at most.
+  /// The vGPU's name, 64 bytes at most.
   public var name: String
 
   /// Makes an entry of its parts.
@@ -94,15 +94,15 @@ public struct ListedVGPU: Hashable, Sendable {
 
 /// The vGPU that a client has chosen.
 public struct OpenedVGPU: Hashable, Sendable {
-  /// Which it is.
+  /// The vGPU.
   public var identifier: VGPUIdentifier
   /// Whether the client may ask for another size.
   public var canResize: Bool
-  /// The widest picture that can be asked for, in pixels; 0 where nobody knows.
+  /// The greatest width that a client can ask for, in pixels; 0 when the bridge does not know.
   public var maximumWidth: UInt32
-  /// The highest picture that can be asked for, in pixels; 0 where nobody knows.
+  /// The greatest height that a client can ask for, in pixels; 0 when the bridge does not know.
   public var maximumHeight: UInt32
-  /// What it is called, 64 bytes at most.
+  /// The vGPU's name, 64 bytes at most.
   public var name: String
 
   /// Makes an answer of its parts.
@@ -130,7 +130,7 @@ public struct OpenedVGPU: Hashable, Sendable {
   }
 }
 
-/// What a bridge has done since it started.
+/// A bridge's work since its start.
 public struct BridgeCounters: Hashable, Sendable {
   /// Clients that are connected.
   public var clients: UInt32 = 0
@@ -140,7 +140,7 @@ public struct BridgeCounters: Hashable, Sendable {
   public var connections: UInt64 = 0
   /// Connections that were refused.
   public var refused: UInt64 = 0
-  /// Clients that were thrown out: for nonsense, for too much, or as they did not read.
+  /// Clients that were thrown out: for malformed messages, for too many, or because they did not read.
   public var expelled: UInt64 = 0
   /// Messages read.
   public var messages: UInt64 = 0
@@ -148,7 +148,7 @@ public struct BridgeCounters: Hashable, Sendable {
   public var malformed: UInt64 = 0
   /// Times that a client sent more than its rate and was left waiting.
   public var throttled: UInt64 = 0
-  /// Answers that had to wait, as the client did not read.
+  /// Answers that had to wait because the client did not read.
   public var postponed: UInt64 = 0
   /// Messages that came with descriptors, none of which was taken.
   public var strayDescriptors: UInt64 = 0

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a bridge tells a client.
+/// A message of a bridge to a client.
 public enum BridgeMessage: Hashable, Sendable {
   /// Answers HELLO.
   case welcome(Welcome)
@@ -8,13 +8,13 @@ public enum BridgeMessage: Hashable, Sendable {
   case vGPU(ListedVGPU)
   /// Answers OPEN.
   case opened(OpenedVGPU)
-  /// A buffer that the client has not yet; its descriptor comes with the message.
+  /// A buffer that is new to the client; the buffer's descriptor comes with the message.
   case buffer(SharedBuffer)
-  /// Answers LOOK: what the guest shows.
+  /// Answers LOOK: the guest's picture.
   case frame(SharedFrame)
-  /// Answers LOOK: there is nothing to show, and why.
+  /// Answers LOOK: the guest has no picture, and why.
   case noPicture(Absence, reason: String)
-  /// Answers whatever the bridge does not do.
+  /// Answers a question that the bridge refuses.
   case refused(Refusal, reason: String)
   /// Answers COUNT.
   case counters(BridgeCounters)
@@ -96,30 +96,30 @@ extension BridgeMessage: WireMessage {
 
 /// Why a guest shows nothing.
 public enum Absence: UInt32, Hashable, Sendable, CaseIterable {
-  /// Its screen is off.
+  /// The guest's screen is off.
   case planeOff = 1
   /// There is no guest; **both sides forget every buffer**.
   case gone = 2
-  /// The picture cannot be had now.
+  /// The bridge cannot have the picture now.
   case trouble = 3
 }
 
-/// What a bridge does not do.
+/// Why a bridge refuses.
 public enum Refusal: UInt32, Hashable, Sendable, CaseIterable {
-  /// It speaks none of the client's versions. The connection ends.
+  /// The bridge speaks none of the client's versions. The connection ends.
   case version = 1
-  /// The client's user may not. Where nothing is allowed to him, the connection ends.
+  /// The client's user may not look. When the user may see no vGPU at all, the connection ends.
   case notAllowed = 2
   /// There is no such vGPU, for this client.
   case noSuchVGPU = 3
-  /// There are several, and none was named.
+  /// There are several vGPUs, and the client named none.
   case severalVGPUs = 4
-  /// There are too many clients, or this one holds too much. The connection ends.
+  /// There are too many clients, or this client holds too much. The connection ends.
   case limit = 5
-  /// The client has said something that makes no sense. The connection ends.
+  /// A message of the client is malformed. The connection ends.
   case malformed = 6
-  /// The guest's monitor cannot be exchanged, or not for such a size.
+  /// The guest's monitor cannot be exchanged, or cannot have that size.
   case size = 7
-  /// A vGPU is to be chosen first.
+  /// The client has chosen no vGPU yet.
   case notOpen = 8
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a client tells a bridge.
+/// A message of a client to a bridge.
 public enum ClientMessage: Hashable, Sendable {
   /// The first message: the versions that the client speaks. Answered by WELCOME.
   case hello(oldest: UInt16, newest: UInt16)
@@ -8,7 +8,7 @@ public enum ClientMessage: Hashable, Sendable {
   case list(index: UInt32)
   /// Chooses a vGPU; another one than before is a new choice. Answered by OPENED.
   case open(VGPUIdentifier)
-  /// Asks what the guest shows now. Answered by BUFFER, for each buffer that the client has not yet,
+  /// Asks for the guest's picture now. Answered by BUFFER, for each buffer that is new to the client,
   /// and then FRAME; or by NO PICTURE.
   case look
   /// The client has let go of a buffer. Not answered.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A buffer as a bridge describes it. The receiver compares all of it with the buffer's true size.
+/// A bridge's description of a buffer. The receiver compares each number with the buffer's true size.
 public struct SharedBuffer: Hashable, Sendable {
   /// A number that this bridge gives to no other buffer.
   public var id: UInt64
@@ -51,7 +51,7 @@ public struct SharedBuffer: Hashable, Sendable {
   }
 }
 
-/// What a guest shows, by the buffers' numbers.
+/// A guest's picture, by the buffers' numbers.
 public struct SharedFrame: Hashable, Sendable {
   /// The mouse pointer on a plane of its own.
   public struct Pointer: Hashable, Sendable {
@@ -61,7 +61,7 @@ public struct SharedFrame: Hashable, Sendable {
     public var x: Int32
     /// The picture's upper edge, in pixels from the primary plane's.
     public var y: Int32
-    /// The pixel that points; `nil` where the guest did not say.
+    /// The pixel that points; `nil` when the guest does not say.
     public var hotspot: Hotspot?
 
     /// Makes a pointer of its parts.
@@ -89,7 +89,7 @@ public struct SharedFrame: Hashable, Sendable {
 
   /// The buffer with the picture.
   public var buffer: UInt64
-  /// The mouse pointer; `nil` where the guest has none on a plane of its own.
+  /// The mouse pointer; `nil` when the guest has none on a plane of its own.
   public var pointer: Pointer?
   /// Counts how often the guest has shown another buffer than before.
   public var flip: UInt64

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HostDevices
 import SafeText
 
-/// The display bridge's protocol: what its numbers are. `docs/bridge-protocol.md` describes every
-/// byte.
+/// The numbers of the display bridge's protocol. `docs/bridge-protocol.md` describes every byte.
 ///
 /// Each message is one datagram of a Unix socket of type SOCK_SEQPACKET. Numbers are little-endian,
 /// and every type of message has one length.
@@ -11,18 +11,18 @@ public enum WireConstants {
   /// The versions that this library speaks.
   public static let versions: ClosedRange<UInt16> = 1...1
   /// The first field of both sides' first message: `VGPU` in ASCII.
-  public static let magic: UInt32 = 0x5550_4756
+  static let magic: UInt32 = 0x5550_4756
   /// The longest message of either side, in bytes.
   public static let longestMessage = 208
   /// The longest side of a picture, in pixels.
-  public static let largestSide: UInt32 = 16384
+  static let largestSide: UInt32 = 16384
 
   static let headerLength = 8
   static let nameLength = 64
   static let reasonLength = 192
 }
 
-/// What is wrong with a message.
+/// Why a datagram is no message.
 public enum ProtocolError: Error, Hashable, Sendable {
   /// No message of that side has this type.
   case unknownType(UInt16)
@@ -33,7 +33,7 @@ public enum ProtocolError: Error, Hashable, Sendable {
 }
 
 extension ProtocolError: CustomStringConvertible {
-  /// One line that says what is wrong.
+  /// One line: the message, and its defect.
   public var description: String {
     switch self {
     case .unknownType(let type): "a message of the unknown type \(type)"
@@ -43,14 +43,14 @@ extension ProtocolError: CustomStringConvertible {
   }
 }
 
-/// Text in messages, which ends up in windows and terminals of the other side.
+/// Text in messages: the other side shows it in windows and terminals.
 enum WireText {
-  /// Whether nothing in it steers a terminal.
+  /// Whether the text steers no terminal.
   static func isPrintable(_ text: String) -> Bool {
     text.unicodeScalars.allSatisfy(PlainText.isSafe)
   }
 
-  /// The text without what may not be in it, and as much of it as fits.
+  /// The text without unsafe characters, cut to a length in bytes.
   static func cut(_ text: String, to length: Int) -> String {
     var cut = String.UnicodeScalarView()
     var count = 0

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HostDevices
+
 /// A side's messages: how each kind of them lies in a datagram.
 ///
 /// A message names its number and its fields once, in `pass`. Reading, writing, its length and the

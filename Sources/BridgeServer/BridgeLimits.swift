@@ -2,37 +2,37 @@
 
 import LinuxSystem
 
-/// What a bridge gives to its clients at most.
+/// The most that a bridge gives to its clients.
 public struct BridgeLimits: Hashable, Sendable {
   /// Clients altogether.
   public var clients = 512
   /// Clients of one user.
   public var clientsPerUser = 256
-  /// Clients among them that only users with few can be, so that some of them cannot shut out the rest.
+  /// Places among `clients` for users who have few clients, so that some users cannot shut out the rest.
   public var clientsInReserve = 128
-  /// How many clients of one user are few.
+  /// Fewer clients than these are few.
   public var clientsPerUserInReserve = 8
-  /// New connections of one user in a second, also of one who may see nothing.
+  /// New connections of one user in a second, also of a user who may see nothing.
   public var connectionsPerSecond = 512
   /// Messages of one client that are answered in a second.
   public var messagesPerSecond = 1000
-  /// Messages of all of one user's clients that are answered in a second: what he can cost of a
-  /// processor.
+  /// Messages of all clients of one user that are answered in a second: this bounds the processor time
+  /// that a user can cost.
   public var messagesPerSecondPerUser = 20_000
   /// Buffers that one client holds.
   public var buffersPerClient = 64
   /// Bytes of buffers that one client holds: guests' memory, that lives as long as anyone holds it.
   public var bytesPerClient = 2 << 30
-  /// Seconds until a client must have said HELLO.
-  public var secondsToHello = 5.0
-  /// Seconds that an answer may wait for a client to read.
-  public var secondsToRead = 5.0
+  /// How long a client may take to say HELLO.
+  public var timeToHello = Duration.seconds(5)
+  /// How long an answer may wait for a client to read.
+  public var timeToRead = Duration.seconds(5)
 
-  /// The limits as they are above.
+  /// The defaults.
   public init() {}
 }
 
-/// What one user has of a bridge.
+/// One user's clients and rates.
 final class UserAccount {
   let user: UInt32
   fileprivate(set) var clients = 0
@@ -50,7 +50,7 @@ final class UserAccount {
     messages = TokenBucket(perSecond: limits.messagesPerSecondPerUser, now: now)
   }
 
-  /// Whether one more message of his is answered in this turn.
+  /// Whether one more message of the user is answered in this turn.
   func hasShare(of turn: UInt64) -> Bool {
     if self.turn != turn {
       self.turn = turn
@@ -69,12 +69,12 @@ final class UserAccount {
   }
 }
 
-/// What each user has of a bridge, so that none can have all of it: also those who may see nothing.
+/// All users' accounts, so that no user can have the whole bridge: also of users who may see nothing.
 struct UserAccounts {
   private var accounts: [UInt32: UserAccount] = [:]
   private let limits: BridgeLimits
   private var clients = 0
-  /// Users that are remembered: more than clients. A container's user namespace can have millions.
+  /// Users that are remembered: more than clients. A user namespace can have millions of users.
   private let most: Int
 
   init(_ limits: BridgeLimits) {
@@ -84,9 +84,9 @@ struct UserAccounts {
 
   /// Counts one more connection of a user.
   ///
-  /// - Parameter mayLook: whether there is anything that he may see: for such a user one that has no
-  ///   clients is forgotten, for others one that has also been quiet.
-  /// - Returns: his account; `nil` where that is a connection too many.
+  /// - Parameter mayLook: whether the user may see a vGPU. Such a user takes the place of any user
+  ///   without clients; another takes only the place of a user who has also been quiet.
+  /// - Returns: the user's account; `nil` when that is one connection too many.
   mutating func connect(
     _ user: UInt32, mayLook: Bool, _ now: MonotonicInstant
   ) -> UserAccount? {
@@ -98,7 +98,7 @@ struct UserAccounts {
 
   /// Counts one more client.
   ///
-  /// - Returns: whether that is within the limits.
+  /// - Returns: whether the client is within the limits.
   mutating func admit(_ account: UserAccount) -> Bool {
     let few = limits.clientsPerUserInReserve
     let most = account.clients < few ? limits.clients : limits.clients - limits.clientsInReserve

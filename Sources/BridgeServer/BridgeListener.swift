@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import CProcess
 public import LinuxSystem
 import SystemPackage
 
-/// The socket that a bridge's clients connect to. With this value its file goes, if it made one.
+/// The socket that a bridge's clients connect to. The file that it made is removed with this value.
 public struct BridgeListener: ~Copyable {
   let socket: Int32
-  /// The socket's path; `nil` where somebody else has bound it.
+  /// The socket's path; `nil` when another program has bound it.
   public let path: String?
   private let file: SocketFile?
 
-  /// Makes a socket at a path (socket(2), bind(2), listen(2)). One that nobody serves any more is
-  /// replaced. Everybody may connect; who is answered is the policies' affair.
+  /// Makes a socket at a path (socket(2), bind(2), listen(2)), and replaces a socket that nobody
+  /// serves any more. Everybody may connect; `AccessPolicy` decides who gets answers.
   ///
   /// - Parameters:
-  ///   - path: where, in a folder in which nobody but root, this user and `server` could put a file in
-  ///     the place of another.
-  ///   - server: who serves the socket later on, if that is somebody else.
-  /// - Throws: `SystemCallError`, with EADDRINUSE when another bridge serves there.
+  ///   - path: the socket's path. Each folder and link on it must belong to root, this user or
+  ///     `server`, and others may write to a folder only when it is sticky.
+  ///   - server: the user who serves the socket later on, if that is another one.
+  /// - Throws: `SystemCallError`: with EADDRINUSE when another bridge serves there, with EACCES on
+  ///   the folder that others could change.
   public init(path: String, servedBy server: UInt32? = nil) throws(SystemCallError) {
     let number = try SystemCall.make("socket", on: path) { vgpu_packet_socket() }
     let socket = OwnedFileDescriptor(owning: Int32(number))
@@ -33,8 +35,8 @@ public struct BridgeListener: ~Copyable {
 
   deinit {
     file?.remove()
-    // Who has connected and was not taken may have left something that lingers. Without a thread it
-    // ends with the process.
+    // Connections that were not taken may hold descriptors that linger. Without a thread they end
+    // with the process.
     _ = ForeignDescriptors.close(sockets: [socket])
   }
 
@@ -65,14 +67,14 @@ public struct BridgeListener: ~Copyable {
     }
   }
 
-  /// Has the socket's file removed by a process of its own as soon as this one has ended, however it
-  /// ends: for a process that gives up the right to do so itself. To be called before there is a second
+  /// Starts a process that removes the socket's file as soon as this process has ended, however it
+  /// ends: for a process that gives up the right to remove the file. Call it before there is a second
   /// thread, and before anything is mapped that must not outlive this process.
   ///
   /// - Throws: `SystemCallError` when there can be no other process.
   public func removeAtEnd() throws(SystemCallError) { try file?.removeAtEnd() }
 
-  /// Removes the socket's file, so that who comes later is told that there is no bridge.
+  /// Removes the socket's file, so that later clients find no bridge.
   func removeFile() { file?.remove() }
 }
 
@@ -80,7 +82,7 @@ public struct BridgeListener: ~Copyable {
 final class SocketFile {
   private let place: Place
   private let file: vgpu_file
-  /// Once: another bridge's file can get its number after that.
+  /// The file is removed once, because another bridge's file can get its number later.
   private var isRemoved = false
   /// Open as long as this process lives.
   private var remover: OwnedFileDescriptor?
@@ -90,7 +92,7 @@ final class SocketFile {
     self.file = file
   }
 
-  /// unlinkat(2), if it is there still, and this process may.
+  /// unlinkat(2), when the file is still there and this process may remove it.
   func remove() {
     if isRemoved { return }
     isRemoved = true
@@ -108,11 +110,11 @@ final class SocketFile {
     remover = OwnedFileDescriptor(owning: Int32(number))
   }
 
-  /// A name in a folder in which nobody can exchange the file meanwhile.
+  /// A name in a folder in which nobody else can exchange the file.
   struct Place: ~Copyable {
     let path: String
     let name: String
-    /// Opened (O_PATH), so that it stays the same one, and can be used without its name.
+    /// Opened (O_PATH), so that it stays the same folder.
     let folder: OwnedFileDescriptor
 
     init(path: String, servedBy server: UInt32?) throws(SystemCallError) {
@@ -122,9 +124,16 @@ final class SocketFile {
           call: "bind", object: path, errno: .isDirectory, remedy: "name a file in a folder")
       }
       let prefix = path.dropLast(name.count)
-      let opened = try Self.open(prefix.isEmpty ? "." : String(prefix), servedBy: server)
+      let folder = prefix.isEmpty ? "." : String(prefix)
+      var trusted: Set<UInt32> = [0, geteuid()]
+      if let server { trusted.insert(server) }
+      try SafePath(trusted: trusted).check(folder)
+      let opened = try OwnedFileDescriptor.open(folder, flags: vgpu_O_PATH | O_DIRECTORY)
       self.path = path
       self.name = String(name)
+<<<<<<< HEAD
+      self.folder = opened
+=======
       folder = opened
     }
 
@@ -149,6 +158,7 @@ final class SocketFile {
             + "root, can change, or one with the sticky bit")
       }
       return opened
+>>>>>>> bc50ccb49545e6b87cdaf1bc6149a5451787b3fb
     }
 
     /// bind(2) and listen(2), in the place of a socket that nobody serves any more.
@@ -180,5 +190,74 @@ final class SocketFile {
       }
       try SystemCall.make("unlinkat", on: path) { vgpu_unlink_socket(fd, name, &found) }
     }
+  }
+}
+
+/// A path on which only some users can put a file, a folder or a link in the place of another. Others
+/// who could would be taken for the bridge.
+private struct SafePath {
+  let trusted: Set<UInt32>
+
+  /// More links on a path are a circle, as for the kernel (MAXSYMLINKS).
+  private static let mostLinks = 40
+
+  /// Walks a folder's path as the kernel does, from the root down: nobody can exchange a name in a
+  /// folder that was found safe, so that the name leads to the same file afterwards.
+  func check(_ folder: String) throws(SystemCallError) {
+    func parts(_ path: String) -> ReversedCollection<[Substring]> {
+      path.split(separator: "/").reversed()
+    }
+    var rest = Array(parts(folder))
+    if !folder.hasPrefix("/") {
+      guard let here = FileTree.realPath(of: ".") else {
+        throw SystemCallError(call: "realpath", object: folder, errno: .noSuchFileOrDirectory)
+      }
+      rest += parts(here)
+    }
+    var place = ""
+    var links = 0
+    _ = try isLink("/")
+    while let part = rest.popLast() {
+      if part == "." { continue }
+      if part == ".." {
+        place = String(place.prefix(upTo: place.lastIndex(of: "/") ?? place.startIndex))
+        continue
+      }
+      let next = "\(place)/\(part)"
+      guard try isLink(next) else {
+        place = next
+        continue
+      }
+      links += 1
+      guard links <= Self.mostLinks, let target = FileTree.linkTarget(of: next) else {
+        throw SystemCallError(call: "readlink", object: next, errno: .tooManySymbolicLinkLevels)
+      }
+      if target.hasPrefix("/") { place = "" }
+      rest += parts(target)
+    }
+  }
+
+  /// Whether a name is a link (lstat(2)); it is refused when others could exchange it, or anything in it.
+  private func isLink(_ path: String) throws(SystemCallError) -> Bool {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      throw SystemCallError(call: "lstat", object: path, errno: Errno(rawValue: vgpu_last_errno()))
+    }
+    let isLink = status.st_mode & UInt32(S_IFMT) == UInt32(S_IFLNK)
+    guard trusted.contains(status.st_uid) else {
+      throw refusal(path, "user \(status.st_uid), who owns it, could exchange the socket there")
+    }
+    guard isLink || status.st_mode & UInt32(S_ISVTX) != 0 || status.st_mode & 0o022 == 0 else {
+      throw refusal(path, "other users could exchange the socket there")
+    }
+    return isLink
+  }
+
+  private func refusal(_ path: String, _ reason: String) -> SystemCallError {
+    SystemCallError(
+      call: "bind", object: path, errno: .permissionDenied,
+      remedy:
+        "\(reason): choose a path of folders that only you, or root, can change, or that have "
+        + "the sticky bit")
   }
 }

@@ -3,17 +3,18 @@
 import BridgeProtocol
 import CLinux
 import LinuxSystem
+import SystemPackage
 
-/// One connection of a bridge, and all that the bridge remembers of it.
+/// One connection of a bridge, and the bridge's notes on it.
 final class Client {
   let socket: ClientSocket
   let peer: Peer
   let connectedAt: MonotonicInstant
-  /// Its user's; `nil` until it is let in.
+  /// Its user's account; `nil` until the client is let in.
   var account: UserAccount?
   var hasGreeted = false
   var vGPU: BridgedVGPU?
-  /// The LOOK that is still to be answered, as the client did not read what it was sent before.
+  /// The LOOK that waits for its answer, because the client has not read the answers before.
   var owed: (serial: UInt32, since: MonotonicInstant)?
   var rate: TokenBucket
   var isThrottled = false
@@ -75,35 +76,64 @@ final class Client {
   }
 }
 
+extension Client {
+  /// The result of sending a message.
+  enum Sending {
+    case all
+    /// The client does not read.
+    case notNow
+    /// It has gone, or was thrown out.
+    case never
+  }
+
+  /// sendmsg(2), which does not wait.
+  func send(
+    _ message: BridgeMessage, serial: UInt32, descriptor: Int32 = -1
+  ) -> Sending {
+    withUnsafeTemporaryAllocation(byteCount: WireConstants.longestMessage, alignment: 8) {
+      buffer in
+      let count = message.encode(serial: serial, into: buffer)
+      let answer = SystemCall.uninterrupted {
+        RunningKernel().send(
+          socket.rawValue,
+          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]),
+          fd: descriptor)
+      }
+      if answer >= 0 { return .all }
+      return SystemCall.errno(answer) == .resourceTemporarilyUnavailable ? .notNow : .never
+    }
+  }
+}
+
 extension Client: CustomStringConvertible {
   var description: String { "pid \(peer.process) of user \(peer.user)" }
 }
 
 /// Closes clients' sockets, all of a turn's together.
 ///
-/// A client can leave messages with descriptors in its socket. Whoever closes that, or takes them,
-/// closes what may be their last reference, and waits for whatever its owner has arranged, such as a
-/// TCP connection that lingers for hours (SO_LINGER). So the bridge takes none, and its clients'
-/// sockets are closed as `ForeignDescriptors.close(sockets:)` has it.
+/// A client can leave messages with descriptors in its socket. Closing the socket may close the last
+/// reference to a file, and then waits as long as the file's owner likes, such as for a TCP connection
+/// that lingers for hours (SO_LINGER). So the bridge takes no descriptors, and
+/// `ForeignDescriptors.close(sockets:)` closes the sockets.
 final class SocketCloser {
   private var sockets: [Int32] = []
 
   init() {}
 
   fileprivate func close(_ socket: Int32) {
-    // The client is to know now.
+    // The client notices now.
     shutdown(socket, Int32(SHUT_RDWR))
     sockets.append(socket)
   }
 
-  /// Closes those that have come since.
+  /// Closes the sockets of this turn.
   func close() {
     guard !sockets.isEmpty, ForeignDescriptors.close(sockets: sockets) else { return }
     sockets.removeAll(keepingCapacity: true)
   }
 
-  /// Whether so many sockets wait, for want of a thread, that no more should come: each is a descriptor
-  /// of this process.
+  /// Whether too many sockets wait for a thread, so that no more should come: each is a descriptor of
+  /// this process.
   var isBehind: Bool { sockets.count > 128 }
 
   deinit { close() }

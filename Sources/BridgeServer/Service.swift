@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import BridgeProtocol
+import BridgeProtocol
 import CLinux
+import CProcess
+import HostDevices
 public import LinuxSystem
 import SystemPackage
 
-/// What systemd tells a service, and the service systemd.
+/// Messages between systemd and its service.
 public enum ServiceManager {
-  /// The descriptors that systemd, or whoever else speaks as it does, has handed over.
+  /// The descriptors that systemd, or another program with the same protocol, has handed over.
   public struct HandedOver: ~Copyable {
     /// The listening socket; `nil` when there is none.
     public var listener: BridgeListener?
-    /// Open devices, by the UUIDs that are their names. Close-on-exec; whoever asked owns them.
-    public var devices: [(vGPU: VGPUIdentifier, descriptor: Int32)] = []
+    /// Open devices, by the UUIDs that are their names. Close-on-exec; the caller owns them.
+    public var devices: [HandedDevice] = []
 
     init() { listener = nil }
   }
 
-  /// What was handed over (sd_listen_fds_with_names(3)): a descriptor whose name is a UUID is of that
-  /// vGPU's device, any other is the socket. To be asked once.
+  /// Takes over the descriptors (sd_listen_fds_with_names(3)): one whose name is a UUID is that vGPU's
+  /// device, any other is the socket. Call it once.
   ///
-  /// - Throws: `SystemCallError` when there is something else among them, or a second socket.
+  /// - Throws: `SystemCallError` when one is neither, or there is a second socket.
   public static func handedOver() throws(SystemCallError) -> HandedOver {
     var handedOver = HandedOver()
     guard variable("LISTEN_PID") == "\(getpid())", let text = variable("LISTEN_FDS") else {
@@ -31,9 +33,9 @@ public enum ServiceManager {
     for (index, name) in try Self.names(text, names).enumerated() {
       // From the first after standard error on (SD_LISTEN_FDS_START).
       let descriptor = OwnedFileDescriptor(owning: Int32(3 + index))
-      if let vGPU = VGPUIdentifier(name), vGPU != .only {
+      if let vGPU = MdevUUID(name), VGPUIdentifier(name) != .only {
         try descriptor.setCloseOnExec(of: "descriptor \(descriptor.rawValue), \(name)")
-        handedOver.devices.append((vGPU, descriptor.release()))
+        handedOver.devices.append(HandedDevice(vGPU: vGPU, descriptor: descriptor.release()))
       } else if handedOver.listener == nil {
         handedOver.listener = try BridgeListener(owning: descriptor)
       } else {
@@ -46,7 +48,7 @@ public enum ServiceManager {
     return handedOver
   }
 
-  /// Each descriptor's name, empty where it has none.
+  /// Each descriptor's name; empty for a descriptor without one.
   static func names(_ count: String, _ names: String?) throws(SystemCallError) -> [String] {
     guard let count = Int(count), (0...256).contains(count) else {
       throw SystemCallError(
@@ -63,14 +65,15 @@ public enum ServiceManager {
     return parts
   }
 
-  /// Tells systemd how the service is (sd_notify(3)), such as `READY=1`; nothing where nobody asked.
+  /// Tells systemd the service's state (sd_notify(3)), such as `READY=1`; does nothing without
+  /// NOTIFY_SOCKET.
   public static func notify(_ text: String) {
     guard let socket = variable("NOTIFY_SOCKET") else { return }
-    // Without an answer: a service that could not tell is started again by the manager's timeout.
+    // The answer does not matter: without this message the manager starts the service again.
     _ = vgpu_notify(socket, text)
   }
 
-  /// Whether standard error goes to the journal, which understands priorities (`sd-daemon(3)`).
+  /// Whether standard error goes to the journal, which reads priorities (sd-daemon(3)).
   public static var hasJournal: Bool { variable("JOURNAL_STREAM") != nil }
 
   private static func variable(_ name: String) -> String? {
@@ -78,7 +81,7 @@ public enum ServiceManager {
   }
 }
 
-/// What a process may do that others may not.
+/// Rights of this process that it gives up or keeps.
 public enum Privileges {
   /// A capability of `<linux/capability.h>`.
   public enum Capability: UInt64, Sendable {
@@ -89,13 +92,13 @@ public enum Privileges {
   }
 
   /// Becomes another user for good (setgroups(2), setresgid(2), setresuid(2), capset(2),
-  /// PR_SET_NO_NEW_PRIVS). To be called before there is a second thread, which would keep what it
-  /// had.
+  /// PR_SET_NO_NEW_PRIVS). Call it before there is a second thread, which would keep its
+  /// rights.
   ///
   /// - Parameters:
-  ///   - user: whom, with all groups that he is in.
+  ///   - user: the user, with all groups of the user.
   ///   - keeping: the capabilities that stay.
-  /// - Throws: `SystemCallError`; what was given up until then is gone.
+  /// - Throws: `SystemCallError`; the rights that were given up until then are gone.
   public static func become(
     _ user: UserDatabase.User, keeping: [Capability]
   ) throws(SystemCallError) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import LinuxSystem
+public import LinuxSystem
 import QMP
 import SystemPackage
 
@@ -21,7 +21,7 @@ struct ProcessConnector: QMPConnector {
       do {
         return try await connect(to: process)
       } catch {
-        // That one has no monitor says less than what is wrong with another's.
+        // A process without a socket says less than the defect of another process's socket.
         if case .noSocket? = failure { failure = error }
         failure = failure ?? error
       }
@@ -53,6 +53,25 @@ struct ProcessConnector: QMPConnector {
     if let failure { throw failure }
     throw commandLine.isOwnedByLibvirt
       ? .ownedByLibvirt(pid: process.pid, domain: commandLine.name) : .noSocket(pid: process.pid)
+  }
+
+  /// The QMP sockets that a process's command line names; none of them is connected to.
+  static func sockets(of process: RunningProcess) throws(QMPUnavailable) -> QMPSockets {
+    let connector = ProcessConnector([process])
+    let (commandLine, problem) = try connector.commandLine(of: process)
+    let paths = commandLine.sockets.prefix(mostSockets)
+    if paths.isEmpty {
+      throw problem
+        ?? (commandLine.isOwnedByLibvirt
+          ? .ownedByLibvirt(pid: process.pid, domain: commandLine.name)
+          : .noSocket(pid: process.pid))
+    }
+    // A relative path is taken from the folder that QEMU is in.
+    let folder = FileTree.linkTarget(of: "/proc/\(process.pid)/cwd")
+    return QMPSockets(
+      paths: paths.map { path in
+        path.hasPrefix("/") ? path : folder.map { "\($0)/\(path)" } ?? path
+      }, guestName: commandLine.name)
   }
 
   /// What the process's command line says, with the files of its own that it names; and why such a
@@ -98,7 +117,7 @@ struct ProcessConnector: QMPConnector {
       else { throw SystemCallError(call: "open", object: own, errno: .noSuchProcess) }
       return bytes
     } catch {
-      // Another user's root may not be looked into, but the file may well be readable.
+      // Another user's root may be closed to this one, and the file readable all the same.
       guard error.errno == .permissionDenied, path.hasPrefix("/") else { throw error }
       return try contents(path)
     }
@@ -124,5 +143,27 @@ struct ProcessConnector: QMPConnector {
     // A process that has ended and was not waited for has none.
     guard let arguments, !arguments.isEmpty else { throw .ended(pid: process.pid) }
     return arguments
+  }
+}
+
+/// Where a QEMU's command line says that it serves QMP: claims of another process, which whoever
+/// connects checks.
+public struct QMPSockets: Hashable, Sendable {
+  /// The sockets' paths; relative where QEMU was given them so and its folder may not be seen.
+  public let paths: [String]
+  /// The guest's name (`-name`).
+  public let guestName: String?
+
+  /// Reads a process's command line, and connects to nothing: QEMU serves one client of a socket at a
+  /// time.
+  ///
+  /// - Throws: `QMPUnavailable.noSocket` or `.ownedByLibvirt` where it names none.
+  public init(of process: RunningProcess) throws(QMPUnavailable) {
+    self = try ProcessConnector.sockets(of: process)
+  }
+
+  init(paths: [String], guestName: String?) {
+    self.paths = paths
+    self.guestName = guestName
   }
 }

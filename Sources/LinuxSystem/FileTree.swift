@@ -38,6 +38,13 @@ public enum FileTree {
     }
   }
 
+  /// unlink(2): removes a file's name.
+  ///
+  /// - Throws: `SystemCallError` on `path`.
+  public static func remove(_ path: String) throws(SystemCallError) {
+    try SystemCall.make("unlink", on: path) { vgpu_result(Int(unlink(path))) }
+  }
+
   /// realpath(3): the path without links, `.` and `..`; `nil` when nothing is there, when the links
   /// go in a circle, or when they may not be followed.
   public static func realPath(of path: String) -> String? {

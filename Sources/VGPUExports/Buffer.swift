@@ -61,7 +61,7 @@ public func vgpu_buffer_read(
   }
 }
 
-/// What a `vgpu_buffer` is: a reference to a plane's memory, not to the source that it came from.
+/// The object behind a `vgpu_buffer`: a reference to a plane's memory, and none to its source.
 final class Buffer: Handle {
   static let cName = "vgpu_buffer"
 

@@ -12,9 +12,9 @@ import SystemPackage
 import VFIO
 import VGPUDisplay
 
-/// What a C caller is told of an error: `vgpu_error`, before it is one.
+/// An error for a C caller: `vgpu_error`, as a Swift error.
 package struct Failure: Error {
-  /// What a program can decide by.
+  /// The codes for programs: `VGPU_ERROR_*`.
   package enum Code: Int32, Sendable {
     case argument = 1
     case notFound, notRunning, notPermitted, ambiguous, noDisplay, noPicture, unsupported, system
@@ -30,7 +30,7 @@ package struct Failure: Error {
     self.message = message
   }
 
-  /// A NULL where there must be something.
+  /// A NULL that must not be one.
   package static func null(_ name: String) -> Failure {
     Failure(.argument, "\(name): NULL; give what vgpu.h describes")
   }
@@ -88,7 +88,7 @@ extension Failure {
       self.init(.notRunning, "\(error)")
     case .heldUnseen, .noRights:
       self.init(.notPermitted, "\(error)")
-    case .noDevice, .noDisplay, .noDisplayOfVGPUs:
+    case .noDevice, .noDisplay, .noDisplayOfVGPUs, .noScreen:
       self.init(.noDisplay, "\(error)")
     case .severalDisplays, .unidentified:
       self.init(.ambiguous, "\(error)")
@@ -141,7 +141,7 @@ extension Failure {
 }
 
 extension Failure {
-  /// Tells the caller.
+  /// Fills in the caller's error.
   func fill(_ error: UnsafeMutablePointer<vgpu_error>?) {
     guard let error else { return }
     error.pointee.code = code.rawValue

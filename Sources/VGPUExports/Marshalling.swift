@@ -5,8 +5,8 @@ import Synchronization
 
 /// Texts that cross into C: UTF-8 that ends with NUL.
 package enum CText {
-  /// Writes as much of a text as there is room for, whole characters only, and the NUL. C programs
-  /// print what they get, so it is one line that does nothing to a terminal.
+  /// Writes as many whole characters of a text as there is room for, and the NUL. C programs print
+  /// texts unchecked, so the text becomes one line without controls.
   ///
   /// - Returns: the bytes of the whole text, without the NUL.
   static func write(_ text: String, to room: UnsafeMutableRawBufferPointer) -> Int {
@@ -28,7 +28,7 @@ package enum CText {
 
   /// Reads a caller's text.
   ///
-  /// - Parameter name: what it is, for the error.
+  /// - Parameter name: the parameter's, for the error.
   package static func read(
     _ text: UnsafePointer<CChar>?, _ name: String
   ) throws(Failure) -> String {

@@ -77,13 +77,13 @@ public func vgpu_source_get_buffer(
   }
 }
 
-/// What a `vgpu_source` is: a source, what it last showed, and its timer.
+/// The object behind a `vgpu_source`: a source, its last frame, and its timer.
 final class Source: Handle {
   static let cName = "vgpu_source"
 
-  /// Serialises everything below that can change.
+  /// Serialises all state below.
   let turn = Turn()
-  /// Only `poll` needs the turn; the rest of it is for any thread.
+  /// Only its `poll` needs the turn; all else may run on any thread.
   let attached: AttachedSource
   private var frame: Frame?
   private var reason: NoPicture?

@@ -45,7 +45,7 @@ public func vgpu_source_open_fd(
   }
 }
 
-/// A second descriptor of a file, whose first stays the caller's.
+/// A second descriptor of a file; the caller keeps the first.
 private func duplicate(_ fd: Int32) throws(Failure) -> OwnedFileDescriptor {
   do {
     return OwnedFileDescriptor(
@@ -58,12 +58,10 @@ private func duplicate(_ fd: Int32) throws(Failure) -> OwnedFileDescriptor {
   }
 }
 
-extension AttachedSource {
-  /// Attaches to what a C caller names; the parameters are those of `vgpu_source_open`.
-  package convenience init(
-    cTarget: UnsafePointer<CChar>?, flags: UInt32, device: Int32
-  ) throws(Failure) {
-    let text = try CText.read(cTarget, "target")
+extension Target {
+  /// Reads what a C caller names.
+  package init(c pointer: UnsafePointer<CChar>?) throws(Failure) {
+    let text = try CText.read(pointer, "target")
     guard let target = Target(text) else {
       throw Failure(
         .argument,
@@ -72,6 +70,16 @@ extension AttachedSource {
         bridge:PATH[/UUID] or demo
         """)
     }
+    self = target
+  }
+}
+
+extension AttachedSource {
+  /// Attaches to what a C caller names; the parameters are those of `vgpu_source_open`.
+  convenience init(
+    cTarget: UnsafePointer<CChar>?, flags: UInt32, device: Int32
+  ) throws(Failure) {
+    let target = try Target(c: cTarget)
     let options = try OpenOptions(flags)
     do {
       try self.init(

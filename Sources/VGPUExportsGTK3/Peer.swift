@@ -10,6 +10,7 @@ public import CVGPUGTK3
 import CViewGTK3
 import EGLPresenter
 import GuestControl
+import Guests
 import LinuxSystem
 import SafeText
 import VGPUDisplay
@@ -23,9 +24,14 @@ public func vgpu_peer_open(
 ) -> UnsafeMutableRawPointer! {
   var peer: UnsafeMutableRawPointer?
   _ = Failure.code(error) { () throws(Failure) in
-    let flags = waits == 0 ? 0 : UInt32(VGPU_OPEN_WAIT)
-    let source = try AttachedSource(cTarget: target, flags: flags, device: device)
-    peer = Unmanaged.passRetained(try Peer(source, in: view)).toOpaque()
+    let guest = Guest(try Target(c: target), descriptor: device < 0 ? nil : device)
+    let session: OpenGuest
+    do throws(AttachmentError) {
+      session = try guest.open(waiting: waits != 0)
+    } catch {
+      throw Failure(error)
+    }
+    peer = Unmanaged.passRetained(try Peer(session, in: view)).toOpaque()
   }
   return peer
 }
@@ -96,16 +102,17 @@ extension VgpuViewStatistics {
   }
 }
 
-/// Swift's half of a `VgpuView` that has a target: what is shown in it, and what it is told.
+/// Swift's half of a `VgpuView` that has a target: shows the guest, and passes on the input.
 @MainActor
 final class Peer {
   private let view: GuestView
   private var control: GuestController?
 
-  /// Shows a source in a `VgpuView`, and tells it what becomes of that until `close`.
-  init(_ source: sending AttachedSource, in widget: OpaquePointer) throws(Failure) {
+  /// Shows a guest in a `VgpuView`, and tells it what becomes of that until `close`.
+  init(_ session: OpenGuest, in widget: OpaquePointer) throws(Failure) {
     do throws(SystemCallError) {
-      view = try GuestView(source: source, in: UnsafeMutablePointer(widget))
+      view = try GuestView(
+        source: session.makeFrameSource(), in: UnsafeMutablePointer(widget))
     } catch {
       throw Failure(error)
     }

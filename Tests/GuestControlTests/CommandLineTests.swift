@@ -130,12 +130,6 @@ import Testing
     #expect(parse("-m", "64").name == nil)
   }
 
-  @Test func zeroBytesEndArguments() {
-    #expect(ProcFiles.arguments(in: Array("a\0\0b c\0".utf8)) == ["a", "", "b c"])
-    #expect(ProcFiles.arguments(in: []) == [])
-    #expect(ProcFiles.arguments(in: [0x61, 0, 0xFF, 0xFE, 0]) == ["a", ""])
-  }
-
   @Test func whateverStandsThereIsRead() {
     var random = SeededGenerator(seed: 9)
     let pieces = [

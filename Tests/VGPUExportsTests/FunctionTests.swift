@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import VGPUExports
 import CVGPU
 import Foundation
 import MonitorEDID
@@ -8,6 +7,7 @@ import TestPatterns
 import TestSupport
 import Testing
 import VGPUDisplay
+import VGPUExports
 
 /// The functions of vgpu.h, on the synthetic guest.
 @Suite struct FunctionTests {

@@ -2,6 +2,7 @@
 
 import HostDevices
 import LinuxSystem
+import SafeText
 
 /// A host as the checks see it: what several of them ask for is read once.
 struct Machine: Sendable {

@@ -18,14 +18,14 @@ extension HostReport {
       lines += finding.fix + [""]
     }
     let others = findings.filter { $0.fix.isEmpty && $0.remedy != nil }
-    if !others.isEmpty { lines.append("# To be decided by you:") }
+    if !others.isEmpty { lines.append("# You decide:") }
     for finding in others {
       lines += ["# \(finding.title): \(finding.found)", "#   -> \(finding.remedy ?? "")"]
     }
     if findings.contains(where: { $0.fix.contains { $0.contains("/etc/modprobe.d") } }) {
       lines += [
-        "# A module that the initramfs loads sees its options once that is built anew",
-        "# (update-initramfs -u, mkinitcpio -P, dracut -f); others at the host's next start.",
+        "# If the initramfs loads such a module, rebuild the initramfs (update-initramfs -u,",
+        "# mkinitcpio -P, dracut -f). Other modules see their options at the next boot.",
       ]
     }
     while lines.last?.isEmpty == true { lines.removeLast() }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 extension HostReport {
   /// The report for a person: what stands in the way first, with all that is known of it; then the
   /// rest by area, a line each; a summary last. No line is longer than 80 columns.
@@ -20,7 +22,7 @@ extension HostReport {
       guard !rest.isEmpty else { continue }
       lines.append(area.rawValue)
       for finding in rest {
-        let texts = Self.wrapped("\(finding.title): \(finding.found)", width: 72)
+        let texts = "\(finding.title): \(finding.found)".wrapped(to: 72, cutting: true)
         lines += texts.enumerated().map { index, text in
           index == 0 ? "  \(mark(finding.result, isColoured))\(text)" : "        \(text)"
         }
@@ -51,29 +53,10 @@ extension HostReport {
   }
 
   private static func row(_ name: String, _ text: String) -> [String] {
-    wrapped(text, width: 66).enumerated().map { index, line in
+    text.wrapped(to: 66, cutting: true).enumerated().map { index, line in
       index == 0
         ? "      \(name)\(String(repeating: " ", count: max(1, 8 - name.count)))\(line)"
         : "              \(line)"
     }
-  }
-
-  /// Lines of whole words; a word that is longer than a line is cut.
-  static func wrapped(_ text: String, width: Int) -> [String] {
-    var lines: [String] = []
-    var line = ""
-    for word in text.split(separator: " ") {
-      var word = word[...]
-      if !line.isEmpty, line.count + 1 + word.count > width {
-        lines.append(line)
-        line = ""
-      }
-      while word.count > width {
-        lines.append(String(word.prefix(width)))
-        word = word.dropFirst(width)
-      }
-      line += line.isEmpty ? String(word) : " \(word)"
-    }
-    return lines + (line.isEmpty && !lines.isEmpty ? [] : [line])
   }
 }

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 /// The UUID that names an mdev, in the text form of RFC 4122: 8-4-4-4-12 hexadecimal digits.
 ///
 /// The kernel takes both cases and any version, and writes lower case in sysfs; so does
 /// `description`, and so it stands in JSON.
 public struct MdevUUID: Hashable, Sendable {
-  private let high: UInt64
-  private let low: UInt64
+  /// The first eight bytes, the first of them highest.
+  public let high: UInt64
+  /// The last eight bytes.
+  public let low: UInt64
 
-  private init(high: UInt64, low: UInt64) {
+  /// Makes a UUID of its two halves.
+  public init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
   }

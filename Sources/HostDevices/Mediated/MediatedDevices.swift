@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 /// A device that can be split into mdevs: `/sys/class/mdev_bus/<name>`.
 ///
 /// JSON keys are the properties' names; what is `nil` is left out.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 /// Where a PCI function sits: domain, bus, device and function, written `0000:00:02.0`.
 public struct PCIAddress: Hashable, Sendable {
   /// The PCI domain (segment); 0 on most machines. Some host bridges have more than 16 bits.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 /// A PCI function of the host: `/sys/bus/pci/devices/<address>`.
 ///
 /// JSON keys are the properties' names; what is `nil` is left out.

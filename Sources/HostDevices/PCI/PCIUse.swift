@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 /// What the host uses a PCI function for, and would lose with it.
 public enum PCIUse: Hashable, Sendable {
   /// The firmware and the console show the machine's start on it (file `boot_vga`).

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 /// A device of the host's that somebody says is a guest's: a hint where to look. What a guest really
 /// has, the kernel tells.
 public enum AssignedDevice: Hashable, Sendable {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 /// A USB device that is plugged in, as sysfs describes it (`/sys/bus/usb/devices`).
 public struct USBDevice: Hashable, Sendable {
   /// idVendor.
@@ -58,16 +60,8 @@ public enum USBSelector: Hashable, Sendable {
 
   private static let devices: ClosedRange<UInt8> = 1...127
 
-  /// A vendor's or product's number as everybody writes it: four digits.
-  package static func hexadecimal(_ number: UInt16) -> String {
-    let text = String(number, radix: 16)
-    return String(repeating: "0", count: 4 - text.utf8.count) + text
-  }
-
-  /// Four hexadecimal digits, and nothing that `UInt16` takes besides.
   private static func identifier(_ text: Substring) -> UInt16? {
-    guard text.utf8.count == 4, text.allSatisfy(\.isHexDigit) else { return nil }
-    return UInt16(text, radix: 16)
+    hexadecimalNumber(text, digits: 4...4).map { UInt16($0) }
   }
 
   /// At most three decimal digits, zeros before the number included.
@@ -105,7 +99,7 @@ extension USBSelector: LosslessStringConvertible {
   public var description: String {
     switch self {
     case .id(let vendor, let product):
-      "\(Self.hexadecimal(vendor)):\(Self.hexadecimal(product))"
+      "\(hexadecimal(vendor, digits: 4)):\(hexadecimal(product, digits: 4))"
     case .address(let bus, let device): "\(bus).\(device)"
     }
   }

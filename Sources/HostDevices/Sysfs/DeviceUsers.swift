@@ -2,6 +2,7 @@
 
 import CLinux
 import LinuxSystem
+import SafeText
 import SystemPackage
 
 extension HostHardware {

@@ -140,10 +140,9 @@ extension String {
 /// tells nobody when a folder comes or goes (inotify does not work there).
 func waitUntil(_ timeout: Duration, _ condition: () -> Bool) -> Bool {
   let start = MonotonicInstant.now
-  let seconds = timeout / .seconds(1)
   while true {
     if condition() { return true }
-    if MonotonicInstant.now.seconds(since: start) >= seconds { return false }
+    if start.duration(to: .now) >= timeout { return false }
     SystemThread.sleep(for: .milliseconds(5))
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import SafeText
 
 /// How QEMU comes by the vGPU.
 public enum DeviceHandover: Hashable, Sendable {
@@ -68,7 +69,7 @@ extension GuestConfiguration {
 
   private var machineOption: String {
     var option = machine.rawValue
-    // Windows takes its time from Hyper-V's interfaces, and would waste it reading the HPET.
+    // Windows reads the time from Hyper-V's interfaces; the HPET would only cost time.
     if isWindows { option += ",hpet=off" }
     // Xen's switch for what KVM does by the device's address; every QEMU takes it.
     if hasLegacyGraphics { option += ",igd-passthru=on" }
@@ -104,7 +105,7 @@ extension GuestConfiguration {
     let bytes = [16, 8, 0].map { UInt8(truncatingIfNeeded: hash >> UInt32($0)) }
     return
       (["52", "54", "00"]
-      + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }).joined(separator: ":")
+      + bytes.map { hexadecimal($0, digits: 2) }).joined(separator: ":")
   }
 
   private func vGPUOption(_ vGPU: MdevDevice, _ handover: DeviceHandover) -> String {
@@ -212,7 +213,7 @@ extension GuestConfiguration {
         let isFirst = number == 0
         var option = ["vfio-pci", "id=pci\(index).\(number)", "host=\(address)"]
         option.append("bus=\(location.bus)")
-        option.append("addr=\(Self.hexadecimal(location.device)).\(number)")
+        option.append("addr=\(hexadecimal(UInt8(location.device), digits: 2)).\(number)")
         if isFirst, slot.functions.count > 1 { option.append("multifunction=on") }
         if isFirst { option += Self.properties(of: slot.role) }
         if isFirst, let rom = slot.rom { option.append("romfile=\(Self.escaped(rom))") }
@@ -238,8 +239,8 @@ extension GuestConfiguration {
       case .id(let vendor, let product):
         [
           "-device",
-          "usb-host,vendorid=0x\(USBSelector.hexadecimal(vendor)),"
-            + "productid=0x\(USBSelector.hexadecimal(product))",
+          "usb-host,vendorid=0x\(hexadecimal(vendor, digits: 4)),"
+            + "productid=0x\(hexadecimal(product, digits: 4))",
         ]
       case .address(let bus, let address):
         ["-device", "usb-host,hostbus=\(bus),hostaddr=\(address)"]
@@ -260,10 +261,5 @@ extension GuestConfiguration {
       ]
     }
     return arguments
-  }
-
-  /// Two digits.
-  static func hexadecimal(_ number: Int) -> String {
-    (number < 16 ? "0" : "") + String(number, radix: 16)
   }
 }

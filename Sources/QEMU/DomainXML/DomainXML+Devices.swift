@@ -2,6 +2,7 @@
 
 import HostDevices
 import LinuxSystem
+import SafeText
 
 extension GuestConfiguration {
   func devicesElement(emulator: String) -> XMLElement {
@@ -174,8 +175,8 @@ extension GuestConfiguration {
           XMLElement(
             "address",
             [
-              "type": "pci", "domain": "0x0000", "bus": "0x\(Self.hexadecimal(bus))",
-              "slot": "0x\(Self.hexadecimal(device))", "function": "0x\(number)",
+              "type": "pci", "domain": "0x0000", "bus": "0x\(hexadecimal(UInt8(bus), digits: 2))",
+              "slot": "0x\(hexadecimal(UInt8(device), digits: 2))", "function": "0x\(number)",
               "multifunction": isFirst && placed.slot.functions.count > 1 ? "on" : nil,
             ]))
         return element
@@ -184,13 +185,12 @@ extension GuestConfiguration {
   }
 
   private static func addressElement(_ address: PCIAddress) -> XMLElement {
-    let domain = String(address.domain, radix: 16)
-    return XMLElement(
+    XMLElement(
       "address",
       [
-        "domain": "0x" + String(repeating: "0", count: max(0, 4 - domain.utf8.count)) + domain,
-        "bus": "0x\(hexadecimal(Int(address.bus)))",
-        "slot": "0x\(hexadecimal(Int(address.device)))", "function": "0x\(address.function)",
+        "domain": "0x\(hexadecimal(address.domain, digits: 4))",
+        "bus": "0x\(hexadecimal(address.bus, digits: 2))",
+        "slot": "0x\(hexadecimal(address.device, digits: 2))", "function": "0x\(address.function)",
       ])
   }
 
@@ -203,8 +203,8 @@ extension GuestConfiguration {
           XMLElement(
             "source", ["startupPolicy": "optional"],
             [
-              XMLElement("vendor", ["id": "0x\(USBSelector.hexadecimal(vendor))"]),
-              XMLElement("product", ["id": "0x\(USBSelector.hexadecimal(product))"]),
+              XMLElement("vendor", ["id": "0x\(hexadecimal(vendor, digits: 4))"]),
+              XMLElement("product", ["id": "0x\(hexadecimal(product, digits: 4))"]),
             ])
         case .address(let bus, let number):
           XMLElement(

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import LinuxSystem
+import CProcess
+public import LinuxSystem
 import Synchronization
 import SystemPackage
 
@@ -11,9 +12,10 @@ import SystemPackage
 /// It is waited for and signalled by its pidfd: once it has ended, its number can be another
 /// process's.
 public final class GuestProcess: Sendable {
+  /// The process, which nobody mistakes for another.
+  public let running: RunningProcess
   /// The process's number, for a person or a file's name. It says nothing once the process has ended.
-  public let pid: Int32
-  private let handle: OwnedFileDescriptor
+  public var pid: Int32 { running.pid }
   /// How it ended, which the kernel tells once.
   private let ending = Mutex<End?>(nil)
 
@@ -33,23 +35,21 @@ public final class GuestProcess: Sendable {
     var strings = ([path] + arguments).map { strdup($0) }
     strings.append(nil)
     defer { for string in strings { free(string) } }
-    let answer = vgpu_spawn(path, &strings, output, descriptors, descriptors.count, &pid)
+    let answer = vgpu_spawn(
+      path, &strings, output, output, descriptors, descriptors.count, &pid)
     guard answer == 0 else {
       throw .system(
         SystemCallError(call: "posix_spawn", object: path, errno: Errno(rawValue: answer)))
     }
     // The number is the child's until it has been waited for, which only this does.
-    let pidfd = vgpu_pidfd_open(pid)
-    guard pidfd >= 0 else {
+    do {
+      running = try RunningProcess(pid)
+    } catch {
       CLinux.kill(pid, SIGKILL)
       waitpid(pid, nil, 0)
       throw .system(
-        SystemCallError(
-          call: "pidfd_open", object: "process \(pid)", errno: SystemCall.errno(pidfd),
-          remedy: "Linux 5.4 or newer is needed, and room for one more open file"))
+        error.advising("Linux 5.4 or newer is needed, and room for one more open file"))
     }
-    self.pid = pid
-    handle = OwnedFileDescriptor(owning: Int32(pidfd))
   }
 
   /// How a process ended.
@@ -77,14 +77,14 @@ public final class GuestProcess: Sendable {
     return end() ?? .unknown
   }
 
-  /// pidfd_send_signal(2): ends it at once. Nothing happens where it has ended already.
-  public func kill() { _ = vgpu_pidfd_send_signal(handle.rawValue, SIGKILL) }
+  /// pidfd_send_signal(2): ends it at once. Nothing happens when it has ended already.
+  public func kill() { _ = vgpu_pidfd_send_signal(running.rawValue, SIGKILL) }
 
   private func wait(_ options: Int32) -> End? {
     var bySignal: Int32 = 0
     var status: Int32 = 0
     let answer = SystemCall.uninterrupted {
-      vgpu_wait_for_end(handle.rawValue, options, &bySignal, &status)
+      vgpu_wait_for_end(running.rawValue, options, &bySignal, &status)
     }
     switch answer {
     case 0: return nil

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import CProcess
 import LinuxSystem
 
 /// The monitor that the guest sees plugged in: the device's EDID region (`struct

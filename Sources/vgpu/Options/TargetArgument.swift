@@ -2,6 +2,7 @@
 
 public import ArgumentParser
 public import Attachment
+import Guests
 
 /// What every command that looks at a guest takes.
 struct TargetArgument: ParsableArguments {
@@ -16,6 +17,13 @@ struct TargetArgument: ParsableArguments {
       """,
       valueName: "fd"))
   var device: Int32?
+
+  /// The guest that is named.
+  ///
+  /// - Parameter qmp: where its QEMU serves QMP, if the user has said so.
+  func guest(qmp: String? = nil) -> Guest {
+    Guest(target, descriptor: device, qmpSocket: qmp)
+  }
 }
 
 extension Target: ExpressibleByArgument {

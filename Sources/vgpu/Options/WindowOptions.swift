@@ -3,6 +3,7 @@
 public import ArgumentParser
 import Attachment
 public import EGLPresenter
+import Guests
 import MonitorEDID
 import VGPUDisplay
 import ViewerGTK
@@ -50,13 +51,13 @@ struct WindowOptions: ParsableArguments {
 
   /// The viewer's options so far, and the monitor that was asked for.
   @MainActor
-  func apply(to source: AttachedSource) throws -> ViewerOptions {
+  func apply(to screen: (any ScreenSizing)?) throws -> ViewerOptions {
     if controlsMonitor { try AttachedSource.plugInAtSignals() }
-    if let monitor { try source.plugIn(edid: monitor.edid.bytes, size: monitor.size) }
+    if let monitor { try screen?.plugIn(edid: monitor.edid.bytes, size: monitor.size) }
     var options = ViewerOptions(scaling: scale, isFullscreen: fullscreen)
     options.showsStatistics = overlay
-    if monitor == nil, follow {
-      let follower = MonitorFollower(source: source)
+    if monitor == nil, follow, let screen {
+      let follower = MonitorFollower(screen: screen)
       options.onMonitor = { follower.follow($0) }
     }
     return options
@@ -72,19 +73,19 @@ extension ScalingMode: ExpressibleByArgument {}
 /// Gives a guest a monitor of its window's size.
 @MainActor
 struct MonitorFollower {
-  let source: AttachedSource
+  let screen: any ScreenSizing
 
   /// As near to the wish as an EDID and the vGPU's driver can come; where the driver has no EDID
   /// region, nothing.
   func follow(_ wish: MonitorWish) {
-    guard let limits = source.monitorLimits else { return }
+    guard let limits = screen.monitorLimits else { return }
     let mode = DisplayMode(
       width: min(Self.even(wish.size.width), limits.width ?? .max),
       height: min(Self.even(wish.size.height), limits.height ?? .max),
       refreshRate: wish.refreshRate ?? 60)
     do {
-      let (edid, carried) = try Self.edid(mode)
-      try source.plugIn(edid: edid.bytes, size: (carried.width, carried.height))
+      let (edid, carried) = try EDID.nearest(to: mode)
+      try screen.plugIn(edid: edid.bytes, size: (carried.width, carried.height))
     } catch {
       StandardError.write("vgpu: the guest keeps its resolution: \(error)")
     }
@@ -92,14 +93,4 @@ struct MonitorFollower {
 
   /// Chroma is subsampled by two in what guests make of their screens, so sizes are even.
   private static func even(_ value: Int) -> Int { value - value % 2 }
-
-  /// The EDID of a mode, or of the nearest that one can carry.
-  nonisolated static func edid(_ mode: DisplayMode) throws(EDIDError) -> (EDID, DisplayMode) {
-    do {
-      return (try EDID(mode: mode), mode)
-    } catch {
-      guard case .notCarried(_, _, let nearest) = error else { throw error }
-      return (try EDID(mode: nearest), nearest)
-    }
-  }
 }

@@ -22,8 +22,7 @@ enum JSONOutput {
         text.unicodeScalars.append(scalar)
       } else {
         for unit in UTF16.encode(scalar) ?? .init() {
-          let digits = String(unit, radix: 16)
-          text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+          text += "\\u" + hexadecimal(unit, digits: 4)
         }
       }
     }

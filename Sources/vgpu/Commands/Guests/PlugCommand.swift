@@ -3,6 +3,7 @@
 import ArgumentParser
 import Attachment
 import GuestControl
+import Guests
 import Hotplug
 
 struct PlugCommand: ParsableCommand {
@@ -79,7 +80,7 @@ struct PlugOptions: ParsableArguments {
   func withHotplug<Value: Sendable>(
     _ body: @escaping @Sendable (GuestHotplug) async throws -> Value
   ) throws -> Value {
-    let endpoint = try QMPEndpoint(of: target, socket: qmp)
+    let endpoint = try Guest(target, qmpSocket: qmp).qmpEndpoint()
     return try waiting {
       let connection = try await endpoint.connect()
       do {

@@ -124,7 +124,7 @@ struct RunCommand: ParsableCommand {
         .mdev(vGPU.uuid), waiting: true, controlsMonitor: window.controlsMonitor)
     }
     return try AttachedSource(
-      keeping: device, of: vGPU, process: guest.process.pid,
+      keeping: device, of: vGPU, process: guest.process.running,
       controlsMonitor: window.controlsMonitor)
   }
 

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import HostDevices
+import PersistentDevices
 
 struct PCICommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -65,10 +66,10 @@ struct PCIBindCommand: ParsableCommand {
   }
 
   func run() throws {
-    let driverctl = persist ? try Driverctl() : nil
+    let persistent = persist ? try PersistentBindings() : nil
     let driver = words.last ?? ""
     let bindings = try PCIBindings().bind(try addresses(), to: driver, isForced: force)
-    for binding in bindings { try driverctl?.keep(driver, of: binding.address) }
+    for binding in bindings { try persistent?.keep(driver, of: binding.address) }
     try PCIReport.print(bindings, output)
   }
 
@@ -122,11 +123,11 @@ struct PCIRestoreCommand: ParsableCommand {
   func validate() throws { _ = try addresses.map(PCIAddressArguments.address) }
 
   func run() throws {
-    let driverctl = persist ? try Driverctl() : nil
+    let persistent = persist ? try PersistentBindings() : nil
     let named = try addresses.map(PCIAddressArguments.address)
     let bindings = try PCIBindings().restore(named.isEmpty ? nil : named)
     for address in Set(bindings.map(\.address) + named).sorted() {
-      try driverctl?.forget(address)
+      try persistent?.forget(address)
     }
     try PCIReport.print(bindings, output)
   }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Attachment
 import EGLPresenter
 import FrameStatistics
 import Glibc
+import Guests
 import LinuxSystem
 import VGPUDisplay
 import ViewerGTK
@@ -76,7 +76,8 @@ struct BenchCommand: ParsableCommand {
 
   @MainActor
   private func measure() throws -> BenchRun {
-    let source = try AttachedSource(target.target, descriptor: target.device)
+    let guest = try target.guest().open()
+    let screen = guest.screen
     var options = ViewerOptions(isFullscreen: fullscreen, alwaysUploads: upload)
     options.handsOver = !draw
     options.secondsOfFrames = seconds + Self.warmUp
@@ -89,25 +90,25 @@ struct BenchCommand: ParsableCommand {
       progress?.show()
       return false
     }
-    let view = try Viewer.run(source: source, options: options)
+    let view = try Viewer.run(source: guest.makeFrameSource(), options: options)
     progress?.clear()
-    var guest: PixelSize?
-    let state = source.poll()
-    if case .frame(let frame) = state { guest = frame.primary.size }
+    var size: PixelSize?
+    let state = screen.poll()
+    if case .frame(let frame) = state { size = frame.primary.size }
     guard let frames = view.frames, frames.report.presented > 1 else {
       if view.framesPresented == 0, case .noPicture(let reason) = state {
-        throw Failure("\(source.name): nothing was shown: \(reason)")
+        throw Failure("\(screen.name): nothing was shown: \(reason)")
       }
       throw Failure(
         """
-        \(source.name): fewer than two frames were shown after the first second; show the window, let \
+        \(screen.name): fewer than two frames were shown after the first second; show the window, let \
         the guest draw, or measure longer (--seconds)
         """
       )
     }
     return BenchRun(
-      target: "\(target.target)", name: source.name, guest: guest, view: view, frames: frames,
-      source: source.counters)
+      target: "\(target.target)", name: screen.name, guest: size, view: view, frames: frames,
+      source: screen.counters)
   }
 }
 

@@ -4,6 +4,7 @@ import ArgumentParser
 import EGLPresenter
 import Foundation
 import FrameStatistics
+import SafeText
 import VGPUDisplay
 import ViewerGTK
 

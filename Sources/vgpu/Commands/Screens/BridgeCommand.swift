@@ -128,13 +128,10 @@ struct BridgeCommand: ParsableCommand {
 
   /// What the command line names, and what systemd has handed over.
   private func contents(
-    with devices: [(vGPU: VGPUIdentifier, descriptor: Int32)]
+    with devices: [HandedDevice]
   ) throws -> BridgeCatalogue.Contents {
-    let handed = devices.compactMap { device in
-      MdevUUID("\(device.vGPU)").map { HandedDevice(vGPU: $0, descriptor: device.descriptor) }
-    }
     let contents = BridgeCatalogue.Contents(
-      targets: targets, opened: open, handed: deviceFd + handed)
+      targets: targets, opened: open, handed: deviceFd + devices)
     var seen: Set<MdevUUID> = []
     for vGPU in contents.vGPUs where !seen.insert(vGPU).inserted {
       throw ValidationError("\(vGPU): named twice; leave one out")
@@ -224,6 +221,17 @@ struct JournalLogHandler: LogHandler {
     case .error: 3
     case .critical: 2
     }
+  }
+}
+
+extension HandedDevice: ExpressibleByArgument {
+  /// Reads `UUID=N`; the first three descriptors are no devices.
+  public init?(argument: String) {
+    let parts = argument.split(separator: "=", omittingEmptySubsequences: false)
+    guard parts.count == 2, let uuid = MdevUUID(String(parts[0])),
+      parts[1].allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int32(parts[1]), number > 2
+    else { return nil }
+    self.init(vGPU: uuid, descriptor: number)
   }
 }
 

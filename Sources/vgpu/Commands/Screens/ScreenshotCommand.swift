@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Attachment
 import EGLPresenter
+import Guests
 import LinuxSystem
 import PNGFile
 import VGPUDisplay
@@ -31,14 +31,14 @@ struct ScreenshotCommand: ParsableCommand {
   }
 
   func run() throws {
-    let source = try AttachedSource(target.target, descriptor: target.device)
-    let frame = try firstFrame(source)
-    try OutputFile.write(try PNG.encode(try picture(of: frame, source)), to: file)
+    let screen = try target.guest().open().screen
+    let frame = try firstFrame(screen)
+    try OutputFile.write(try PNG.encode(try picture(of: frame, screen)), to: file)
   }
 
   /// A copy by the CPU where it can read the pixels, which changes none of them; by the vGPU's own
   /// GPU where only that can.
-  private func picture(of frame: Frame, _ source: AttachedSource) throws -> Picture {
+  private func picture(of frame: Frame, _ source: any GuestScreen) throws -> Picture {
     do {
       return try Picture(copying: frame.primary)
     } catch {
@@ -62,7 +62,7 @@ struct ScreenshotCommand: ParsableCommand {
     return picture
   }
 
-  private func firstFrame(_ source: AttachedSource) throws -> Frame {
+  private func firstFrame(_ source: any GuestScreen) throws -> Frame {
     let start = MonotonicInstant.now
     while true {
       switch source.poll() {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Attachment
-import BootScreen
-import GuestControl
+import Guests
 import VGPUDisplay
 import ViewerGTK
 
@@ -79,27 +77,20 @@ struct ViewCommand: ParsableCommand {
   private func show() throws -> StatisticsFile {
     var window = window
     if viewOnly { window.follow = false }
-    let source = try AttachedSource(
-      target.target, descriptor: target.device, waiting: true,
-      controlsMonitor: window.controlsMonitor)
-    var options = try window.apply(to: source)
+    let guest = try target.guest(qmp: qmp).open(
+      waiting: true, controlsSize: window.controlsMonitor, isTold: !viewOnly)
+    var options = try window.apply(to: guest.size)
     options.frames = frames
     options.seconds = seconds
     options.alwaysUploads = upload
     options.handsOver = !draw
-    let control =
-      viewOnly ? nil : GuestController.of(source, target: target.target, socket: qmp)
-    options.input = control
-    let view: ViewerStatistics
-    if let control {
-      view = try Viewer.run(source: BootScreenSource(wrapping: source, control), options: options)
-    } else {
-      view = try Viewer.run(source: source, options: options)
+    options.input = guest.control
+    let view = try Viewer.run(source: guest.makeFrameSource(), options: options)
+    if let problem = guest.size?.monitorProblem { throw problem }
+    let screen = guest.screen
+    if view.framesPresented == 0, case .noPicture(let reason) = screen.poll() {
+      throw Failure("\(screen.name): nothing was shown: \(reason)")
     }
-    if let problem = source.monitorProblem { throw problem }
-    if view.framesPresented == 0, case .noPicture(let reason) = source.poll() {
-      throw Failure("\(source.name): nothing was shown: \(reason)")
-    }
-    return StatisticsFile(view, source: source.counters)
+    return StatisticsFile(view, source: screen.counters)
   }
 }

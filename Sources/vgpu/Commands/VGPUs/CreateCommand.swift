@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import HostDevices
+import PersistentDevices
 
 struct CreateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -38,16 +39,12 @@ struct CreateCommand: ParsableCommand {
   }
 
   func run() throws {
-    // Before anything is made.
-    let mdevctl = persist ? try Mdevctl() : nil
-    let host = HostHardware()
-    let device = try host.create(type: type, parent: parent, uuid: uuid ?? .random())
-    do {
-      try mdevctl?.define(device.uuid, start: manual ? .manual : .auto)
-    } catch {
-      try host.remove(device.uuid)
-      throw error
-    }
+    let uuid = uuid ?? .random()
+    let device =
+      persist
+      ? try PersistentVGPUs().create(
+        type: type, parent: parent, uuid: uuid, start: manual ? .manual : .auto)
+      : try HostHardware().create(type: type, parent: parent, uuid: uuid)
     print(output.json ? try JSONOutput.text(device) : "\(device.uuid)")
   }
 }
@@ -66,19 +63,7 @@ struct StartCommand: ParsableCommand {
   var uuid: MdevUUID
 
   func run() throws {
-    let mdevctl = try Mdevctl()
-    guard let lasting = try mdevctl.definition(of: uuid) else {
-      throw Failure(
-        """
-        \(uuid): no persistent vGPU; `vgpu list` shows which there are, `vgpu create --persist` makes \
-        one
-        """)
-    }
-    let host = HostHardware()
-    if host.device(uuid) != nil { return }
-    // mdevctl would pass on the kernel's "No space left on device", and not miss a parent.
-    try host.checkOffer(type: lasting.type, parent: lasting.parent)
-    try mdevctl.start(uuid)
+    try PersistentVGPUs().start(uuid)
   }
 }
 
@@ -99,12 +84,6 @@ struct RemoveCommand: ParsableCommand {
   var persist = false
 
   func run() throws {
-    let host = HostHardware()
-    guard persist else { return try host.remove(uuid) }
-    let mdevctl = try Mdevctl()
-    let isLasting = try mdevctl.definition(of: uuid) != nil
-    // First what may fail: a vGPU in use is neither removed nor forgotten.
-    if host.device(uuid) != nil || !isLasting { try host.remove(uuid) }
-    if isLasting { try mdevctl.undefine(uuid) }
+    if persist { try PersistentVGPUs().remove(uuid) } else { try HostHardware().remove(uuid) }
   }
 }

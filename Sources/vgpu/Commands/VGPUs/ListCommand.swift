@@ -4,6 +4,7 @@ import ArgumentParser
 import BridgeClient
 import BridgeProtocol
 import HostDevices
+import PersistentDevices
 
 struct TypesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -89,9 +90,9 @@ struct ListCommand: ParsableCommand {
   }
 
   /// Those that mdevctl knows. Without it, or where it fails, the others are listed all the same.
-  private static func lasting() -> [MdevUUID: LastingVGPU] {
+  private static func lasting() -> [MdevUUID: PersistentVGPU] {
     do {
-      let all = try Mdevctl.installed?.definitions() ?? []
+      let all = try PersistentVGPUs.installed()?.all() ?? []
       return Dictionary(all.map { ($0.uuid, $0) }, uniquingKeysWith: { $1 })
     } catch {
       StandardError.write("vgpu: persistent vGPUs are left out: \(error)")
@@ -105,8 +106,8 @@ struct ListCommand: ParsableCommand {
 /// In JSON all that `HostHardware` knows of a running one, with the processes that hold it as `users`;
 /// `lasts` is how it is made again, left out for one that is not.
 enum VGPUReport: Encodable {
-  case running(MdevDevice, users: [Int32], lasting: LastingVGPU.Start?)
-  case stopped(LastingVGPU)
+  case running(MdevDevice, users: [Int32], lasting: PersistentVGPU.Start?)
+  case stopped(PersistentVGPU)
 
   private enum Key: String, CodingKey { case uuid, type, parent, users, lasts, isRunning }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The value of one hexadecimal digit in ASCII.
-func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
+package func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
   switch byte {
   case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
   case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
@@ -29,7 +29,8 @@ package func decimalNumber(_ text: some StringProtocol) -> Int? {
 }
 
 /// Lower-case digits, filled up with zeros to the left.
-func hexadecimal(_ number: some FixedWidthInteger & UnsignedInteger, digits: Int) -> String {
+package func hexadecimal(_ number: some FixedWidthInteger & UnsignedInteger, digits: Int) -> String
+{
   let text = String(number, radix: 16)
   return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
 }

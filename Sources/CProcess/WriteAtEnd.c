@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
-#include "CLinux.h"
+#include "CProcess.h"
 
 #include <pthread.h>
 #include <signal.h>
