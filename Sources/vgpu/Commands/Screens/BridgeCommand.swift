@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ArgumentParser
+public import ArgumentParser
 import Attachment
 import BridgeProtocol
-import BridgeServer
+public import BridgeServer
 import Glibc
 import GuestSession
 import HostDevices
