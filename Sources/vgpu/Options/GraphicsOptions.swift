@@ -4,7 +4,7 @@ public import ArgumentParser
 public import GuestSession
 public import QEMU
 
-/// What a user can say of the graphics that a guest has.
+/// The options of a guest's graphics.
 struct GraphicsOptions: ParsableArguments {
   @Option(
     help: """

@@ -4,7 +4,7 @@ public import ArgumentParser
 public import GuestSession
 public import QEMU
 
-/// What a user can say of the guest that is to be started.
+/// The options of the guest itself.
 struct GuestOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

@@ -4,7 +4,7 @@ public import ArgumentParser
 import GuestSession
 public import HostDevices
 
-/// What a user can say of the host's devices that a guest gets beside its graphics.
+/// The options of the host's devices that a guest gets beside its graphics.
 struct PassthroughOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

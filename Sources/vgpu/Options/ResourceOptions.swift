@@ -4,7 +4,7 @@ public import ArgumentParser
 import GuestSession
 public import QEMU
 
-/// What a user can say of what the host gives a guest to run on.
+/// The options of the host's network, processors and memory that a guest runs on.
 struct ResourceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

@@ -8,7 +8,7 @@ import MonitorEDID
 import VGPUDisplay
 import ViewerGTK
 
-/// What a user can say of a guest's window, whoever started the guest.
+/// The options of a guest's window, for commands that start the guest and for those that do not.
 struct WindowOptions: ParsableArguments {
   @Flag(help: "Start in fullscreen.")
   var fullscreen = false

@@ -154,7 +154,7 @@ private final class GuestEnding {
 
   init(_ control: GuestController) { self.control = control }
 
-  /// What the window asks before it closes; `nil` where there is nothing to ask.
+  /// The question that the window asks before it closes; `nil` when it asks nothing.
   func question(_ action: CloseAction) -> CloseQuestion? {
     switch action {
     case .ask:

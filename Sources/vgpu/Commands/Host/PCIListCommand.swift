@@ -56,7 +56,7 @@ struct PCIListCommand: ParsableCommand {
   }
 
   private struct Group: Encodable {
-    /// `nil` for what is in no group.
+    /// `nil` for functions that are in no group.
     let number: Int?
     let type: String?
     let functions: [Row]

@@ -119,7 +119,7 @@ final class BenchProgress {
   private let seconds: Double
   private var shown = ""
 
-  /// `nil` where nobody looks on.
+  /// `nil` when standard error is no terminal.
   init?(seconds: Double) {
     guard isatty(STDERR_FILENO) != 0 else { return nil }
     self.seconds = seconds

@@ -179,8 +179,8 @@ struct BridgeCommand: ParsableCommand {
   }
 }
 
-/// Writes a log to standard error, a line each: with the journal's priorities (sd-daemon(3)) where it
-/// goes there, else as programs speak.
+/// Writes a log to standard error, one line a message: with priorities (sd-daemon(3)) when the
+/// journal reads it, else with the program's name.
 struct JournalLogHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   var metadataProvider: Logger.MetadataProvider?
