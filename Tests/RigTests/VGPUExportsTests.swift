@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import VGPUExports
 import CLinux
 import CVGPU
 import Foundation
@@ -10,6 +9,7 @@ import TestPatterns
 import Testing
 import VFIO
 import VGPUDisplay
+import VGPUExports
 
 extension RigTests {
   /// The functions of vgpu.h, on a vGPU that another process draws.
