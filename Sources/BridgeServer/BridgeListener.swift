@@ -218,11 +218,14 @@ private struct SafePath {
     } catch {
       throw SystemCallError(call: "lstat", object: path, errno: error)
     }
+    let isLink = status.type == .symbolicLink
+    guard isLink || status.type == .directory else {
+      throw SystemCallError(call: "bind", object: path, errno: .notDirectory)
+    }
     let user = status.userID.rawValue
     guard trusted.contains(user) else {
       throw refusal(path, "user \(user), who owns it, could exchange the socket there")
     }
-    let isLink = status.type == .symbolicLink
     guard
       isLink || status.permissions.contains(.saveText)
         || status.permissions.isDisjoint(with: [.groupWrite, .otherWrite])
