@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A manager of two guests: starts a QEMU on each of two vGPUs and shows both in one window, side by
-// side. Whoever closes the window ends the guests.
+// side. When the window is closed, the guests are ended.
 //
 //     swift run two-guests UUID UUID QEMU [QEMU ARGUMENT]...
 
@@ -75,7 +75,7 @@ func show(_ guests: [Guest]) throws {
       gtk_widget_destroy(window?.assumingMemoryBound(to: GtkWidget.self))
       return 0
     }, window)
-  // Whoever started this program may have blocked it.
+  // The program that started this one may have blocked it.
   var signals = sigset_t()
   sigemptyset(&signals)
   sigaddset(&signals, SIGTERM)

@@ -7,6 +7,7 @@ public import QMP
 
 /// Why a guest was not started, or not ended. Each case's description names the object, the cause
 /// and the remedy.
+@nonexhaustive
 public enum GuestError: Error, Sendable {
   /// The plan asks for what no guest can have, or what does not go together.
   case unsuitable(String, reason: String)
@@ -64,6 +65,7 @@ extension GuestError: CustomStringConvertible {
 }
 
 /// What a user should know of a guest that is started or described, and that is no error.
+@nonexhaustive
 public enum GuestNotice: Sendable {
   /// The guest is emulated, because KVM cannot be used.
   case emulated(SystemCallError)

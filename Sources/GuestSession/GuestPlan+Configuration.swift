@@ -187,9 +187,11 @@ extension GuestPlan {
       }
       configuration.firmware = .uefi(code: uefi.code, variables: variables)
     }
-    let defect = Accelerator.kvmDefect()
-    configuration.hasKVM = defect == nil
-    if let defect { onNotice(.emulated(defect)) }
+    configuration.hasKVM = hasKVM ?? true
+    if hasKVM == nil, let defect = Accelerator.kvmDefect() {
+      configuration.hasKVM = false
+      onNotice(.emulated(defect))
+    }
     configuration.qmpSockets = sockets?.paths ?? []
     return configuration
   }

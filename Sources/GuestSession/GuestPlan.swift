@@ -5,7 +5,7 @@ public import QEMU
 
 /// A guest, described by a person or a manager before anything is made for it.
 ///
-/// What is `nil` is chosen: by the graphics, the system that the guest runs, and the host.
+/// A property that is `nil` follows from the graphics, from the guest's system, or from the host.
 /// `RunningGuest.start` starts the guest; `configuration(for:)` describes it for a host that need
 /// not be this one.
 public struct GuestPlan: Hashable, Sendable {
@@ -67,6 +67,8 @@ public struct GuestPlan: Hashable, Sendable {
   public var hasVirtio: Bool?
   /// It has a simple screen until its driver starts the vGPU's.
   public var hasBootScreen: Bool?
+  /// KVM runs it; `nil` for KVM when this user can use it. Without KVM the guest is emulated.
+  public var hasKVM: Bool?
   /// It is not told its hypervisor.
   public var hidesHypervisor: Bool?
 

@@ -3,8 +3,8 @@
 import CLinux
 import Glibc
 
-/// What a program that starts guests relies on, and whoever starts the program can have left
-/// otherwise.
+/// The state of its own process that a program relies on when it starts guests, and that the program
+/// may have inherited otherwise.
 public enum ProcessState {
   /// Opens standard descriptors that are closed, to `/dev/null`, and lets the kernel tell how children
   /// end (SIGCHLD). To be called before anything else is done; ends the program where `/dev/null`

@@ -9,9 +9,9 @@ import VFIO
 
 /// A guest that was started, with all that belongs to it: its vGPU, its sockets, its log.
 ///
-/// It runs in a session of its own and goes on when the last reference to this is gone. Whoever
-/// wants it put away ends it with `end`, or calls `cleanUp` after it has ended by itself. It may be
-/// used from any thread.
+/// The guest runs in a session of its own, and runs on when the last reference to this object is gone.
+/// To end the guest and put everything back, call `end`; after a guest that ended by itself, call
+/// `cleanUp`. The object may be used from any thread.
 public final class RunningGuest: Sendable {
   /// Whether the guest runs.
   public enum State: Hashable, Sendable {

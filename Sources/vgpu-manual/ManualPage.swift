@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What `--experimental-dump-help` says of a program, as far as a manual needs it.
+/// The part of `--experimental-dump-help` that a manual needs.
 struct ProgramHelp: Decodable {
   let command: CommandHelp
 }
@@ -136,7 +136,7 @@ struct ManualPage {
     return [".TP", tag, escaped(text)]
   }
 
-  /// Text that is indented stands as it is, such as examples.
+  /// Indented text, such as an example, keeps its lines.
   private static func paragraphs(_ text: String) -> [String] {
     var lines: [String] = []
     var isExample = false

@@ -8,31 +8,32 @@ import SafeText
 struct VGPU: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "vgpu",
-    abstract: "Make virtual GPUs and look straight into them.",
+    abstract: "Make virtual GPUs, run guests on them and show the guests' screens.",
     discussion: """
-      A vGPU (mediated device, mdev) is a slice of a real GPU that a virtual machine has to itself. \
-      vgpu shows what a guest draws on it in a window at the monitor's own rate, without SPICE, \
-      VNC or a patched QEMU.
+      A vGPU (mediated device, mdev) is a slice of a real GPU that belongs to one guest. vgpu shows \
+      the guest's screen in a window, at your monitor's own rate, without SPICE, VNC or a patched \
+      QEMU.
 
       TARGET is one of
-        mdev:UUID   the vGPU with that UUID, whichever process uses it
-        pid:N       what a process shows, QEMU or any other that holds a VFIO device
+        mdev:UUID   the vGPU with this UUID; any process may use it
+        pid:N       the screen of process N: QEMU, or another user of a VFIO device
         libvirt:NAME
-                    a domain of libvirt's, by its name or UUID: one of your own
-                    (libvirt:session/NAME), or else of the machine's
-                    (libvirt:system/NAME); for root only of the machine's
+                    a libvirt domain, by its name or UUID. vgpu looks among your
+                    own domains (libvirt:session/NAME), then among the machine's
+                    (libvirt:system/NAME). Root has only the machine's.
         bridge:PATH[/UUID]
-                    what a bridge shows (`vgpu bridge`), by its socket's path; with
-                    a UUID where it shows several
+                    a screen from the bridge (`vgpu bridge`) at this socket. Add
+                    the UUID when the bridge shows several vGPUs.
         demo        a synthetic guest, to try the viewer on any machine
-      A bare UUID or number is taken for one of the first two.
+      You can write a UUID without mdev: and a number without pid:.
 
       Exit codes: 0 done, 1 failed, 64 wrong usage.
       """,
     version: "0.1.0",
     subcommands: [
       TypesCommand.self, ListCommand.self, CreateCommand.self, StartCommand.self,
-      RemoveCommand.self, InfoCommand.self, ViewCommand.self, ScreenshotCommand.self, BenchCommand.self,
+      RemoveCommand.self, InfoCommand.self, ViewCommand.self, ScreenshotCommand.self,
+      BenchCommand.self,
       RunCommand.self, XMLCommand.self, PlugCommand.self, UnplugCommand.self, EDIDCommand.self,
       PCICommand.self, BridgeCommand.self, DoctorCommand.self,
     ])

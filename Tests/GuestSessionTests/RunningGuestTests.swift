@@ -17,6 +17,8 @@ import Testing
     plan.memory = 64
     plan.cpus = 1
     plan.network = .none
+    // The KVM of a test machine may be unfit for a guest.
+    plan.hasKVM = false
     plan.extra = extra
     return plan
   }

@@ -174,7 +174,7 @@ import Testing
         with: "fffe:01:00.0: no such PCI function; `vgpu pci list`")
       try fails("--profile", "gpu", with: "--gpu 01:00", code: 64)
       try fails("--profile", "igd", "--x-vga", with: "--x-vga", code: 64)
-      try fails("--vgpu", "t", "--gpu", "01:00", with: "they go with --profile gpu", code: 64)
+      try fails("--vgpu", "t", "--gpu", "01:00", with: "add --profile gpu or igd", code: 64)
       try fails("--memory", "1G", with: "--vgpu: name a vGPU", code: 64)
       try fails("--vgpu", "t", "--scsi", "/dev/no", with: "/dev/no: no such device; lsscsi")
       try fails("--vgpu", "t", "--scsi", "/dev/null", with: "/dev/null: no SCSI device")

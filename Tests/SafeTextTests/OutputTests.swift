@@ -45,6 +45,20 @@ import Testing
     #expect(table.text == "NAME   TYPE\na\u{FFFD}b c  d\ne      \u{FFFD}[2J")
   }
 
+  /// In a terminal the last column takes the room that is left; programs get whole lines.
+  @Test func lastColumnIsWrapped() {
+    var table = Table("TYPE", "DESCRIPTION")
+    table.add("a-1", "one two three four five")
+    table.add("b", "six")
+    #expect(
+      table.text(width: 24)
+        == "TYPE  DESCRIPTION\na-1   one two three four\n      five\nb     six")
+    let whole = "TYPE  DESCRIPTION\na-1   one two three four five\nb     six"
+    #expect(table.text(width: 29) == whole)
+    #expect(table.text(width: 12) == whole, "too narrow to be read")
+    #expect(table.text(width: nil) == whole)
+  }
+
   /// It loses nothing.
   @Test func jsonEscapes() throws {
     let text = "a\u{202E}\u{9B}\u{7F}\u{200B}\u{E0041}\u{1B}\"ü\n\u{378}"

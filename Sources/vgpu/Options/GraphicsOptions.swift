@@ -4,41 +4,41 @@ public import ArgumentParser
 public import GuestSession
 public import QEMU
 
-/// What a user can say of the graphics that a guest has.
+/// The options of a guest's graphics.
 struct GraphicsOptions: ParsableArguments {
   @Option(
     help: """
-      gvt-g: a vGPU, a slice of a GPU, shown in a window. igd: Intel's graphics whole. gpu: a whole \
-      graphics card.
+      Choose the graphics. gvt-g: a vGPU (a slice of a GPU), shown in a window. igd: Intel's whole \
+      integrated GPU. gpu: a whole graphics card.
       """)
   var profile = GuestProfile.gvtG
 
   @Option(
     help: ArgumentHelp(
-      "The vGPU's UUID, or a type of which one is made (see `vgpu types`).",
+      "Use the vGPU with this UUID, or make one of this type (see `vgpu types`).",
       valueName: "uuid|type"))
   var vgpu: String?
 
   @Option(
     help: ArgumentHelp(
       """
-      The GPU that the guest gets: 01:00 with the other functions of its card, such as its audio; \
-      01:00.0 alone, but for what shares its IOMMU group. (default with igd: 00:02.0)
+      Give the guest this GPU. 01:00 is the whole card, with its audio. 01:00.0 is one function, with \
+      the functions of the card in the same IOMMU group. (default with igd: 00:02.0)
       """,
       valueName: "address"))
   var gpu: PCISelector?
 
   @Option(
     help: ArgumentHelp(
-      "The GPU's ROM, where its own cannot be read: that of the card the host started on.",
+      "Use this file as the GPU's ROM. Needed for the GPU that the host booted on: its ROM cannot be read.",
       valueName: "file"))
   var rom: String?
 
   @Flag(
     inversion: .prefixedNo,
     help: """
-      With gpu: the guest gets VGA's registers too. Leave them out where that disturbs the host's \
-      own GPU; UEFI needs none. (default: where the card has them)
+      With gpu: give the guest the VGA registers too. Use --no-x-vga if they disturb the host's own \
+      GPU; UEFI does not need them. (default: when the card has them)
       """)
   var xVga: Bool?
 
@@ -46,17 +46,20 @@ struct GraphicsOptions: ParsableArguments {
     switch profile {
     case .gvtG:
       guard vgpu != nil else {
-        throw ValidationError("--vgpu: name a vGPU, or a type of which one is made (`vgpu types`)")
+        throw ValidationError(
+          "--vgpu: name a vGPU (`vgpu list`), or a type to make one of (`vgpu types`)")
       }
       guard gpu == nil, rom == nil, xVga == nil else {
-        throw ValidationError("--gpu, --rom, --x-vga: they go with --profile gpu or igd")
+        throw ValidationError("--gpu, --rom, --x-vga: need a whole GPU; add --profile gpu or igd")
       }
     case .igd:
-      guard xVga == nil else { throw ValidationError("--x-vga: it goes with --profile gpu") }
+      guard xVga == nil else {
+        throw ValidationError("--x-vga: needs a graphics card; add --profile gpu")
+      }
     case .gpu:
       guard gpu != nil else {
         throw ValidationError(
-          "--profile gpu: name the card, as `vgpu pci list` has it: --gpu 01:00")
+          "--profile gpu: needs a card; name one from `vgpu pci list`: --gpu 01:00")
       }
     }
   }

@@ -4,14 +4,14 @@ public import ArgumentParser
 public import GuestSession
 public import QEMU
 
-/// What a user can say of the guest that is to be started.
+/// The options of the guest itself.
 struct GuestOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      A disk image or block device; several in turn. It is raw unless its name ends in .qcow2, or \
-      format=qcow2 follows. Name the image that a qcow2 image lies on with backing=, down to the \
-      last one, and a file for its data with data-file=. Double a comma in a file's name.
+      Add a disk: an image or a block device; repeatable. The format is qcow2 when the name ends in \
+      .qcow2 or format=qcow2 follows, else raw. Name every backing image of a qcow2 image with \
+      backing=, and its external data file with data-file=. Write a comma in a name twice.
       """,
       valueName: "file[,format=name][,backing=file]"),
     transform: NamedDisk.init(parsing:))
@@ -19,22 +19,23 @@ struct GuestOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A CD image, such as an installer's, or an optical drive.",
+      "Add a CD image, such as an installer, or an optical drive.",
       valueName: "file[,format=name]"),
     transform: NamedDisk.init(parsing:))
   var cdrom: NamedDisk?
 
-  @Option(help: ArgumentHelp("Memory, such as 8G or 512M.", valueName: "size"))
+  @Option(
+    help: ArgumentHelp("Give the guest so much memory, such as 8G or 512M.", valueName: "size"))
   var memory = MemorySize(mebibytes: 4096)
 
-  @Option(help: ArgumentHelp("Virtual processors.", valueName: "n"))
+  @Option(help: ArgumentHelp("Give the guest n processors.", valueName: "n"))
   var cpus = 2
 
   @Option(
     help: ArgumentHelp(
       """
-      What starts the guest's system. UEFI keeps its variables in a file beside the guest's log. \
-      (default: bios; with gpu uefi)
+      Choose the firmware. UEFI keeps its variables in a file beside the guest's log. \
+      (default: bios; with gpu: uefi)
       """,
       valueName: "firmware"))
   var firmware: GuestPlan.Firmware?
@@ -42,30 +43,30 @@ struct GuestOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Which mainboard. With igd, pc makes it the guest's first screen and q35 a second GPU. \
-      (default: q35; with igd pc)
+      Choose the mainboard. With igd, pc makes the GPU the guest's first screen, q35 a second GPU. \
+      (default: q35; with igd: pc)
       """,
       valueName: "machine"))
   var machine: GuestConfiguration.Machine?
 
   @Flag(
     help: """
-      The guest is Windows: no virtio, Hyper-V's interfaces, a clock in local time.
+      Set the guest up for Windows: no virtio, Hyper-V's interfaces, clock in local time.
       """)
   var windows = false
 
   @Flag(
     inversion: .prefixedNo,
     help: """
-      Virtio disks and network, the fastest; else SATA and an Intel card. (default: virtio, but not \
-      for Windows, where its drivers have to be installed first)
+      Use virtio for disks and network (fastest); with --no-virtio, SATA and an Intel network card. \
+      (default: virtio; with --windows not, because Windows needs virtio's drivers installed first)
       """)
   var virtio: Bool?
 
   @Flag(
     inversion: .prefixedNo,
     help: """
-      A simple screen for firmware and boot loader, until the guest's driver starts the vGPU's. \
+      Show firmware and boot loader on a simple screen until the guest's driver starts the vGPU. \
       (default: with Intel's vGPUs, which have no VGA)
       """)
   var bootScreen: Bool?
@@ -73,8 +74,8 @@ struct GuestOptions: ParsableArguments {
   @Flag(
     inversion: .prefixedNo,
     help: """
-      Do not tell the guest its hypervisor: some graphics drivers refuse to work in one. (default: \
-      with gpu)
+      Hide the hypervisor from the guest, because some graphics drivers refuse to work in a guest. \
+      (default: with gpu)
       """)
   var hideHypervisor: Bool?
 

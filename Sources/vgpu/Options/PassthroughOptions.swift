@@ -4,23 +4,23 @@ public import ArgumentParser
 import GuestSession
 public import HostDevices
 
-/// What a user can say of the host's devices that a guest gets beside its graphics.
+/// The options of the host's devices that a guest gets beside its graphics.
 struct PassthroughOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Another PCI function, such as a USB controller's, or with 05:00 all of a device; repeatable.",
+      "Add a PCI function (05:00.0), such as a USB controller, or a whole device (05:00); repeatable.",
       valueName: "address"))
   var pci: [PCISelector] = []
 
   @Option(
     help: ArgumentHelp(
-      "A USB device, by vendor:product (046d:c52b) or bus.device (1.4); repeatable.",
+      "Add a USB device: vendor:product (046d:c52b) or bus.device (1.4); repeatable.",
       valueName: "device"))
   var usb: [USBSelector] = []
 
   @Option(
     help: ArgumentHelp(
-      "A SCSI or SATA device with all its commands, such as /dev/sr0; repeatable.",
+      "Add a whole SCSI or SATA device with all its commands, such as /dev/sr0; repeatable.",
       valueName: "node"))
   var scsi: [String] = []
 

@@ -18,7 +18,7 @@ struct PlanOptions: ParsableArguments {
   @OptionGroup(title: "RESOURCES OF THE HOST")
   var resources: ResourceOptions
 
-  @Argument(parsing: .postTerminator, help: "Further arguments for QEMU.")
+  @Argument(parsing: .postTerminator, help: "More arguments for QEMU.")
   var extra: [String] = []
 
   var plan: GuestPlan {

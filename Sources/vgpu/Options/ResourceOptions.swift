@@ -4,28 +4,28 @@ public import ArgumentParser
 import GuestSession
 public import QEMU
 
-/// What a user can say of what the host gives a guest to run on.
+/// The options of the host's network, processors and memory that a guest runs on.
 struct ResourceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      user: through QEMU, needs no rights. tap:NAME: an interface of the host's, such as one on a \
-      bridge. tap: QEMU makes one (root). none.
+      Connect the guest. user: through QEMU, needs no rights. tap:NAME: through this interface of the \
+      host. tap: through an interface that QEMU makes (needs root). none: not at all.
       """,
       valueName: "user|tap[:name]|none"))
   var network = GuestNetwork.user
 
   @Flag(
     help: """
-      Give each of the guest's processors one of the host's, and tell the guest which are threads of \
-      one core.
+      Run each of the guest's processors on one of the host's alone, and tell the guest which are \
+      threads of one core.
       """)
   var pin = false
 
   @Option(
     defaultAsFlag: HugePages.Size.twoMiB,
     help: ArgumentHelp(
-      "Make the guest's memory of large pages: 2M (also without a value) or 1G.",
+      "Put the guest's memory in huge pages of 2M or 1G.",
       valueName: "size"))
   var hugepages: HugePages.Size?
 

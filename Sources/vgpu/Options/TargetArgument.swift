@@ -12,8 +12,8 @@ struct TargetArgument: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Which of a process's VFIO devices, by its file descriptor's number there; for a domain of \
-      libvirt's the first that has a display, unless this is given.
+      Show this one of the process's VFIO devices: the number of its file descriptor in that process. \
+      (default for a libvirt domain: the first device with a display)
       """,
       valueName: "fd"))
   var device: Int32?

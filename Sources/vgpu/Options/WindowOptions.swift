@@ -8,18 +8,18 @@ import MonitorEDID
 import VGPUDisplay
 import ViewerGTK
 
-/// What a user can say of a guest's window, whoever started the guest.
+/// The options of a guest's window, for commands that start the guest and for those that do not.
 struct WindowOptions: ParsableArguments {
-  @Flag(help: "Begin on the whole screen.")
+  @Flag(help: "Start in fullscreen.")
   var fullscreen = false
 
-  @Flag(help: "Begin with the statistics over the picture.")
+  @Flag(help: "Start with the statistics over the picture.")
   var overlay = false
 
   @Option(
     help: """
-      How the picture is sized: fit (as large as the window allows), integer (a whole multiple), \
-      1:1, or fill (cut off at the edges).
+      Size the picture: fit (as large as the window allows), integer (a whole multiple), 1:1, or \
+      fill (fills the window, edges cut off).
       """)
   var scale = ScalingMode.fit
 
@@ -31,7 +31,7 @@ struct WindowOptions: ParsableArguments {
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Give the guest a monitor of the window's size when that is changed.")
+    help: "Give the guest a monitor of the window's size whenever you resize the window.")
   var follow = true
 
   private(set) var monitor: (edid: EDID, size: (width: Int, height: Int))?

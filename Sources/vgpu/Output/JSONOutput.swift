@@ -6,7 +6,7 @@ import SafeText
 
 /// The option of every command that lists something.
 struct JSONOption: ParsableArguments {
-  @Flag(help: "Print JSON for programs instead of text for people.")
+  @Flag(help: "Print JSON.")
   var json = false
 }
 

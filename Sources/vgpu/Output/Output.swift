@@ -40,7 +40,7 @@ enum OutputFile {
   }
 }
 
-/// An error of the tool's own, as the user reads it: object, cause, remedy.
+/// An error of the command's own: object, cause, remedy.
 struct Failure: Error, CustomStringConvertible {
   let description: String
 

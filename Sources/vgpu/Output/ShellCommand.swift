@@ -2,7 +2,7 @@
 
 import SafeText
 
-/// A command as a shell takes it.
+/// A command as text that a shell reads as the same words.
 enum ShellCommand {
   /// - Parameter nodes: what the program gets opened for reading and writing, by the descriptor's
   ///   number.
@@ -10,7 +10,7 @@ enum ShellCommand {
     (words.map(quoted) + nodes.map { "\($0.number)<>\(quoted($0.path))" }).joined(separator: " ")
   }
 
-  /// What is one word to a shell.
+  /// The word, quoted when a shell would read it as anything else.
   private static func quoted(_ word: String) -> String {
     let plain = word.allSatisfy {
       $0.isASCII && ($0.isLetter || $0.isNumber || "-_./=,:+".contains($0))

@@ -9,11 +9,13 @@ import Hotplug
 struct PlugCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plug",
-    abstract: "Give a running guest a device of the host's.",
+    abstract: "Plug a device of the host into a running guest, or list what is plugged in.",
     discussion: """
-      A SCSI device, such as an optical drive, is given whole: burning and ejecting reach the \
-      hardware. It goes by the guest's SCSI controller, or by a USB one that is plugged in with it. \
-      QEMU's user needs the right to open the device. Without a DEVICE what was plugged in is listed.
+      The guest gets a SCSI device whole: it can eject and burn. vgpu plugs the device into the \
+      guest's SCSI controller; when there is none, it plugs in a USB controller as well. QEMU's user \
+      must have the right to open the device.
+
+      Leave DEVICE out to list the devices that are plugged in.
 
         vgpu plug UUID /dev/sr0
         vgpu plug UUID usb:046d:c52b
@@ -24,7 +26,7 @@ struct PlugCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A SCSI device's node, usb:VENDOR:PRODUCT or usb:BUS.ADDRESS.", valueName: "device"),
+      "/dev/NODE of a SCSI device, usb:VENDOR:PRODUCT or usb:BUS.ADDRESS.", valueName: "device"),
     transform: PluggableDevice.init(parsing:))
   var device: PluggableDevice?
 
@@ -40,7 +42,7 @@ struct PlugCommand: ParsableCommand {
     if output.json {
       print(try JSONOutput.text(plugged))
     } else {
-      print(plugged.isEmpty ? "Nothing was plugged in." : plugged.joined(separator: "\n"))
+      print(plugged.isEmpty ? "Nothing is plugged in." : plugged.joined(separator: "\n"))
     }
   }
 }
@@ -48,13 +50,13 @@ struct PlugCommand: ParsableCommand {
 struct UnplugCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "unplug",
-    abstract: "Take a device from a guest that was given it with `vgpu plug`.",
-    discussion: "Waits until the guest has let go of it.")
+    abstract: "Unplug a device that `vgpu plug` plugged in.",
+    discussion: "The command waits until the guest has let go of the device.")
 
   @OptionGroup var guest: PlugOptions
 
   @Argument(
-    help: ArgumentHelp("The device, as it was plugged in.", valueName: "device"),
+    help: ArgumentHelp("The device, as you named it to `vgpu plug`.", valueName: "device"),
     transform: PluggableDevice.init(parsing:))
   var device: PluggableDevice
 
@@ -71,7 +73,7 @@ struct PlugOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The socket where QEMU serves QMP, if it cannot be found.", valueName: "path"))
+      "Use this QMP socket, when vgpu does not find it.", valueName: "path"))
   var qmp: String?
 
   /// Connects to the guest's QEMU for as long as `body` takes.

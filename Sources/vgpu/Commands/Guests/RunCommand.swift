@@ -13,23 +13,23 @@ import ViewerGTK
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Start a guest in QEMU on a vGPU and show it, or on a whole GPU.",
+    abstract: "Start a guest in QEMU, on a vGPU with a window or on a whole GPU.",
     discussion: """
-      The guest runs in a session of its own. Closing the window, or Ctrl-C, asks what becomes of it: \
-      it powers down, is killed, or runs on, and `vgpu view UUID` shows it again; a second Ctrl-C \
-      leaves it running. A vGPU that was made for the guest is removed when the guest ends while it \
-      is shown. Everything behind -- goes to QEMU as it is.
+      When you close the window or press Ctrl-C, vgpu asks: power the guest down, kill it, or leave \
+      it running. A second Ctrl-C leaves it running; `vgpu view UUID` shows it again. When vgpu made \
+      the vGPU for this guest, it removes the vGPU after a guest that ends while its window is open.
+      vgpu passes all words after -- to QEMU unchanged.
 
         vgpu run --vgpu i915-GVTg_V5_4 --cdrom debian.iso --disk new.qcow2
         vgpu run --vgpu i915-GVTg_V5_4 --disk linux.qcow2 --memory 8G
         vgpu run --vgpu UUID --disk win.img --windows --firmware uefi -- -snapshot
 
-      A guest that has a whole GPU shows itself on that GPU's monitor, and is started without a \
-      window. Its devices must be bound to vfio-pci (`vgpu pci bind`):
-        igd   Intel's graphics, as the guest's first screen; with --machine q35
-              as a second GPU, for video and computing
-        gpu   a graphics card (--gpu 01:00), or one function of it (01:00.0),
-              under UEFI
+      A guest with a whole GPU draws on the monitor that is plugged into the GPU, and has no window. \
+      Bind the GPU to vfio-pci first (`vgpu pci bind`). Profiles:
+        igd   Intel's integrated GPU, as the guest's first screen; with
+              --machine q35 as a second GPU, for video and computing
+        gpu   a graphics card (--gpu 01:00), or one function of it (01:00.0);
+              the firmware is UEFI
 
         vgpu run --profile igd --disk linux.qcow2 --rom vbios.bin
         vgpu run --profile gpu --gpu 01:00 --disk win.img --windows --pin
@@ -40,23 +40,23 @@ struct RunCommand: ParsableCommand {
   @OptionGroup(title: "WINDOW")
   var window: WindowOptions
 
-  @Option(help: "What becomes of the guest when the window is closed.")
+  @Option(help: "Do this with the guest when the window is closed.")
   var onClose = CloseAction.ask
 
-  @Option(help: ArgumentHelp("Which QEMU.", valueName: "program"))
+  @Option(help: ArgumentHelp("Use this QEMU.", valueName: "program"))
   var qemu = "qemu-system-x86_64"
 
   @Flag(
     name: .customLong("print"),
-    help: "Print QEMU's command instead of starting it; make only the UEFI variables.")
+    help: "Print QEMU's command, do not start it. Only the UEFI variables are made.")
   var printsCommand = false
 
-  @Flag(help: "Start the guest without showing it; prints its process.")
+  @Flag(help: "Start the guest without a window and print its process number.")
   var noView = false
 
   func validate() throws {
     if options.extra.contains(where: { $0 == "-daemonize" || $0 == "--daemonize" }) {
-      throw ValidationError("-daemonize: a guest outlives this command anyway; leave it out")
+      throw ValidationError("-daemonize: the guest outlives this command anyway; leave it out")
     }
   }
 
@@ -154,7 +154,7 @@ private final class GuestEnding {
 
   init(_ control: GuestController) { self.control = control }
 
-  /// What the window asks before it closes; `nil` where there is nothing to ask.
+  /// The question that the window asks before it closes; `nil` when it asks nothing.
   func question(_ action: CloseAction) -> CloseQuestion? {
     switch action {
     case .ask:

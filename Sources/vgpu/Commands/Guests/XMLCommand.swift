@@ -7,12 +7,11 @@ import QEMU
 struct XMLCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "xml",
-    abstract: "Print a guest as a domain of libvirt's.",
+    abstract: "Print a guest as a libvirt domain.",
     discussion: """
-      The guest is the one that `vgpu run` starts with the same options; nothing is made or \
-      started, and devices that this host lacks are taken as they were named. Disks must be here, \
-      because their headers are read. libvirt binds devices that are \
-      passed through by itself. Version 8.2 or newer is needed.
+      The options are those of `vgpu run`. Nothing is made or started. Disks must be on this host, \
+      because vgpu reads their headers; other devices may be missing. libvirt binds PCI devices by \
+      itself. libvirt 8.2 or newer is needed.
 
         vgpu xml --vgpu UUID --disk /srv/linux.qcow2 > guest.xml
         virsh define guest.xml && virsh start vgpu-UUID
@@ -21,16 +20,17 @@ struct XMLCommand: ParsableCommand {
 
   @OptionGroup var options: PlanOptions
 
-  @Option(help: ArgumentHelp("The domain's name.", valueName: "name"))
+  @Option(help: ArgumentHelp("Name the domain.", valueName: "name"))
   var name: String?
 
-  @Option(help: ArgumentHelp("Which QEMU.", valueName: "program"))
+  @Option(help: ArgumentHelp("Use this QEMU.", valueName: "program"))
   var qemu = "qemu-system-x86_64"
 
   func validate() throws {
     guard let name else { return }
     guard !name.isEmpty, !name.contains(where: { $0 == "/" || $0.isNewline }) else {
-      throw ValidationError("--name: libvirt takes no empty name, and none with / or a line's end")
+      throw ValidationError(
+        "--name: libvirt refuses an empty name, / and line breaks; give another name")
     }
   }
 

@@ -11,46 +11,51 @@ import SystemPackage
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Tell what this host lacks for vGPUs, or for handing a GPU to a guest.",
+    abstract: "Check this host for vGPUs, or for giving a GPU to a guest.",
     discussion: """
-      Each check says what was found, why it matters, what fixes it and where it is documented. \
-      Nothing is changed. Some facts only root can see.
+      Each check prints what it found, why that matters, how to fix it and where to read more. The \
+      doctor changes nothing. Run it as root to see everything.
 
-      Exit codes: 0 nothing stands in the way, 1 something does, 64 wrong usage.
+      Exit codes: 0 the host is ready, 1 it is not, 64 wrong usage.
       """)
 
   @Option(
     name: .customLong("for"),
     help: ArgumentHelp(
-      "gvt-g: slices of an Intel GPU; igd: that GPU whole; gpu: a graphics card.",
+      "Check for this purpose. gvt-g: slices of an Intel GPU; igd: an Intel GPU whole; gpu: a graphics card.",
       valueName: "purpose"))
   var purpose = PurposeArgument(.gvtG)
 
   @Option(
-    help: ArgumentHelp("The device for the guest, where there are several.", valueName: "address"))
+    help: ArgumentHelp("Check for this device, when the host has several.", valueName: "address"))
   var device: String?
 
-  @Option(help: ArgumentHelp("What the guest is to have, as 4096 or 4G.", valueName: "size"))
+  @Option(
+    help: ArgumentHelp(
+      "Check for a guest with so much memory, such as 4096 or 4G.", valueName: "size"))
   var memory = MemorySize(mebibytes: 4096)
 
-  @Option(help: ArgumentHelp("QEMU's program.", valueName: "path"))
+  @Option(help: ArgumentHelp("Use this QEMU.", valueName: "path"))
   var qemu = "qemu-system-x86_64"
 
   @Option(
-    help: ArgumentHelp("Look at a tree that Scripts/capture-host made.", valueName: "folder"))
+    help: ArgumentHelp(
+      "Read this folder from Scripts/capture-host, not this host.", valueName: "folder"))
   var root: String?
 
   @Flag(
     help: """
-      Print a shell script of the remedies that do no harm. It adds lines to files named \
-      vgpu-doctor below /etc, and changes no others.
+      Print a shell script that carries out the harmless fixes. The script adds lines to files named \
+      vgpu-doctor below /etc, and changes no other file.
       """)
   var fix = false
 
   @OptionGroup var output: JSONOption
 
   func validate() throws {
-    if fix, output.json { throw ValidationError("--fix and --json exclude each other") }
+    if fix, output.json {
+      throw ValidationError("--fix and --json: both print to standard output; give one of them")
+    }
     if let device { _ = try PCIAddressArguments.address(device) }
   }
 
@@ -114,7 +119,8 @@ enum CapturedHost {
     guard let root else { return HostHardware() }
     guard FileTree.exists("\(root)/sys") else {
       throw Failure(
-        "\(root): no captured tree, as there is no \(root)/sys; make one with Scripts/capture-host")
+        "\(root): no captured host, because \(root)/sys is missing; make one with Scripts/capture-host"
+      )
     }
     return HostHardware(root: FilePath(root))
   }

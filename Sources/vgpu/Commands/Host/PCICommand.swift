@@ -7,7 +7,7 @@ import PersistentDevices
 struct PCICommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pci",
-    abstract: "List PCI devices by IOMMU group, hand them to guests and take them back.",
+    abstract: "List PCI devices by IOMMU group, prepare them for guests, and undo that.",
     subcommands: [
       PCIListCommand.self, PCIBindCommand.self, PCIUnbindCommand.self, PCIRestoreCommand.self,
     ])
@@ -15,7 +15,7 @@ struct PCICommand: ParsableCommand {
 
 /// PCI functions as a person names them.
 struct PCIAddressArguments: ParsableArguments {
-  @Argument(help: "A PCI function, as 0000:01:00.0 or 01:00.0.")
+  @Argument(help: "PCI functions, such as 0000:01:00.0 or 01:00.0.")
   var addresses: [String]
 
   func parsed() throws -> [PCIAddress] { try addresses.map(PCIAddressArguments.address) }
@@ -32,26 +32,28 @@ struct PCIAddressArguments: ParsableArguments {
 struct PCIBindCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bind",
-    abstract: "Bind PCI functions to a driver: vfio-pci for a guest.",
+    abstract: "Bind PCI functions to a driver, such as vfio-pci for a guest.",
     usage: "vgpu pci bind <address> ... <driver> [--force] [--persist] [--json]",
     discussion: """
-      The other functions of a device go with it as far as they are in its IOMMU group; virtual \
-      functions (SR-IOV) go alone. Whatever else is in its group must be named too, or have no \
-      driver. What the host uses (its boot display, a mounted disk, a network interface that is up, \
-      a GPU with a desktop on it, a function that has virtual ones) is refused. `vgpu pci restore` \
-      gives everything back. Needs root.
+      vgpu binds the other functions of the same device too when they are in the same IOMMU group; \
+      it binds a virtual function (SR-IOV) alone. Name the other devices of the group as well, or \
+      leave them without a driver.
+
+      vgpu refuses a device that the host uses: its boot display, a mounted disk, a network \
+      interface that is up, a GPU with a desktop, a function with virtual functions. `vgpu pci \
+      restore` undoes everything. Needs root.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "PCI functions, as 0000:01:00.0 or 01:00.0, and last the driver.",
+      "PCI functions, such as 0000:01:00.0 or 01:00.0; the driver is the last word.",
       valueName: "address> ... <driver"))
   var words: [String]
 
-  @Flag(help: "Also what the host uses.")
+  @Flag(help: "Take devices that the host uses too.")
   var force = false
 
-  @Flag(help: "After the host's next start too (through driverctl).")
+  @Flag(help: "Bind again at each boot (needs driverctl).")
   var persist = false
 
   @OptionGroup var output: JSONOption
@@ -79,15 +81,15 @@ struct PCIBindCommand: ParsableCommand {
 struct PCIUnbindCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "unbind",
-    abstract: "Take PCI functions from their drivers.",
+    abstract: "Unbind PCI functions from their drivers.",
     discussion: """
-      Only the functions that are named. What the host uses is refused. `vgpu pci restore` gives \
-      everything back. Needs root.
+      vgpu unbinds only the functions that you name, and refuses those that the host uses. `vgpu pci \
+      restore` undoes everything. Needs root.
       """)
 
   @OptionGroup var functions: PCIAddressArguments
 
-  @Flag(help: "Also what the host uses.")
+  @Flag(help: "Take devices that the host uses too.")
   var force = false
 
   @OptionGroup var output: JSONOption
@@ -103,16 +105,17 @@ struct PCIUnbindCommand: ParsableCommand {
 struct PCIRestoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "restore",
-    abstract: "Give PCI functions back to the drivers that they had.",
+    abstract: "Bind PCI functions to their former drivers again.",
     discussion: """
-      All that `vgpu pci bind` and `unbind` have changed since the host's start, unless some are \
-      named. Guests must have ended. Needs root.
+      Without ADDRESSES, everything is undone that `vgpu pci bind` and `unbind` changed since the \
+      boot. End the guests first. Needs root.
       """)
 
-  @Argument(help: "PCI functions, as 0000:01:00.0 or 01:00.0; all that were changed if left out.")
+  @Argument(
+    help: "PCI functions, such as 0000:01:00.0 or 01:00.0. (default: all that were changed)")
   var addresses: [String] = []
 
-  @Flag(help: "Also undo --persist (through driverctl).")
+  @Flag(help: "Undo --persist too (needs driverctl).")
   var persist = false
 
   @OptionGroup var output: JSONOption
@@ -137,7 +140,7 @@ enum PCIReport {
       vgpu.print(try JSONOutput.text(bindings))
       return
     }
-    if bindings.isEmpty { vgpu.print("Nothing was changed, so there is nothing to restore.") }
+    if bindings.isEmpty { vgpu.print("There is nothing to restore: nothing was changed.") }
     for binding in bindings { vgpu.print(line(binding)) }
   }
 

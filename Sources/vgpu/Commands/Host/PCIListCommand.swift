@@ -6,15 +6,16 @@ import HostDevices
 struct PCIListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "List the IOMMU groups, and what is in them.",
+    abstract: "List the IOMMU groups and their PCI devices.",
     discussion: """
-      A guest gets whole groups only: what shares one with a device that a guest is to have goes \
-      with it, or must have no driver. What is in a group of its own is a device of its own, \
-      whatever number it shares. Names are from the system's pci.ids.
+      A guest gets whole groups only. Bind every device of the group to vfio-pci, or leave it without \
+      a driver. Functions of one device that are in different groups can go to different guests. \
+      Names are from the system's pci.ids.
       """)
 
   @Option(
-    help: ArgumentHelp("Look at a tree that Scripts/capture-host made.", valueName: "folder"))
+    help: ArgumentHelp(
+      "Read this folder from Scripts/capture-host, not this host.", valueName: "folder"))
   var root: String?
 
   @OptionGroup var output: JSONOption
@@ -55,7 +56,7 @@ struct PCIListCommand: ParsableCommand {
   }
 
   private struct Group: Encodable {
-    /// `nil` for what is in no group.
+    /// `nil` for functions that are in no group.
     let number: Int?
     let type: String?
     let functions: [Row]
@@ -73,7 +74,7 @@ struct PCIListCommand: ParsableCommand {
     }
     if groups.allSatisfy({ $0.number == nil }) {
       print(
-        "No IOMMU is in use, so no guest can have a device; `vgpu doctor --for gpu` tells why.\n")
+        "The IOMMU is off, so no guest can have a device. `vgpu doctor --for gpu` tells why.\n")
     }
     for (index, group) in groups.enumerated() {
       if index > 0 { print("") }

@@ -12,46 +12,46 @@ import ViewerGTK
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Show a guest for some seconds and tell how well that went.",
+    abstract: "Show a guest for some seconds and measure the frame rate and the latency.",
     discussion: """
-      Opens a window on the guest, leaves out the first second, measures, and prints the frame rates \
-      and how long each step of a frame's way took: as a table, as JSON (docs/statistics.md), and as \
-      a picture for a report.
+      bench opens a window, skips the first second, and measures. Then it prints the frame rates, \
+      and how long each step from the guest to the monitor took: as a table, as JSON \
+      (docs/statistics.md), or as a picture for a report.
 
         vgpu bench demo --seconds 5 --svg demo.svg
       """)
 
   @OptionGroup var target: TargetArgument
 
-  @Option(help: ArgumentHelp("How long to measure.", valueName: "s"))
+  @Option(help: ArgumentHelp("Measure so long.", valueName: "s"))
   var seconds = 10.0
 
   @OptionGroup var json: JSONOption
 
   @Option(
     help: ArgumentHelp(
-      "Draw the latencies and the time line into this file; - for standard output.",
+      "Draw the latencies and the timeline into this file; - for standard output.",
       valueName: "file"))
   var svg: String?
 
-  @Flag(help: "On the whole screen.")
+  @Flag(help: "Measure in fullscreen.")
   var fullscreen = false
 
-  @Flag(help: "Copy every frame instead of importing its buffer: for comparisons.")
+  @Flag(help: "Copy each frame, do not import its buffer (for comparisons).")
   var upload = false
 
-  @Flag(help: "Draw every frame instead of handing its buffer to the compositor.")
+  @Flag(help: "Draw each frame, do not hand its buffer to the compositor.")
   var draw = false
 
-  @Flag(help: "Say nothing of the progress.")
+  @Flag(help: "Hide progress.")
   var quiet = false
 
   func validate() throws {
     guard seconds > 0, seconds <= 86400 else {
-      throw ValidationError("--seconds \(seconds): more than 0, at most 86400")
+      throw ValidationError("--seconds \(seconds): give more than 0, at most 86400")
     }
     if json.json, svg == "-" {
-      throw ValidationError("--svg -: with --json standard output is taken; name a file")
+      throw ValidationError("--svg -: --json writes to standard output already; name a file")
     }
   }
 
@@ -100,7 +100,10 @@ struct BenchCommand: ParsableCommand {
         throw Failure("\(screen.name): nothing was shown: \(reason)")
       }
       throw Failure(
-        "\(screen.name): fewer than two frames were shown after the first second; is the window hidden, does the guest draw? Or measure longer (--seconds)"
+        """
+        \(screen.name): fewer than two frames were shown after the first second; show the window, let \
+        the guest draw, or measure longer (--seconds)
+        """
       )
     }
     return BenchRun(
@@ -116,7 +119,7 @@ final class BenchProgress {
   private let seconds: Double
   private var shown = ""
 
-  /// `nil` where nobody looks on.
+  /// `nil` when standard error is no terminal.
   init?(seconds: Double) {
     guard isatty(STDERR_FILENO) != 0 else { return nil }
     self.seconds = seconds

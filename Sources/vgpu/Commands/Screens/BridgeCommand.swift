@@ -15,84 +15,85 @@ import SystemPackage
 struct BridgeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bridge",
-    abstract: "Show vGPUs to users who may not have the device.",
+    abstract: "Show vGPUs to users who may not open the device.",
     discussion: """
-      Serves the pictures of the named vGPUs, or of all of this host's, on a Unix socket. Whoever is \
-      allowed to looks at them with
-
-        vgpu view bridge:PATH[/UUID]
-
-      and gets buffers of pixels, never a device. Root and whoever starts the bridge may look; others \
-      by --allow, which can be given several times: user:NAME, group:NAME, or, for one vGPU alone, \
-      UUID=user:NAME. docs/bridge-protocol.md has the protocol, and what a buffer gives away.
+      The bridge serves the screens of the vGPUs that you name, or of all vGPUs of this host, on a \
+      Unix socket. A viewer gets buffers of pixels, never the device:
 
         vgpu bridge --user nobody --allow group:vfio
         vgpu list --bridge /run/vgpu/bridge.sock
+        vgpu view bridge:/run/vgpu/bridge.sock/UUID
 
-      A vGPU that is named is looked at through the process that has it, such as QEMU. A program \
-      that has a device itself can hand it over instead, as a descriptor that the bridge inherits \
-      (--device-fd); such a bridge needs no privilege at all. Or the bridge opens a device (--open): \
-      as a device opens once and the bridge hands none on, no guest can have that one then, and it \
-      shows what its driver does by itself.
+      Root and the user who starts the bridge may look. Allow others with --allow, several times if \
+      you need: user:NAME, group:NAME, or for one vGPU only UUID=user:NAME. docs/bridge-protocol.md \
+      describes the protocol, and what a viewer can learn from a buffer.
 
-      systemd starts it by vgpu-bridge.socket, and can hand devices over too (sd_listen_fds(3)): a \
-      descriptor whose name is a UUID is that vGPU's.
+      The bridge finds a vGPU in the process that uses it, such as QEMU. There are two other ways. \
+      With --device-fd a program hands its open device to the bridge as an inherited descriptor; \
+      this bridge needs no privilege. With --open the bridge opens the device itself; then no guest \
+      can use the vGPU, and the bridge shows what its driver draws.
+
+      systemd can start the bridge (vgpu-bridge.socket) and hand devices over (sd_listen_fds(3)): \
+      name each descriptor with the vGPU's UUID.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "mdev:UUID, pid:N, libvirt:[session/|system/]NAME or demo; all vGPUs where none is named.",
+      "mdev:UUID, pid:N, libvirt:[session/|system/]NAME or demo. (default: all vGPUs)",
       valueName: "target"))
   var targets: [Target] = []
 
   @Option(
     help: ArgumentHelp(
       """
-      Show a vGPU whose open device this process has inherited as a descriptor: from the group, or \
-      bound to an iommufd. It stays busy until the bridge ends or the vGPU is removed.
+      Show the vGPU whose open device the bridge inherits as this descriptor; the device came from \
+      its group, or is bound to an iommufd. The vGPU stays busy until the bridge ends.
       """, valueName: "uuid=fd"))
   var deviceFd: [HandedDevice] = []
 
   @Option(
-    help: ArgumentHelp("Open this vGPU's device, and show it.", valueName: "uuid"),
+    help: ArgumentHelp("Open this vGPU's device and show it.", valueName: "uuid"),
     transform: MdevUUID.init(parsing:))
   var open: [MdevUUID] = []
 
   @Option(
     help: ArgumentHelp(
       """
-      Where to serve; /run/vgpu/bridge.sock for root, else vgpu/bridge.sock in your runtime folder, \
-      or the socket that systemd hands over. Nobody else may be able to exchange files in its folder.
+      Serve at this path. Nobody else may have the right to replace files in its folder. (default: \
+      /run/vgpu/bridge.sock for root, vgpu/bridge.sock in the runtime folder for others; the socket \
+      from systemd when there is one)
       """, valueName: "path"))
   var socket: String?
 
   @Option(
-    help: ArgumentHelp("Who else may look.", valueName: "[uuid=]user:name|group:name"),
+    help: ArgumentHelp(
+      "Allow this user or group to look; repeatable.", valueName: "[uuid=]user:name|group:name"),
     transform: AccessRule.init(parsing:))
   var allow: [AccessRule] = []
 
-  @Flag(help: "Let those who may look ask for another size of the guest's monitor.")
+  @Flag(help: "Allow viewers to change the size of the guest's monitor.")
   var allowResize = false
 
   @Option(
     help: ArgumentHelp(
-      "Become this user once the socket is there, and give up every privilege that is not needed.",
+      "Become this user when the socket is open, and drop every privilege that is not needed.",
       valueName: "name"))
   var user: String?
 
-  @Flag(help: "Say who comes and goes.")
+  @Flag(help: "Log each viewer that connects or disconnects.")
   var verbose = false
 
   func validate() throws {
     for case .bridge(let path, _) in targets {
-      throw ValidationError("bridge:\(path): a bridge shows no other bridge's vGPUs")
+      throw ValidationError(
+        "bridge:\(path): a bridge cannot show another bridge; name its vGPUs on their host")
     }
   }
 
   func run() throws {
     let account = try user.map { name in
       guard let account = try UserDatabase.user(name) else {
-        throw Failure("--user \(name): no such user")
+        throw Failure("--user \(name): there is no such user; name one of /etc/passwd")
       }
       return account
     }
@@ -133,11 +134,12 @@ struct BridgeCommand: ParsableCommand {
       targets: targets, opened: open, handed: deviceFd + devices)
     var seen: Set<MdevUUID> = []
     for vGPU in contents.vGPUs where !seen.insert(vGPU).inserted {
-      throw ValidationError("\(vGPU): named twice")
+      throw ValidationError("\(vGPU): named twice; leave one out")
     }
     for rule in allow {
       guard let vGPU = rule.vGPU, !contents.isEmpty, !seen.contains(vGPU) else { continue }
-      throw ValidationError("--allow \(vGPU)=…: that vGPU is not among those that are shown")
+      throw ValidationError(
+        "--allow \(vGPU)=…: the bridge does not show this vGPU; name it as a target too")
     }
     return contents
   }
@@ -146,7 +148,9 @@ struct BridgeCommand: ParsableCommand {
     _ handedOver: consuming BridgeListener?, servedBy account: UserDatabase.User?
   ) throws -> BridgeListener {
     if let listener = handedOver {
-      if socket != nil { throw Failure("--socket: systemd has handed a socket over") }
+      if socket != nil {
+        throw Failure("--socket: systemd has handed a socket over; leave --socket out")
+      }
       return listener
     }
     let listener = try BridgeListener(
@@ -175,8 +179,8 @@ struct BridgeCommand: ParsableCommand {
   }
 }
 
-/// Writes a log to standard error, a line each: with the journal's priorities (sd-daemon(3)) where it
-/// goes there, else as programs speak.
+/// Writes a log to standard error, one line a message: with priorities (sd-daemon(3)) when the
+/// journal reads it, else with the program's name.
 struct JournalLogHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   var metadataProvider: Logger.MetadataProvider?

@@ -6,19 +6,20 @@ import MonitorEDID
 struct EDIDCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "edid",
-    abstract: "Make the EDID of a monitor that prefers one mode.",
+    abstract: "Write the EDID of a monitor that prefers one mode.",
     discussion: """
-      MODE is WIDTHxHEIGHT or WIDTHxHEIGHT@HZ, such as 1920x1080@60: 640x480 to 4095x4095 at 30 to \
-      240 Hz, as far as 128 bytes can carry it. `edid-decode` shows what the file says.
+      MODE is WIDTHxHEIGHT or WIDTHxHEIGHT@HZ, such as 1920x1080@60. The size is 640x480 to \
+      4095x4095, the rate 30 to 240 Hz; the largest sizes at high rates do not fit into an EDID. To \
+      read the file, use `edid-decode`.
       """)
 
-  @Argument(help: "What the monitor prefers.")
+  @Argument(help: "The mode that the monitor prefers.")
   var mode: String
 
-  @Argument(help: "The file; - for standard output.")
+  @Argument(help: "Write to this file; - for standard output.")
   var file: String
 
-  @Option(help: "What the monitor is called, 1 to 13 ASCII characters.")
+  @Option(help: "Name the monitor, with 1 to 13 ASCII characters.")
   var name = "vgpu"
 
   private var made: EDID?

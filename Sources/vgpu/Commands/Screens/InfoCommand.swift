@@ -16,7 +16,7 @@ import VFIO
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
-    abstract: "Tell what a guest is and what it offers.",
+    abstract: "Show what a guest is and what it offers.",
     discussion: """
       Prints where the guest's process, sockets, domain and vGPUs are, and for each function who \
       provides it and why not a better provider. It only looks: it opens no device and no QMP \
@@ -30,7 +30,7 @@ struct InfoCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The socket where QEMU serves QMP, if it cannot be found.", valueName: "path"))
+      "Use this QMP socket, when vgpu does not find it.", valueName: "path"))
   var qmp: String?
 
   @OptionGroup var output: JSONOption

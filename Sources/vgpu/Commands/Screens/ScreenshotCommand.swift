@@ -10,23 +10,23 @@ import VGPUDisplay
 struct ScreenshotCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "screenshot",
-    abstract: "Save what a guest shows as a PNG file, pixel for pixel.",
+    abstract: "Save a guest's screen as a PNG file, pixel for pixel.",
     discussion: """
-      Needs no display server. The mouse pointer is left out where the guest has it on a plane of \
-      its own.
+      No display server is needed. The picture has no mouse pointer when the guest has the pointer \
+      on a plane of its own.
       """)
 
   @OptionGroup var target: TargetArgument
 
-  @Argument(help: "The file; - for standard output.")
+  @Argument(help: "Write to this file; - for standard output.")
   var file: String
 
-  @Option(help: ArgumentHelp("How long to wait for a picture.", valueName: "seconds"))
+  @Option(help: ArgumentHelp("Wait at most so long for a picture.", valueName: "seconds"))
   var timeout = 3.0
 
   func validate() throws {
     guard timeout >= 0, timeout <= 86400 else {
-      throw ValidationError("--timeout \(timeout): from 0 to 86400 seconds")
+      throw ValidationError("--timeout \(timeout): give 0 to 86400 seconds")
     }
   }
 

@@ -8,16 +8,22 @@ import ViewerGTK
 struct ViewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "view",
-    abstract: "Show what a guest draws in a window.",
+    abstract: "Show a guest's screen in a window.",
     discussion: """
-      A vGPU that no guest uses yet is waited for, and found again when its guest comes back. \
-      Keyboard and mouse reach the guest by its QMP socket, which is read off QEMU's command line, \
-      or by libvirt; without one the window only shows, and says why. Closing it ends the viewer, \
-      not the guest.
+      The window waits until a guest uses the vGPU, and waits again when the guest has ended. When \
+      you close the window, the guest runs on.
 
-      Ctrl+Alt+G gives keyboard and mouse to the guest and takes them back, Ctrl+Alt+F is fullscreen, \
-      Ctrl+Alt+M opens the menu with keys to send, Ctrl+Alt+P saves the picture as a PNG file, \
-      Ctrl+Alt+S shows statistics over it. F8 and F11 do the same while the guest gets no keys.
+      Keyboard and mouse reach the guest through QEMU's QMP socket or through libvirt. vgpu finds \
+      the socket on QEMU's command line. Without a socket the window shows the screen only, and \
+      says why.
+
+      Keys:
+        Ctrl+Alt+G  give keyboard and mouse to the guest, or take them back
+        Ctrl+Alt+F  switch to fullscreen and back (also F11)
+        Ctrl+Alt+M  open the menu; it can send keys to the guest
+        Ctrl+Alt+P  save the picture as a PNG file
+        Ctrl+Alt+S  show or hide the statistics (also F8)
+      F8 and F11 go to the guest when the guest has the keyboard.
       """)
 
   @OptionGroup var target: TargetArgument
@@ -25,37 +31,38 @@ struct ViewCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The socket where QEMU serves QMP, if it cannot be found.", valueName: "path"))
+      "Use this QMP socket, when vgpu does not find it.", valueName: "path"))
   var qmp: String?
 
-  @Flag(help: "Tell the guest nothing: no keyboard, no mouse, no monitor.")
+  @Flag(help: "Send the guest no keys, no mouse and no monitor.")
   var viewOnly = false
 
-  @Flag(help: "Copy every frame instead of importing its buffer: for comparisons.")
+  @Flag(help: "Copy each frame, do not import its buffer (for comparisons).")
   var upload = false
 
-  @Flag(help: "Draw every frame instead of handing its buffer to the compositor.")
+  @Flag(help: "Draw each frame, do not hand its buffer to the compositor.")
   var draw = false
 
-  @Option(help: ArgumentHelp("End after so many presented frames.", valueName: "n"))
+  @Option(help: ArgumentHelp("End after n presented frames.", valueName: "n"))
   var frames: Int?
 
-  @Option(help: ArgumentHelp("End after so many seconds.", valueName: "s"))
+  @Option(help: ArgumentHelp("End after s seconds.", valueName: "s"))
   var seconds: Double?
 
   @Option(
     help: ArgumentHelp(
-      "Write what was shown to this file as JSON (docs/statistics.md); - for standard output.",
+      "Write statistics to this file as JSON (docs/statistics.md); - for standard output.",
       valueName: "file"))
   var stats: String?
 
   func validate() throws {
     if viewOnly, qmp != nil || window.resolution != nil {
-      throw ValidationError("--view-only: with neither --qmp nor --resolution")
+      throw ValidationError(
+        "--view-only: tells the guest nothing; leave out --qmp and --resolution")
     }
-    if let frames, frames < 1 { throw ValidationError("--frames \(frames): 1 or more") }
+    if let frames, frames < 1 { throw ValidationError("--frames \(frames): give 1 or more") }
     if let seconds, !(seconds > 0 && seconds <= 1e6) {
-      throw ValidationError("--seconds \(seconds): more than 0, at most 1000000")
+      throw ValidationError("--seconds \(seconds): give more than 0, at most 1000000")
     }
   }
 

@@ -9,30 +9,33 @@ struct CreateCommand: ParsableCommand {
     commandName: "create",
     abstract: "Make a vGPU and print its UUID.",
     discussion: """
-      It lasts until `vgpu remove` or the host's next start; with --persist mdevctl makes it again \
-      at every start. Needs root.
+      The vGPU lasts until `vgpu remove` or until the host reboots. With --persist, mdevctl makes \
+      it again at each boot. Needs root.
       """)
 
-  @Argument(help: "The type, as `vgpu types` lists it.")
+  @Argument(help: "The type, from `vgpu types`.")
   var type: String
 
-  @Option(help: ArgumentHelp("The GPU, where several offer the type.", valueName: "name"))
+  @Option(help: ArgumentHelp("Use this GPU when several offer the type.", valueName: "name"))
   var parent: String?
 
   @Option(
-    help: "The UUID to give it; a random one when left out.", transform: MdevUUID.init(parsing:))
+    help: "Give the vGPU this UUID. (default: a random one)", transform: MdevUUID.init(parsing:))
   var uuid: MdevUUID?
 
-  @Flag(help: "Make it again whenever the host starts (mdevctl).")
+  @Flag(help: "Make the vGPU again at each boot (needs mdevctl).")
   var persist = false
 
-  @Flag(help: "With --persist: make it again only on `vgpu start`.")
+  @Flag(help: "With --persist: do not make it at boot, but when you call `vgpu start`.")
   var manual = false
 
   @OptionGroup var output: JSONOption
 
   func validate() throws {
-    if manual && !persist { throw ValidationError("--manual goes with --persist.") }
+    if manual && !persist {
+      throw ValidationError(
+        "--manual: a vGPU that is not persistent has no start to choose; add --persist")
+    }
   }
 
   func run() throws {
@@ -51,12 +54,12 @@ struct StartCommand: ParsableCommand {
     commandName: "start",
     abstract: "Start a persistent vGPU that is not running.",
     discussion: """
-      It was made with `vgpu create --persist`, or defined with mdevctl. A vGPU that runs \
-      already stays as it is. Needs root.
+      A vGPU is persistent when you made it with `vgpu create --persist`, or defined it with \
+      mdevctl. Nothing happens when the vGPU runs already. Needs root.
       """)
 
   @Argument(
-    help: "The vGPU's UUID, as `vgpu list` prints it.", transform: MdevUUID.init(parsing:))
+    help: "The vGPU's UUID, from `vgpu list`.", transform: MdevUUID.init(parsing:))
   var uuid: MdevUUID
 
   func run() throws {
@@ -67,17 +70,17 @@ struct StartCommand: ParsableCommand {
 struct RemoveCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "remove",
-    abstract: "Take a vGPU away.",
+    abstract: "Remove a vGPU.",
     discussion: """
-      Its guest must have ended. A persistent vGPU comes back with the host's next start or with \
-      `vgpu start`, unless --persist removes it for good. Needs root.
+      End the guest first. A persistent vGPU comes back at the next boot or with `vgpu start`; to \
+      remove it for good, add --persist. Needs root.
       """)
 
   @Argument(
-    help: "The vGPU's UUID, as `vgpu list` prints it.", transform: MdevUUID.init(parsing:))
+    help: "The vGPU's UUID, from `vgpu list`.", transform: MdevUUID.init(parsing:))
   var uuid: MdevUUID
 
-  @Flag(help: "Remove a persistent vGPU for good, whether it runs or not (mdevctl).")
+  @Flag(help: "Remove a persistent vGPU for good, also one that does not run (needs mdevctl).")
   var persist = false
 
   func run() throws {

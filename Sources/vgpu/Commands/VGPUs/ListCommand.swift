@@ -8,7 +8,7 @@ import PersistentDevices
 
 struct TypesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "types", abstract: "List the kinds of vGPU that this host's GPUs offer.")
+    commandName: "types", abstract: "List the types of vGPU that this host's GPUs offer.")
 
   @OptionGroup var output: JSONOption
 
@@ -36,15 +36,15 @@ struct TypesCommand: ParsableCommand {
 
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the vGPUs that there are, and who uses them.",
+    commandName: "list", abstract: "List the vGPUs of this host and the processes that use them.",
     discussion: """
-      A persistent vGPU is listed whether it runs or not. With `auto` the host makes it when it \
-      starts, with `manual` `vgpu start` makes it.
+      The list has persistent vGPUs too when they do not run. In the column LASTS, `auto` means that \
+      the host makes the vGPU at each boot, `manual` that `vgpu start` makes it.
 
-      With --bridge: those that a bridge shows you, and what it has done for them so far.
+      With --bridge the list has the vGPUs that the bridge shows you, and the bridge's counters.
       """)
 
-  @Option(help: ArgumentHelp("List what the bridge at this socket shows.", valueName: "path"))
+  @Option(help: ArgumentHelp("List the vGPUs of the bridge at this socket.", valueName: "path"))
   var bridge: String?
 
   @OptionGroup var output: JSONOption
@@ -69,7 +69,7 @@ struct ListCommand: ParsableCommand {
       return
     }
     guard !rows.isEmpty else {
-      print("There is no vGPU. `vgpu types` lists what can be made, `vgpu create TYPE` makes one.")
+      print("There is no vGPU. List the types with `vgpu types`, make one with `vgpu create TYPE`.")
       return
     }
     var table = Table("UUID", "TYPE", "PARENT", "GROUP", "LASTS", "USED BY")
