@@ -34,6 +34,7 @@ let package = Package(
         .product(name: "BridgeClient", package: "swift-vgpu"),
         .product(name: "BridgeProtocol", package: "swift-vgpu"),
         .product(name: "BridgeServer", package: "swift-vgpu"),
+        .product(name: "HostDevices", package: "swift-vgpu"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "VGPUDisplay", package: "swift-vgpu"),
       ]),

@@ -6,16 +6,17 @@ import SystemPackage
 
 /// Why a bridge shows nothing. Each case's description is one line that names the object, the cause
 /// and the remedy.
+@nonexhaustive
 public enum BridgeError: Error, Hashable, Sendable {
-  /// Nobody serves at the socket, or it may not be connected to.
+  /// Nobody serves at the socket, or this user may not connect.
   case unreachable(SystemCallError)
   /// The bridge refuses, and says why.
   case refused(path: String, Refusal, reason: String)
-  /// The bridge ended the connection, or is none.
+  /// The bridge has ended the connection, or is no bridge.
   case ended(path: String)
   /// The bridge does not answer.
   case silent(path: String)
-  /// What the bridge says makes no sense.
+  /// An answer of the bridge is malformed, or answers nothing.
   case malformed(path: String, reason: String)
 }
 
@@ -34,17 +35,17 @@ extension BridgeError: CustomStringConvertible {
     case .ended(let path):
       "bridge:\(path): the bridge has ended the connection"
     case .silent(let path):
-      "bridge:\(path): the bridge does not answer; is it stopped?"
+      "bridge:\(path): the bridge does not answer: see whether its process is stopped"
     case .malformed(let path, let reason):
-      "bridge:\(path): the bridge's answer makes no sense: \(reason)"
+      "bridge:\(path): the bridge's answer is malformed (\(reason)): update vgpu at both ends"
     }
   }
 
   private static func remedy(_ error: SystemCallError) -> String? {
     switch error.errno {
     case .noSuchFileOrDirectory, .connectionRefused: "no bridge serves there: start `vgpu bridge`"
-    case .permissionDenied: "the folder or the socket is not open to you"
-    case .protocolWrongTypeForSocket: "it is another kind of socket"
+    case .permissionDenied: "you may not enter its folder, or not connect: ask who runs the bridge"
+    case .protocolWrongTypeForSocket: "another program serves there: give a bridge's socket"
     default: nil
     }
   }

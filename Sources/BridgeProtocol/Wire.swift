@@ -23,12 +23,13 @@ public enum WireConstants {
 }
 
 /// Why a datagram is no message.
+@nonexhaustive
 public enum ProtocolError: Error, Hashable, Sendable {
   /// No message of that side has this type.
   case unknownType(UInt16)
-  /// The datagram is shorter or longer than its type's messages, or than it says itself.
+  /// The datagram's length is not that of its type, or not the length in its header.
   case wrongLength(type: UInt16, length: Int)
-  /// A field has a value that it cannot have.
+  /// A field has an invalid value.
   case invalid(field: String)
 }
 
@@ -38,7 +39,7 @@ extension ProtocolError: CustomStringConvertible {
     switch self {
     case .unknownType(let type): "a message of the unknown type \(type)"
     case .wrongLength(let type, let length): "a message of type \(type) with \(length) bytes"
-    case .invalid(let field): "a message whose \(field) makes no sense"
+    case .invalid(let field): "a message with an invalid \(field)"
     }
   }
 }

@@ -129,6 +129,7 @@ extension AccessRule {
 }
 
 /// Why a text is no rule.
+@nonexhaustive
 public enum AccessRuleError: Error, Hashable, Sendable {
   /// The text has none of the forms.
   case malformed

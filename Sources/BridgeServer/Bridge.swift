@@ -138,10 +138,10 @@ public final class Bridge {
     departed.removeAll { !$0.holdsDevice && $0.viewers == 0 }
     for client in clients where !client.hasEnded {
       if client.isThrottled, client.mayTakeMessage(now) { client.isThrottled = false }
-      if !client.hasGreeted, client.connectedAt.isOlder(than: limits.timeToHello, at: now) {
+      if !client.hasGreeted, client.connectedAt.duration(to: now) > limits.timeToHello {
         expel(client, .malformed, "no HELLO for \(limits.timeToHello)")
       }
-      if let owed = client.owed, owed.since.isOlder(than: limits.timeToRead, at: now) {
+      if let owed = client.owed, owed.since.duration(to: now) > limits.timeToRead {
         expel(client, .limit, "it has not read for \(limits.timeToRead)")
       }
     }
@@ -209,11 +209,5 @@ public final class BridgeHandle: Sendable {
   /// - Throws: `SystemCallError`.
   public func stopAtSignals() throws(SystemCallError) {
     try SystemCall.make("sigaction", on: "bridge") { vgpu_tell_of_end_signals(wakeup.rawValue) }
-  }
-}
-
-extension MonotonicInstant {
-  fileprivate func isOlder(than duration: Duration, at now: MonotonicInstant) -> Bool {
-    .nanoseconds(now.nanoseconds(since: self)) > duration
   }
 }

@@ -125,6 +125,7 @@ public struct HandedDevice: Hashable, Sendable {
 }
 
 /// Why a bridge cannot show a vGPU that was named.
+@nonexhaustive
 public enum BridgeCatalogueError: Error, Sendable {
   /// The guest or its device cannot be looked at.
   case attachment(AttachmentError)

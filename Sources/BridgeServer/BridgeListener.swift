@@ -212,15 +212,21 @@ private struct SafePath {
 
   /// Whether a name is a link (lstat(2)); it is refused when others could exchange it, or anything in it.
   private func isLink(_ path: String) throws(SystemCallError) -> Bool {
-    var status = stat()
-    guard lstat(path, &status) == 0 else {
-      throw SystemCallError(call: "lstat", object: path, errno: Errno(rawValue: vgpu_last_errno()))
+    let status: Stat
+    do {
+      status = try Stat(path, followTargetSymlink: false)
+    } catch {
+      throw SystemCallError(call: "lstat", object: path, errno: error)
     }
-    let isLink = status.st_mode & UInt32(S_IFMT) == UInt32(S_IFLNK)
-    guard trusted.contains(status.st_uid) else {
-      throw refusal(path, "user \(status.st_uid), who owns it, could exchange the socket there")
+    let user = status.userID.rawValue
+    guard trusted.contains(user) else {
+      throw refusal(path, "user \(user), who owns it, could exchange the socket there")
     }
-    guard isLink || status.st_mode & UInt32(S_ISVTX) != 0 || status.st_mode & 0o022 == 0 else {
+    let isLink = status.type == .symbolicLink
+    guard
+      isLink || status.permissions.contains(.saveText)
+        || status.permissions.isDisjoint(with: [.groupWrite, .otherWrite])
+    else {
       throw refusal(path, "other users could exchange the socket there")
     }
     return isLink

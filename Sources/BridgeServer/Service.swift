@@ -33,7 +33,7 @@ public enum ServiceManager {
     for (index, name) in try Self.names(text, names).enumerated() {
       // From the first after standard error on (SD_LISTEN_FDS_START).
       let descriptor = OwnedFileDescriptor(owning: Int32(3 + index))
-      if let vGPU = MdevUUID(name), VGPUIdentifier(name) != .only {
+      if let vGPU = MdevUUID(name), vGPU != .only {
         try descriptor.setCloseOnExec(of: "descriptor \(descriptor.rawValue), \(name)")
         handedOver.devices.append(HandedDevice(vGPU: vGPU, descriptor: descriptor.release()))
       } else if handedOver.listener == nil {

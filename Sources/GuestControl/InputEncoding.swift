@@ -7,7 +7,7 @@ extension Keycode {
   /// The key's name in QEMU (QAPI's `QKeyCode`); `nil` for a key that QEMU has no name for and so
   /// cannot press. QAPI's other spelling, `number`, reaches no more keys: QEMU turns the number
   /// into a name before any keyboard sees it.
-  var qKeyCode: String? { Self.names[rawValue] }
+  package var qKeyCode: String? { Self.names[rawValue] }
 
   /// By the kernel's number. QEMU's `asterisk` and `sysrq` are left out: they are second names of
   /// the keys that `kp_multiply` and `print` are.

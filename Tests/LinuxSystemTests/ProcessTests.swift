@@ -3,6 +3,7 @@
 import Foundation
 import LinuxSystem
 import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -16,11 +17,11 @@ import Testing
   }
 
   @Test func threadIsJoined() throws {
-    let numbers = Mutex<[Int32]>([])
-    let thread = try SystemThread(for: "a test") { numbers.withLock { $0.append(gettid()) } }
+    let threads = Mutex<[pthread_t]>([])
+    let thread = try SystemThread(for: "a test") { threads.withLock { $0.append(pthread_self()) } }
     thread.join()
-    #expect(numbers.withLock(\.self).count == 1)
-    #expect(numbers.withLock(\.self) != [gettid()])
+    #expect(threads.withLock(\.self).count == 1)
+    #expect(threads.withLock(\.self) != [pthread_self()])
   }
 
   @Test func detachedThreadReleasesItsBody() throws {

@@ -59,9 +59,9 @@ struct BridgeCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       """
-      Serve at this path. Nobody else may have the right to replace files in its folder. (default: \
-      /run/vgpu/bridge.sock for root, vgpu/bridge.sock in the runtime folder for others; the socket \
-      from systemd when there is one)
+      Serve at this path. Only you and root may own the folders on the path or write to them; a folder \
+      with the sticky bit is open to others too. (default: /run/vgpu/bridge.sock for root, \
+      vgpu/bridge.sock in the runtime folder for others; the socket from systemd when there is one)
       """, valueName: "path"))
   var socket: String?
 
