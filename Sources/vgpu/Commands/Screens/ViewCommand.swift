@@ -20,9 +20,9 @@ struct ViewCommand: ParsableCommand {
       Keys:
         Ctrl+Alt+G  give keyboard and mouse to the guest, or take them back
         Ctrl+Alt+F  switch to fullscreen and back (also F11)
-        Ctrl+Alt+M  open the menu; it can send keys to the guest (also F8)
+        Ctrl+Alt+M  open the menu; it can send keys to the guest
         Ctrl+Alt+P  save the picture as a PNG file
-        Ctrl+Alt+S  show or hide the statistics
+        Ctrl+Alt+S  show or hide the statistics (also F8)
       F8 and F11 go to the guest when the guest has the keyboard.
       """)
 
