@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import GuestControl
 import GuestInput
 import Testing
+
+@testable import GuestControl
 
 /// A viewer's window on the Linux guest, and what a person does to it.
 final class GuestWindow {
