@@ -14,19 +14,23 @@ public final class RenderContext {
   /// What the display is called in errors, such as `EGL on wayland (llvmpipe)`.
   public let name: String
 
-  let connection: EGLConnection
   let config: EGLConfig?
-  let context: EGLContext
+  private let handle: ContextHandle
   private let reset: GraphicsReset.Query?
 
-  var display: EGLDisplay { connection.display }
+  var connection: EGLConnection { handle.connection }
+  var display: EGLDisplay { handle.connection.display }
+  private var context: EGLContext { handle.context }
 
   /// Connects to EGL (eglGetPlatformDisplay, eglInitialize), makes an OpenGL ES 3 or else 2 context
   /// (eglCreateContext), one that notices GPU resets where the driver can, and makes it current.
   ///
+  /// - Parameters:
+  ///   - platform: where the display comes from.
+  ///   - owner: kept until the display is let go, such as the owner of a native connection.
   /// - Throws: `GraphicsError.Kind.unavailable`.
-  public init(_ platform: EGLPlatform) throws(GraphicsError) {
-    let connection = try EGLConnection(platform)
+  public init(_ platform: EGLPlatform, keeping owner: AnyObject? = nil) throws(GraphicsError) {
+    let connection = try EGLConnection(platform, keeping: owner)
     let display = connection.display
     let object = "EGL on \(platform.name)"
     guard vgpu_eglBindAPI(GLenum(EGL_OPENGL_ES_API)) == EGL_TRUE else {
@@ -39,24 +43,14 @@ public final class RenderContext {
         remedy: "use Mesa's libEGL")
     }
     let (config, context) = try Self.makeContext(display, platform, object)
+    handle = ContextHandle(context, connection)
     guard vgpu_eglMakeCurrent(display, nil, nil, context) == EGL_TRUE else {
-      let cause = "eglMakeCurrent: \(ErrorNames.lastEGL())"
-      _ = vgpu_eglDestroyContext(display, context)
-      throw GraphicsError(.unavailable, object, cause)
+      throw GraphicsError(.unavailable, object, "eglMakeCurrent: \(ErrorNames.lastEGL())")
     }
-    self.connection = connection
     self.config = config
-    self.context = context
     capabilities = Capabilities(display: display)
     reset = GraphicsReset.query()
     name = "\(object) (\(capabilities.renderer))"
-  }
-
-  deinit {
-    if vgpu_eglGetCurrentContext() == context {
-      _ = vgpu_eglMakeCurrent(display, nil, nil, nil)
-    }
-    _ = vgpu_eglDestroyContext(display, context)
   }
 
   /// eglMakeCurrent without a surface, for drawing into framebuffer objects and for releasing GL
@@ -172,6 +166,24 @@ public final class RenderContext {
         && value(config, EGL_NATIVE_VISUAL_ID) == EGLint(truncatingIfNeeded: visual)
     }
     return fitting.first { value($0, EGL_ALPHA_SIZE) == 0 } ?? fitting.first ?? nil
+  }
+}
+
+/// An `EGLContext`, destroyed before its display is let go.
+private final class ContextHandle {
+  let context: EGLContext
+  let connection: EGLConnection
+
+  init(_ context: EGLContext, _ connection: EGLConnection) {
+    self.context = context
+    self.connection = connection
+  }
+
+  deinit {
+    if vgpu_eglGetCurrentContext() == context {
+      _ = vgpu_eglMakeCurrent(connection.display, nil, nil, nil)
+    }
+    _ = vgpu_eglDestroyContext(connection.display, context)
   }
 }
 

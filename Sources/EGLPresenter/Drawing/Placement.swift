@@ -127,18 +127,6 @@ public struct Placement: Hashable, Sendable {
       position(y - Double(picture.y), of: picture.height)
     )
   }
-
-  /// The guest's pixel below a point of the area; `nil` outside the picture.
-  public func guestPixel(atX x: Double, y: Double) -> (x: Int, y: Int)? {
-    let column = ((x - Double(picture.x)) / Double(picture.width) * Double(guest.width))
-      .rounded(.down)
-    let row = ((y - Double(picture.y)) / Double(picture.height) * Double(guest.height))
-      .rounded(.down)
-    guard column >= 0, column < Double(guest.width), row >= 0, row < Double(guest.height) else {
-      return nil
-    }
-    return (Int(column), Int(row))
-  }
 }
 
 extension PlaneBuffer {

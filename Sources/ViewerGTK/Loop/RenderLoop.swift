@@ -223,14 +223,13 @@ final class RenderLoop {
 
   private func see(_ frame: Frame, _ turn: FrameSchedule.Turn, on canvas: any Canvas) {
     let sight = FrameDirector.Sight(frame)
-    let isFlip = director.isFlip(sight)
     var decision = director.saw(sight, in: turn)
     if decision == .compare {
       let start = MonotonicInstant.now
       decision = director.compared(hasChanged: canvas.hasChanged(frame))
       record.compared(start, by: canvas)
     }
-    guard decision == .show else { return }
+    guard case .show(let isFlip) = decision else { return }
     if isFlip { record.newFrame(frame) }
     show(frame, sight, on: canvas)
   }
@@ -238,10 +237,9 @@ final class RenderLoop {
   private func show(_ frame: Frame, _ sight: FrameDirector.Sight, on canvas: any Canvas) {
     number += 1
     let begin = MonotonicInstant.now
-    let placement: Placement
+    let placement = Placement(guest: frame.primary.size, area: canvas.area, mode: scaling)
     do throws(GraphicsError) {
-      placement = try canvas.present(
-        frame, scaling, number: number, damage: source.takeDamage())
+      try canvas.present(frame, at: placement, number: number, damage: source.takeDamage())
     } catch {
       failed(error, on: canvas)
       return

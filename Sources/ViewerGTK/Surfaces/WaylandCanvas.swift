@@ -103,19 +103,17 @@ final class WaylandCanvas: EGLCanvas {
   }
 
   func present(
-    _ frame: Frame, _ mode: ScalingMode, number: UInt64, damage: Damage?
-  ) throws(GraphicsError) -> Placement {
-    let placement = Placement(
-      guest: frame.primary.size, area: painter.window.size, mode: mode)
+    _ frame: Frame, at placement: Placement, number: UInt64, damage: Damage?
+  ) throws(GraphicsError) {
     handoverObstacle = handOver(frame, placement, damage)
     if handoverObstacle == nil, let handover {
       ask(of: handover.surface, number)
       handover.commit()
       isHandedOver = true
       handovers.frames += 1
-      return placement
+      return
     }
-    try painter.renderer.draw(frame, on: painter.window, mode: mode)
+    try painter.renderer.draw(frame, at: placement, on: painter.window)
     let isBare = painter.renderer.overlay == nil
     handover?.yield(to: placement, isBare: isBare)
     isHandedOver = false
@@ -123,7 +121,6 @@ final class WaylandCanvas: EGLCanvas {
     try painter.window.swap()
     // Now that what lies around it is there.
     if handoverObstacle == .unplaced, isBare { events.append(.stale) }
-    return placement
   }
 
   /// Attaches the guest's own buffer, or says why not.

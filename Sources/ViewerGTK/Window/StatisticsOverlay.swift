@@ -35,24 +35,20 @@ final class StatisticsOverlay {
     scale = max(1, Int(gtk_widget_get_scale_factor(view.widget)))
     let width = Self.width * scale
     let height = Self.height * scale
-    guard
-      let surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, Int32(width), Int32(height))
+    guard let image = CairoImage(CAIRO_FORMAT_ARGB32, width, height),
+      let context = cairo_create(image.surface)
     else { return }
-    defer { cairo_surface_destroy(surface) }
-    guard let context = cairo_create(surface) else { return }
     cairo_scale(context, Double(scale), Double(scale))
     draw(view.reporter.measurement(), context)
     cairo_destroy(context)
-    cairo_surface_flush(surface)
-    guard cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS,
-      let data = cairo_image_surface_get_data(surface)
-    else { return }
-    let stride = Int(cairo_image_surface_get_stride(surface))
+    cairo_surface_flush(image.surface)
+    guard cairo_surface_status(image.surface) == CAIRO_STATUS_SUCCESS else { return }
     let pixels = [UInt32](unsafeUninitializedCapacity: width * height) { buffer, count in
       for y in 0..<height {
         UnsafeMutableRawBufferPointer(
           rebasing: UnsafeMutableRawBufferPointer(buffer)[y * width * 4..<(y + 1) * width * 4]
-        ).copyMemory(from: UnsafeRawBufferPointer(start: data + y * stride, count: width * 4))
+        ).copyMemory(
+          from: UnsafeRawBufferPointer(start: image.data + y * image.stride, count: width * 4))
       }
       count = width * height
     }
