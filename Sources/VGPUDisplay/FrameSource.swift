@@ -56,8 +56,8 @@ public enum DisplayState {
   case noPicture(NoPicture)
 }
 
-/// What a source has done since it was made.
-public struct SourceCounters: Hashable, Sendable {
+/// What a source has done since it was made. Encoded, its keys are those of docs/statistics.md.
+public struct SourceCounters: Hashable, Sendable, Encodable {
   /// Planes asked about (VFIO_DEVICE_QUERY_GFX_PLANE).
   public var queries = 0
   /// Buffers fetched (VFIO_DEVICE_GET_GFX_DMABUF) or regions mapped.

@@ -92,7 +92,7 @@ struct BenchCommand: ParsableCommand {
     var guest: PixelSize?
     let state = source.poll()
     if case .frame(let frame) = state { guest = frame.primary.size }
-    guard let frames = view.frames, frames.report.presented > 1 else {
+    guard let frames = view.frames, frames.report[.presented] > 1 else {
       if view.framesPresented == 0, case .noPicture(let reason) = state {
         throw Failure("\(source.name): nothing was shown: \(reason)")
       }

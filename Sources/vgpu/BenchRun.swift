@@ -50,16 +50,16 @@ struct BenchRun: Encodable {
 
   private var path: String {
     [
-      "\(view.path ?? "unknown path")", view.renderer,
-      view.handoverRefusal.map { "drawn: \($0)" },
-      view.importRefusal.map { "not imported: \($0)" },
+      "\(view.viewer.path?.rawValue ?? "unknown path")", view.viewer.renderer,
+      view.viewer.handoverRefusal.map { "drawn: \($0)" },
+      view.viewer.importRefusal.map { "not imported: \($0)" },
     ]
     .compactMap { $0 }.joined(separator: ", ")
   }
 
   private var display: String {
     let rate = frames.report.displayRate.map { "\($0.fixed(2)) Hz" } ?? "rate unknown"
-    return "\(view.backend ?? "unknown"), \(rate)"
+    return "\(view.viewer.backend?.rawValue ?? "unknown"), \(rate)"
   }
 
   private var size: String { guest ?? "unknown size" }
@@ -89,7 +89,7 @@ struct BenchRun: Encodable {
       notes: [
         "\(name), \(size); \(path)",
         "display: \(display); times of presentation by \(report.feedback.rawValue), \(report.clock)",
-        "\(report.seconds.fixed(1)) s: \(report.presented) presented, \(report.framesPerSecond.fixed(2)) FPS; \(report.updates) new, \(report.updatesPerSecond.fixed(2)) UPS; \(report.missed) refreshes missed, \(report.superseded) superseded, \(report.discarded) discarded",
+        "\(report.seconds.fixed(1)) s: \(report[.presented]) presented, \(report.framesPerSecond.fixed(2)) FPS; \(report[.updates]) new, \(report.updatesPerSecond.fixed(2)) UPS; \(report.troubles)",
         "\(date); vgpu \(versions.vgpu), Linux \(versions.kernel)",
       ])
   }

@@ -2,6 +2,7 @@
 
 import CGTK3
 import EGLPresenter
+import FrameStatistics
 import VGPUDisplay
 
 /// The last resort where there is no EGL: the CPU copies every frame on the render thread, and cairo
@@ -36,7 +37,7 @@ final class CairoCanvas: Canvas {
   private(set) var path: PresentationPath?
   private(set) var counters = RendererCounters()
   let importRefusal: GraphicsError? = nil
-  let feedback = ViewerStatistics.Feedback.timer
+  let feedback = FeedbackSource.timer
   let descriptor: Int32 = -1
   let asksForFrames = true
   var events: [CanvasEvent] = []

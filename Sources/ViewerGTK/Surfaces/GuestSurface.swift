@@ -2,6 +2,7 @@
 
 import EGLPresenter
 import FramePacing
+import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
@@ -53,7 +54,7 @@ protocol Canvas: AnyObject {
   /// Why the last frame was drawn; `nil` where it was handed over, and where none ever is.
   var handoverObstacle: HandoverObstacle? { get }
   /// What tells when frames were shown.
-  var feedback: ViewerStatistics.Feedback { get }
+  var feedback: FeedbackSource { get }
   /// The display server's connection, to be polled; -1 for none.
   var descriptor: Int32 { get }
 

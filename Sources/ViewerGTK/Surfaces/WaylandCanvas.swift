@@ -4,6 +4,7 @@ import CWayland
 import CWaylandProtocols
 import EGLPresenter
 import FramePacing
+import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
@@ -12,7 +13,7 @@ import VGPUDisplay
 final class WaylandCanvas: EGLCanvas {
   let painter: EGLPainter
   let asksForFrames = true
-  let feedback: ViewerStatistics.Feedback
+  let feedback: FeedbackSource
   let descriptor: Int32
   var events: [CanvasEvent] = []
   private let handles: WaylandHandles
@@ -42,7 +43,7 @@ final class WaylandCanvas: EGLCanvas {
     self.handles = handles
     self.geometry = geometry
     descriptor = wl_display_get_fd(handles.display)
-    feedback = handles.presentation == nil ? .frameCallback : .presentationTime
+    feedback = handles.presentation == nil ? .frameCallback : .presentation
     painter = try EGLPainter(
       .wayland(display: UnsafeMutableRawPointer(handles.display)),
       window: UnsafeMutableRawPointer(handles.window), size: geometry.pixels,

@@ -4,6 +4,7 @@ import CGTK3
 import CX11
 import EGLPresenter
 import FramePacing
+import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
@@ -49,7 +50,7 @@ final class X11Canvas: EGLCanvas {
   private var isShown = false
   private var lastNumber: UInt64 = 0
 
-  var feedback: ViewerStatistics.Feedback { hasPresent ? .present : .timer }
+  var feedback: FeedbackSource { hasPresent ? .present : .timer }
 
   init(_ maker: X11CanvasMaker) throws(GraphicsError) {
     let window = try X11Window(maker)
