@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 // SPDX-License-Identifier: Apache-2.0
 
 import PackageDescription
@@ -32,11 +32,14 @@ let package = Package(
     .library(name: "DMABuf", targets: ["DMABuf"]),
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
+    .library(name: "GuestSession", targets: ["GuestSession"]),
     .library(name: "HostCheck", targets: ["HostCheck"]),
     .library(name: "HostDevices", targets: ["HostDevices"]),
+    .library(name: "PersistentDevices", targets: ["PersistentDevices"]),
     .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "Attachment", targets: ["Attachment"]),
+    .library(name: "Guests", targets: ["Guests"]),
     .library(name: "MonitorEDID", targets: ["MonitorEDID"]),
     .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "QEMU", targets: ["QEMU"]),
@@ -46,8 +49,8 @@ let package = Package(
     .library(name: "FramePacing", targets: ["FramePacing"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
     // What Scripts/link-c-libraries makes libvgpu.so and libvgpu-gtk3.so of.
-    .library(name: "CInterface", type: .static, targets: ["CInterface"]),
-    .library(name: "CInterfaceGTK3", type: .static, targets: ["CInterfaceGTK3"]),
+    .library(name: "VGPUExports", type: .static, targets: ["VGPUExports"]),
+    .library(name: "VGPUExportsGTK3", type: .static, targets: ["VGPUExportsGTK3"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -64,10 +67,14 @@ let package = Package(
 
     // The kernel, in C and then in Swift.
     .target(name: "CLinux"),
+    .target(name: "CProcess", dependencies: ["CLinux"]),
     .target(
-      name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: swiftSettings),
+      name: "LinuxSystem", dependencies: ["CLinux", "CProcess", system], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system],
+      swiftSettings: swiftSettings),
     .target(
-      name: "VFIO", dependencies: ["CLinux", "LinuxSystem", system],
+      name: "VFIO", dependencies: ["CLinux", "CProcess", "LinuxSystem", system],
       swiftSettings: swiftSettings),
     .target(
       name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system],
@@ -80,6 +87,15 @@ let package = Package(
     .testTarget(
       name: "HostDevicesTests",
       dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system],
+      swiftSettings: swiftSettings),
+
+    // Devices that survive the host's reboots.
+    .target(
+      name: "PersistentDevices", dependencies: ["HostDevices", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "PersistentDevicesTests",
+      dependencies: ["HostDevices", "LinuxSystem", "PersistentDevices", "TestSupport", system],
       swiftSettings: swiftSettings),
 
     // What a host needs, and what it lacks.
@@ -131,17 +147,14 @@ let package = Package(
     // Guests that libvirt runs.
     .target(name: "CLibvirt"),
     .target(
-      name: "Libvirt", dependencies: ["CLibvirt", "CLinux", "HostDevices", "SafeText", system],
+      name: "Libvirt",
+      dependencies: ["CLibvirt", "CLinux", "GuestControl", "HostDevices", "SafeText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "LibvirtTests",
       dependencies: [
         "Attachment", "BridgeProtocol", "HostDevices", "Libvirt", "QEMU", "TestSupport",
       ],
-      swiftSettings: swiftSettings),
-
-    .target(
-      name: "LibvirtControl", dependencies: ["GuestControl", "Libvirt", "QMP"],
       swiftSettings: swiftSettings),
 
     // The display, without a toolkit.
@@ -168,11 +181,13 @@ let package = Package(
 
     // Frames across a socket, for those who may not have the device.
     .target(
-      name: "BridgeProtocol", dependencies: ["SafeText"], swiftSettings: swiftSettings),
+      name: "BridgeProtocol", dependencies: ["HostDevices", "SafeText"],
+      swiftSettings: swiftSettings),
     .target(
       name: "BridgeServer",
       dependencies: [
-        "BridgeProtocol", "CLinux", "DMABuf", "LinuxSystem", "VGPUDisplay",
+        "Attachment", "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices",
+        "LinuxSystem", "MonitorEDID", "VFIO", "VGPUDisplay",
         .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
@@ -186,7 +201,7 @@ let package = Package(
       name: "BridgeTests",
       dependencies: [
         "BridgeClient", "BridgeProtocol", "BridgeServer", "CAllocationCount", "CLinux", "DMABuf",
-        "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
+        "HostDevices", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
         .product(name: "Logging", package: "swift-log"), system,
       ],
       swiftSettings: swiftSettings),
@@ -195,14 +210,42 @@ let package = Package(
     .target(
       name: "Attachment",
       dependencies: [
-        "BridgeClient", "BridgeProtocol", "CLinux", "HostDevices", "Libvirt", "LinuxSystem", "VFIO",
-        "VGPUDisplay", system,
+        "BridgeClient", "BridgeProtocol", "CLinux", "CProcess", "HostDevices", "Libvirt",
+        "LinuxSystem", "VFIO", "VGPUDisplay", system,
+      ],
+      swiftSettings: swiftSettings),
+
+    // What a guest offers, and who provides it.
+    .target(
+      name: "Guests",
+      dependencies: [
+        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl",
+        "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay",
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "GuestsTests",
+      dependencies: [
+        "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
+        "TestSupport", system,
       ],
       swiftSettings: swiftSettings),
 
     // Starting guests.
     .target(
-      name: "QEMU", dependencies: ["CLinux", "HostDevices", "LinuxSystem", "SafeText", system],
+      name: "QEMU",
+      dependencies: ["CLinux", "CProcess", "HostDevices", "LinuxSystem", "SafeText", system],
+      swiftSettings: swiftSettings),
+
+    .target(
+      name: "GuestSession",
+      dependencies: ["CLinux", "HostDevices", "LinuxSystem", "QEMU", "QMP", "VFIO", system],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "GuestSessionTests",
+      dependencies: [
+        "GuestSession", "HostDevices", "LinuxSystem", "QEMU", "QMP", "TestSupport", system,
+      ],
       swiftSettings: swiftSettings),
 
     // What becomes of frames, in numbers.
@@ -222,7 +265,7 @@ let package = Package(
     // The same for C: vgpu.h.
     .systemLibrary(name: "CVGPU"),
     .target(
-      name: "CInterface",
+      name: "VGPUExports",
       dependencies: [
         "Attachment", "BridgeClient", "BridgeProtocol", "CLinux", "CVGPU", "DMABuf", "MonitorEDID",
         "HostDevices", "Libvirt", "LinuxSystem", "SafeText", "VFIO", "VGPUDisplay", system,
@@ -230,9 +273,9 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     .testTarget(
-      name: "CInterfaceTests",
+      name: "VGPUExportsTests",
       dependencies: [
-        "CInterface", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame",
+        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame",
       ],
       swiftSettings: swiftSettings),
 
@@ -246,8 +289,9 @@ let package = Package(
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "FrameStatistics",
-        "GuestControl", "GuestInput", "HostCheck", "HostDevices", "Hotplug", "Libvirt",
-        "LibvirtControl", "LinuxSystem", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
+        "GuestControl", "GuestInput", "GuestSession", "Guests", "HostCheck", "HostDevices",
+        "Hotplug", "Libvirt",
+        "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
       ],
@@ -256,7 +300,7 @@ let package = Package(
     // The command's manual pages, of its own help.
     .executableTarget(name: "vgpu-manual", swiftSettings: swiftSettings),
     .testTarget(
-      name: "InstallTests", dependencies: ["CInterface", "CInterfaceGTK3", "TestSupport"],
+      name: "InstallTests", dependencies: ["VGPUExports", "VGPUExportsGTK3", "TestSupport"],
       swiftSettings: swiftSettings),
 
     // The rig's guest that needs no CPU.
@@ -275,7 +319,7 @@ let package = Package(
     .executableTarget(
       name: "two-guests",
       dependencies: [
-        "Attachment", "CGTK3", "CX11", "EGLPresenter", "HostDevices", "LinuxSystem", "QEMU", "VFIO",
+        "Attachment", "CGTK3", "CX11", "EGLPresenter", "GuestSession", "HostDevices", "QEMU",
         "ViewerGTK",
       ],
       path: "Examples/TwoGuests", swiftSettings: swiftSettings),
@@ -314,7 +358,7 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "CInterface", "CLinux",
+        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "VGPUExports", "CLinux",
         "CVGPU", "DMABuf", "MonitorEDID",
         "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QEMU",
         "QMP", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
@@ -353,10 +397,10 @@ let package = Package(
     // The same for C: vgpu-gtk3.h.
     .target(name: "CViewGTK3", dependencies: ["CGTK3", "CLinux", "CVGPU"]),
     .target(
-      name: "CInterfaceGTK3",
+      name: "VGPUExportsGTK3",
       dependencies: [
-        "Attachment", "CGTK3", "CInterface", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
-        "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
+        "Attachment", "CGTK3", "VGPUExports", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
+        "Guests", "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
       ],
       swiftSettings: swiftSettings),
 
@@ -378,7 +422,7 @@ let package = Package(
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "CInterfaceGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "LinuxSystem",
+        "VGPUExportsGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "LinuxSystem",
         "PNGFile",
         "TestSupport", "VGPUDisplay", "ViewerFixture", "ViewerGTK", "vgpu",
       ],

@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 // SPDX-License-Identifier: Apache-2.0
 
 import PackageDescription
@@ -17,6 +17,7 @@ let package = Package(
         .product(name: "HostCheck", package: "swift-vgpu"),
         .product(name: "HostDevices", package: "swift-vgpu"),
         .product(name: "Libvirt", package: "swift-vgpu"),
+        .product(name: "LinuxSystem", package: "swift-vgpu"),
         .product(name: "QEMU", package: "swift-vgpu"),
         .product(name: "QMP", package: "swift-vgpu"),
         .product(name: "VFIO", package: "swift-vgpu"),

@@ -10,10 +10,9 @@ import CGTK3
 import CX11
 import EGLPresenter
 import Foundation
+import GuestSession
 import HostDevices
-import LinuxSystem
 import QEMU
-import VFIO
 import ViewerGTK
 
 /// What the user reads when it does not work: one line.
@@ -21,46 +20,37 @@ struct Failure: Error, CustomStringConvertible {
   let description: String
 }
 
-/// A guest that this manager has started.
+/// A guest that this manager has started, and its frames.
 struct Guest {
-  let process: GuestProcess
+  let running: RunningGuest
   let source: AttachedSource
 
   /// - Parameter extra: further arguments for QEMU, the same for every guest.
-  init(on vGPU: MdevDevice, by launcher: GuestLauncher, extra: [String]) throws {
-    var configuration = GuestConfiguration(vGPU: vGPU)
-    configuration.memory = 64
-    configuration.cpus = 1
-    configuration.machine = .pc
-    configuration.network = .none
-    configuration.hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
-    configuration.extra = extra
-    // QEMU says on our standard error what it has to say.
-    var started = try launcher.start(configuration, log: STDERR_FILENO)
-    process = started.process
+  init(on uuid: MdevUUID, in program: QEMUProgram, extra: [String]) async throws {
+    var plan = GuestPlan(vGPU: .existing(uuid))
+    plan.memory = 64
+    plan.cpus = 1
+    plan.machine = .pc
+    plan.network = .none
+    plan.extra = extra
+    running = try await RunningGuest.start(
+      plan, with: program, in: .user(program: "two-guests")
+    ) { tell("\(uuid): \($0)") }
     do {
-      guard let device = started.device.take() else {
-        // This QEMU opens the vGPU itself. It is looked for in there.
-        source = try AttachedSource(.mdev(vGPU.uuid), waiting: true)
-        return
-      }
-      // It was handed the device open, and we have a duplicate. QEMU binds it as it starts; until
-      // then it says nothing of itself.
-      while (try? Device(owning: device.duplicate(of: "vGPU"), name: "vGPU")) == nil {
-        if let end = process.end() { throw Failure(description: "\(vGPU.uuid): QEMU: \(end)") }
-        Thread.sleep(forTimeInterval: 0.1)
-      }
-      source = try AttachedSource(keeping: device, of: vGPU, process: process.pid)
+      source = try Self.source(of: running, uuid)
     } catch {
-      Self.end(process)
+      try? await running.end(after: .zero)
       throw error
     }
   }
 
-  /// Ends it as pulling the plug does.
-  static func end(_ process: GuestProcess) {
-    kill(process.pid, SIGKILL)
-    _ = process.waitForEnd()
+  private static func source(of guest: RunningGuest, _ uuid: MdevUUID) throws -> AttachedSource {
+    // QEMU was handed the device open, and this is a duplicate; or QEMU has opened the vGPU itself,
+    // and it is looked for in there.
+    guard let vGPU = guest.vGPU, let device = guest.takeDevice() else {
+      return try AttachedSource(.mdev(uuid), waiting: true)
+    }
+    return try AttachedSource(keeping: device, of: vGPU, process: guest.process.running)
   }
 }
 
@@ -95,27 +85,44 @@ func show(_ guests: [Guest]) throws {
 }
 
 @MainActor
-func run(_ arguments: [String]) throws {
+func run(_ arguments: [String]) async throws {
   guard arguments.count >= 3 else {
     throw Failure(description: "usage: two-guests UUID UUID QEMU [QEMU ARGUMENT]...")
   }
+  let uuids = try arguments.prefix(2).map { try MdevUUID(parsing: $0) }
   XInitThreads()
   guard gtk_init_check(nil, nil) != 0 else { throw Failure(description: "no display server") }
-  let launcher = GuestLauncher(program: try QEMUProgram.probe(arguments[2]))
+  let program = try QEMUProgram.probe(arguments[2])
   var guests: [Guest] = []
-  defer { for guest in guests { Guest.end(guest.process) } }
-  for text in arguments.prefix(2) {
-    guard let uuid = MdevUUID(text), let vGPU = HostHardware().device(uuid) else {
-      throw Failure(description: "\(text): no vGPU of this host (vgpu list)")
+  let outcome: Result<Void, any Error>
+  do {
+    for uuid in uuids {
+      guests.append(
+        try await Guest(on: uuid, in: program, extra: Array(arguments.dropFirst(3))))
     }
-    guests.append(try Guest(on: vGPU, by: launcher, extra: Array(arguments.dropFirst(3))))
+    outcome = Result { try show(guests) }
+  } catch {
+    outcome = .failure(error)
   }
-  try show(guests)
+  for guest in guests {
+    do {
+      // It has no system that could power down.
+      try await guest.running.end(after: .zero)
+    } catch {
+      tell("\(error)")
+    }
+  }
+  try outcome.get()
 }
 
+func tell(_ text: String) {
+  FileHandle.standardError.write(Data("two-guests: \(text)\n".utf8))
+}
+
+ProcessState.repair()
 do {
-  try run(Array(CommandLine.arguments.dropFirst()))
+  try await run(Array(CommandLine.arguments.dropFirst()))
 } catch {
-  FileHandle.standardError.write(Data("two-guests: \(error)\n".utf8))
+  tell("\(error)")
   exit(1)
 }

@@ -4,6 +4,7 @@ public import BridgeClient
 public import HostDevices
 public import Libvirt
 public import LinuxSystem
+import SystemPackage
 public import VFIO
 
 /// Why a target cannot be looked at. Each case's description is one line that names the object, the
@@ -34,6 +35,8 @@ public enum AttachmentError: Error, Sendable {
   case unidentified(MdevUUID, pid: Int32)
   /// A descriptor that was said to be of a vGPU is of another device, by its name on its bus.
   case otherDevice(MdevUUID, isOf: String)
+  /// Nothing here shows the target's screen.
+  case noScreen(String)
   /// The guest's monitor cannot be exchanged.
   case noMonitor(String)
   /// The driver makes no pictures of that size.
@@ -54,6 +57,11 @@ extension AttachmentError {
   /// The process may not be looked into; finds out why.
   static func noRights(pid: Int32) -> AttachmentError {
     .noRights(pid: pid, RightsDefect(ofProcess: pid))
+  }
+
+  /// What the kernel has refused of a process's device.
+  static func refused(_ error: VFIOError, pid: Int32) -> AttachmentError {
+    error.errno == .notPermitted ? .noRights(pid: pid) : .vfio(error)
   }
 }
 
@@ -109,6 +117,8 @@ extension AttachmentError: CustomStringConvertible {
       """
     case .otherDevice(let uuid, let name):
       "mdev:\(uuid): the descriptor that was handed over is of \(name): hand this vGPU's over"
+    case .noScreen(let name):
+      "\(name): nothing here shows this guest's screen; `vgpu info` says why"
     case .noMonitor(let name):
       """
       \(name): the driver has no EDID region, so the guest's resolution cannot be asked for; set it \

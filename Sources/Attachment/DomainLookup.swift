@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import HostDevices
 import Libvirt
+import LinuxSystem
 import Synchronization
 
 /// A running domain of libvirt's, and the vGPUs that it has.
@@ -27,6 +27,7 @@ final class DomainLookup: Sendable {
     var domain: LibvirtDomain?
     var isAsking = false
     var answer: Answer?
+    var last: RunningDomain?
   }
 
   init(name: String, of daemon: LibvirtDaemon?) {
@@ -55,8 +56,10 @@ final class DomainLookup: Sendable {
       if try !domain.isRunning() {
         throw .notRunning(name: domain.name, uri: domain.uri)
       }
-      return RunningDomain(
+      let running = RunningDomain(
         name: domain.name, uri: domain.uri, uuid: domain.uuid, mdevs: mdevs)
+      state.withLock { $0.last = running }
+      return running
     } catch {
       throw .libvirt(error)
     }
@@ -70,18 +73,16 @@ final class DomainLookup: Sendable {
       return true
     }
     guard begins else { return }
-    let lookup = Unmanaged.passRetained(self)
-    let code = vgpu_start_thread(
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<DomainLookup>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, lookup.toOpaque())
-    guard code != 0 else { return }
-    // No thread now: the next time may have one.
-    lookup.release()
-    state.withLock { $0.isAsking = false }
+    do {
+      try SystemThread.detach(for: "libvirt domain \(name)") { self.run() }
+    } catch {
+      // No thread now: the next time may have one.
+      state.withLock { $0.isAsking = false }
+    }
   }
+
+  /// The domain as it last ran.
+  var lastDomain: RunningDomain? { state.withLock { $0.last } }
 
   /// Whether there is an answer to take.
   var isAnswered: Bool { state.withLock { $0.answer != nil } }

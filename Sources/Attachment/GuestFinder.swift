@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import HostDevices
 import Libvirt
 import LinuxSystem
@@ -88,14 +89,10 @@ struct GuestFinder {
     if let first = without.first {
       throw .noDisplayOfVGPUs(pid: first.pid, without.map(\.vGPU))
     }
-    // Of its QEMU, which may be another user's, the reason is known better than that nobody is seen
-    // who has the vGPU.
-    for pid in DomainProcess.candidates(uuid: domain.uuid) {
-      guard let process = try? Self.process(pid) else { continue }
-      let devices = try Self.descriptors(of: process).filter(\.isDevice).map(\.number)
-      if let descriptor {
-        throw .noSuchDescriptor(descriptor, pid: pid, descriptors: devices)
-      }
+    // Of a process that really has one of them, a descriptor that it lacks is what the user reads.
+    if let descriptor, let pid = domain.mdevs.lazy.compactMap({ host.users(of: $0).first }).first {
+      let devices = try Self.descriptors(of: try Self.process(pid)).filter(\.isDevice)
+      throw .noSuchDescriptor(descriptor, pid: pid, descriptors: devices.map(\.number))
     }
     throw problem ?? .libvirt(.noMediatedDevice(name: domain.name, uri: domain.uri))
   }
@@ -271,4 +268,12 @@ extension Device {
 extension Collection {
   /// The element where there is exactly one.
   fileprivate var only: Element? { count == 1 ? first : nil }
+}
+
+/// How the kernel can be asked which vGPU a device is that was opened by its group.
+enum DeviceIdentity {
+  /// Whether a device that is open can be opened again by its group without its driver's noticing:
+  /// from Linux 5.15 on a driver is told of the first opening and the last closing alone. i915's
+  /// before that lost what it knew of the first.
+  static let canReopen = KernelVersion.running.map { $0 >= KernelVersion(5, 15) } ?? false
 }

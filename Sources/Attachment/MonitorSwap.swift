@@ -1,17 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeClient
 import CLinux
-import LinuxSystem
+import CProcess
+public import LinuxSystem
 import Synchronization
 import VFIO
+
+/// The largest picture that a driver makes, in pixels; `nil` where it does not say.
+public struct MonitorLimits: Hashable, Sendable {
+  /// From left to right.
+  public let width: Int?
+  /// From top to bottom.
+  public let height: Int?
+
+  init(width: Int?, height: Int?) {
+    self.width = width
+    self.height = height
+  }
+
+  init(_ most: (width: UInt32, height: UInt32)?) {
+    self.init(width: most.map { Int($0.width) }, height: most.map { Int($0.height) })
+  }
+}
+
+/// The monitor that a guest is to get.
+struct WantedMonitor {
+  let edid: [UInt8]
+  /// The mode that it prefers, in pixels.
+  let width: Int
+  let height: Int
+}
+
+/// A provider of the guest's monitor: whoever can exchange it for another.
+protocol MonitorExchange: AnyObject {
+  /// For which sizes; `nil` while it cannot be exchanged.
+  var limits: MonitorLimits? { get }
+
+  /// Why the guest did not get the last monitor; `nil` when it did.
+  var failure: AttachmentError? { get }
+
+  /// The largest mode, in words, where that is smaller than what is wanted and the provider does not
+  /// say so itself.
+  func largest(toCarry monitor: WantedMonitor) -> String?
+
+  /// Begins to exchange the monitor.
+  func exchange(_ monitor: WantedMonitor) throws(VFIOError)
+
+  /// Mends what another viewer has left behind.
+  func repair() throws(VFIOError)
+
+  /// Leaves the guest with a monitor, and gives up the device.
+  func end()
+}
+
+/// A bridge exchanges the monitor by itself, and says what became of that.
+extension BridgeSource: MonitorExchange {
+  var limits: MonitorLimits? {
+    monitorLimits.map { MonitorLimits(width: $0.width, height: $0.height) }
+  }
+  var failure: AttachmentError? { resizeProblem.map { .bridge($0) } }
+  func largest(toCarry monitor: WantedMonitor) -> String? { nil }
+  func exchange(_ monitor: WantedMonitor) throws(VFIOError) {
+    resize(width: monitor.width, height: monitor.height)
+  }
+  func repair() throws(VFIOError) {}
+  func end() {}
+}
 
 /// Exchanges the monitor that a guest sees: unplugs it, lets the guest notice, plugs another in.
 ///
 /// The guest is not left without one. Whoever unplugs has begun a thread that plugs in, whether
 /// anybody looks at the guest by then or not; `end` does so at once; and so does the process's end.
-final class MonitorSwap: Sendable {
+final class MonitorSwap: MonitorExchange, Sendable {
   /// The largest picture that the driver can make, in pixels; `nil` when it does not say.
-  let maximumSize: (width: UInt32, height: UInt32)?
+  private let maximumSize: (width: UInt32, height: UInt32)?
   private let state: Mutex<State>
 
   private struct State: ~Copyable {
@@ -45,14 +108,21 @@ final class MonitorSwap: Sendable {
     state = Mutex(State(port))
   }
 
-  /// What the last exchange has failed with; `nil` when it has not. The guest has the monitor from
-  /// before then.
-  var problem: VFIOError? { state.withLock { $0.problem } }
+  var limits: MonitorLimits? { MonitorLimits(maximumSize) }
+
+  /// The guest has the monitor from before then.
+  var failure: AttachmentError? { state.withLock { $0.problem }.map { .vfio($0) } }
+
+  func largest(toCarry monitor: WantedMonitor) -> String? {
+    guard let most = maximumSize, monitor.width > most.width || monitor.height > most.height
+    else { return nil }
+    return "\(most.width)x\(most.height)"
+  }
 
   /// Unplugs the monitor, and has the new one plugged in 0.1 s later.
   ///
   /// - Throws: `VFIOError` when it cannot be unplugged; nothing has changed then.
-  func begin(_ edid: [UInt8]) throws(VFIOError) {
+  func exchange(_ monitor: WantedMonitor) throws(VFIOError) {
     try state.withLock { (state) throws(VFIOError) in
       // One that is under way already knows the monitor from before it.
       let before = state.pending.map(\.before) ?? (try? state.port?.edid())
@@ -64,7 +134,7 @@ final class MonitorSwap: Sendable {
         throw error
       }
       state.problem = nil
-      state.pending = Pending(edid: edid, before: before, due: Self.after(Self.gap))
+      state.pending = Pending(edid: monitor.edid, before: before, due: Self.after(Self.gap))
     }
     plugInLater()
   }
@@ -100,16 +170,12 @@ final class MonitorSwap: Sendable {
       return begins
     }
     guard begins else { return }
-    let swap = Unmanaged.passRetained(self)
-    let code = vgpu_start_thread(
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<MonitorSwap>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, swap.toOpaque())
-    guard code != 0 else { return }
-    // Without a thread the caller waits.
-    swap.takeRetainedValue().run()
+    do {
+      try SystemThread.detach(for: "the guest's monitor") { self.run() }
+    } catch {
+      // Without a thread the caller waits.
+      run()
+    }
   }
 
   private func run() {
@@ -122,8 +188,7 @@ final class MonitorSwap: Sendable {
         return nil
       }
       guard let rest else { return }
-      var pause = timespec(tv_sec: 0, tv_nsec: Int(min(rest, 999_999_999)))
-      nanosleep(&pause, nil)
+      SystemThread.sleep(for: .nanoseconds(min(rest, 999_999_999)))
     }
   }
 
@@ -149,5 +214,16 @@ final class MonitorSwap: Sendable {
 
   private static func after(_ nanoseconds: UInt64) -> MonotonicInstant {
     MonotonicInstant(nanoseconds: MonotonicInstant.now.nanoseconds + nanoseconds)
+  }
+}
+
+extension AttachedSource {
+  /// Has a signal that ends the process plug in what a source has unplugged by then, as exit(3) does in
+  /// any case (sigaction(2)): SIGTERM and its like where the program neither handles nor ignores them by
+  /// now, and faults. Nothing helps against SIGKILL: whoever controls the monitor next plugs it in.
+  ///
+  /// - Throws: `SystemCallError`.
+  public static func plugInAtSignals() throws(SystemCallError) {
+    try SystemCall.make("sigaction", on: "this process") { vgpu_write_at_end_signals() }
   }
 }

@@ -20,6 +20,10 @@ public enum Target: Hashable, Sendable {
   case demo
 }
 
+extension Target {
+  var isDomain: Bool { if case .libvirt = self { true } else { false } }
+}
+
 /// Whose guests a libvirt daemon runs.
 public enum LibvirtDaemon: String, Hashable, Sendable {
   /// The user's own: `qemu:///session`.

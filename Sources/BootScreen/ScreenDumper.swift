@@ -5,6 +5,7 @@ import GuestControl
 import LinuxSystem
 import QMP
 import Synchronization
+import SystemPackage
 
 /// Takes pictures of QEMU's own screen, five times a second, as long as somebody wants them.
 final class ScreenDumper: Sendable {
@@ -115,5 +116,34 @@ final class ScreenDumper: Sendable {
 
     /// QEMU made the file: whatever it is, opening it must not wait nor lead elsewhere.
     private static let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+  }
+}
+
+/// A folder in memory that only this user can look into, with one file in it; gone with this
+/// object.
+final class PrivateFolder: Sendable {
+  private let path: String
+  /// Where the file is, or will be.
+  let file: String
+
+  /// mkdtemp(3) in `XDG_RUNTIME_DIR`, or, where there is none, in `/dev/shm`.
+  init() throws(SystemCallError) {
+    let parent = getenv("XDG_RUNTIME_DIR").flatMap { String(validatingCString: $0) } ?? "/dev/shm"
+    var template = "\(parent)/vgpu-XXXXXX".utf8CString
+    let name = template.withUnsafeMutableBufferPointer { buffer -> String? in
+      guard let start = buffer.baseAddress, mkdtemp(start) != nil else { return nil }
+      return String(validatingCString: start)
+    }
+    guard let name else {
+      throw SystemCallError(
+        call: "mkdtemp", object: parent, errno: Errno(rawValue: vgpu_last_errno()))
+    }
+    path = name
+    file = "\(name)/screen.ppm"
+  }
+
+  deinit {
+    unlink(file)
+    rmdir(path)
   }
 }

@@ -16,9 +16,9 @@ final class BridgeConnection {
   /// connect(2), which does not wait: a bridge whose queue is full refuses (EAGAIN).
   ///
   /// - Parameters:
-  ///   - closing: closes what the bridge sends and nobody wants.
-  ///   - patience: how long a full queue is tried again, in nanoseconds: others make it full, and the
-  ///     bridge empties it.
+  ///   - closing: closes descriptors that the bridge sends and nobody wants.
+  ///   - patience: how long to try again while the queue is full, in nanoseconds: others fill the
+  ///     queue, and the bridge empties it.
   init(
     path: String, closing: ForeignDescriptors, patience: UInt64 = 0
   ) throws(BridgeError) {
@@ -34,7 +34,7 @@ final class BridgeConnection {
         if answer < 0, SystemCall.errno(answer) == .resourceTemporarilyUnavailable,
           MonotonicInstant.now.elapsed(since: start) < patience
         {
-          usleep(2000)
+          SystemThread.sleep(for: .milliseconds(2))
           continue
         }
         try SystemCall.make("connect", on: path) { answer }
@@ -47,12 +47,12 @@ final class BridgeConnection {
   }
 
   deinit {
-    // A thread's copy of the table would hold all of it for as long as a stray likes.
+    // The thread has copies of all descriptors until a stray descriptor is closed.
     if closing.waiting > 0 {
       closing.close([socket])
       return
     }
-    // Without a thread it stays open: whoever waited for it might wait for ever.
+    // Without a thread the socket stays open, because close(2) might wait for ever.
     _ = ForeignDescriptors.close(sockets: [socket])
   }
 
@@ -70,7 +70,7 @@ final class BridgeConnection {
       }
     }
     if answer < 0 {
-      // Why the bridge has ended the connection is still to be read, and then its end. Else: a socket
+      // The bridge's reason for ending the connection can still be read, and then the end. A socket
       // takes far more messages than a client sends before it reads an answer.
       let errno = SystemCall.errno(answer)
       guard errno == .brokenPipe || errno == .connectionReset else { throw .ended(path: path) }
@@ -78,7 +78,7 @@ final class BridgeConnection {
     return serial
   }
 
-  /// What has come: a message, and the descriptor that belongs to it.
+  /// A message, and the descriptor that belongs to it.
   struct Incoming: ~Copyable {
     let message: BridgeMessage
     let serial: UInt32
@@ -98,8 +98,8 @@ final class BridgeConnection {
         count = SystemCall.uninterrupted {
           RunningKernel().receive(socket, buffer, fds: &descriptors)
         }
-        // Whoever closes a socket without having read all of it makes this the first answer at the
-        // other end; what was sent before, such as why, comes after it.
+        // When the bridge closes its end with unread messages there, this is the first answer. The
+        // messages that it sent before, such as REFUSED, come after it.
         if count >= 0 || SystemCall.errno(count) != .connectionReset { break }
       }
       guard count > 0 else { return count }

@@ -8,9 +8,9 @@ public import VGPUDisplay
 /// The frames of a vGPU that a bridge holds (`vgpu bridge`): for viewers that may not have the
 /// device.
 ///
-/// A poll asks the bridge and waits for its answer, for 2 ms at most; without one the last frame
-/// stays. When the bridge has gone it is looked for, and the vGPU chosen again. Nothing that a bridge
-/// says is believed: its buffers are checked against their true size as a driver's are.
+/// A poll asks the bridge and waits 2 ms at most for the answer; without an answer the last frame
+/// stays. When the bridge has gone, the source looks for it and chooses the vGPU again. The source
+/// believes nothing that a bridge says: it checks buffers against their true size, like a driver's.
 public final class BridgeSource: FrameSource {
   private let path: String
   private let vGPU: VGPUIdentifier
@@ -26,20 +26,20 @@ public final class BridgeSource: FrameSource {
   private var connectsAgainAt = MonotonicInstant(nanoseconds: 0)
   private var lastFlip: (wire: UInt64, buffer: UInt64)?
 
-  /// What the source has done so far: looks that were answered, buffers that were received.
+  /// Looks that were answered and buffers that were received so far.
   public private(set) var counters = SourceCounters()
 
-  /// Why the guest did not get the size that was last asked for; `nil` when it did.
+  /// Why the guest did not get the size of the last `resize`; `nil` when it did.
   public private(set) var resizeProblem: BridgeError?
 
   private var wantedSize: (width: UInt32, height: UInt32)?
 
   /// How long a poll waits for an answer, in nanoseconds: a bridge needs a tenth of a millisecond,
-  /// and a viewer has a picture to draw.
+  /// and a viewer must draw.
   private static let patience: UInt64 = 2_000_000
   /// How long the first answers may take, in nanoseconds.
   private static let firstPatience: UInt64 = 10_000_000_000
-  /// How often a bridge is looked for, in nanoseconds.
+  /// The time between two attempts to connect, in nanoseconds.
   static let retryInterval: UInt64 = 250_000_000
   /// Messages that a poll reads: an answer has three. A bridge that talks without end must not keep the
   /// viewer from drawing.
@@ -52,8 +52,8 @@ public final class BridgeSource: FrameSource {
   ///
   /// - Parameters:
   ///   - path: the bridge's socket.
-  ///   - vGPU: which; the only one where none is named.
-  ///   - waiting: whether a bridge that is not there yet is waited for instead of being an error.
+  ///   - vGPU: which vGPU; by default the only one.
+  ///   - waiting: whether the source waits for a bridge that is not there yet; else that is an error.
   /// - Throws: `BridgeError`.
   public convenience init(
     path: String, vGPU: VGPUIdentifier = .only, waiting: Bool = false
@@ -83,11 +83,11 @@ public final class BridgeSource: FrameSource {
     state = .noPicture(.waiting("Waiting for the bridge at \(path)."))
   }
 
-  /// What is looked at, by the bridge's name for it.
+  /// The vGPU's name at the bridge.
   public var name: String { opened?.name ?? "bridge:\(path)" }
 
-  /// For which sizes the guest's monitor can be asked, in pixels, `nil` where nobody knows; nothing
-  /// at all where the bridge does not allow it.
+  /// The greatest size that a client can ask for, in pixels, each `nil` when the bridge does not know
+  /// it; `nil` as a whole when the bridge allows no other size.
   public var monitorLimits: (width: Int?, height: Int?)? {
     guard let opened, opened.canResize else { return nil }
     func known(_ most: UInt32) -> Int? { most == 0 ? nil : Int(most) }
@@ -95,7 +95,7 @@ public final class BridgeSource: FrameSource {
   }
 
   /// Asks for another size of the guest's monitor, in pixels, now and after the bridge's restart.
-  /// What became of that is in `resizeProblem` some polls later.
+  /// `resizeProblem` has the refusal some polls later.
   public func resize(width: Int, height: Int) {
     guard let width = UInt32(exactly: width), let height = UInt32(exactly: height) else { return }
     wantedSize = (width, height)
@@ -111,7 +111,7 @@ public final class BridgeSource: FrameSource {
   public func poll() -> DisplayState {
     let now = MonotonicInstant.now
     do {
-      // A bridge that has sent what cannot be closed gets no chance to send more of it.
+      // A bridge that has sent descriptors that cannot be closed yet gets no chance to send more.
       if connection == nil, now >= connectsAgainAt, closing.waiting == 0 { try connect() }
       if connection != nil { try ask() }
     } catch {
@@ -132,7 +132,7 @@ public final class BridgeSource: FrameSource {
     self.connection = connection
   }
 
-  /// How much a bridge may say until something else is to be done.
+  /// How many messages, and until when, a poll takes.
   private struct Turn {
     let deadline: MonotonicInstant
     var messagesLeft = BridgeSource.mostInPoll
@@ -150,7 +150,7 @@ public final class BridgeSource: FrameSource {
 
   private func ask() throws(BridgeError) {
     var turn = Turn(patience: Self.patience)
-    // What has come late.
+    // Late answers.
     while turn.hasOne() {
       guard let connection, let incoming = try connection.receive() else { break }
       try take(incoming)
@@ -270,7 +270,7 @@ public final class BridgeSource: FrameSource {
         detectedAt: min(now, MonotonicInstant(nanoseconds: frame.detectedAt))))
   }
 
-  /// Forgets a connection. The last frame stays for a moment, as the guest goes on.
+  /// Forgets a connection. The last frame stays for a moment, because the guest goes on.
   private func disconnect(_ error: BridgeError) {
     connection = nil
     buffers = nil

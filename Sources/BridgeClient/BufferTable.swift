@@ -15,13 +15,13 @@ struct BufferTable {
 
   private var held: RecencyTable<UInt64, Held>
   private var bytes = 0
-  /// What the bridge has promised, as far as a viewer would go along with it.
+  /// The bridge's promise, or `most` when the promise is greater.
   private let limit: (buffers: Int, bytes: Int)
 
-  /// What is kept of a bridge at most, whatever it promises: all buffers that a guest flips among, of
+  /// The most that a client holds, whatever a bridge promises: all buffers that a guest flips among, of
   /// the largest size that a picture has.
   private static let most: (buffers: UInt32, bytes: UInt64) = (64, 2 << 30)
-  /// Kept free of the buffers that a bridge allows, as a picture and a pointer may come at once.
+  /// Buffers kept free, because a picture and a pointer may come at once.
   private static let spare = 2
 
   init(_ welcome: Welcome) {
@@ -31,7 +31,7 @@ struct BufferTable {
     held = RecencyTable(capacity: limit.buffers)
   }
 
-  /// Checks a buffer as one of a driver's, and keeps it.
+  /// Checks a buffer like a driver's, and keeps it.
   ///
   /// - Parameter descriptor: taken when it is of a buffer, and left where it is when it is not: closing
   ///   anything else may take long.
@@ -42,7 +42,7 @@ struct BufferTable {
     guard let memory = try Self.memory(&descriptor, "\(name), buffer \(shared.id)") else {
       throw .noBuffer("no descriptor")
     }
-    // No overflow: neither is negative, and what there is never more than the limit.
+    // No overflow: neither is negative, and the sum so far is never more than the limit.
     guard memory.size <= limit.bytes - bytes else { throw .surplus }
     let plane = GraphicsPlane(
       format: shared.format, modifier: shared.modifier, width: shared.width,
@@ -87,7 +87,7 @@ struct BufferTable {
   ///
   /// - Returns: its number.
   mutating func removeSurplus() -> UInt64? {
-    // What comes next may be as large as what there is.
+    // The next buffer may be as large as all of these.
     guard held.count > limit.buffers - Self.spare || bytes > limit.bytes / 2,
       held.count > Self.spare, let oldest = held.longestUnused
     else { return nil }

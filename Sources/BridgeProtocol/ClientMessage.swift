@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a client tells a bridge.
+/// A message of a client to a bridge.
 public enum ClientMessage: Hashable, Sendable {
   /// The first message: the versions that the client speaks. Answered by WELCOME.
   case hello(oldest: UInt16, newest: UInt16)
@@ -8,7 +8,7 @@ public enum ClientMessage: Hashable, Sendable {
   case list(index: UInt32)
   /// Chooses a vGPU; another one than before is a new choice. Answered by OPENED.
   case open(VGPUIdentifier)
-  /// Asks what the guest shows now. Answered by BUFFER, for each buffer that the client has not yet,
+  /// Asks for the guest's picture now. Answered by BUFFER, for each buffer that is new to the client,
   /// and then FRAME; or by NO PICTURE.
   case look
   /// The client has let go of a buffer. Not answered.
@@ -18,27 +18,6 @@ public enum ClientMessage: Hashable, Sendable {
   /// Asks for the bridge's counters. Answered by COUNTERS.
   case count
 
-  private var type: UInt16 {
-    switch self {
-    case .hello: 1
-    case .list: 2
-    case .open: 3
-    case .look: 4
-    case .release: 5
-    case .resize: 6
-    case .count: 7
-    }
-  }
-
-  private static func length(of type: UInt16) -> Int? {
-    switch type {
-    case 1, 2, 5, 6: 16
-    case 3: 24
-    case 4, 7: 8
-    default: nil
-    }
-  }
-
   /// Reads a datagram.
   ///
   /// - Returns: the message, and the serial number that its answers repeat.
@@ -46,40 +25,7 @@ public enum ClientMessage: Hashable, Sendable {
   public static func decode(
     _ bytes: UnsafeRawBufferPointer
   ) throws(ProtocolError) -> (message: ClientMessage, serial: UInt32) {
-    var reader = WireReader(bytes)
-    let header = try MessageHeader(bytes, &reader, lengthOf: length)
-    return (try body(header.type, &reader), header.serial)
-  }
-
-  private static func body(
-    _ type: UInt16, _ reader: inout WireReader
-  ) throws(ProtocolError) -> ClientMessage {
-    switch type {
-    case 1:
-      guard reader.read() == WireConstants.magic else { throw .invalid(field: "magic") }
-      let oldest: UInt16 = reader.read()
-      let newest: UInt16 = reader.read()
-      guard oldest > 0, oldest <= newest else { throw .invalid(field: "version") }
-      return .hello(oldest: oldest, newest: newest)
-    case 2:
-      let index: UInt32 = reader.read()
-      try reader.readZero(UInt32.self)
-      return .list(index: index)
-    case 3: return .open(reader.readIdentifier())
-    case 4: return .look
-    case 5:
-      let buffer: UInt64 = reader.read()
-      guard buffer != 0 else { throw .invalid(field: "buffer") }
-      return .release(buffer: buffer)
-    case 6:
-      let width: UInt32 = reader.read()
-      let height: UInt32 = reader.read()
-      let sides = 1...WireConstants.largestSide
-      guard sides.contains(width), sides.contains(height) else { throw .invalid(field: "size") }
-      return .resize(width: width, height: height)
-    case 7: return .count
-    default: throw .unknownType(type)
-    }
+    try read(bytes)
   }
 
   /// Writes the message as a datagram.
@@ -87,26 +33,53 @@ public enum ClientMessage: Hashable, Sendable {
   /// - Parameters:
   ///   - serial: the number that its answers will have.
   ///   - bytes: at least `WireConstants.longestMessage` of them.
-  /// - Returns: how many were written; 0 where they are too few.
+  /// - Returns: how many were written; 0 when they are too few.
   public func encode(serial: UInt32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
-    guard let length = Self.length(of: type), bytes.count >= length else { return 0 }
-    var writer = WireWriter(bytes)
-    MessageHeader.write(type, length: length, serial: serial, to: &writer)
+    write(serial: serial, into: bytes)
+  }
+}
+
+extension ClientMessage: WireMessage {
+  static let kinds: [ClientMessage] = [
+    .hello(oldest: 0, newest: 0), .list(index: 0), .open(.only), .look, .release(buffer: 0),
+    .resize(width: 0, height: 0), .count,
+  ]
+  static let layouts = MessageLayout.all(of: kinds)
+
+  mutating func pass<Pass: FieldPass>(_ fields: inout Pass) throws(Pass.Problem) {
     switch self {
-    case .hello(let oldest, let newest):
-      writer.write(WireConstants.magic)
-      writer.write(oldest)
-      writer.write(newest)
-    case .list(let index):
-      writer.write(index)
-      writer.write(UInt32(0))
-    case .open(let vGPU): writer.write(vGPU)
-    case .look, .count: break
-    case .release(let buffer): writer.write(buffer)
-    case .resize(let width, let height):
-      writer.write(width)
-      writer.write(height)
+    case .hello(var oldest, var newest):
+      fields.begin(1, "HELLO")
+      try fields.constant(WireConstants.magic, "magic")
+      try fields.number(&oldest, "version")
+      try fields.number(&newest, "version")
+      try fields.check(oldest > 0 && oldest <= newest, "version")
+      self = .hello(oldest: oldest, newest: newest)
+    case .list(var index):
+      fields.begin(2, "LIST")
+      try fields.number(&index, "index")
+      try fields.reserved(UInt32.self)
+      self = .list(index: index)
+    case .open(var identifier):
+      fields.begin(3, "OPEN")
+      try fields.identifier(&identifier, "identifier")
+      self = .open(identifier)
+    case .look:
+      fields.begin(4, "LOOK")
+    case .release(var buffer):
+      fields.begin(5, "RELEASE")
+      try fields.number(&buffer, "buffer")
+      try fields.check(buffer != 0, "buffer")
+      self = .release(buffer: buffer)
+    case .resize(var width, var height):
+      fields.begin(6, "RESIZE")
+      try fields.number(&width, "size")
+      try fields.number(&height, "size")
+      let sides = 1...WireConstants.largestSide
+      try fields.check(sides.contains(width) && sides.contains(height), "size")
+      self = .resize(width: width, height: height)
+    case .count:
+      fields.begin(7, "COUNT")
     }
-    return length
   }
 }

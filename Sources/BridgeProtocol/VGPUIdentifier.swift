@@ -1,48 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which vGPU of a bridge: an mdev's UUID, or a number that the bridge has made up for what has none.
-public struct VGPUIdentifier: Hashable, Sendable {
-  /// The first eight bytes, the first of them highest.
-  public let high: UInt64
-  /// The last eight bytes.
-  public let low: UInt64
+public import HostDevices
 
-  /// Makes an identifier of its two halves.
-  public init(high: UInt64, low: UInt64) {
-    self.high = high
-    self.low = low
-  }
+/// Which vGPU of a bridge: an mdev's UUID, or one that the bridge has made up for a vGPU that is no
+/// mdev.
+public typealias VGPUIdentifier = MdevUUID
 
-  /// The only vGPU that there is for a client: all bytes zero.
-  public static let only = VGPUIdentifier(high: 0, low: 0)
-}
-
-extension VGPUIdentifier: LosslessStringConvertible {
-  /// Reads a UUID's text form, 8-4-4-4-12 hexadecimal digits; `nil` for anything else.
-  public init?(_ text: String) {
-    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.map(\.utf8.count) == [8, 4, 4, 4, 12],
-      text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || Character(UnicodeScalar($0)).isHexDigit })
-    else { return nil }
-    let digits = parts.joined()
-    guard let high = UInt64(digits.prefix(16), radix: 16),
-      let low = UInt64(digits.suffix(16), radix: 16)
-    else { return nil }
-    self.init(high: high, low: low)
-  }
-
-  /// The UUID's text form in lower case.
-  public var description: String {
-    let digits = [high, low].map { half in
-      let text = String(half, radix: 16)
-      return String(repeating: "0", count: 16 - text.count) + text
-    }
-    .joined()
-    var rest = Substring(digits)
-    return [8, 4, 4, 4, 12].map { count in
-      defer { rest = rest.dropFirst(count) }
-      return String(rest.prefix(count))
-    }
-    .joined(separator: "-")
-  }
+extension MdevUUID {
+  /// Stands in a request for the only vGPU that a bridge shows to this client: all bytes zero.
+  public static let only = MdevUUID(high: 0, low: 0)
 }

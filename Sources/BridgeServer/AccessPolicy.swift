@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import LinuxSystem
+public import HostDevices
+public import LinuxSystem
 import SystemPackage
 
-/// Who has connected, as the kernel says it (SO_PEERCRED, SO_PEERGROUPS): what the process was when
-/// it called connect(2).
+/// The process that has connected, by the kernel's word (SO_PEERCRED, SO_PEERGROUPS): its user and
+/// groups at the time of connect(2).
 public struct Peer: Hashable, Sendable {
   /// The effective user.
   public var user: UInt32
   /// The effective group and the supplementary ones.
   public var groups: Set<UInt32>
-  /// The process; a hint for messages, as it may have ended and its number be another's.
+  /// The process; a hint for messages, because its number can be another process's by now.
   public var process: Int32
 
   /// Makes a peer of its parts.
@@ -35,7 +36,7 @@ public struct Peer: Hashable, Sendable {
   }
 
   private static func groups(of socket: Int32) throws(SystemCallError) -> [UInt32] {
-    // Nearly everybody is in fewer than the first; Linux allows the second (NGROUPS_MAX).
+    // Nearly all users are in fewer groups than the first; Linux allows the second (NGROUPS_MAX).
     for most in [64, 1 << 16] {
       var groups = [UInt32](repeating: 0, count: most)
       let count = vgpu_peer_groups(socket, &groups, most)
@@ -50,17 +51,17 @@ public struct Peer: Hashable, Sendable {
   }
 }
 
-/// Whom a rule is about.
+/// The users of a rule.
 public enum Principal: Hashable, Sendable {
-  /// A user, by his number.
+  /// A user, by number.
   case user(UInt32)
-  /// All members of a group, by its number.
+  /// All members of a group, by number.
   case group(UInt32)
 }
 
-/// Who may look at a vGPU. Root always may.
+/// The users who may look at a vGPU. Root always may.
 public struct AccessPolicy: Hashable, Sendable {
-  /// Who else may.
+  /// The others who may.
   public var allowed: Set<Principal>
 
   /// Makes a policy of a list.
@@ -70,5 +71,86 @@ public struct AccessPolicy: Hashable, Sendable {
   public func allows(_ peer: Peer) -> Bool {
     peer.user == 0 || allowed.contains(.user(peer.user))
       || peer.groups.contains { allowed.contains(.group($0)) }
+  }
+}
+
+/// Who may look through a bridge, and at which vGPU.
+public struct AccessRule: Hashable, Sendable {
+  /// The users.
+  public let principal: Principal
+  /// The vGPU of the rule; `nil` for all vGPUs.
+  public let vGPU: MdevUUID?
+
+  /// Makes a rule of its parts.
+  public init(_ principal: Principal, vGPU: MdevUUID? = nil) {
+    self.principal = principal
+    self.vGPU = vGPU
+  }
+
+  /// Whether the rule is about a vGPU; only rules for all vGPUs are about one without a UUID.
+  func concerns(_ uuid: MdevUUID?) -> Bool { vGPU == nil || vGPU == uuid }
+}
+
+extension AccessRule {
+  /// Reads `user:NAME`, `group:NAME`, or either after `UUID=`; numbers are names too.
+  ///
+  /// - Throws: `AccessRuleError`.
+  public init(parsing text: String) throws(AccessRuleError) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    var vGPU: MdevUUID?
+    if parts.count == 2 {
+      guard let uuid = MdevUUID(String(parts[0])) else { throw .invalidUUID(String(parts[0])) }
+      vGPU = uuid
+    }
+    self.init(try Self.principal(parts[parts.count - 1]), vGPU: vGPU)
+  }
+
+  private static func principal(_ text: Substring) throws(AccessRuleError) -> Principal {
+    let words = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let name = words.count == 2 ? String(words[1]) : ""
+    guard !name.isEmpty else { throw .malformed }
+    do throws(SystemCallError) {
+      switch words[0] {
+      case "user":
+        if let user = try UserDatabase.user(name)?.user ?? UInt32(name) { return .user(user) }
+      case "group":
+        if let group = try UserDatabase.group(name) { return .group(group) }
+      default: break
+      }
+    } catch {
+      throw .system(error)
+    }
+    switch words[0] {
+    case "user": throw .noSuchUser(name)
+    case "group": throw .noSuchGroup(name)
+    default: throw .malformed
+    }
+  }
+}
+
+/// Why a text is no rule.
+public enum AccessRuleError: Error, Hashable, Sendable {
+  /// The text has none of the forms.
+  case malformed
+  /// The text before `=` is no UUID.
+  case invalidUUID(String)
+  /// The host has no such user.
+  case noSuchUser(String)
+  /// The host has no such group.
+  case noSuchGroup(String)
+  /// The host cannot tell.
+  case system(SystemCallError)
+}
+
+extension AccessRuleError: CustomStringConvertible {
+  /// One line: the defect, or the remedy.
+  public var description: String {
+    switch self {
+    case .malformed: "give user:NAME or group:NAME, after UUID= for one vGPU alone"
+    case .invalidUUID(let text): "\(HostDevicesError.invalidUUID(text))"
+    case .noSuchUser(let name): "there is no user \(name)"
+    case .noSuchGroup(let name): "there is no group \(name)"
+    case .system(let error): "\(error)"
+    }
   }
 }

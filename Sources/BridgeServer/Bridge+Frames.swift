@@ -5,14 +5,11 @@ import DMABuf
 import LinuxSystem
 import VGPUDisplay
 
-/// What a guest shows, as messages.
+/// Answers to LOOK.
 extension Bridge {
-  /// - Parameter since: when the client stopped reading, if it is owed this answer.
+  /// - Parameter since: when the client stopped reading; `nil` when the question has just come.
   func answerLook(_ client: Client, _ serial: UInt32, since: MonotonicInstant?) {
-    guard let vGPU = client.vGPU else {
-      reply(.refused(.notOpen, reason: "choose a vGPU first"), serial, client)
-      return
-    }
+    guard let vGPU = chosen(by: client, serial) else { return }
     let look = vGPU.look(.now)
     let sent =
       switch look.state {
@@ -28,9 +25,9 @@ extension Bridge {
     }
   }
 
-  private func send(_ reason: NoPicture, _ serial: UInt32, to client: Client) -> Sending {
+  private func send(_ reason: NoPicture, _ serial: UInt32, to client: Client) -> Client.Sending {
     let absence = Absence(reason)
-    let sent = send(.noPicture(absence, reason: "\(reason)"), serial: serial, to: client)
+    let sent = client.send(.noPicture(absence, reason: "\(reason)"), serial: serial)
     if sent == .all, absence == .gone { client.releaseAll() }
     return sent
   }
@@ -38,14 +35,10 @@ extension Bridge {
   private func send(
     _ frame: Frame, lookedAt: MonotonicInstant, _ serial: UInt32, to client: Client,
     _ vGPU: BridgedVGPU
-  ) -> Sending {
+  ) -> Client.Sending {
     guard case .dmaBuf = frame.primary.storage else {
-      return send(
-        .noPicture(
-          .trouble,
-          reason:
-            "\(vGPU.name): its picture lies in a region of the device, which a bridge cannot hand on"
-        ), serial: serial, to: client)
+      let reason = "its picture lies in a region of the device, which a bridge cannot hand on"
+      return client.send(.noPicture(.trouble, reason: "\(vGPU.name): \(reason)"), serial: serial)
     }
     var sent = sendIfNew(frame.primary, serial, to: client, vGPU)
     guard sent == .all else { return sent }
@@ -59,28 +52,28 @@ extension Bridge {
           SharedFrame.Hotspot(x: Int32(clamping: $0.x), y: Int32(clamping: $0.y))
         })
     }
-    return send(
+    return client.send(
       .frame(
         SharedFrame(
           buffer: frame.primary.id, pointer: pointer, flip: frame.flip,
           detectedAt: frame.detectedAt.nanoseconds, lookedAt: lookedAt.nanoseconds)),
-      serial: serial, to: client)
+      serial: serial)
   }
 
   private func sendIfNew(
     _ buffer: PlaneBuffer, _ serial: UInt32, to client: Client, _ vGPU: BridgedVGPU
-  ) -> Sending {
+  ) -> Client.Sending {
     guard !client.holds(buffer.id), case .dmaBuf(let memory) = buffer.storage else { return .all }
     guard client.mayHold(bytes: memory.size, limits) else {
       expel(client, .limit, "it holds too many buffers, or too large ones", serial: serial)
       return .never
     }
     guard let shared = SharedBuffer(buffer) else {
-      return send(
+      return client.send(
         .noPicture(.trouble, reason: "\(vGPU.name): its picture cannot be described"),
-        serial: serial, to: client)
+        serial: serial)
     }
-    let sent = send(.buffer(shared), serial: serial, to: client, descriptor: memory.rawValue)
+    let sent = client.send(.buffer(shared), serial: serial, descriptor: memory.rawValue)
     if sent == .all {
       client.hold(buffer.id, bytes: memory.size)
       vGPU.buffersSent += 1

@@ -7,17 +7,16 @@ import Logging
 import SystemPackage
 import VGPUDisplay
 
-/// What clients ask for.
+/// Clients' messages, and the answers.
 extension Bridge {
-  /// Messages of one client that are answered before the others' next ones: what a viewer sends for a
-  /// frame.
+  /// Messages of one client that are answered in a turn: a viewer sends so many for a frame.
   private static let mostInTurn = 2
 
-  /// - Returns: whether it got its turn.
+  /// - Returns: whether the client got its turn.
   func serve(_ client: Client, _ events: Int32) -> Bool {
     guard !client.hasEnded else { return true }
     if events & (POLLERR | POLLHUP | POLLNVAL) != 0 {
-      // Whatever it has said before it went needs no answer.
+      // Messages that it sent before it went need no answer.
       client.hasEnded = true
       return true
     }
@@ -74,16 +73,10 @@ extension Bridge {
   }
 
   private func handle(_ message: ClientMessage, _ serial: UInt32, _ client: Client) {
-    if case .hello(let oldest, let newest) = message {
-      greet(client, oldest, newest, serial)
-      return
-    }
-    guard client.hasGreeted else {
-      expel(client, .malformed, "no HELLO before other messages", serial: serial)
-      return
-    }
     switch message {
-    case .hello: break
+    case .hello(let oldest, let newest): greet(client, oldest, newest, serial)
+    case _ where !client.hasGreeted:
+      expel(client, .malformed, "no HELLO before other messages", serial: serial)
     case .list(let index): list(client, index, serial)
     case .open(let identifier): open(client, identifier, serial)
     case .look: answerLook(client, serial, since: nil)
@@ -137,7 +130,7 @@ extension Bridge {
     let visible = visible(to: client)
     let chosen = identifier == .only ? visible : visible.filter { $0.identifier == identifier }
     guard let vGPU = chosen.first else {
-      // Of one that is not his, a client is told nothing.
+      // A vGPU of others does not exist for this client.
       reply(
         .refused(
           .noSuchVGPU, reason: identifier == .only ? "there is no vGPU" : "no vGPU \(identifier)"),
@@ -154,7 +147,7 @@ extension Bridge {
     client.releaseAll()
     client.vGPU = vGPU
     vGPU.viewers += 1
-    // So that the answer tells its name and its monitor.
+    // The answer has the name and the monitor, which the source knows.
     _ = vGPU.look(.now)
     let monitor = vGPU.monitor
     reply(
@@ -168,10 +161,7 @@ extension Bridge {
   }
 
   private func resize(_ client: Client, width: Int, height: Int, _ serial: UInt32) {
-    guard let vGPU = client.vGPU else {
-      reply(.refused(.notOpen, reason: "choose a vGPU first"), serial, client)
-      return
-    }
+    guard let vGPU = chosen(by: client, serial) else { return }
     guard let monitor = vGPU.monitor else {
       reply(
         .refused(.size, reason: "\(vGPU.name): its monitor cannot be exchanged here"), serial,
@@ -195,39 +185,20 @@ extension Bridge {
     }
   }
 
-  // MARK: Sending
-
-  enum Sending {
-    case all
-    /// The client does not read.
-    case notNow
-    /// It has gone, or was thrown out.
-    case never
+  /// The vGPU that a client has opened; one that has opened none is told so.
+  func chosen(by client: Client, _ serial: UInt32) -> BridgedVGPU? {
+    if client.vGPU == nil {
+      reply(.refused(.notOpen, reason: "choose a vGPU first"), serial, client)
+    }
+    return client.vGPU
   }
 
-  /// Answers what a client asks for once: one that has not read its answers before has to go.
+  /// Answers a question once: a client that has not read its answers before has to go.
   func reply(_ message: BridgeMessage, _ serial: UInt32, _ client: Client) {
-    switch send(message, serial: serial, to: client) {
+    switch client.send(message, serial: serial) {
     case .all: break
     case .notNow: expel(client, .limit, "it does not read its answers")
     case .never: client.hasEnded = true
-    }
-  }
-
-  func send(
-    _ message: BridgeMessage, serial: UInt32, to client: Client, descriptor: Int32 = -1
-  ) -> Sending {
-    withUnsafeTemporaryAllocation(byteCount: WireConstants.longestMessage, alignment: 8) {
-      buffer in
-      let count = message.encode(serial: serial, into: buffer)
-      let answer = SystemCall.uninterrupted {
-        RunningKernel().send(
-          client.socket.rawValue,
-          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]),
-          fd: descriptor)
-      }
-      if answer >= 0 { return .all }
-      return SystemCall.errno(answer) == .resourceTemporarilyUnavailable ? .notNow : .never
     }
   }
 }

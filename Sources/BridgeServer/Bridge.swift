@@ -2,46 +2,47 @@
 
 public import BridgeProtocol
 import CLinux
+import CProcess
 import Glibc
 public import LinuxSystem
 public import Logging
 import SystemPackage
 
-/// Shows vGPUs to clients of a socket: their pictures' buffers, and nothing else of theirs.
+/// Shows vGPUs to clients of a socket: the buffers of their pictures, and nothing else.
 ///
-/// One thread does all of it. It sends without waiting and keeps no queue: a client that does not
-/// read is owed one answer, which is made when it reads again, of what the guest shows then.
+/// A bridge runs on one thread. It sends without waiting and keeps no queue: it owes one answer to a
+/// client that does not read, and makes this answer of the guest's picture when the client reads again.
 public final class Bridge {
-  private let listener: BridgeListener
+  let listener: BridgeListener
   let limits: BridgeLimits
   private let catalogue: () -> [BridgedVGPU]
-  private let logger: Logger
+  let logger: Logger
   private let wakeup: BridgeHandle
-  private let closer = SocketCloser()
+  let closer = SocketCloser()
 
-  private var vGPUs: [BridgedVGPU] = []
-  /// Those that the catalogue has no more, and that hold a device or are looked at still. An mdev that is
-  /// to be removed is off the bus before its device is let go, which the removal waits for.
+  private(set) var vGPUs: [BridgedVGPU] = []
+  /// vGPUs that have left the catalogue and hold a device or have viewers. An mdev that is being
+  /// removed leaves its bus first, and the removal waits until the device is let go.
   private var departed: [BridgedVGPU] = []
   private var cataloguedAt: MonotonicInstant?
-  private var clients: [Client] = []
-  private var users: UserAccounts
+  var clients: [Client] = []
+  var users: UserAccounts
   private(set) var turn: UInt64 = 0
-  /// Who is served first in the next turn: the first whose user has had his share of this one.
+  /// The client that is served first in the next turn: the first whose user has used up this turn.
   private var firstInTurn = 0
   private var noticeRate: TokenBucket
-  private var listensAgainAt: MonotonicInstant?
+  var listensAgainAt: MonotonicInstant?
   var done = BridgeCounters()
 
   /// Makes a bridge that `run` starts.
   ///
   /// - Parameters:
   ///   - listener: the socket to serve.
-  ///   - handle: what ends it, where there is one already.
-  ///   - limits: what each client and each user can have.
-  ///   - catalogue: the vGPUs that there are now, the same objects for the same ones. Asked at most
+  ///   - handle: ends the bridge; a new one by default.
+  ///   - limits: of each client and each user.
+  ///   - catalogue: the vGPUs that there are now, the same object for the same vGPU. Called at most
   ///     once a second.
-  ///   - logger: who came and went, and who was refused and why.
+  ///   - logger: gets clients that come, go and are refused, with the reason.
   /// - Throws: `SystemCallError` when the process has no descriptor left.
   public init(
     _ listener: consuming BridgeListener, handle: BridgeHandle? = nil,
@@ -58,8 +59,8 @@ public final class Bridge {
     noticeRate = TokenBucket(perSecond: 20, now: .now)
   }
 
-  /// Half of what this process may have (RLIMIT_NOFILE): the rest is for buffers and devices, and for
-  /// telling those who come then that they are too many.
+  /// Half of the descriptors that this process may have (RLIMIT_NOFILE): the rest is for buffers and
+  /// devices, and for refusing further clients.
   private static var descriptorsForClients: Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 512 }
@@ -69,7 +70,7 @@ public final class Bridge {
   /// Ends the bridge from any thread.
   public var handle: BridgeHandle { wakeup }
 
-  /// What was done so far.
+  /// The bridge's work so far.
   public var counters: BridgeCounters {
     var counters = done
     counters.clients = UInt32(clamping: clients.count)
@@ -115,7 +116,8 @@ public final class Bridge {
     entries.append(pollfd(fd: wakeup.wakeup.rawValue, events: Int16(POLLIN), revents: 0))
     entries.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0))
     for client in clients {
-      // Who is owed an answer, or has sent too much, is not read from; POLLHUP comes all the same.
+      // Clients that have not read their answer, or have sent too much, are not read from. POLLHUP comes
+      // all the same.
       let events = client.owed != nil ? POLLOUT : client.isThrottled ? 0 : POLLIN
       entries.append(pollfd(fd: client.socket.rawValue, events: Int16(events), revents: 0))
     }
@@ -129,98 +131,6 @@ public final class Bridge {
     return isBusy ? 100 : -1
   }
 
-  // MARK: Coming and going
-
-  private func accept(_ now: MonotonicInstant) {
-    if closer.isBehind {
-      listensAgainAt = MonotonicInstant(nanoseconds: now.nanoseconds + 100_000_000)
-      notice("no connection is taken: there is no thread to close those that have ended", now)
-      return
-    }
-    for _ in 0..<32 {
-      let fd = listener.socket
-      let answer = SystemCall.uninterrupted { vgpu_accept(fd) }
-      guard answer >= 0 else {
-        switch SystemCall.errno(answer) {
-        case .resourceTemporarilyUnavailable: break
-        case .connectionAbort: continue
-        default:
-          // No descriptors, no memory: poll(2) would report the same connection for ever.
-          listensAgainAt = MonotonicInstant(nanoseconds: now.nanoseconds + 100_000_000)
-          notice("no connection can be taken: \(SystemCall.errno(answer))", now)
-        }
-        return
-      }
-      admit(ClientSocket(owning: Int32(answer), closer), now)
-    }
-  }
-
-  private func admit(_ socket: consuming ClientSocket, _ now: MonotonicInstant) {
-    let fd = socket.rawValue
-    done.connections += 1
-    let peer: Peer
-    do throws(SystemCallError) {
-      try SystemCall.make("setsockopt(SO_SNDBUF)", on: "bridge's client") {
-        vgpu_least_send_buffer(fd)
-      }
-      peer = try Peer(of: fd)
-    } catch {
-      done.refused += 1
-      notice("\(error)", now)
-      return
-    }
-    refreshCatalogue(now)
-    let mayLook = peer.user == 0 || vGPUs.contains { $0.allows(peer) }
-    let account = users.connect(peer.user, mayLook: mayLook, now)
-    let client = Client(socket, peer, limits, now)
-    guard mayLook else {
-      // One who comes too often is not even told.
-      if account == nil {
-        done.refused += 1
-      } else {
-        refuse(client, .notAllowed, "user \(peer.user) may see none of this bridge's vGPUs", now)
-      }
-      return
-    }
-    guard let account, users.admit(account) else {
-      refuse(client, .limit, "too many clients, or too quickly", now)
-      return
-    }
-    client.account = account
-    clients.append(client)
-    logger.debug("\(client) came")
-  }
-
-  /// Says no to a client that was never one.
-  private func refuse(
-    _ client: Client, _ refusal: Refusal, _ reason: String, _ now: MonotonicInstant
-  ) {
-    done.refused += 1
-    _ = send(.refused(refusal, reason: reason), serial: 0, to: client)
-    notice("\(client) is refused: \(reason)", now)
-  }
-
-  func expel(
-    _ client: Client, _ refusal: Refusal, _ reason: String, serial: UInt32 = 0
-  ) {
-    guard !client.hasEnded else { return }
-    done.expelled += 1
-    client.hasEnded = true
-    _ = send(.refused(refusal, reason: reason), serial: serial, to: client)
-    notice("\(client) is thrown out: \(reason)", .now)
-  }
-
-  private func removeEnded() {
-    guard clients.contains(where: \.hasEnded) else { return }
-    for client in clients where client.hasEnded {
-      client.vGPU?.viewers -= 1
-      client.vGPU = nil
-      if let account = client.account { users.leave(account) }
-      logger.debug("\(client) has gone")
-    }
-    clients.removeAll(where: \.hasEnded)
-  }
-
   private func keepTime(_ now: MonotonicInstant) {
     if let again = listensAgainAt, now >= again { listensAgainAt = nil }
     for vGPU in vGPUs { vGPU.watch(now) }
@@ -228,24 +138,23 @@ public final class Bridge {
     departed.removeAll { !$0.holdsDevice && $0.viewers == 0 }
     for client in clients where !client.hasEnded {
       if client.isThrottled, client.mayTakeMessage(now) { client.isThrottled = false }
-      if !client.hasGreeted, now.seconds(since: client.connectedAt) > limits.secondsToHello {
-        expel(client, .malformed, "no HELLO for \(limits.secondsToHello) s")
+      if !client.hasGreeted, client.connectedAt.isOlder(than: limits.timeToHello, at: now) {
+        expel(client, .malformed, "no HELLO for \(limits.timeToHello)")
       }
-      if let owed = client.owed, now.seconds(since: owed.since) > limits.secondsToRead {
-        expel(client, .limit, "it has not read for \(limits.secondsToRead) s")
+      if let owed = client.owed, owed.since.isOlder(than: limits.timeToRead, at: now) {
+        expel(client, .limit, "it has not read for \(limits.timeToRead)")
       }
     }
   }
 
-  /// What is worth a line in the journal; a client that provokes more of them than anyone reads
-  /// fills none.
+  /// Writes a line into the journal; at most 20 a second, so that no client can fill it.
   func notice(
     _ text: @autoclosure () -> String, _ now: MonotonicInstant, level: Logger.Level = .notice
   ) {
     if noticeRate.take(now) { logger.log(level: level, "\(text())") }
   }
 
-  /// Each user gets his turn before anyone's next, and each of his clients.
+  /// Serves each client once. A user who has used up this turn goes first in the next.
   private func serve(_ entries: ArraySlice<pollfd>) {
     turn &+= 1
     let count = clients.count
@@ -261,13 +170,13 @@ public final class Bridge {
 
   // MARK: The vGPUs
 
-  /// Those that a client may know of.
+  /// The vGPUs that a client may see.
   func visible(to client: Client) -> [BridgedVGPU] {
     refreshCatalogue(.now)
     return vGPUs.filter { $0.allows(client.peer) }
   }
 
-  private func refreshCatalogue(_ now: MonotonicInstant) {
+  func refreshCatalogue(_ now: MonotonicInstant) {
     if let cataloguedAt, now.seconds(since: cataloguedAt) < 1 { return }
     cataloguedAt = now
     let known = vGPUs + departed
@@ -276,5 +185,35 @@ public final class Bridge {
     departed = known.filter {
       ($0.holdsDevice || $0.viewers > 0) && !listed.contains(ObjectIdentifier($0))
     }
+  }
+}
+
+/// Ends a bridge from any thread.
+public final class BridgeHandle: Sendable {
+  let wakeup: OwnedFileDescriptor
+
+  /// For a bridge that is made later (eventfd(2)).
+  ///
+  /// - Throws: `SystemCallError` when the process has no descriptor left.
+  public init() throws(SystemCallError) {
+    let number = try SystemCall.make("eventfd", on: "bridge") { vgpu_eventfd() }
+    wakeup = OwnedFileDescriptor(owning: Int32(number))
+  }
+
+  /// Makes `Bridge.run` return, now or as soon as it is called.
+  public func stop() { _ = eventfd_write(wakeup.rawValue, 1) }
+
+  /// Has SIGTERM and SIGINT do the same from now on (sigaction(2)), for a program that is a bridge and
+  /// nothing else. To be called once in a process.
+  ///
+  /// - Throws: `SystemCallError`.
+  public func stopAtSignals() throws(SystemCallError) {
+    try SystemCall.make("sigaction", on: "bridge") { vgpu_tell_of_end_signals(wakeup.rawValue) }
+  }
+}
+
+extension MonotonicInstant {
+  fileprivate func isOlder(than duration: Duration, at now: MonotonicInstant) -> Bool {
+    .nanoseconds(now.nanoseconds(since: self)) > duration
   }
 }

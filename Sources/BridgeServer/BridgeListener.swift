@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import CProcess
 public import LinuxSystem
 import SystemPackage
 
-/// The socket that a bridge's clients connect to. With this value its file goes, if it made one.
+/// The socket that a bridge's clients connect to. The file that it made is removed with this value.
 public struct BridgeListener: ~Copyable {
   let socket: Int32
-  /// The socket's path; `nil` where somebody else has bound it.
+  /// The socket's path; `nil` when another program has bound it.
   public let path: String?
   private let file: SocketFile?
 
-  /// Makes a socket at a path (socket(2), bind(2), listen(2)). One that nobody serves any more is
-  /// replaced. Everybody may connect; who is answered is the policies' affair.
+  /// Makes a socket at a path (socket(2), bind(2), listen(2)), and replaces a socket that nobody
+  /// serves any more. Everybody may connect; `AccessPolicy` decides who gets answers.
   ///
   /// - Parameters:
-  ///   - path: where, in a folder in which nobody but root, this user and `server` could put a file in
-  ///     the place of another.
-  ///   - server: who serves the socket later on, if that is somebody else.
-  /// - Throws: `SystemCallError`, with EADDRINUSE when another bridge serves there.
+  ///   - path: the socket's path. Each folder and link on it must belong to root, this user or
+  ///     `server`, and others may write to a folder only when it is sticky.
+  ///   - server: the user who serves the socket later on, if that is another one.
+  /// - Throws: `SystemCallError`: with EADDRINUSE when another bridge serves there, with EACCES on
+  ///   the folder that others could change.
   public init(path: String, servedBy server: UInt32? = nil) throws(SystemCallError) {
     let number = try SystemCall.make("socket", on: path) { vgpu_packet_socket() }
     let socket = OwnedFileDescriptor(owning: Int32(number))
@@ -33,8 +35,8 @@ public struct BridgeListener: ~Copyable {
 
   deinit {
     file?.remove()
-    // Who has connected and was not taken may have left something that lingers. Without a thread it
-    // ends with the process.
+    // Connections that were not taken may hold descriptors that linger. Without a thread they end
+    // with the process.
     _ = ForeignDescriptors.close(sockets: [socket])
   }
 
@@ -65,13 +67,197 @@ public struct BridgeListener: ~Copyable {
     }
   }
 
-  /// Has the socket's file removed by a process of its own as soon as this one has ended, however it
-  /// ends: for a process that gives up the right to do so itself. To be called before there is a second
+  /// Starts a process that removes the socket's file as soon as this process has ended, however it
+  /// ends: for a process that gives up the right to remove the file. Call it before there is a second
   /// thread, and before anything is mapped that must not outlive this process.
   ///
   /// - Throws: `SystemCallError` when there can be no other process.
   public func removeAtEnd() throws(SystemCallError) { try file?.removeAtEnd() }
 
-  /// Removes the socket's file, so that who comes later is told that there is no bridge.
+  /// Removes the socket's file, so that later clients find no bridge.
   func removeFile() { file?.remove() }
+}
+
+/// The file of a socket that this process has bound.
+final class SocketFile {
+  private let place: Place
+  private let file: vgpu_file
+  /// The file is removed once, because another bridge's file can get its number later.
+  private var isRemoved = false
+  /// Open as long as this process lives.
+  private var remover: OwnedFileDescriptor?
+
+  private init(_ place: consuming Place, _ file: vgpu_file) {
+    self.place = place
+    self.file = file
+  }
+
+  /// unlinkat(2), when the file is still there and this process may remove it.
+  func remove() {
+    if isRemoved { return }
+    isRemoved = true
+    var file = file
+    _ = vgpu_unlink_socket(place.folder.rawValue, place.name, &file)
+  }
+
+  /// See `BridgeListener.removeAtEnd()`.
+  func removeAtEnd() throws(SystemCallError) {
+    var file = file
+    let fd = place.folder.rawValue
+    let number = try SystemCall.make("fork", on: place.path) {
+      vgpu_unlink_socket_at_end(fd, place.name, &file)
+    }
+    remover = OwnedFileDescriptor(owning: Int32(number))
+  }
+
+  /// A name in a folder in which nobody else can exchange the file.
+  struct Place: ~Copyable {
+    let path: String
+    let name: String
+    /// Opened (O_PATH), so that it stays the same folder.
+    let folder: OwnedFileDescriptor
+
+    init(path: String, servedBy server: UInt32?) throws(SystemCallError) {
+      let parts = path.split(separator: "/", omittingEmptySubsequences: true)
+      guard let name = parts.last, !path.hasSuffix("/") else {
+        throw SystemCallError(
+          call: "bind", object: path, errno: .isDirectory, remedy: "name a file in a folder")
+      }
+      let prefix = path.dropLast(name.count)
+      let folder = prefix.isEmpty ? "." : String(prefix)
+      var trusted: Set<UInt32> = [0, geteuid()]
+      if let server { trusted.insert(server) }
+      try SafePath(trusted: trusted).check(folder)
+      let opened = try OwnedFileDescriptor.open(folder, flags: vgpu_O_PATH | O_DIRECTORY)
+      self.path = path
+      self.name = String(name)
+<<<<<<< HEAD
+      self.folder = opened
+=======
+      folder = opened
+    }
+
+    /// Whoever could remove the socket and make one of his own would be taken for the bridge.
+    private static func open(
+      _ folder: String, servedBy server: UInt32?
+    ) throws(SystemCallError) -> OwnedFileDescriptor {
+      let opened = try OwnedFileDescriptor.open(folder, flags: vgpu_O_PATH | O_DIRECTORY)
+      let status: Stat
+      do {
+        status = try Stat(FileDescriptor(rawValue: opened.rawValue))
+      } catch {
+        throw SystemCallError(call: "fstat", object: folder, errno: error)
+      }
+      let isSafe =
+        status.permissions.contains(.saveText)
+        || status.permissions.isDisjoint(with: [.groupWrite, .otherWrite])
+      guard [0, geteuid(), server].contains(status.userID.rawValue), isSafe else {
+        throw SystemCallError(
+          call: "bind", object: folder, errno: .permissionDenied,
+          remedy: "other users could exchange the socket there: choose a folder that only you, or "
+            + "root, can change, or one with the sticky bit")
+      }
+      return opened
+>>>>>>> bc50ccb49545e6b87cdaf1bc6149a5451787b3fb
+    }
+
+    /// bind(2) and listen(2), in the place of a socket that nobody serves any more.
+    consuming func bind(_ socket: Int32) throws(SystemCallError) -> SocketFile {
+      var file = vgpu_file()
+      let fd = folder.rawValue
+      var answer = SystemCall.uninterrupted { vgpu_unix_listen(socket, fd, path, name, &file) }
+      if answer < 0, SystemCall.errno(answer) == .addressInUse {
+        try removeStale()
+        answer = SystemCall.uninterrupted { vgpu_unix_listen(socket, fd, path, name, &file) }
+      }
+      try SystemCall.make("bind", on: path) { answer }
+      return SocketFile(self, file)
+    }
+
+    /// A socket's file outlives its server that was killed. Only one that refuses connections is
+    /// removed, and no link to one.
+    private func removeStale() throws(SystemCallError) {
+      let number = try SystemCall.make("socket", on: path) { vgpu_packet_socket() }
+      let probe = OwnedFileDescriptor(owning: Int32(number))
+      var found = vgpu_file()
+      let fd = folder.rawValue
+      guard vgpu_find_socket(fd, name, &found) == 0,
+        SystemCall.errno(vgpu_unix_connect(probe.rawValue, path)) == .connectionRefused
+      else {
+        throw SystemCallError(
+          call: "bind", object: path, errno: .addressInUse,
+          remedy: "another bridge serves there, or it is no bridge's socket: give another --socket")
+      }
+      try SystemCall.make("unlinkat", on: path) { vgpu_unlink_socket(fd, name, &found) }
+    }
+  }
+}
+
+/// A path on which only some users can put a file, a folder or a link in the place of another. Others
+/// who could would be taken for the bridge.
+private struct SafePath {
+  let trusted: Set<UInt32>
+
+  /// More links on a path are a circle, as for the kernel (MAXSYMLINKS).
+  private static let mostLinks = 40
+
+  /// Walks a folder's path as the kernel does, from the root down: nobody can exchange a name in a
+  /// folder that was found safe, so that the name leads to the same file afterwards.
+  func check(_ folder: String) throws(SystemCallError) {
+    func parts(_ path: String) -> ReversedCollection<[Substring]> {
+      path.split(separator: "/").reversed()
+    }
+    var rest = Array(parts(folder))
+    if !folder.hasPrefix("/") {
+      guard let here = FileTree.realPath(of: ".") else {
+        throw SystemCallError(call: "realpath", object: folder, errno: .noSuchFileOrDirectory)
+      }
+      rest += parts(here)
+    }
+    var place = ""
+    var links = 0
+    _ = try isLink("/")
+    while let part = rest.popLast() {
+      if part == "." { continue }
+      if part == ".." {
+        place = String(place.prefix(upTo: place.lastIndex(of: "/") ?? place.startIndex))
+        continue
+      }
+      let next = "\(place)/\(part)"
+      guard try isLink(next) else {
+        place = next
+        continue
+      }
+      links += 1
+      guard links <= Self.mostLinks, let target = FileTree.linkTarget(of: next) else {
+        throw SystemCallError(call: "readlink", object: next, errno: .tooManySymbolicLinkLevels)
+      }
+      if target.hasPrefix("/") { place = "" }
+      rest += parts(target)
+    }
+  }
+
+  /// Whether a name is a link (lstat(2)); it is refused when others could exchange it, or anything in it.
+  private func isLink(_ path: String) throws(SystemCallError) -> Bool {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      throw SystemCallError(call: "lstat", object: path, errno: Errno(rawValue: vgpu_last_errno()))
+    }
+    let isLink = status.st_mode & UInt32(S_IFMT) == UInt32(S_IFLNK)
+    guard trusted.contains(status.st_uid) else {
+      throw refusal(path, "user \(status.st_uid), who owns it, could exchange the socket there")
+    }
+    guard isLink || status.st_mode & UInt32(S_ISVTX) != 0 || status.st_mode & 0o022 == 0 else {
+      throw refusal(path, "other users could exchange the socket there")
+    }
+    return isLink
+  }
+
+  private func refusal(_ path: String, _ reason: String) -> SystemCallError {
+    SystemCallError(
+      call: "bind", object: path, errno: .permissionDenied,
+      remedy:
+        "\(reason): choose a path of folders that only you, or root, can change, or that have "
+        + "the sticky bit")
+  }
 }

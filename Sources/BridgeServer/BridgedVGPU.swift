@@ -4,14 +4,14 @@ public import BridgeProtocol
 import LinuxSystem
 public import VGPUDisplay
 
-/// A vGPU that a bridge shows. It is asked for its frames from the first client on, and kept.
+/// A vGPU that a bridge shows. Its source is made for the first client, and stays.
 public final class BridgedVGPU {
-  /// What the guest's monitor can be.
+  /// A guest's monitor, as far as it can be exchanged.
   public struct Monitor {
-    /// The largest picture, in pixels; `nil` where nobody knows.
+    /// The largest picture, in pixels; `nil` when the driver does not say.
     public var maximum: (width: Int, height: Int)?
-    /// Gives the guest a monitor that prefers a size, in pixels. The error's description is what the
-    /// client is told.
+    /// Gives the guest a monitor that prefers a size, in pixels. The client gets the error's
+    /// description.
     public var resize: (_ width: Int, _ height: Int) throws -> Void
 
     /// Makes a monitor of its parts.
@@ -24,7 +24,7 @@ public final class BridgedVGPU {
     }
   }
 
-  /// By what clients name it.
+  /// The clients' name of the vGPU.
   public let identifier: VGPUIdentifier
   private let policy: AccessPolicy
   private let makeSource: () throws -> any FrameSource
@@ -42,12 +42,12 @@ public final class BridgedVGPU {
   var buffersSent: UInt64 = 0
 
   /// - Parameters:
-  ///   - identifier: no other vGPU's of the bridge.
-  ///   - title: what it is called until the source tells.
+  ///   - identifier: unique among the bridge's vGPUs.
+  ///   - title: its name until there is a source.
   ///   - policy: who may look.
   ///   - source: makes the source of its frames, when the first client comes, and again when that
-  ///     failed. An error's description is what clients are told.
-  ///   - monitor: its monitor, if clients may exchange that; asked when one wants to know.
+  ///     failed. Clients get an error's description.
+  ///   - monitor: the guest's monitor, when clients may exchange it; called when a client opens the vGPU.
   public init(
     identifier: VGPUIdentifier, title: String, policy: AccessPolicy,
     source: @escaping () throws -> any FrameSource, monitor: @escaping () -> Monitor? = { nil }
@@ -59,12 +59,8 @@ public final class BridgedVGPU {
     findMonitor = monitor
   }
 
-  /// Makes its source now, so that what is wrong with it is an error of the bridge's start.
-  ///
-  /// - Throws: what `source` throws.
-  public func attach() throws {
-    if source == nil { source = try makeSource() }
-  }
+  /// Begins with a source that is there already.
+  func attach(to source: any FrameSource) { self.source = source }
 
   var name: String { source?.name ?? title }
   var flips: UInt64 { UInt64(source?.counters.flips ?? 0) }
@@ -74,30 +70,30 @@ public final class BridgedVGPU {
 
   func allows(_ peer: Peer) -> Bool { policy.allows(peer) }
 
-  /// How old a look may be that another client is answered with, in nanoseconds: much less than
-  /// anyone could see, and enough that the clients of one refresh share it.
+  /// How old a shared look may be, in nanoseconds: much less than anyone could see, and enough for
+  /// the clients of one refresh.
   private static let freshness: UInt64 = 250_000
-  /// How long a vGPU that could not be had is not tried again, in nanoseconds.
+  /// The time until a source that failed is made again, in nanoseconds.
   private static let patience: UInt64 = 500_000_000
-  /// How often a guest is looked at that no client asks for, in nanoseconds: a guest that ends must
+  /// The time between looks at a guest without viewers, in nanoseconds: a guest that has ended must
   /// be let go, or it cannot come back.
   private static let watchInterval: UInt64 = 100_000_000
 
-  /// Monitors that a guest is given in a second, whoever asks: it has to find each a mode. A window
-  /// that follows its user asks three times a second.
+  /// Monitors that a guest gets in a second, from all clients: the guest must find a mode for each.
+  /// A window whose user drags its edge asks three times a second.
   static let resizesPerSecond = 8
 
   /// Whether the guest can have another monitor yet.
   func mayResize(_ now: MonotonicInstant) -> Bool { resizes.take(now) }
 
-  /// What the guest shows, and when that was asked.
+  /// The guest's picture, and the time of the look.
   func look(_ now: MonotonicInstant) -> (at: MonotonicInstant, state: DisplayState) {
     looks += 1
     if let lastLook, now.elapsed(since: lastLook.at) < Self.freshness { return lastLook }
     return poll(now)
   }
 
-  /// Looks at a guest that nobody else has looked at for a while.
+  /// Looks at a guest that no client has looked at for a while.
   func watch(_ now: MonotonicInstant) {
     guard isAttached,
       now.elapsed(since: lastLook?.at ?? .init(nanoseconds: 0)) >= Self.watchInterval

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeProtocol
+import CLinux
 import LinuxSystem
+import SystemPackage
 
-/// One connection of a bridge, and all that the bridge remembers of it.
+/// One connection of a bridge, and the bridge's notes on it.
 final class Client {
   let socket: ClientSocket
   let peer: Peer
   let connectedAt: MonotonicInstant
-  /// Its user's; `nil` until it is let in.
+  /// Its user's account; `nil` until the client is let in.
   var account: UserAccount?
   var hasGreeted = false
   var vGPU: BridgedVGPU?
-  /// The LOOK that is still to be answered, as the client did not read what it was sent before.
+  /// The LOOK that waits for its answer, because the client has not read the answers before.
   var owed: (serial: UInt32, since: MonotonicInstant)?
   var rate: TokenBucket
   var isThrottled = false
@@ -74,6 +76,79 @@ final class Client {
   }
 }
 
+extension Client {
+  /// The result of sending a message.
+  enum Sending {
+    case all
+    /// The client does not read.
+    case notNow
+    /// It has gone, or was thrown out.
+    case never
+  }
+
+  /// sendmsg(2), which does not wait.
+  func send(
+    _ message: BridgeMessage, serial: UInt32, descriptor: Int32 = -1
+  ) -> Sending {
+    withUnsafeTemporaryAllocation(byteCount: WireConstants.longestMessage, alignment: 8) {
+      buffer in
+      let count = message.encode(serial: serial, into: buffer)
+      let answer = SystemCall.uninterrupted {
+        RunningKernel().send(
+          socket.rawValue,
+          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]),
+          fd: descriptor)
+      }
+      if answer >= 0 { return .all }
+      return SystemCall.errno(answer) == .resourceTemporarilyUnavailable ? .notNow : .never
+    }
+  }
+}
+
 extension Client: CustomStringConvertible {
   var description: String { "pid \(peer.process) of user \(peer.user)" }
+}
+
+/// Closes clients' sockets, all of a turn's together.
+///
+/// A client can leave messages with descriptors in its socket. Closing the socket may close the last
+/// reference to a file, and then waits as long as the file's owner likes, such as for a TCP connection
+/// that lingers for hours (SO_LINGER). So the bridge takes no descriptors, and
+/// `ForeignDescriptors.close(sockets:)` closes the sockets.
+final class SocketCloser {
+  private var sockets: [Int32] = []
+
+  init() {}
+
+  fileprivate func close(_ socket: Int32) {
+    // The client notices now.
+    shutdown(socket, Int32(SHUT_RDWR))
+    sockets.append(socket)
+  }
+
+  /// Closes the sockets of this turn.
+  func close() {
+    guard !sockets.isEmpty, ForeignDescriptors.close(sockets: sockets) else { return }
+    sockets.removeAll(keepingCapacity: true)
+  }
+
+  /// Whether too many sockets wait for a thread, so that no more should come: each is a descriptor of
+  /// this process.
+  var isBehind: Bool { sockets.count > 128 }
+
+  deinit { close() }
+}
+
+/// The bridge's end of a connection, closed when this value has ended.
+struct ClientSocket: ~Copyable {
+  let rawValue: Int32
+  private let closer: SocketCloser
+
+  /// Takes over a descriptor that nobody else will close.
+  init(owning rawValue: Int32, _ closer: SocketCloser) {
+    self.rawValue = rawValue
+    self.closer = closer
+  }
+
+  deinit { closer.close(rawValue) }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The types of vgpu-gtk3.h's enumerations, as properties, GtkBuilder and bindings want them.
+// The types of vgpu-gtk3.h's enumerations, for properties, GtkBuilder and bindings.
 
 #include "CViewGTK3.h"
 
@@ -41,7 +41,7 @@ DEFINE_ENUMERATION(
     VALUE(VGPU_VIEW_ERROR_NO_DISPLAY, "no-display"),
     VALUE(VGPU_VIEW_ERROR_UNSUPPORTED, "unsupported"), VALUE(VGPU_VIEW_ERROR_SYSTEM, "system"))
 
-// A view's errors are told by vgpu.h's.
+// A view's errors are made of vgpu.h's.
 G_STATIC_ASSERT((int)VGPU_VIEW_ERROR_ARGUMENT == (int)VGPU_ERROR_ARGUMENT);
 G_STATIC_ASSERT((int)VGPU_VIEW_ERROR_NOT_FOUND == (int)VGPU_ERROR_NOT_FOUND);
 G_STATIC_ASSERT((int)VGPU_VIEW_ERROR_NOT_RUNNING == (int)VGPU_ERROR_NOT_RUNNING);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SafeText
+
 /// A record as a picture for a report: how long frames took from detection to presentation, and
 /// when each was presented.
 public struct FramePlot: Sendable {

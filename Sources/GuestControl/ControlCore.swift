@@ -6,6 +6,63 @@ import QMP
 import Synchronization
 import SystemPackage
 
+/// What a control knows, under its lock.
+struct ControlState {
+  var queue = InputQueue()
+  var monitor: (any QMPConnection)?
+  var machine = MachineState.unknown
+  var hasAbsolutePointer = false
+  /// To the mouse beside the tablet, and how often one began or ended: odd while on one.
+  var detour: MouseDetour?
+  var detours = 0
+  /// Why there is no monitor.
+  var reason = QMPUnavailable.unknown.description
+  /// Keys that this QEMU has no name for, or no device.
+  var unknownKeys: Set<Keycode> = []
+  /// Wakes the sender; there is one while there is a monitor.
+  var wakeup: AsyncStream<Void>.Continuation?
+  /// When the command was sent that is not answered yet.
+  var sentAt: MonotonicInstant?
+  var lastUse = MonotonicInstant(nanoseconds: 0)
+  var supervisor: Task<Void, Never>?
+  var isClosed = false
+  var streams: [Int: AsyncStream<GuestEvent>.Continuation] = [:]
+  var nextStream = 0
+
+  /// - Returns: what wakes the sender, where it has something to do.
+  mutating func afterChange() -> AsyncStream<Void>.Continuation? {
+    if machine.reasonAgainstInput != nil { queue.keepReleases() }
+    // While an answer is awaited the sender is awake.
+    return queue.isEmpty || sentAt != nil ? nil : wakeup
+  }
+
+  mutating func disconnect() {
+    monitor = nil
+    wakeup?.finish()
+    wakeup = nil
+    queue.reset()
+    unknownKeys = []
+    sentAt = nil
+    hasAbsolutePointer = false
+    detour = nil
+  }
+
+  /// Leaves out what QEMU refuses by itself: the first of the queue.
+  ///
+  /// - Returns: the key that it is, if it is one.
+  mutating func leaveOut(_ item: InputQueue.Item) -> Keycode? {
+    switch item {
+    case .change(let what, _):
+      queue.forget(what)
+      guard case .key(let key) = what, unknownKeys.insert(key).inserted else { return nil }
+      return key
+    case .absolute, .relative, .wheel:
+      _ = queue.take(limit: 1)
+      return nil
+    }
+  }
+}
+
 /// What a control does, apart from the control itself, whose last reference ends it: the task in
 /// here refers to this object only.
 final class ControlCore: Sendable {
@@ -89,7 +146,7 @@ final class ControlCore: Sendable {
     return stream
   }
 
-  func currentMonitor() throws(QMPError) -> any MachineMonitor {
+  func currentMonitor() throws(QMPError) -> any QMPConnection {
     let (monitor, reason) = state.withLock { ($0.monitor, $0.reason) }
     guard let monitor else { throw .disconnected(object: reason) }
     return monitor
@@ -97,7 +154,7 @@ final class ControlCore: Sendable {
 
   // MARK: The connection
 
-  func follow(_ endpoint: MonitorEndpoint?) {
+  func follow(_ endpoint: QMPEndpoint?) {
     let connector = endpoint?.connector
     state.withLock { state in
       guard !state.isClosed else { return }
@@ -106,7 +163,7 @@ final class ControlCore: Sendable {
       state.disconnect()
       state.machine = .unknown
       state.reason =
-        connector == nil ? MonitorUnavailable.unknown.description : "connecting to QEMU"
+        connector == nil ? QMPUnavailable.unknown.description : "connecting to QEMU"
       state.supervisor = Task(priority: .userInitiated) { [self] in
         // One after the other: what the old one still does must not be taken for the new one's.
         await old?.value
@@ -132,10 +189,10 @@ final class ControlCore: Sendable {
 
   func close() async { await stop()?.value }
 
-  private func supervise(_ connector: any MonitorConnector) async {
+  private func supervise(_ connector: any QMPConnector) async {
     var failures = 0
     while !Task.isCancelled {
-      do throws(MonitorUnavailable) {
+      do throws(QMPUnavailable) {
         let monitor = try await connector.connect()
         if let error = await serve(monitor, isConnected: { failures = 0 }) {
           noteEnd(.socket(error))
@@ -150,7 +207,7 @@ final class ControlCore: Sendable {
     }
   }
 
-  private func noteEnd(_ error: MonitorUnavailable) {
+  private func noteEnd(_ error: QMPUnavailable) {
     if Task.isCancelled { return }
     let news = state.withLock { state -> String? in
       state.disconnect()
@@ -168,7 +225,7 @@ final class ControlCore: Sendable {
   ///
   /// - Returns: why it has ended; `nil` where that is this side's will.
   private func serve(
-    _ monitor: any MachineMonitor, isConnected: () -> Void
+    _ monitor: any QMPConnection, isConnected: () -> Void
   ) async -> QMPError? {
     let events = monitor.events()
     let (wakeups, wakeup) = AsyncStream.makeStream(
@@ -205,7 +262,7 @@ final class ControlCore: Sendable {
   // MARK: Input, to the guest
 
   private func deliver(
-    to monitor: any MachineMonitor, _ wakeups: AsyncStream<Void>
+    to monitor: any QMPConnection, _ wakeups: AsyncStream<Void>
   ) async -> QMPError? {
     for await _ in wakeups {
       do throws(QMPError) {
@@ -227,7 +284,7 @@ final class ControlCore: Sendable {
   ///
   /// - Returns: what was taken from the queue; `nil` where there was nothing.
   private func deliverNext(
-    to monitor: any MachineMonitor, limit: Int
+    to monitor: any QMPConnection, limit: Int
   ) async throws(QMPError) -> [InputQueue.Item]? {
     let (items, detour) = state.withLock { state -> ([InputQueue.Item], MouseDetour?) in
       guard state.machine.reasonAgainstInput == nil else { return ([], nil) }
@@ -267,7 +324,7 @@ final class ControlCore: Sendable {
   }
 
   private func send(
-    _ items: [InputQueue.Item], to monitor: any MachineMonitor, _ detour: MouseDetour?
+    _ items: [InputQueue.Item], to monitor: any QMPConnection, _ detour: MouseDetour?
   ) async throws(QMPError) {
     let command = InputSendEvent(items.flatMap(\.events))
     guard let detour else {
@@ -292,14 +349,14 @@ final class ControlCore: Sendable {
 
   /// Selects a pointing device of QEMU's. Where that fails the one before gets what comes, and a
   /// monitor that has ended says so at the next command.
-  private func select(_ mouse: Int, _ monitor: any MachineMonitor) async {
+  private func select(_ mouse: Int, _ monitor: any QMPConnection) async {
     _ = try? await monitor.execute(
       HumanMonitorCommand.selectMouse(mouse), timeout: Self.selectionTimeout)
   }
 
   // MARK: The machine's state
 
-  private func keepLooking(_ monitor: any MachineMonitor) async -> QMPError? {
+  private func keepLooking(_ monitor: any QMPConnection) async -> QMPError? {
     while (try? await Task.sleep(for: Self.lookInterval)) != nil {
       let lastUse = state.withLock(\.lastUse)
       guard MonotonicInstant.now.seconds(since: lastUse) < Self.useSeconds else { continue }
@@ -314,7 +371,7 @@ final class ControlCore: Sendable {
     return nil
   }
 
-  private func look(_ monitor: any MachineMonitor) async throws(QMPError) {
+  private func look(_ monitor: any QMPConnection) async throws(QMPError) {
     try await lookAtMachine(monitor)
     let detours = state.withLock(\.detours)
     var mice: [QueryMice.Mouse] = []
@@ -331,7 +388,7 @@ final class ControlCore: Sendable {
     }
   }
 
-  private func lookAtMachine(_ monitor: any MachineMonitor) async throws(QMPError) {
+  private func lookAtMachine(_ monitor: any QMPConnection) async throws(QMPError) {
     do {
       let status = try await monitor.execute(QueryStatus(), timeout: Self.questionTimeout).status
       set(MachineState(status: status))
@@ -380,7 +437,7 @@ extension InputQueue.Item {
   }
 }
 
-extension MonitorUnavailable {
+extension QMPUnavailable {
   /// There is no QEMU any more, as far as can be seen.
   fileprivate var isGone: Bool {
     switch self {

@@ -15,7 +15,7 @@ public final class GuestController: InputSink {
   /// Begins to look for a guest's monitor.
   ///
   /// - Parameter endpoint: `nil` where it is not known (yet): view only, until `follow`.
-  public init(_ endpoint: MonitorEndpoint?) {
+  public init(_ endpoint: QMPEndpoint?) {
     core = ControlCore()
     core.follow(endpoint)
   }
@@ -73,7 +73,7 @@ public final class GuestController: InputSink {
 
   /// Carries out any command.
   ///
-  /// - Throws: what `MachineMonitor.execute` does; `QMPError.disconnected` where there is no
+  /// - Throws: what `QMPConnection.execute` does; `QMPError.disconnected` where there is no
   ///   connection at the moment.
   @discardableResult
   public func execute<Command: QMPCommand>(
@@ -86,7 +86,7 @@ public final class GuestController: InputSink {
 
   /// Goes over to another endpoint, as when the guest came back in another process. What was down
   /// in the old one is forgotten.
-  public func follow(_ endpoint: MonitorEndpoint?) { core.follow(endpoint) }
+  public func follow(_ endpoint: QMPEndpoint?) { core.follow(endpoint) }
 
   /// Ends the connection, and returns when nothing of it is left.
   public func close() async { await core.close() }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import LinuxSystem
+public import LinuxSystem
 import QMP
 import SystemPackage
 
 /// Connects to the first of QEMU's QMP sockets that is free: those that a process's command line names,
 /// and that the same process serves.
-struct ProcessConnector: MonitorConnector {
+struct ProcessConnector: QMPConnector {
   /// Whoever writes a command line can name any number; no QEMU has more of its own.
   private static let mostSockets = 8
   /// Of several, the first with a monitor counts.
@@ -15,8 +15,8 @@ struct ProcessConnector: MonitorConnector {
 
   init(_ processes: [RunningProcess]) { self.processes = processes }
 
-  func connect() async throws(MonitorUnavailable) -> any MachineMonitor {
-    var failure: MonitorUnavailable?
+  func connect() async throws(QMPUnavailable) -> any QMPConnection {
+    var failure: QMPUnavailable?
     for process in processes {
       do {
         return try await connect(to: process)
@@ -31,7 +31,7 @@ struct ProcessConnector: MonitorConnector {
 
   private func connect(
     to process: RunningProcess
-  ) async throws(MonitorUnavailable) -> any MachineMonitor {
+  ) async throws(QMPUnavailable) -> any QMPConnection {
     let (commandLine, problem) = try commandLine(of: process)
     var busy: [String] = []
     var failure = problem
@@ -55,13 +55,32 @@ struct ProcessConnector: MonitorConnector {
       ? .ownedByLibvirt(pid: process.pid, domain: commandLine.name) : .noSocket(pid: process.pid)
   }
 
+  /// The QMP sockets that a process's command line names; none of them is connected to.
+  static func sockets(of process: RunningProcess) throws(QMPUnavailable) -> QMPSockets {
+    let connector = ProcessConnector([process])
+    let (commandLine, problem) = try connector.commandLine(of: process)
+    let paths = commandLine.sockets.prefix(mostSockets)
+    if paths.isEmpty {
+      throw problem
+        ?? (commandLine.isOwnedByLibvirt
+          ? .ownedByLibvirt(pid: process.pid, domain: commandLine.name)
+          : .noSocket(pid: process.pid))
+    }
+    // A relative path is taken from the folder that QEMU is in.
+    let folder = FileTree.linkTarget(of: "/proc/\(process.pid)/cwd")
+    return QMPSockets(
+      paths: paths.map { path in
+        path.hasPrefix("/") ? path : folder.map { "\($0)/\(path)" } ?? path
+      }, guestName: commandLine.name)
+  }
+
   /// What the process's command line says, with the files of its own that it names; and why such a
   /// file, if there is one, cannot be read.
   private func commandLine(
     of process: RunningProcess
-  ) throws(MonitorUnavailable) -> (QEMUCommandLine, MonitorUnavailable?) {
+  ) throws(QMPUnavailable) -> (QEMUCommandLine, QMPUnavailable?) {
     let arguments = try arguments(of: process)
-    var problem: MonitorUnavailable?
+    var problem: QMPUnavailable?
     let commandLine = QEMUCommandLine(arguments) { name in
       do throws(SystemCallError) {
         return try file(name, of: process)
@@ -81,8 +100,8 @@ struct ProcessConnector: MonitorConnector {
 
   private func refusal(
     _ error: SystemCallError, _ path: String, of process: RunningProcess,
-    else refusal: MonitorUnavailable
-  ) -> MonitorUnavailable {
+    else refusal: QMPUnavailable
+  ) -> QMPUnavailable {
     error.errno == .noSuchFileOrDirectory && !path.hasPrefix("/")
       ? .startedElsewhere(pid: process.pid, path: path) : refusal
   }
@@ -109,13 +128,11 @@ struct ProcessConnector: MonitorConnector {
     return try file.readAll(limit: QEMUConfigFile.largest, of: path)
   }
 
-  private func arguments(of process: RunningProcess) throws(MonitorUnavailable) -> [String] {
-    let bytes: [UInt8]?
+  private func arguments(of process: RunningProcess) throws(QMPUnavailable) -> [String] {
+    let arguments: [String]?
     do {
-      bytes = try process.reading { (pid) throws(SystemCallError) in
-        let path = "/proc/\(pid)/cmdline"
-        let file = try OwnedFileDescriptor.open(path, flags: O_RDONLY)
-        return try file.readAll(limit: Self.limit, of: path)
+      arguments = try process.reading { (pid) throws(SystemCallError) in
+        try ProcFiles.arguments(of: pid)
       }
     } catch {
       if error.errno == .noSuchFileOrDirectory || error.errno == .noSuchProcess {
@@ -124,10 +141,29 @@ struct ProcessConnector: MonitorConnector {
       throw .unreadable(error)
     }
     // A process that has ended and was not waited for has none.
-    guard let bytes, !bytes.isEmpty else { throw .ended(pid: process.pid) }
-    return QEMUCommandLine.arguments(in: bytes)
+    guard let arguments, !arguments.isEmpty else { throw .ended(pid: process.pid) }
+    return arguments
+  }
+}
+
+/// Where a QEMU's command line says that it serves QMP: claims of another process, which whoever
+/// connects checks.
+public struct QMPSockets: Hashable, Sendable {
+  /// The sockets' paths; relative where QEMU was given them so and its folder may not be seen.
+  public let paths: [String]
+  /// The guest's name (`-name`).
+  public let guestName: String?
+
+  /// Reads a process's command line, and connects to nothing: QEMU serves one client of a socket at a
+  /// time.
+  ///
+  /// - Throws: `QMPUnavailable.noSocket` or `.ownedByLibvirt` where it names none.
+  public init(of process: RunningProcess) throws(QMPUnavailable) {
+    self = try ProcessConnector.sockets(of: process)
   }
 
-  /// The kernel lets a command line have 2 MiB at most by default, QEMU's have a few KiB.
-  private static let limit = 2 << 20
+  init(paths: [String], guestName: String?) {
+    self.paths = paths
+    self.guestName = guestName
+  }
 }

@@ -22,3 +22,43 @@ extension Check {
   /// For every purpose, unless a check says otherwise.
   var purposes: Set<Purpose> { Set(Purpose.allCases) }
 }
+
+/// What a check found.
+struct Verdict: Sendable {
+  let result: CheckResult
+  let found: String
+  var remedy: String?
+  /// Lines of a shell script that do no harm; none where a person must decide.
+  var fix: [String] = []
+
+  static func ok(_ found: String) -> Verdict { Verdict(result: .ok, found: found) }
+
+  static func notApplicable(_ found: String) -> Verdict {
+    Verdict(result: .notApplicable, found: found)
+  }
+
+  static func warn(_ found: String, remedy: String, fix: [String] = []) -> Verdict {
+    Verdict(result: .warn, found: found, remedy: remedy, fix: fix)
+  }
+
+  static func fail(_ found: String, remedy: String, fix: [String] = []) -> Verdict {
+    Verdict(result: .fail, found: found, remedy: remedy, fix: fix)
+  }
+}
+
+/// All checks, in the order in which they stand under their headings.
+enum Checks {
+  static let all: [any Check] = [
+    ProcessorCheck(), VirtualizationCheck(), GraphicsCheck(), IOMMUCheck(), IOMMUGroupsCheck(),
+    TwoGPUsCheck(),
+    KernelVersionCheck(), KernelConfigCheck(), SymbolsCheck(), ModulesCheck(), EnableGVTCheck(),
+    GuCCheck(), InitramfsCheck(), IgnoreMSRsCheck(),
+    MdevTypesCheck(), InstancesCheck(), ApertureCheck(),
+    IsolationCheck(), ACSCheck(), BootVGACheck(), VGAArbiterCheck(), LegacyModeCheck(),
+    BoundDriverCheck(), VFIOIDsCheck(), ResetCheck(), BARCheck(),
+    KVMNodeCheck(), VFIONodeCheck(), IOMMUFDNodeCheck(), UdevRuleCheck(), LockedMemoryCheck(),
+    PtraceCheck(),
+    QEMUCheck(), FirmwareCheck(),
+    RendererCheck(), SessionCheck(),
+  ]
+}

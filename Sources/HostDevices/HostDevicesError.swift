@@ -134,3 +134,64 @@ extension SystemCallError {
     }
   }
 }
+
+/// What a newly created mdev lacks.
+public enum MdevDefect: Hashable, Sendable {
+  /// It is not in `/sys/bus/mdev/devices`, or has no type there.
+  case unlisted
+  /// It has neither an IOMMU group nor a node of its own: no vfio driver took it.
+  case noGroup
+  /// The kernel speaks of a node that `/dev` does not have.
+  case noNode(path: String)
+}
+
+extension MdevDefect: CustomStringConvertible {
+  /// The cause and the remedy of an error's line.
+  public var description: String {
+    switch self {
+    case .unlisted:
+      "it did not appear in /sys/bus/mdev/devices; the kernel log (dmesg) tells why"
+    case .noGroup:
+      "no vfio driver took it: is drivers_autoprobe in /sys/bus/mdev at 1? See the kernel log (dmesg)"
+    case .noNode(let path):
+      "\(path) did not appear: is udev running, and is this /dev the host's?"
+    }
+  }
+}
+
+/// What somebody may have meant who typed a name that does not exist.
+enum SpellingMatch {
+  /// The names that are like what was typed: but for case, or else beginning or ending with it, or
+  /// else the ones that one or two letters make of it.
+  static func nearest(to typed: String, in names: [String]) -> [String] {
+    let longest = names.map(\.utf8.count).max() ?? 0
+    // Longer by three letters, it is like none of them: not compared at all.
+    guard !typed.isEmpty, typed.utf8.count < longest + 3 else { return [] }
+    let typed = Array(typed.lowercased().utf8)
+    let ranked = names.map { (name: $0, rank: rank(Array($0.lowercased().utf8), typed)) }
+    let best = ranked.compactMap(\.rank).min()
+    return best == nil ? [] : ranked.filter { $0.rank == best }.map(\.name)
+  }
+
+  private static func rank(_ name: [UInt8], _ typed: [UInt8]) -> Int? {
+    if name == typed { return 0 }
+    if name.starts(with: typed) || name.reversed().starts(with: typed.reversed()) { return 1 }
+    let distance = distance(name, typed)
+    return distance <= 2 ? 1 + distance : nil
+  }
+
+  /// How many letters must be put in, left out or changed (Levenshtein).
+  private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    var row = Array(0...right.count)
+    for (index, letter) in left.enumerated() {
+      var diagonal = row[0]
+      row[0] = index + 1
+      for (column, other) in right.enumerated() {
+        let change = diagonal + (letter == other ? 0 : 1)
+        diagonal = row[column + 1]
+        row[column + 1] = min(change, diagonal + 1, row[column] + 1)
+      }
+    }
+    return row[right.count]
+  }
+}

@@ -10,7 +10,7 @@ import QMP
 /// What is plugged in is known by the ids that QEMU's devices have, so that whoever comes later can
 /// list it and take it away.
 public struct GuestHotplug: Sendable {
-  private let monitor: any MachineMonitor
+  private let connection: any QMPConnection
   private let host: HostHardware
 
   /// How long QEMU has for an answer: opening a drive can wait for its disc to turn.
@@ -20,10 +20,10 @@ public struct GuestHotplug: Sendable {
   private static let peripherals = "/machine/peripheral"
 
   /// - Parameters:
-  ///   - monitor: a guest's.
+  ///   - connection: a guest's.
   ///   - host: where the devices are.
-  public init(_ monitor: any MachineMonitor, host: HostHardware = HostHardware()) {
-    self.monitor = monitor
+  public init(_ connection: any QMPConnection, host: HostHardware = HostHardware()) {
+    self.connection = connection
     self.host = host
   }
 
@@ -196,7 +196,7 @@ public struct GuestHotplug: Sendable {
     _ command: Command
   ) async throws(HotplugError) -> Command.Response {
     do {
-      return try await monitor.execute(command, timeout: Self.answerTimeout)
+      return try await connection.execute(command, timeout: Self.answerTimeout)
     } catch {
       throw .qmp(error)
     }

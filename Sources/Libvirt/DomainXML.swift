@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import SafeText
 
 /// What is read of a domain's XML (libvirt, "Domain XML format").
 struct DomainXML {

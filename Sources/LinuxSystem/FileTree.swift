@@ -38,6 +38,13 @@ public enum FileTree {
     }
   }
 
+  /// unlink(2): removes a file's name.
+  ///
+  /// - Throws: `SystemCallError` on `path`.
+  public static func remove(_ path: String) throws(SystemCallError) {
+    try SystemCall.make("unlink", on: path) { vgpu_result(Int(unlink(path))) }
+  }
+
   /// realpath(3): the path without links, `.` and `..`; `nil` when nothing is there, when the links
   /// go in a circle, or when they may not be followed.
   public static func realPath(of path: String) -> String? {
@@ -49,7 +56,6 @@ public enum FileTree {
   /// stat(2): whether something is there, at the end of all links. access(2) would not do: where a
   /// control group keeps a process from a device, it says so of the device's node too.
   public static func exists(_ path: String) -> Bool {
-    var file = stat()
-    return stat(path, &file) == 0
+    (try? Stat(path)) != nil
   }
 }

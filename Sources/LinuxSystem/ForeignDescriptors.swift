@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import CProcess
 import Synchronization
 
 /// Closes descriptors that another process has sent, and sockets by which it could have.
@@ -24,30 +25,10 @@ public final class ForeignDescriptors: Sendable {
   public func close(_ descriptors: [Int32]) {
     if descriptors.isEmpty { return }
     count.wrappingAdd(descriptors.count, ordering: .relaxed)
-    let closing = Unmanaged.passRetained(Closing(descriptors, self))
-    let code = vgpu_start_thread(
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<Closing>.fromOpaque(argument).takeRetainedValue().close()
-        return nil
-      }, closing.toOpaque())
-    if code != 0 { closing.release() }
-  }
-
-  /// What a thread has to do.
-  private final class Closing: Sendable {
-    let descriptors: [Int32]
-    let owner: ForeignDescriptors
-
-    init(_ descriptors: [Int32], _ owner: ForeignDescriptors) {
-      self.descriptors = descriptors
-      self.owner = owner
-    }
-
-    func close() {
+    try? SystemThread.detach(for: "descriptors that others have sent") {
       for fd in descriptors {
         _ = RunningKernel().close(fd)
-        owner.count.wrappingSubtract(1, ordering: .relaxed)
+        self.count.wrappingSubtract(1, ordering: .relaxed)
       }
     }
   }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import Glibc
 
 /// A point in time on CLOCK_MONOTONIC, the clock of the kernel's and the compositors' timestamps.
-public struct MonotonicInstant: Hashable, Comparable, Sendable {
+public struct MonotonicInstant: InstantProtocol, Hashable, Sendable {
   /// Nanoseconds since an unspecified point before the program started.
   public let nanoseconds: UInt64
 
@@ -17,19 +18,35 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable {
     return MonotonicInstant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
   }
 
+  /// The time from this instant to `other`; negative when that comes before. It is never more than
+  /// 292 years.
+  public func duration(to other: MonotonicInstant) -> Duration {
+    .nanoseconds(other.nanoseconds(since: self))
+  }
+
+  /// This instant moved by whole nanoseconds. What would lie before the clock's start, or beyond its
+  /// end, is the clock's start or end.
+  public func advanced(by duration: Duration) -> MonotonicInstant {
+    let (seconds, attoseconds) = duration.components
+    let (whole, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, alsoOverflows) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
+    return advanced(
+      nanoseconds: overflows || alsoOverflows ? (seconds < 0 ? .min : .max) : Int(sum))
+  }
+
   /// The seconds from `earlier` to this instant; negative when it comes before.
-  public func seconds(since earlier: MonotonicInstant) -> Double {
+  package func seconds(since earlier: MonotonicInstant) -> Double {
     (Double(nanoseconds) - Double(earlier.nanoseconds)) / 1e9
   }
 
   /// The whole nanoseconds from `earlier` to this instant; zero when it comes before.
-  public func elapsed(since earlier: MonotonicInstant) -> UInt64 {
+  package func elapsed(since earlier: MonotonicInstant) -> UInt64 {
     nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0
   }
 
   /// This instant moved by nanoseconds. What would lie before the clock's start, or beyond its end,
   /// is the clock's start or end.
-  public func advanced(nanoseconds delta: Int) -> MonotonicInstant {
+  package func advanced(nanoseconds delta: Int) -> MonotonicInstant {
     let magnitude = UInt64(delta.magnitude)
     let (sum, overflows) =
       delta < 0
@@ -40,7 +57,7 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable {
 
   /// The nanoseconds from `earlier` to this instant; negative when it comes before, and never more
   /// than an `Int` holds.
-  public func nanoseconds(since earlier: MonotonicInstant) -> Int {
+  package func nanoseconds(since earlier: MonotonicInstant) -> Int {
     nanoseconds >= earlier.nanoseconds
       ? Int(clamping: nanoseconds - earlier.nanoseconds)
       : -Int(clamping: earlier.nanoseconds - nanoseconds)

@@ -21,6 +21,9 @@ public final class RunningProcess: Sendable {
     pidfd = OwnedFileDescriptor(owning: Int32(fd), kernel: kernel)
   }
 
+  /// The pidfd's number; the descriptor stays this object's.
+  package var rawValue: Int32 { pidfd.rawValue }
+
   /// Whether it has ended, waited for by its parent or not.
   public var hasEnded: Bool {
     // A pidfd becomes readable as its process ends.

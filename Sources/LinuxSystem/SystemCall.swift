@@ -37,3 +37,39 @@ public enum SystemCall {
     return answer
   }
 }
+
+/// A system call that the kernel refused.
+public struct SystemCallError: Error, Hashable, Sendable {
+  /// The call, by its name in C, such as `"VFIO_GROUP_GET_STATUS"` or `"open"`.
+  public var call: String
+  /// What it was made on: a path, a device's name, "process 4711".
+  public var object: String
+  /// The kernel's reason.
+  public var errno: Errno
+  /// What the user can do about it; `nil` where nothing is known that helps.
+  public var remedy: String?
+
+  /// Makes an error of its four parts.
+  public init(call: String, object: String, errno: Errno, remedy: String? = nil) {
+    self.call = call
+    self.object = object
+    self.errno = errno
+    self.remedy = remedy
+  }
+
+  /// The same error with what to do about it, unless it says so already.
+  public func advising(_ remedy: @autoclosure () -> String?) -> SystemCallError {
+    var copy = self
+    copy.remedy = self.remedy ?? remedy()
+    return copy
+  }
+}
+
+extension SystemCallError: CustomStringConvertible {
+  /// One line: object, call, cause, remedy.
+  public var description: String {
+    let cause = "\(object): \(call): \(errno.description)"
+    guard let remedy else { return cause }
+    return "\(cause); \(remedy)"
+  }
+}

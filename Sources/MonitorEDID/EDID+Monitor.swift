@@ -37,6 +37,18 @@ extension EDID {
     self.init(block: Self.block(timing, name: name, serial: serial))
   }
 
+  /// The EDID of a mode, or of the nearest mode that one can carry; and that mode.
+  ///
+  /// - Throws: `EDIDError`.
+  public static func nearest(to mode: DisplayMode) throws(EDIDError) -> (EDID, DisplayMode) {
+    do {
+      return (try EDID(mode: mode), mode)
+    } catch {
+      guard case .notCarried(_, _, let nearest) = error else { throw error }
+      return (try EDID(mode: nearest), nearest)
+    }
+  }
+
   private static func block(_ timing: DetailedTiming, name: String, serial: UInt32) -> [UInt8] {
     func centimetres(_ millimetres: Int) -> UInt8 { UInt8(clamping: (millimetres + 5) / 10) }
     var block = BaseBlock.header

@@ -78,3 +78,63 @@ struct Request<Arguments: Encodable>: Encodable {
   /// `nil` where somebody else gives one.
   let id: Int?
 }
+
+/// Which QEMU this is: QMP's `VersionInfo`.
+public struct QMPVersion: Decodable, Hashable, Sendable {
+  /// The first number, 10 of 10.0.2.
+  public let major: Int
+  /// The second number.
+  public let minor: Int
+  /// The third number.
+  public let micro: Int
+  /// What a distribution calls its build; empty for QEMU's own.
+  public let package: String
+
+  private enum Key: String, CodingKey { case qemu, package, major, minor, micro }
+
+  /// Reads `{"qemu": {"major": 10, "minor": 0, "micro": 2}, "package": ""}`.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    package = try container.decode(String.self, forKey: .package)
+    let numbers = try container.nestedContainer(keyedBy: Key.self, forKey: .qemu)
+    major = try numbers.decode(Int.self, forKey: .major)
+    minor = try numbers.decode(Int.self, forKey: .minor)
+    micro = try numbers.decode(Int.self, forKey: .micro)
+  }
+}
+
+extension QMPVersion: CustomStringConvertible {
+  /// `10.0.2`.
+  public var description: String { "\(major).\(minor).\(micro)" }
+}
+
+/// Something that happened in QEMU without being asked for (QMP specification, section 2.5).
+public struct QMPEvent: Hashable, Sendable {
+  /// Its name, such as `SHUTDOWN` or `RESET`.
+  public let name: String
+  /// What belongs to it; `.null` where nothing does.
+  public let data: JSONValue
+  /// When it was, since 1970 on the host's clock; `nil` where QEMU could not tell.
+  public let timestamp: Duration?
+}
+
+extension QMPEvent: Decodable {
+  private enum Key: String, CodingKey { case event, data, timestamp, seconds, microseconds }
+
+  /// Reads a message of the section that the type names.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    name = try container.decode(String.self, forKey: .event)
+    data = try container.decodeIfPresent(JSONValue.self, forKey: .data) ?? .null
+    guard container.contains(.timestamp) else {
+      timestamp = nil
+      return
+    }
+    let time = try container.nestedContainer(keyedBy: Key.self, forKey: .timestamp)
+    let seconds = try time.decode(Int64.self, forKey: .seconds)
+    let microseconds = try time.decode(Int64.self, forKey: .microseconds)
+    timestamp =
+      seconds < 0 || !(0..<1_000_000).contains(microseconds)
+      ? nil : .seconds(seconds) + .microseconds(microseconds)
+  }
+}

@@ -14,3 +14,43 @@ public struct NoResponse: Decodable, Hashable, Sendable {
   /// Takes whatever stands there: QEMU's schema says `{}`, and may say more one day.
   public init(from decoder: any Decoder) throws {}
 }
+
+extension QMPCommand {
+  /// The command as JSON, without an id, for somebody who has a connection and passes commands on,
+  /// as libvirt does.
+  ///
+  /// - Throws: `QMPError.invalid` where JSON cannot express it.
+  public func request() throws(QMPError) -> [UInt8] {
+    do {
+      return try JSON.encode(Request(execute: Self.name, arguments: self, id: nil))
+    } catch {
+      throw .invalid(
+        object: Self.name, reason: "JSON cannot express it: \(JSON.reason(error))")
+    }
+  }
+
+  /// What QEMU has answered to `request()`: an object with `return` or `error`.
+  ///
+  /// - Parameters:
+  ///   - answer: the bytes of one JSON text.
+  ///   - object: who was asked, for errors.
+  /// - Throws: `QMPError.refused`; `.malformed` where it is no answer, or of another type.
+  public static func response(
+    in answer: [UInt8], from object: String
+  ) throws(QMPError) -> Response {
+    let message: Message
+    do {
+      message = try JSON.decode(Message.self, from: answer)
+      if case .success = message {
+        return try JSON.decode(Answer<Response>.self, from: answer).value
+      }
+    } catch {
+      throw .malformed(object: object, reason: JSON.reason(error))
+    }
+    guard case .failure(_, let refusal) = message else {
+      throw .malformed(object: object, reason: "no answer")
+    }
+    throw .refused(
+      object: object, command: name, errorClass: refusal.errorClass, reason: refusal.reason)
+  }
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import GuestSession
 import SafeText
 
 @main
@@ -31,7 +32,7 @@ struct VGPU: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       TypesCommand.self, ListCommand.self, CreateCommand.self, StartCommand.self,
-      RemoveCommand.self, ViewCommand.self, ScreenshotCommand.self, BenchCommand.self,
+      RemoveCommand.self, InfoCommand.self, ViewCommand.self, ScreenshotCommand.self, BenchCommand.self,
       RunCommand.self, XMLCommand.self, PlugCommand.self, UnplugCommand.self, EDIDCommand.self,
       PCICommand.self, BridgeCommand.self, DoctorCommand.self,
     ])

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import Dispatch
+import LinuxSystem
 import Synchronization
 
 /// Runs a task and waits for it: for commands that have a few things to ask, and no window.
@@ -32,3 +34,6 @@ private final class Outcome<Value: Sendable>: Sendable {
     return result.withLock(\.self) ?? .failure(CancellationError())
   }
 }
+
+/// For a command that has nothing else to do meanwhile.
+func pause(seconds: Double) { SystemThread.sleep(for: .seconds(seconds)) }

@@ -9,6 +9,7 @@ import Foundation
 import LinuxSystem
 import Synchronization
 import TestPatterns
+import TestSupport
 import Testing
 import VGPUDisplay
 
@@ -207,11 +208,6 @@ func becomes(_ expected: Int, _ number: () -> Int) -> Bool {
     let later = MonotonicInstant(nanoseconds: MonotonicInstant.now.nanoseconds + 1_000_000)
     _ = vGPU.look(later)
     #expect(vGPU.polls == 2)
-  }
-
-  /// Asks until it is so; the test's time limit ends what never becomes so.
-  private func eventually(_ isSo: () throws -> Bool) async throws {
-    while try !isSo() { try await Task.sleep(for: .milliseconds(10)) }
   }
 
   /// An mdev that is to be removed is not listed any more, and its removal waits for the bridge.

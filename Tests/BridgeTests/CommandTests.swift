@@ -10,15 +10,25 @@ import Testing
 @testable import BridgeServer
 
 /// `vgpu bridge` as a program: where its socket is, and that it goes with it.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct CommandTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) final class CommandTests {
   private let folder: URL
   private let path: String
+  private var started: [Process] = []
 
   init() throws {
     folder = URL(fileURLWithPath: "/dev/shm/bridge-\(UUID().uuidString.prefix(8))")
     path = folder.appendingPathComponent("bridge.sock").path
     try FileManager.default.createDirectory(
       at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
+  }
+
+  /// No bridge outlives its test, however that ends.
+  deinit {
+    for process in started where process.isRunning {
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+    try? FileManager.default.removeItem(at: folder)
   }
 
   /// It lies beside the test bundle, or beside what runs that.
@@ -39,7 +49,21 @@ import Testing
     process.standardInput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
+    started.append(process)
     return process
+  }
+
+  /// The process that a bridge leaves to remove its socket: the only child that it has.
+  private func remover(of bridge: Process) throws -> RunningProcess {
+    let parent = "\(bridge.processIdentifier)"
+    let children = try FileTree.names(in: "/proc").compactMap { Int32($0) }.filter { pid in
+      // `PID (NAME) STATE PARENT …`
+      let text = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""
+      return text.split(separator: ")").last?.split(separator: " ").dropFirst().first ?? ""
+        == parent
+    }
+    #expect(children.count == 1)
+    return try RunningProcess(try #require(children.first))
   }
 
   private func waitUntilServed(_ process: Process, at path: String) throws {
@@ -52,7 +76,6 @@ import Testing
   private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
   private func expectRemoved(after signal: Int32, _ arguments: String...) throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     let process = try start(
       Self.program, "bridge", "demo", "--socket", path, arguments.joined(separator: "="))
     try waitUntilServed(process, at: path)
@@ -74,7 +97,6 @@ import Testing
   }
 
   @Test func socketGoesWhenTheBridgeCannotStart() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     let missing = "00000000-0000-0000-0000-00000000dead"
     let process = try start(Self.program, "bridge", "--open", missing, "--socket", path)
     process.waitUntilExit()
@@ -83,18 +105,18 @@ import Testing
 
   /// A bridge that was started meanwhile keeps its socket.
   @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
-  func socketOfTheNextBridgeStays() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
+  func socketOfTheNextBridgeStays() async throws {
     let first = try start(
       Self.program, "bridge", "demo", "--socket", path, "--user", "nobody")
     try waitUntilServed(first, at: path)
     try FileManager.default.removeItem(atPath: path)
     let second = try start(Self.program, "bridge", "demo", "--socket", path)
     try waitUntilServed(second, at: path)
+    let remover = try remover(of: first)
     kill(first.processIdentifier, SIGKILL)
-    first.waitUntilExit()
-    // Whoever removed it would have done so before this one has started and ended.
-    #expect(try Program.run([Self.program, "list", "--bridge", path]).code == 0)
+    try await eventually { remover.hasEnded }
+    #expect(exists(path))
+    #expect(try BridgeListing(path: path).vGPUs.count == 1)
     kill(second.processIdentifier, SIGTERM)
     second.waitUntilExit()
     #expect(!exists(path))
@@ -103,7 +125,6 @@ import Testing
   /// `vgpu run` puts its sockets into the same folder, and none where others can enter.
   @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
   func folderOfAUserIsHisAlone() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     #expect(chown(folder.path, 65534, 65534) == 0 && chmod(folder.path, 0o700) == 0)
     // As earlier bridges have made it.
     let own = folder.appendingPathComponent("vgpu").path
@@ -124,7 +145,6 @@ import Testing
   }
 
   @Test func foldersThatOthersMayChangeAreRefused() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     func error() -> String {
       do {
         _ = try BridgeListener(path: path)
@@ -142,9 +162,60 @@ import Testing
     #expect(error() == "")
   }
 
+  /// Whoever may rename a folder on the way puts one of his own in its place.
+  @Test func foldersAboveAreAsSafe() throws {
+    let inner = folder.appendingPathComponent("a/b")
+    try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: true)
+    func error(_ path: String) -> String {
+      do {
+        _ = try BridgeListener(path: path)
+        return ""
+      } catch {
+        return "\(error)"
+      }
+    }
+    let path = inner.appendingPathComponent("bridge.sock").path
+    #expect(error(path) == "")
+    for mode: mode_t in [0o777, 0o775] {
+      #expect(chmod(folder.path, mode) == 0)
+      #expect(error(path).contains("\(folder.path): bind: ") && error(path).contains("exchange"))
+    }
+    // There nobody can rename what is another's.
+    #expect(chmod(folder.path, 0o1777) == 0)
+    #expect(error(path) == "")
+    // A way around: what a link's folder lets others do counts, and so does where the link leads.
+    let other = folder.appendingPathComponent("other")
+    try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
+    #expect(symlink("../a/./b", other.appendingPathComponent("link").path) == 0)
+    let linked = other.appendingPathComponent("link/bridge.sock").path
+    #expect(error(linked) == "")
+    #expect(chmod(other.path, 0o777) == 0)
+    #expect(error(linked).contains("\(other.path): bind: "))
+    #expect(chmod(other.path, 0o755) == 0)
+    #expect(chmod(folder.appendingPathComponent("a").path, 0o777) == 0)
+    #expect(error(linked).contains("\(folder.path)/a: bind: "))
+    #expect(symlink("circle", other.appendingPathComponent("circle").path) == 0)
+    #expect(error(other.appendingPathComponent("circle/bridge.sock").path).contains("readlink"))
+  }
+
+  /// An owner may change a folder, whatever its mode; and a link of another's is his to exchange.
+  @Test(.enabled(if: geteuid() == 0, "only root can give a folder away"))
+  func foldersAboveAreOwnedBySomebodyTrusted() throws {
+    let inner = folder.appendingPathComponent("inner")
+    try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: true)
+    let path = inner.appendingPathComponent("bridge.sock").path
+    #expect(chown(folder.path, 65534, 65534) == 0)
+    let error = #expect(throws: SystemCallError.self) { _ = try BridgeListener(path: path) }
+    #expect(error?.description.contains("user 65534, who owns it") == true)
+    #expect(throws: Never.self) { _ = try BridgeListener(path: path, servedBy: 65534) }
+    #expect(chown(folder.path, 0, 0) == 0 && chmod(folder.path, 0o1777) == 0)
+    let link = folder.appendingPathComponent("link").path
+    #expect(symlink(inner.path, link) == 0 && lchown(link, 65534, 65534) == 0)
+    #expect(throws: SystemCallError.self) { _ = try BridgeListener(path: "\(link)/bridge.sock") }
+  }
+
   /// bind(2) follows no link, and nothing is done to what a link leads to.
   @Test func linksAreNotFollowed() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     let victim = folder.appendingPathComponent("victim").path
     let socket = OwnedFileDescriptor(
       owning: Int32(try SystemCall.make("socket", on: victim) { vgpu_packet_socket() }))
@@ -158,7 +229,6 @@ import Testing
 
   /// Whatever the umask: who is let in is decided by credentials.
   @Test func everybodyMayConnect() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     let process = try start(
       "bash", "-c", "umask 077; exec \"$0\" bridge demo --socket \"$1\"", Self.program, path)
     try waitUntilServed(process, at: path)
@@ -171,7 +241,6 @@ import Testing
   /// A group with more members than fit into a page; and one that there is not.
   @Test(.enabled(if: geteuid() == 0, "only root can mount"))
   func largeGroupsAreGroups() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     let groups = folder.appendingPathComponent("group").path
     let members = (0..<20_000).map { "member\($0)" }.joined(separator: ",")
     try "root:x:0:\nlarge:x:4242:\(members)\n".write(

@@ -66,8 +66,10 @@ extension BridgeTests {
         return count
       }
 
-      /// HELLO, OPEN and the first LOOK have the serial numbers 1, 2 and 3.
-      func greet() {
+      /// Takes a viewer that has connected, and answers until its first LOOK. HELLO, OPEN and LOOK have
+      /// the serial numbers 1, 2 and 3.
+      func greet(_ source: BridgeSource) {
+        accept()
         send(
           .welcome(Welcome(version: 1, buffers: 64, messagesPerSecond: 100, bytes: 1 << 30)),
           serial: 1)
@@ -76,6 +78,8 @@ extension BridgeTests {
             OpenedVGPU(
               identifier: .only, canResize: false, maximumWidth: 0, maximumHeight: 0, name: "bad")),
           serial: 2)
+        // Its LOOK goes out, and waits.
+        _ = source.poll()
       }
     }
 
@@ -90,15 +94,18 @@ extension BridgeTests {
       .frame(SharedFrame(buffer: buffer, pointer: nil, flip: 1, detectedAt: .max, lookedAt: 0))
     }
 
-    /// Answers the first LOOK, and tells what the viewer says of that.
-    private func reason(_ answer: (Impostor) throws -> Void) throws -> String {
+    /// An impostor, and a viewer that waits for its answer to the first LOOK.
+    private func opened() throws -> (Impostor, BridgeSource) {
       let impostor = try Impostor()
       let source = BridgeSource(awaiting: impostor.path, vGPU: .only)
       _ = source.poll()
-      impostor.accept()
-      impostor.greet()
-      // Its LOOK goes out, and waits.
-      _ = source.poll()
+      impostor.greet(source)
+      return (impostor, source)
+    }
+
+    /// Answers the first LOOK, and tells what the viewer says of that.
+    private func reason(_ answer: (Impostor) throws -> Void) throws -> String {
+      let (impostor, source) = try opened()
       try answer(impostor)
       for _ in 0..<30_000 {
         switch source.poll() {
@@ -220,12 +227,7 @@ extension BridgeTests {
 
     /// A poll has a picture to draw: it takes what belongs to an answer and leaves the rest.
     @Test func pollIsOverThoughAnswersKeepComing() throws {
-      let impostor = try Impostor()
-      let source = BridgeSource(awaiting: impostor.path, vGPU: .only)
-      _ = source.poll()
-      impostor.accept()
-      impostor.greet()
-      _ = source.poll()
+      let (impostor, source) = try opened()
       #expect(impostor.fill() > 32)
       // A poll is over after a time, too, so that one alone may have come to nothing.
       var taken = 0
@@ -250,9 +252,7 @@ extension BridgeTests {
         let source = BridgeSource(awaiting: impostor.path, vGPU: .only, retryInterval: 0)
         _ = source.poll()
         for _ in 0..<400 {
-          impostor.accept()
-          impostor.greet()
-          _ = source.poll()
+          impostor.greet(source)
           for _ in 0..<4 {
             impostor.send(
               ProtocolTests.mutate(corpus, &generator),

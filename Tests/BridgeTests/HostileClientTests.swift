@@ -131,7 +131,7 @@ extension BridgeTests {
     @Test func descriptorsThatCannotBeClosedHoldUpNobody() throws {
       do {
         let bridge = try TestBridge(
-          path: path, framesPerSecond: 100, limits: Self.limits { $0.secondsToRead = 3600 })
+          path: path, framesPerSecond: 100, limits: Self.limits { $0.timeToRead = .seconds(3600) })
         let source = try BridgeSource(path: bridge.path)
         let client = try RawClient(path: bridge.path, opening: .only)
         // Who does not read is not read from: so the bridge will have the last of the descriptors.
@@ -174,7 +174,8 @@ extension BridgeTests {
     @Test func whoDoesNotReadIsOwedOneAnswerAndGoes() throws {
       do {
         let bridge = try TestBridge(
-          path: path, framesPerSecond: 100, limits: Self.limits { $0.secondsToRead = 0.3 })
+          path: path, framesPerSecond: 100,
+          limits: Self.limits { $0.timeToRead = .milliseconds(300) })
         let source = try BridgeSource(path: bridge.path)
         let client = try RawClient(path: bridge.path, opening: .only)
         var isTaken = true
@@ -196,11 +197,11 @@ extension BridgeTests {
     }
 
     @Test func whoSaysNothingGoes() throws {
-      let hasty = try TestBridge(limits: Self.limits { $0.secondsToHello = 0.2 })
+      let hasty = try TestBridge(limits: Self.limits { $0.timeToHello = .milliseconds(200) })
       let silent = try RawClient(path: hasty.path)
       #expect(
         silent.rest().contains { if case .refused(.malformed, _) = $0 { true } else { false } })
-      let bridge = try TestBridge(limits: Self.limits { $0.secondsToHello = 3600 })
+      let bridge = try TestBridge(limits: Self.limits { $0.timeToHello = .seconds(3600) })
       for first in [ClientMessage.look, .list(index: 0), .open(.only)] {
         let client = try RawClient(path: bridge.path)
         client.send(first)

@@ -2,6 +2,7 @@
 
 import BridgeProtocol
 import Foundation
+import HostDevices
 import TestSupport
 import Testing
 

@@ -3,6 +3,7 @@
 import BridgeProtocol
 import CLinux
 import Foundation
+import HostDevices
 import LinuxSystem
 import SystemPackage
 import Testing

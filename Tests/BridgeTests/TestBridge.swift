@@ -3,6 +3,7 @@
 import BridgeProtocol
 import BridgeServer
 import Foundation
+import HostDevices
 import LinuxSystem
 import Logging
 import Synchronization

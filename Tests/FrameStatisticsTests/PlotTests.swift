@@ -92,12 +92,6 @@ import Testing
     #expect(value.fixed(decimals) == text)
   }
 
-  @Test func wrapsAtSpaces() {
-    #expect("aa bb cc".wrapped(to: 5) == ["aa bb", "cc"])
-    #expect("aaaaaaaa b".wrapped(to: 5) == ["aaaaaaaa", "b"])
-    #expect("".wrapped(to: 5) == [""])
-  }
-
   @Test func tablesFitATerminal() {
     let table = FrameTable(record(frames: 1000).report).description
     let lines = table.split(separator: "\n", omittingEmptySubsequences: false)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LinuxSystem
 import TestSupport
 import Testing
 
@@ -129,12 +130,6 @@ import Testing
     #expect(parse("-m", "64").name == nil)
   }
 
-  @Test func zeroBytesEndArguments() {
-    #expect(QEMUCommandLine.arguments(in: Array("a\0\0b c\0".utf8)) == ["a", "", "b c"])
-    #expect(QEMUCommandLine.arguments(in: []) == [])
-    #expect(QEMUCommandLine.arguments(in: [0x61, 0, 0xFF, 0xFE, 0]) == ["a", ""])
-  }
-
   @Test func whateverStandsThereIsRead() {
     var random = SeededGenerator(seed: 9)
     let pieces = [
@@ -145,7 +140,7 @@ import Testing
       let text = (0..<Int.random(in: 0..<12, using: &random)).map { _ in
         pieces.randomElement(using: &random) ?? ""
       }.joined()
-      let arguments = QEMUCommandLine.arguments(in: Array(text.utf8))
+      let arguments = ProcFiles.arguments(in: Array(text.utf8))
       for path in QEMUCommandLine(arguments).sockets { #expect(!path.isEmpty) }
     }
   }

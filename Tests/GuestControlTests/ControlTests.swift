@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test func pointersKindIsFollowed() async throws {
-    let machine = try TestMachine(monitors: 2, ["-machine", "i8042=off,vmport=off"])
+    let machine = try TestMachine(sockets: 2, ["-machine", "i8042=off,vmport=off"])
     let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
     #expect(control.state == .ready(hasAbsolutePointer: false))
@@ -130,7 +130,7 @@ import Testing
   }
 
   @Test func pausedGuestIsNotSurprised() async throws {
-    let machine = try TestMachine(monitors: 2)
+    let machine = try TestMachine(sockets: 2)
     let other = try await QMPClient(path: machine.paths[1])
     let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
@@ -216,7 +216,7 @@ import Testing
 
   @Test func processNamesItsSockets() async throws {
     // The first is taken, so the second is used. Both are relative to QEMU's folder.
-    let machine = try TestMachine(monitors: 2)
+    let machine = try TestMachine(sockets: 2)
     let first = GuestController(try .process(RunningProcess(machine.pid)))
     try await eventually { first.isReady }
     let second = GuestController(try .process(RunningProcess(machine.pid)))

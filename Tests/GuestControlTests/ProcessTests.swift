@@ -24,13 +24,13 @@ struct ProcessTests {
         pretty = "on"
       """)
     try await guest.start("-readconfig", "qemu.conf")
-    let monitor = try await MonitorEndpoint.process(RunningProcess(guest.pid)).connect()
+    let monitor = try await QMPEndpoint.process(RunningProcess(guest.pid)).connect()
     let status = try await monitor.execute(QueryStatus(), timeout: .seconds(10))
     #expect(status.running)
     await monitor.close()
     try FileManager.default.removeItem(atPath: "\(guest.folder)/qemu.conf")
-    await #expect(throws: MonitorUnavailable.startedElsewhere(pid: guest.pid, path: "qemu.conf")) {
-      _ = try await MonitorEndpoint.process(RunningProcess(guest.pid)).connect()
+    await #expect(throws: QMPUnavailable.startedElsewhere(pid: guest.pid, path: "qemu.conf")) {
+      _ = try await QMPEndpoint.process(RunningProcess(guest.pid)).connect()
     }
   }
 
@@ -54,8 +54,8 @@ struct ProcessTests {
     {
       try await Task.sleep(for: .milliseconds(10))
     }
-    let error = await #expect(throws: MonitorUnavailable.self) {
-      _ = try await MonitorEndpoint.process(RunningProcess(sleeper.processIdentifier)).connect()
+    let error = await #expect(throws: QMPUnavailable.self) {
+      _ = try await QMPEndpoint.process(RunningProcess(sleeper.processIdentifier)).connect()
     }
     #expect("\(error.map { "\($0)" } ?? "")".contains("it is no plain file"))
   }
@@ -64,13 +64,13 @@ struct ProcessTests {
   @Test func daemonsHaveLeftTheirFolder() async throws {
     let guest = try Guest("")
     try await guest.start("-daemonize", "-qmp", "unix:./qmp-sock,server=on,wait=off")
-    let error = await #expect(throws: MonitorUnavailable.self) {
-      _ = try await MonitorEndpoint.process(RunningProcess(guest.pid)).connect()
+    let error = await #expect(throws: QMPUnavailable.self) {
+      _ = try await QMPEndpoint.process(RunningProcess(guest.pid)).connect()
     }
     #expect(error == .startedElsewhere(pid: guest.pid, path: "./qmp-sock"))
     #expect("\(error.map { "\($0)" } ?? "")".contains("--qmp"))
     // It is there all the same.
-    let monitor = try await MonitorEndpoint.socket("\(guest.folder)/qmp-sock").connect()
+    let monitor = try await QMPEndpoint.socket("\(guest.folder)/qmp-sock").connect()
     await monitor.close()
   }
 }

@@ -36,7 +36,7 @@ import Testing
     let tree = try virtualFunctions()
     let bound = try findings(tree, "00:02.1")
     #expect(bound("isolation")?.found == "group 18: 0000:00:02.1")
-    #expect(bound("boot-vga")?.found == "0000:00:02.1 is not it")
+    #expect(bound("boot-vga")?.found == "not 0000:00:02.1")
     #expect(bound("driver")?.result == .ok)
     #expect(bound("vga-arbiter")?.found == "1 VGA device")
     for address in ["00:02.1", "00:02.2"] {

@@ -140,7 +140,7 @@ import Testing
         .first { $0.id == "initramfs" })
     #expect(
       hook.remedy
-        == "take kms out of HOOKS, or put vfio_pci into MODULES, before it; then mkinitcpio -P")
+        == "take kms out of HOOKS, or put vfio_pci into MODULES, before that driver; then mkinitcpio -P")
     let module = try #require(
       SysfsTree.archDesktop("MODULES=(amdgpu)\n").report(.gpu).findings
         .first { $0.id == "initramfs" })

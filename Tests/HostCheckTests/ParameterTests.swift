@@ -101,10 +101,10 @@ import Testing
         isOn: false))
     let findings = tree.report(.gvtG).findings
     let gvt = try #require(findings.first { $0.id == "enable-gvt" })
-    #expect(gvt.remedy?.contains("out of /usr/lib/modprobe.d/z.conf") == true)
+    #expect(gvt.remedy?.contains("from /usr/lib/modprobe.d/z.conf") == true)
     #expect(gvt.fix.isEmpty, "another file would not count")
     let guc = try #require(findings.first { $0.id == "guc" })
-    #expect(guc.remedy?.contains("3 out of /usr/lib/modprobe.d/z.conf") == true)
+    #expect(guc.remedy?.contains("3 from /usr/lib/modprobe.d/z.conf") == true)
   }
 
   @Test func toldTooLate() throws {

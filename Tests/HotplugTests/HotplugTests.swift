@@ -32,7 +32,7 @@ import Testing
   }
 }
 
-/// The monitor of a machine of which only the devices matter: for what a real QEMU does not do on
+/// The connection of a machine of which only the devices matter: for what a real QEMU does not do on
 /// demand.
 private final class Machine: Sendable {
   struct State {
@@ -59,8 +59,8 @@ private final class Machine: Sendable {
   var devices: [String] { state.withLock(\.devices) }
   var nodes: [String] { state.withLock(\.nodes) }
 
-  var monitor: BlockingMonitor {
-    BlockingMonitor(name: "qmp") { request in
+  var connection: BlockingQMPConnection {
+    BlockingQMPConnection(name: "qmp") { request in
       let request = try JSONDecoder().decode(JSONValue.self, from: Data(request))
       guard case .string(let command) = request["execute"] else { return [] }
       return self.state.withLock { Self.answer(command, request["arguments"] ?? .null, &$0) }
@@ -167,7 +167,7 @@ private final class Host {
   init() throws { host = try Host() }
 
   private func hotplug(_ machine: Machine) -> GuestHotplug {
-    GuestHotplug(machine.monitor, host: host.devices)
+    GuestHotplug(machine.connection, host: host.devices)
   }
 
   @Test func driveOnTheMachinesController() async throws {
@@ -266,8 +266,8 @@ private final class Host {
   @Test(.needs("qemu-system-x86_64"))
   func realQEMUTakesAndLetsGo() async throws {
     let machine = try TestMachine(nil, ["-device", "qemu-xhci"])
-    let monitor = try await QMPClient(path: machine.path)
-    let hotplug = GuestHotplug(monitor, host: host.devices)
+    let connection = try await QMPClient(path: machine.path)
+    let hotplug = GuestHotplug(connection, host: host.devices)
     try await hotplug.plug(mouse)
     #expect(try await hotplug.plugged() == [mouse])
     try await hotplug.unplug(mouse)
@@ -275,7 +275,7 @@ private final class Host {
     // There is no /dev/sg1 here; what was done before is undone.
     await #expect(throws: HotplugError.self) { try await hotplug.plug(drive) }
     #expect(try await hotplug.plugged() == [])
-    await monitor.close()
+    await connection.close()
 
     let bare = try TestMachine()
     let other = try await QMPClient(path: bare.path)

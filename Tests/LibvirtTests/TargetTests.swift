@@ -2,6 +2,7 @@
 
 import Attachment
 import BridgeProtocol
+import HostDevices
 import Testing
 
 /// A domain or a bridge as a user names it.

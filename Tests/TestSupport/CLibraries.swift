@@ -15,7 +15,7 @@ public enum CLibraries {
     return places.flatMap { [$0, $0.deletingLastPathComponent()] }
       .map { $0.resolvingSymlinksInPath() }
       .first {
-        FileManager.default.fileExists(atPath: $0.appendingPathComponent("libCInterface.a").path)
+        FileManager.default.fileExists(atPath: $0.appendingPathComponent("libVGPUExports.a").path)
       } ?? URL(fileURLWithPath: "/no/products")
   }()
 

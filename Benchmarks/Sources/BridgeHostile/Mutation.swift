@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BridgeProtocol
+import HostDevices
 
 /// Random numbers that come again (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {

@@ -261,12 +261,6 @@ static inline long vgpu_get_affinity(int thread, void *mask, size_t size) {
 /// errno as the C library left it; for calls whose wrappers Swift imports by themselves.
 static inline int vgpu_last_errno(void) { return errno; }
 
-/// posix_spawn(3) in a session of its own: stdin from /dev/null, stdout and stderr at `output`,
-/// `sources[i]` as descriptor 3 + i, and no other. Each may be any number, 0 to 2 too. No signal is blocked or ignored: Swift's threads
-/// block some, which a child would inherit. Returns 0 or an errno.
-int vgpu_spawn(const char *path, char *const *arguments, int output, const int *sources,
-               size_t count, int *pid);
-
 /// Sends `length` bytes and, when `fd` is not negative, that descriptor (SCM_RIGHTS).
 long vgpu_send_fd(int socket, const void *bytes, size_t length, int fd);
 
@@ -323,20 +317,6 @@ long vgpu_find_socket(int folder, const char *name, struct vgpu_file *file);
 /// unlinkat(2), if the name still leads to that socket; ESTALE when it does not.
 long vgpu_unlink_socket(int folder, const char *name, const struct vgpu_file *file);
 
-/// Forks a process that does so, with the rights that this one has now and without capabilities, as
-/// soon as this one has ended, however it ends. Returns a descriptor that this one keeps open until
-/// then, or a negated errno.
-long vgpu_unlink_socket_at_end(int folder, const char *name, const struct vgpu_file *file);
-
-/// fstat(2) of a folder: who owns it, and its mode.
-static inline long vgpu_folder_rights(int fd, uint32_t *owner, uint32_t *mode) {
-  struct stat status;
-  if (fstat(fd, &status) < 0) return -(long)errno;
-  *owner = status.st_uid;
-  *mode = status.st_mode;
-  return 0;
-}
-
 /// Whether a descriptor is a listening Unix socket of type SOCK_SEQPACKET; makes it close-on-exec and
 /// never wait. 0, or a negated errno.
 long vgpu_adopt_listener(int fd);
@@ -348,12 +328,6 @@ long vgpu_accept(int socket);
 /// `*descriptors` is 1: whoever takes them has them to close, which can take as long as the sender
 /// likes. Returns the byte count, or a negated errno.
 long vgpu_receive_alone(int socket, void *bytes, size_t length, int *descriptors);
-
-/// Closes sockets whose messages may hold the last descriptors of something that lingers (SO_LINGER),
-/// without waiting for it: nothing lingers that is closed by an exit (socket(7)). So a thread takes
-/// copies of this process's descriptors and ends, after this process has closed its own. 0, or a negated
-/// errno when there is no thread; the sockets are open then.
-long vgpu_close_at_exit(const int *sockets, size_t count);
 
 /// SO_PEERCRED: whose process connected.
 long vgpu_peer(int socket, uint32_t *user, uint32_t *group, int32_t *process);
@@ -386,46 +360,13 @@ long vgpu_file_status(int descriptor, const char *path, struct vgpu_file_status 
 /// same open file, above zero when they are not, or a negated errno.
 long vgpu_compare_files(int first, int process, int second);
 
-/// fstat(2): the number of the character device that a descriptor is of. 0, or a negated errno; ENODEV
-/// when it is of something else.
-static inline long vgpu_character_device(int fd, uint32_t *first, uint32_t *second) {
-  struct stat file;
-  if (fstat(fd, &file) < 0) return -(long)errno;
-  if (!S_ISCHR(file.st_mode)) return -ENODEV;
-  *first = major(file.st_rdev);
-  *second = minor(file.st_rdev);
-  return 0;
-}
-
 /// open(2) for reading, of a plain file and of nothing else: to open a device can do something. A
 /// descriptor, close-on-exec, or a negated errno; EINVAL for what is no plain file.
 long vgpu_open_plain_file(const char *path);
 
-// ---- monitors that are unplugged for a moment -----------------------------------------------------
-
-/// Has a process's orderly end (exit(3)) write `value` at `offset` of a duplicate of `fd`, as a
-/// guest's monitor is plugged in again. Returns a number for vgpu_forget_at_end, or a negated errno;
-/// ENOSPC when there are too many.
-long vgpu_write_at_end(int fd, uint64_t offset, uint32_t value);
-
-/// Takes that back.
-void vgpu_forget_at_end(long number);
-
-/// sigaction(2): from now on a signal that ends the process does the same first. Who handles a fault's
-/// gets it after that; other signals that are handled or ignored are left alone. 0, or a negated errno.
-long vgpu_write_at_end_signals(void);
-
-// ---- privileges ----------------------------------------------------------------------------------
-
-/// Becomes another user for good: his groups, no way back, of the capabilities only those whose bits
-/// are set in `keep`, and no new privileges (PR_SET_NO_NEW_PRIVS). For a process with one thread.
-long vgpu_become(const char *name, uint32_t user, uint32_t group, uint64_t keep);
+// ---- timers, events and threads -------------------------------------------------------------------
 
 static inline long vgpu_eventfd(void) { return vgpu_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
-
-/// sigaction(2): from now on SIGTERM and SIGINT, blocked until now or not, add one to an eventfd, of
-/// which this keeps a duplicate for good. To be called once. 0, or a negated errno.
-long vgpu_tell_of_end_signals(int fd);
 
 /// timerfd_create(2) on CLOCK_MONOTONIC.
 static inline long vgpu_timerfd(void) {
@@ -459,18 +400,5 @@ long vgpu_start_joinable_thread(void *(*body)(void *), void *argument, pthread_t
 
 /// pthread_join(3).
 static inline long vgpu_join_thread(pthread_t thread) { return -pthread_join(thread, NULL); }
-
-// ---- mapped memory that may go while it is read ----------------------------------------------------
-
-/// From now on, until `vgpu_unguard`, a fault within a mapping (SIGBUS) puts empty pages in its place and
-/// is noted, instead of ending the process. `start` is on a page; `protection` is the mapping's. To be
-/// ended on the same thread. Returns the guard's number, or a negated errno: EAGAIN when 64 are up.
-long vgpu_guard(void *start, size_t length, int protection);
-
-/// Whether the memory went: then what was read is nothing, and the mapping is of empty pages.
-int vgpu_guard_has_faulted(long number);
-
-/// Ends a guard.
-void vgpu_unguard(long number);
 
 #endif

@@ -11,10 +11,10 @@
  * In Python, with `gi.require_version("VgpuGtk", "3.0")`: VgpuGtk.View(target="demo"). In a .ui file of
  * GtkBuilder's: <object class="VgpuView">; the program calls g_type_ensure(VGPU_TYPE_VIEW) before.
  *
- * Threads. All of it is for GTK's thread, which must be the process's first: elsewhere a call does
- * nothing but a warning (g_return_if_fail). The guest is looked at and drawn on a thread of the view's
- * own. On X11 that has a connection of its own: with libX11 before 1.8 call XInitThreads before
- * anything else of X11's.
+ * Threads. All functions are for GTK's thread, which must be the process's first: on another thread a
+ * call does nothing but a warning (g_return_if_fail). The view looks at the guest and draws it on a
+ * thread of its own, which has its own connection on X11: with libX11 before 1.8 call XInitThreads
+ * before anything else of X11's.
  *
  * Link with `pkg-config --cflags --libs vgpu-gtk3`; libvgpu is not needed beside it. Symbols have the
  * version VGPU_GTK3_0.
@@ -30,9 +30,9 @@ G_BEGIN_DECLS
 /**
  * VgpuScaling:
  * @VGPU_SCALING_FIT: As large as the widget allows.
- * @VGPU_SCALING_INTEGER: The largest whole multiple; as %VGPU_SCALING_FIT where the widget is smaller
+ * @VGPU_SCALING_INTEGER: The largest whole multiple; like %VGPU_SCALING_FIT when the widget is smaller
  *   than the picture.
- * @VGPU_SCALING_ONE_TO_ONE: A pixel of the guest for each of the monitor, cut off where the widget is
+ * @VGPU_SCALING_ONE_TO_ONE: A pixel of the guest for each of the monitor, cut off when the widget is
  *   smaller.
  * @VGPU_SCALING_FILL: Covers the whole widget, cut off at two edges.
  *
@@ -53,10 +53,10 @@ GType vgpu_scaling_get_type(void);
  * @VGPU_VIEW_STATE_EMPTY: There is no target.
  * @VGPU_VIEW_STATE_WAITING: No picture yet, or none at the moment: #VgpuView:message says why.
  * @VGPU_VIEW_STATE_SHOWING: The guest's picture.
- * @VGPU_VIEW_STATE_FAILED: No picture, and there will be none: #VgpuView:error says why. Opening a
- *   target anew is what leads out of it.
+ * @VGPU_VIEW_STATE_FAILED: No picture, and there will be none: #VgpuView:error says why. Open a target
+ *   to leave this state.
  *
- * What a view shows. It is found out while the widget is on the screen, and stays as it was else.
+ * The content of a view. The state changes only while the widget is on the screen.
  */
 typedef enum {
   VGPU_VIEW_STATE_EMPTY = 0,
@@ -72,15 +72,15 @@ GType vgpu_view_state_get_type(void);
  * VgpuViewError:
  * @VGPU_VIEW_ERROR_ARGUMENT: The caller's mistake: a text that names no target.
  * @VGPU_VIEW_ERROR_NOT_FOUND: There is no such vGPU, process, domain or descriptor.
- * @VGPU_VIEW_ERROR_NOT_RUNNING: It exists, but no guest uses it now, and #VgpuView:wait is %FALSE.
- * @VGPU_VIEW_ERROR_NOT_PERMITTED: The kernel or libvirt does not let this user do it.
+ * @VGPU_VIEW_ERROR_NOT_RUNNING: The vGPU exists, but no guest uses it now, and #VgpuView:wait is %FALSE.
+ * @VGPU_VIEW_ERROR_NOT_PERMITTED: The kernel or libvirt does not permit it to this user.
  * @VGPU_VIEW_ERROR_AMBIGUOUS: Several displays fit; #VgpuView:device chooses one.
- * @VGPU_VIEW_ERROR_NO_DISPLAY: The device has no display, or the process no such device.
+ * @VGPU_VIEW_ERROR_NO_DISPLAY: The device has no display, or the process has no VFIO device.
  * @VGPU_VIEW_ERROR_UNSUPPORTED: This driver cannot do it.
  * @VGPU_VIEW_ERROR_SYSTEM: A system call failed in another way, libvirt did, or the device is gone.
  *
- * What went wrong, for programs; the message is one line for a person: object, cause and, where one
- * is known, remedy. The numbers are those of vgpu.h's errors.
+ * An error's kind, for programs. The message is one line for a person: object, cause and, when there is
+ * one, remedy. The numbers are those of vgpu.h's errors.
  */
 typedef enum {
   VGPU_VIEW_ERROR_ARGUMENT = 1,
@@ -106,35 +106,35 @@ GQuark vgpu_view_error_quark(void);
  *
  * A widget that shows a guest's screen.
  *
- * It is a #GtkDrawingArea with a surface of its own above it: a wl_subsurface on Wayland, a native
- * child window on X11. Widgets that are laid over it are hidden by it; menus and tooltips, being
- * windows, are not. It expands and can have the focus, until told otherwise.
+ * The view is a #GtkDrawingArea with a surface of its own above it: a wl_subsurface on Wayland, a native
+ * child window on X11. The surface hides widgets that are laid over the view; it does not hide menus and
+ * tooltips, because these are windows. By default the view expands and can have the focus.
  *
- * The guest's device is held while there is a target, until the widget is destroyed. The widget has a
- * floating reference as every other, and what has been destroyed opens nothing any more.
+ * The view holds the guest's device while there is a target, until the widget is destroyed. A new view
+ * has a floating reference, like every widget. A destroyed view opens nothing any more.
  */
 /**
  * VgpuView:target:
  *
- * What is shown: "mdev:UUID" or a bare UUID, "pid:N" or a bare number, "libvirt:NAME",
+ * The target: "mdev:UUID" or a bare UUID, "pid:N" or a bare number, "libvirt:NAME",
  * "libvirt:session/NAME", "libvirt:system/NAME", "bridge:PATH[/UUID]", or "demo", a synthetic guest for
- * trying things out; %NULL for nothing. Setting it lets go of what was shown, and opens: then
- * #VgpuView:error tells whether that failed, and #VgpuView::failed. See vgpu_view_open().
+ * trying things out; %NULL for nothing. Setting the target lets go of the one before, and opens the new
+ * one: when that fails, #VgpuView:error and #VgpuView::failed tell. See vgpu_view_open().
  *
  * The device's descriptor is duplicated out of the process that has it (pidfd_getfd(2)), which needs
- * the right to trace that process, and let go of at that process's end. Opening blocks while libvirt
- * is asked, where the target is a domain.
+ * the right to trace that process. The view lets go of the duplicate at that process's end. Opening
+ * blocks while it asks libvirt for a domain.
  */
 /**
  * VgpuView:wait:
  *
- * Whether a vGPU without a guest is waited for, instead of being an error. Counts when a target is
+ * Whether to wait for the guest of a vGPU that has none, instead of failing. Counts when a target is
  * opened.
  */
 /**
  * VgpuView:device:
  *
- * The number of the device's descriptor in the process that has it, where that has several; else -1.
+ * The number of the device's descriptor in the process that has it, when there are several; else -1.
  * Counts when a target is opened.
  */
 /**
@@ -145,31 +145,31 @@ GQuark vgpu_view_error_quark(void);
 /**
  * VgpuView:qmp:
  *
- * Gives the guest what is typed while the widget has the focus, and what the mouse does over it: the
- * path of a socket at which the guest's QEMU serves QMP, one that no other program uses; %NULL ends it.
- * It connects by itself, and again when QEMU comes back.
+ * The path of a socket at which the guest's QEMU serves QMP, and that no other program uses; %NULL for no
+ * input. Over this socket the guest gets the keys while the widget has the focus, and the mouse over the
+ * widget. The view connects by itself, and again when QEMU comes back.
  */
 /**
  * VgpuView:grabbed:
  *
- * Whether keyboard and mouse are the guest's alone. Without a #VgpuView:qmp that is connected nothing
- * can be grabbed; when the focus goes elsewhere the grab ends.
+ * Whether keyboard and mouse are the guest's alone. A grab needs a #VgpuView:qmp that is connected. The
+ * grab ends when the widget loses the focus.
  */
 /**
  * VgpuView:state:
  *
- * What is shown now.
+ * The content now.
  */
 /**
  * VgpuView:message:
  *
- * One line that is shown instead of a picture, and says what to do about it; %NULL while there is one,
- * and before the guest was looked at for the first time.
+ * The line that stands in the place of a picture, with a remedy; %NULL while there is a picture, and
+ * before the first look at the guest.
  */
 /**
  * VgpuView:error:
  *
- * Why there is no picture, and will be none; %NULL but in %VGPU_VIEW_STATE_FAILED.
+ * Why there is no picture, and will be none; %NULL in all states but %VGPU_VIEW_STATE_FAILED.
  */
 /**
  * VgpuView:guest-width:
@@ -184,8 +184,8 @@ GQuark vgpu_view_error_quark(void);
 /**
  * VgpuView:frames-presented:
  *
- * Frames handed to the display server since the target was opened. It is not notified, as a frame does
- * not wake GTK's thread.
+ * Frames handed to the display server since the target was opened. There are no notifications, because
+ * a frame does not wake GTK's thread.
  */
 /**
  * VgpuView::failed:
@@ -193,8 +193,8 @@ GQuark vgpu_view_error_quark(void);
  * @error: why
  *
  * There is no picture, and there will be none: the target could not be opened, its device has no
- * display, or is gone. It is emitted by the main loop, never inside the call that failed, so that who
- * connects after g_object_new() hears of it too.
+ * display, or the device is gone. The main loop emits the signal, never the call that failed, so that a
+ * handler can be connected after g_object_new().
  */
 G_DECLARE_FINAL_TYPE(VgpuView, vgpu_view, VGPU, VIEW, GtkDrawingArea)
 
@@ -202,7 +202,7 @@ G_DECLARE_FINAL_TYPE(VgpuView, vgpu_view, VGPU, VIEW, GtkDrawingArea)
  * vgpu_view_new:
  * @target: (nullable): #VgpuView:target
  *
- * Makes a view. Whether its target could be opened #VgpuView:error tells, and #VgpuView::failed.
+ * Makes a view. When the target cannot be opened, #VgpuView:error and #VgpuView::failed tell.
  *
  * Returns: (transfer none): the widget, with a floating reference
  */
@@ -214,21 +214,21 @@ GtkWidget *vgpu_view_new(const gchar *target);
  * @target: #VgpuView:target
  * @error: why not; its domain is %VGPU_VIEW_ERROR
  *
- * Sets #VgpuView:target, and says at once whether it could be opened.
+ * Sets #VgpuView:target, and says at once whether the target could be opened.
  *
- * Returns: whether it could
+ * Returns: whether it was opened
  */
 gboolean vgpu_view_open(VgpuView *view, const gchar *target, GError **error);
 
 /**
  * VgpuPath:
- * @VGPU_PATH_NONE: There was none yet.
- * @VGPU_PATH_IMPORT: Its buffer was imported and drawn by the GPU.
- * @VGPU_PATH_UPLOAD: The CPU copied it to the GPU.
- * @VGPU_PATH_CAIRO: The CPU copied and drew it.
- * @VGPU_PATH_DIRECT: The compositor was handed the buffer itself: nothing was drawn here.
+ * @VGPU_PATH_NONE: There was no frame yet.
+ * @VGPU_PATH_IMPORT: The GPU imported the guest's buffer and drew it.
+ * @VGPU_PATH_UPLOAD: The CPU copied the picture to the GPU, which drew it.
+ * @VGPU_PATH_CAIRO: The CPU copied and drew the picture.
+ * @VGPU_PATH_DIRECT: The compositor got the buffer itself: nothing was drawn here.
  *
- * How the pixels of the last frame got onto the screen.
+ * The way of the last frame's pixels onto the screen.
  */
 typedef enum {
   VGPU_PATH_NONE = 0,
@@ -244,14 +244,14 @@ GType vgpu_path_get_type(void);
 /**
  * VgpuViewStatistics:
  * @frames_presented: Frames handed to the display server.
- * @first_presented_ns: When the first of them was: nanoseconds of CLOCK_MONOTONIC; 0 for none.
- * @last_presented_ns: When the last of them was.
+ * @first_presented_ns: When the first frame was: nanoseconds of CLOCK_MONOTONIC; 0 for none.
+ * @last_presented_ns: When the last frame was.
  * @imports: Buffers imported.
  * @copies: Pictures and cursors that the CPU copied.
- * @frames_late: Frames that were shown a refresh or more after the one that they aimed at.
- * @path: How the pixels of the last frame got onto the screen.
+ * @frames_late: Frames that were shown a refresh or more too late.
+ * @path: The way of the last frame's pixels onto the screen.
  *
- * What a view has shown since its target was opened.
+ * A view's frames since its target was opened.
  */
 typedef struct {
   guint64 frames_presented;
@@ -268,7 +268,7 @@ typedef struct {
  * @view: a view
  * @statistics: (out caller-allocates): all zero while nothing is open
  *
- * What the view has shown so far.
+ * Fills in the view's frames so far.
  */
 void vgpu_view_get_statistics(VgpuView *view, VgpuViewStatistics *statistics);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The class of vgpu-gtk3.h is C, as GObject's classes are; what it shows is Swift's. This is all that
-// the two say to each other, on GTK's thread.
+// The class of vgpu-gtk3.h is C, like every class of GObject's; Swift draws its content. Here are all
+// calls between the two. They run on GTK's thread.
 
 #ifndef CVIEWGTK3_H
 #define CVIEWGTK3_H
@@ -15,7 +15,7 @@
 void *vgpu_peer_open(
     VgpuView *view, const char *target, gboolean waits, int32_t device, vgpu_error *error);
 
-// Lets go of the device and of the widget. It calls back no more.
+// Lets go of the device and of the widget. There are no callbacks afterwards.
 void vgpu_peer_close(void *peer);
 
 void vgpu_peer_set_scaling(void *peer, VgpuScaling scaling);
@@ -27,12 +27,13 @@ void vgpu_peer_set_grabbed(void *peer, gboolean is_grabbed);
 
 void vgpu_peer_get_statistics(void *peer, VgpuViewStatistics *statistics);
 
-// Draws what stands where there is no peer.
+// Draws the message of a view without a peer.
 void vgpu_peer_draw_message(GtkWidget *widget, cairo_t *context, const char *message);
 
 // ---- The class's, for Swift ----
 
-// What is shown has changed: `message` where it is no picture, and whether none will come any more.
+// The content has changed: `message` says why there is no picture (NULL for a picture), `is_final`
+// whether no picture will come any more.
 void vgpu_view_tell_content(VgpuView *view, const char *message, gboolean is_final);
 
 // The guest's picture has another size, in pixels.

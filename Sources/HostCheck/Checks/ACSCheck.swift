@@ -8,14 +8,15 @@ struct ACSCheck: Check {
   let title = "ACS"
   let area = CheckArea.device
   let purposes: Set<Purpose> = [.gpu]
-  let why = "Ports without Access Control Services put all behind them into one group."
+  let why = "A port without Access Control Services puts all devices behind it into one group."
   let documentation = "docs/host.md#acs"
 
   func examine(_ machine: Machine) -> Verdict {
     if let word = machine.parameters.word("pcie_acs_override") {
       return .warn(
         "pcie_acs_override=\(word): groups are smaller than what the hardware keeps apart",
-        remedy: "boot without it, and put the card where its group is its own")
+        remedy: "boot without pcie_acs_override, and put the card into a slot that has a group of "
+          + "its own")
     }
     guard let target = machine.target else { return .notApplicable("there is no such device") }
     let bridges = bridges(above: target, machine)
@@ -31,7 +32,7 @@ struct ACSCheck: Check {
     guard without.isEmpty else {
       return .warn(
         "not in force on \(without.list())",
-        remedy: "it matters where the group has other devices; then choose another slot")
+        remedy: "choose another slot if the group has other devices")
     }
     return .ok("in force on \(bridges.map { "\($0.address)" }.list())")
   }

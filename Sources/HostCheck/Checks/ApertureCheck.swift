@@ -8,7 +8,7 @@ struct ApertureCheck: Check {
   let title = "Aperture"
   let area = CheckArea.vGPUs
   let purposes: Set<Purpose> = [.gvtG]
-  let why = "Each vGPU takes 64 MiB and more of it, and the host takes some itself."
+  let why = "Each vGPU takes 64 MiB or more of the aperture, and the host takes a part."
   let documentation = "docs/host.md#vgpus"
 
   func examine(_ machine: Machine) -> Verdict {

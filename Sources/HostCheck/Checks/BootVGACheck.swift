@@ -8,15 +8,15 @@ struct BootVGACheck: Check {
   let title = "Boot display"
   let area = CheckArea.device
   let purposes: Set<Purpose> = [.igd, .gpu]
-  let why = "A device that leaves takes the screen with it, and the firmware's ROM may be spent."
+  let why = "The host loses its screen with this device, and the device's ROM may be used up."
   let documentation = "docs/host.md#boot-display"
 
   func examine(_ machine: Machine) -> Verdict {
     guard let target = machine.target else { return .notApplicable("there is no such device") }
-    guard target.isBootVGA else { return .ok("\(target.address) is not it") }
+    guard target.isBootVGA else { return .ok("not \(target.address)") }
     return .warn(
-      "\(target.address) is it: the host loses its screen",
+      "\(target.address): the host loses its screen",
       remedy: "choose another GPU as the first in the firmware, or reach the host over ssh and "
-        + "give vgpu pci bind --force")
+        + "use vgpu pci bind --force")
   }
 }

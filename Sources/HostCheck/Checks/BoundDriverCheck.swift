@@ -8,7 +8,7 @@ struct BoundDriverCheck: Check {
   let title = "Driver"
   let area = CheckArea.device
   let purposes: Set<Purpose> = [.igd, .gpu]
-  let why = "QEMU opens devices that vfio-pci has, with all of their IOMMU group."
+  let why = "QEMU opens a device when vfio-pci has it and the rest of its IOMMU group."
   let documentation = "docs/host.md#driver"
 
   func examine(_ machine: Machine) -> Verdict {
@@ -17,7 +17,7 @@ struct BoundDriverCheck: Check {
     guard !bound.isEmpty, !target.isForGuests else {
       return target.driver.map { .ok("\(target.address): \($0)") }
         ?? .warn(
-          "\(target.address) has none",
+          "\(target.address) has no driver",
           remedy: "vgpu pci bind \(target.address) vfio-pci")
     }
     return .warn(

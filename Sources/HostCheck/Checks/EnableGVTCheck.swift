@@ -25,10 +25,10 @@ struct EnableGVTCheck: Check {
       let obstacle = machine.parameters.obstacle(to: "i915")
       return .fail(
         "i915 is not loaded" + (obstacle.map { ": \($0)" } ?? ""),
-        remedy: obstacle.map { "take \($0) out, and restart the host" } ?? "modprobe i915",
+        remedy: obstacle.map { "remove \($0), and restart the host" } ?? "modprobe i915",
         fix: setting == nil && obstacle == nil ? fix : [])
     case .told where value.isOn:
-      return .ok("1, as it was told (only root sees what is in force)")
+      return .ok("1 is set (only root sees the value in force)")
     case .actual where value.isOn:
       return .ok("on")
     case .actual, .told:
@@ -41,21 +41,21 @@ struct EnableGVTCheck: Check {
     let word = "enable_gvt=\(setting.value ?? "")"
     return .fail(
       "off: \(word) on \(setting.place)",
-      remedy: "take \(word) out of \(setting.place), which counts more than other files; \(remedy)")
+      remedy: "remove \(word) from \(setting.place), which overrides other files; \(remedy)")
   }
 
   /// It was told to, and is off all the same.
   private func withdrawn(_ setting: KernelParameters.Setting, _ machine: Machine) -> Verdict {
-    let found = "off, though \(setting.place) has it"
+    let found = "off, although \(setting.place) switches it on"
     if let lack = GVTLack(machine) {
-      return .fail("\(found): i915 has put it back; \(lack.cause)", remedy: lack.remedy)
+      return .fail("\(found): i915 has switched it off; \(lack.cause)", remedy: lack.remedy)
     }
     return setting.path == nil
       ? .fail(
-        "\(found): i915 has put it back", remedy: "journalctl -k -g gvt tells i915's reason")
+        "\(found): i915 has switched it off", remedy: "journalctl -k -g gvt tells i915's reason")
       : .fail(
-        "\(found): i915 started before it was there",
-        remedy: "restart the host; where the initramfs has i915, build that anew first "
+        "\(found): i915 started before that file was written",
+        remedy: "restart the host; if the initramfs has i915, rebuild the initramfs first "
           + "(update-initramfs -u, mkinitcpio -P, dracut -f), or boot with i915.enable_gvt=1")
   }
 }
@@ -73,7 +73,7 @@ struct GVTLack {
       let generation = IntelGeneration(target), let first = generation.gvtSince, version < first
     else { return nil }
     cause =
-      "GVT-g of Linux \(release) does not know \(generation.name), which Linux \(first.text) brought"
-    remedy = "install a kernel of \(first.text) or newer"
+      "GVT-g of Linux \(release) does not know \(generation.name), which Linux \(first) brought"
+    remedy = "install a kernel of \(first) or newer"
   }
 }

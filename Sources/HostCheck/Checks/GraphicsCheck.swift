@@ -7,7 +7,7 @@ struct GraphicsCheck: Check {
   let id = "gpu"
   let title = "Graphics"
   let area = CheckArea.hardware
-  let why = "Only i915's GPUs of Broadwell to Comet Lake can be split; a whole GPU must be there."
+  let why = "i915 splits the GPUs of Broadwell to Comet Lake; other purposes need a whole GPU."
   let documentation = "docs/host.md#hardware"
 
   func examine(_ machine: Machine) -> Verdict {
@@ -16,7 +16,7 @@ struct GraphicsCheck: Check {
       let others = displays.isEmpty ? "no display controller at all" : "only \(displays.list())"
       return switch machine.purpose {
       case .gvtG, .igd:
-        .fail("no integrated Intel GPU, \(others)", remedy: "switch it on in the firmware")
+        .fail("no integrated Intel GPU, \(others)", remedy: "switch that GPU on in the firmware")
       case .gpu:
         .fail(
           "no graphics card, \(others)",

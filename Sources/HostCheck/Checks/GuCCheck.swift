@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LinuxSystem
+
 /// i915 gives GVT-g up when the GPU's own scheduler (GuC) is to submit the work.
 struct GuCCheck: Check {
   let id = "guc"
   let title = "i915.enable_guc"
   let area = CheckArea.kernel
   let purposes: Set<Purpose> = [.gvtG]
-  let why = "With GuC submission i915 refuses GVT-g; with GuC loaded some kernels crash in it."
+  let why = "With GuC submission i915 refuses GVT-g; some kernels crash when GuC is loaded."
   let documentation = "docs/host.md#guc"
 
   func examine(_ machine: Machine) -> Verdict {
@@ -17,8 +19,8 @@ struct GuCCheck: Check {
     }
     // A bit mask; -1 leaves it to the driver, who leaves it off before generation 12.
     guard let mask = Int(text), mask > 0 else { return .ok("\(text), which is off") }
-    let place = machine.parameters.setting("enable_guc", of: "i915").map { " out of \($0.place)" }
-    let remedy = "boot with i915.enable_guc=0, and take \(text)\(place ?? " out of modprobe.d")"
+    let place = machine.parameters.setting("enable_guc", of: "i915").map { " from \($0.place)" }
+    let remedy = "boot with i915.enable_guc=0, and remove \(text)\(place ?? " from modprobe.d")"
     guard mask & 1 != 0 else { return .warn("\(text): GuC is loaded, for HuC", remedy: remedy) }
     // Linux 5.4 took GuC submission from the GPUs before generation 11, all of GVT-g's among them:
     // the bit says nothing there ("GuC submission is N/A" in the kernel's log).

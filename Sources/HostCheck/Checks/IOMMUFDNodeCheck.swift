@@ -15,7 +15,7 @@ struct IOMMUFDNodeCheck: Check {
       return .notApplicable("this kernel has no iommufd; VFIO's groups do as well")
     }
     guard let live = machine.live else {
-      return .ok("there; who may use it does not show in a captured tree")
+      return .ok("there; a captured tree does not tell who may use it")
     }
     return live.mayUse("/dev/iommu")
       ? .ok("yours to use")

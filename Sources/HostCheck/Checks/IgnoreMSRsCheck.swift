@@ -14,13 +14,13 @@ struct IgnoreMSRsCheck: Check {
     switch value {
     case .notLoaded: return .notApplicable("kvm is not loaded")
     case .missing: return .notApplicable("this processor's KVM has no such parameter")
-    case .told where value.isOn: return .ok("on, as it was told")
+    case .told where value.isOn: return .ok("on is set (only root sees the value in force)")
     case .actual, .told: break
     }
     return .warn(
-      "off: Linux guests do not mind",
+      "off; Linux guests do not need it",
       remedy: "echo 1 >/sys/module/kvm/parameters/ignore_msrs; "
-        + "for every start: options kvm ignore_msrs=1 in modprobe.d",
+        + "for every boot: options kvm ignore_msrs=1 in modprobe.d",
       fix: [
         "echo 1 >/sys/module/kvm/parameters/ignore_msrs",
         OwnFile.modprobe.keep(["options kvm ignore_msrs=1"]),

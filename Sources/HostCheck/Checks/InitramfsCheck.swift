@@ -17,7 +17,7 @@ struct InitramfsCheck: Check {
       let named = modules.named.filter(drivers.contains)
       return named.isEmpty && modules.everyGPU == nil ? nil : (modules: modules, named: named)
     }
-    guard !early.isEmpty else { return .ok("none is named in its configuration") }
+    guard !early.isEmpty else { return .ok("its configuration names none") }
     let found = early.map { describe($0.modules, $0.named, machine) }.list()
     if machine.purpose == .gvtG {
       if isInForce(machine) { return .ok("\(found), with enable_gvt in force") }
@@ -28,7 +28,7 @@ struct InitramfsCheck: Check {
     let taking = early.filter {
       !isPassthrough || !takesVFIOFirst($0.modules, $0.named, machine)
     }
-    guard !taking.isEmpty else { return .ok("\(found), and vfio-pci before it") }
+    guard !taking.isEmpty else { return .ok("\(found), and vfio-pci starts first") }
     return .warn(
       taking.map { describe($0.modules, $0.named, machine) }.list(),
       remedy: taking.map { remedy($0.modules, $0.named, machine) }.joined(separator: "; "))
@@ -83,11 +83,12 @@ struct InitramfsCheck: Check {
 
   private func remedy(_ modules: EarlyModules, _ named: [String], _ machine: Machine) -> String {
     guard machine.purpose.isPassthrough else {
-      return "boot with i915.enable_gvt=1, or build the initramfs anew when the option stands in "
-        + "modprobe.d: \(modules.rebuild)"
+      return "boot with i915.enable_gvt=1, or put the option into modprobe.d and rebuild the "
+        + "initramfs: \(modules.rebuild)"
     }
     let out =
       named.isEmpty ? modules.withoutEveryGPU : "take \(Set(named).sorted().list()) out"
-    return "\(out), or put vfio_pci into \(modules.early), before it; then \(modules.rebuild)"
+    return "\(out), or put vfio_pci into \(modules.early), before that driver; "
+      + "then \(modules.rebuild)"
   }
 }

@@ -21,7 +21,8 @@ struct InstancesCheck: Check {
       let counts = left.map { "\($0.availableInstances.map(String.init) ?? "some") of \($0.id)" }
       return .ok("\(counts.list()); \(made)")
     }
-    let remedy = "vgpu remove one that is not needed, or raise the aperture in the firmware"
+    let remedy =
+      "remove a vGPU that nobody needs (vgpu remove), or raise the aperture in the firmware"
     return devices.isEmpty
       ? .fail("no type has an instance left", remedy: remedy)
       : .warn("none left; \(made)", remedy: remedy)

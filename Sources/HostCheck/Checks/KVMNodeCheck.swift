@@ -11,6 +11,6 @@ struct KVMNodeCheck: Check {
   func examine(_ machine: Machine) -> Verdict {
     NodeVerdict.of(
       "/dev/kvm", machine, missing: "modprobe kvm_intel or kvm_amd; see Virtualization",
-      forbidden: "usermod -aG kvm USER, and log in anew")
+      forbidden: "usermod -aG kvm USER, and log in again")
   }
 }

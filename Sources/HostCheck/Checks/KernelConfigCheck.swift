@@ -5,7 +5,7 @@ struct KernelConfigCheck: Check {
   let id = "config"
   let title = "Kernel options"
   let area = CheckArea.kernel
-  let why = "No module and no parameter adds what the kernel was built without."
+  let why = "No module and no parameter can replace a missing option."
   let documentation = "docs/host.md#kernel"
 
   func examine(_ machine: Machine) -> Verdict {
@@ -18,10 +18,11 @@ struct KernelConfigCheck: Check {
     guard missing.isEmpty else {
       return .fail(
         "\(config.path) lacks \(missing.list(limit: 8))",
-        remedy: "take a kernel with them: your distribution's, or build it so")
+        remedy: "install a kernel with these options, or build one")
     }
     let optional = machine.purpose == .gpu && !config.has("VFIO_PCI_VGA")
-    return .ok("\(config.path) has them" + (optional ? "; no VFIO_PCI_VGA: no x-vga=on" : ""))
+    return .ok(
+      "\(config.path) has all of them" + (optional ? "; no VFIO_PCI_VGA: no x-vga=on" : ""))
   }
 
   /// Of each row one is needed.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LinuxSystem
+
 /// Old kernels lack what a purpose needs.
 struct KernelVersionCheck: Check {
   let id = "kernel"
@@ -17,7 +19,7 @@ struct KernelVersionCheck: Check {
     if version < least { return .fail("\(release) is too old", remedy: remedy) }
     if let lack = GVTLack(machine) { return .fail(lack.cause, remedy: lack.remedy) }
     if machine.purpose == .gvtG, version < KernelVersion(5, 6) {
-      return .warn("\(release) has no pidfd_getfd: vgpu view cannot look", remedy: remedy)
+      return .warn("\(release) has no pidfd_getfd, which vgpu view needs", remedy: remedy)
     }
     return .ok(release)
   }

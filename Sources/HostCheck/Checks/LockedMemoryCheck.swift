@@ -40,12 +40,14 @@ struct LockedMemoryCheck: Check {
         else { continue }
         let whom =
           words[0].hasPrefix("@")
-          ? "be in group \(words[0].dropFirst()) (usermod -aG \(words[0].dropFirst()) USER)"
-          : "be \(words[0])"
-        return ("\(path) lifts it for \(words[0]): \(whom), and log in anew", [])
+          ? "join group \(words[0].dropFirst()) (usermod -aG \(words[0].dropFirst()) USER)"
+          : "become \(words[0])"
+        return ("\(path) lifts the limit for \(words[0]): \(whom), and log in again", [])
       }
     }
     let rule = "@kvm - memlock unlimited"
-    return ("\(rule) in \(OwnFile.limits.path), and log in anew", [OwnFile.limits.keep([rule])])
+    return (
+      "put \(rule) into \(OwnFile.limits.path), and log in again", [OwnFile.limits.keep([rule])]
+    )
   }
 }

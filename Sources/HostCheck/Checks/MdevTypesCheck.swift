@@ -8,7 +8,7 @@ struct MdevTypesCheck: Check {
   let title = "Types of vGPU"
   let area = CheckArea.vGPUs
   let purposes: Set<Purpose> = [.gvtG]
-  let why = "This is where vGPUs are made."
+  let why = "Every vGPU is made of a type."
   let documentation = "https://docs.kernel.org/driver-api/vfio-mediated-device.html"
 
   func examine(_ machine: Machine) -> Verdict {

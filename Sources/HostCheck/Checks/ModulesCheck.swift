@@ -7,7 +7,7 @@ struct ModulesCheck: Check {
   let id = "modules"
   let title = "Modules"
   let area = CheckArea.kernel
-  let why = "They make the devices that QEMU opens."
+  let why = "Modules make the devices that QEMU opens."
   let documentation = "docs/host.md#modules"
 
   func examine(_ machine: Machine) -> Verdict {
@@ -30,7 +30,7 @@ struct ModulesCheck: Check {
     guard obstacles.isEmpty else {
       return .fail(
         "\(found); \(obstacles.list())",
-        remedy: "take out what forbids them, then: modprobe -a \(missing.joined(separator: " "))")
+        remedy: "remove these obstacles, then: modprobe -a \(missing.joined(separator: " "))")
     }
     let load = "modprobe -a \(missing.joined(separator: " "))"
     // A host without the GPU has no use for them.
@@ -46,7 +46,7 @@ struct ModulesCheck: Check {
     let unkept = (names + ["vfio_iommu_type1"]).filter { !kept.contains($0) }
     return .fail(
       found,
-      remedy: "\(load); for every start, their names in \(OwnFile.modulesLoad.path)",
+      remedy: "\(load); for every boot, put their names into \(OwnFile.modulesLoad.path)",
       fix: (unkept.isEmpty ? [] : [OwnFile.modulesLoad.keep(unkept)])
         + ["\(load) || echo 'not all modules came' >&2"])
   }

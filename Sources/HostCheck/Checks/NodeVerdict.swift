@@ -7,10 +7,11 @@ enum NodeVerdict {
   static func of(
     _ path: String, _ machine: Machine, missing: String, forbidden: String
   ) -> Verdict {
-    guard machine.files.exists(path) else { return .fail("not there", remedy: missing) }
+    guard machine.files.exists(path) else { return .fail("missing", remedy: missing) }
     guard let live = machine.live else {
-      return .ok("there; who may use it does not show in a captured tree")
+      return .ok("there; a captured tree does not tell who may use it")
     }
-    return live.mayUse(path) ? .ok("yours to use") : .fail("not yours to use", remedy: forbidden)
+    return live.mayUse(path)
+      ? .ok("you may use it") : .fail("you may not use it", remedy: forbidden)
   }
 }

@@ -20,7 +20,7 @@ struct PtraceCheck: Check {
       + "kernel.yama.ptrace_scope=0, which lets all programs of a user look into each other"
     switch scope {
     case 0: return .ok("0: your own processes")
-    case 3: return .fail("3: nobody, until the next start", remedy: remedy)
+    case 3: return .fail("3: nobody, until the next boot", remedy: remedy)
     case _ where machine.isRoot: return .ok("\(scope), and root may")
     default: return .warn("\(scope): root only", remedy: remedy)
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LinuxSystem
 import QEMU
 
 /// The QEMU that is installed, and what it can do.
@@ -7,7 +8,7 @@ struct QEMUCheck: Check {
   let id = "qemu"
   let title = "QEMU"
   let area = CheckArea.qemu
-  let why = "It runs the guest; QEMU 10 can be handed an open device, so that it needs no rights."
+  let why = "QEMU runs the guest; QEMU 10 takes an open device, and then needs no rights."
   let documentation = "https://www.qemu.org/docs/master/devel/vfio-iommufd.html"
 
   func examine(_ machine: Machine) -> Verdict {
@@ -26,7 +27,7 @@ struct QEMUCheck: Check {
       }
       return program.takesDescriptors
         ? .ok("\(name): takes iommufd and open devices")
-        : .ok("\(name): opens devices by itself, takes neither iommufd nor open ones")
+        : .ok("\(name): opens devices itself; takes neither iommufd nor open devices")
     }
   }
 

@@ -15,10 +15,12 @@ struct ResetCheck: Check {
     guard let target = machine.target else { return .notApplicable("there is no such device") }
     let path = machine.path(target)
     if let methods = machine.files.text("\(path)/reset_method") { return .ok(methods) }
-    if machine.files.exists("\(path)/reset") { return .ok("by a method that is not named") }
+    if machine.files.exists("\(path)/reset") {
+      return .ok("by a method that the kernel does not name")
+    }
     // Its bus is reset instead, if it has one for itself.
     return .warn(
       "\(target.address) has no method of its own",
-      remedy: "restart the host where the guest's next start finds a dead device")
+      remedy: "restart the host if the device fails at the guest's next start")
   }
 }

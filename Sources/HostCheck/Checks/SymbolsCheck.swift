@@ -6,7 +6,7 @@ struct SymbolsCheck: Check {
   let title = "Exported symbols"
   let area = CheckArea.kernel
   let purposes: Set<Purpose> = [.gvtG]
-  let why = "A kernel with trimmed symbols has refused to work with kvmgt."
+  let why = "kvmgt may not work with a kernel whose symbols are trimmed."
   let documentation = "https://github.com/intel/gvt-linux/issues/57"
 
   func examine(_ machine: Machine) -> Verdict {

@@ -8,7 +8,7 @@ struct TwoGPUsCheck: Check {
   let title = "Several GPUs"
   let area = CheckArea.hardware
   let purposes: Set<Purpose> = [.gvtG]
-  let why = "A frame that another GPU than the vGPU's shows must cross the bus (PRIME)."
+  let why = "A frame must cross the bus when another GPU shows it (PRIME)."
   let documentation = "docs/host.md#two-gpus"
 
   func examine(_ machine: Machine) -> Verdict {
@@ -17,7 +17,7 @@ struct TwoGPUsCheck: Check {
       return .notApplicable(drawing.count == 1 ? "one GPU" : "no second GPU that draws")
     }
     guard let boot = drawing.first(where: \.isBootVGA), boot.address != target.address else {
-      return .ok("\(drawing.map { "\($0.address)" }.list()); vGPUs are of the one with the screen")
+      return .ok("\(drawing.map { "\($0.address)" }.list()); the GPU of the vGPUs has the screen")
     }
     return .warn(
       "vGPUs are of \(target.address), the screen is on \(boot.address)",

@@ -7,7 +7,7 @@ struct UdevRuleCheck: Check {
   let id = "udev"
   let title = "udev rule"
   let area = CheckArea.rights
-  let why = "The nodes of groups are root's; a rule gives them to the users of a group."
+  let why = "Only root may open VFIO's nodes; a rule gives them to a group of users."
   let documentation = "docs/host.md#rights"
 
   private static let rule = "SUBSYSTEM==\"vfio\", GROUP=\"kvm\", MODE=\"0660\""

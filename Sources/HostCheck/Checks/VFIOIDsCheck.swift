@@ -8,7 +8,7 @@ struct VFIOIDsCheck: Check {
   let title = "vfio-pci ids"
   let area = CheckArea.device
   let purposes: Set<Purpose> = [.igd, .gpu]
-  let why = "A GPU that the host's driver has had does not always come back whole."
+  let why = "A GPU that a driver of the host's has used may not work in a guest."
   let documentation = "docs/host.md#driver"
 
   func examine(_ machine: Machine) -> Verdict {
@@ -34,10 +34,10 @@ struct VFIOIDsCheck: Check {
       guard twins.isEmpty else {
         return .warn(
           "\(rest); \(wanted) would take \(twins.list()) too",
-          remedy: "name it by its address: \(byName) (driverctl sets its driver_override)")
+          remedy: "name the device by its address: \(byName) (driverctl sets its driver_override)")
       }
       return .warn(
-        "\(rest): \(wanted) is not among them",
+        "\(rest); \(wanted) is missing",
         remedy: "\(byName), or in modprobe.d: "
           + "options vfio-pci ids=\(advised.joined(separator: ","))")
     }
@@ -45,7 +45,7 @@ struct VFIOIDsCheck: Check {
     guard twins.isEmpty else {
       return .warn(
         "\(told) takes \(twins.list()) from the host too",
-        remedy: "take the ids out, and name the device: \(byName)")
+        remedy: "remove the ids, and name the device: \(byName)")
     }
     return .ok(told)
   }

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import SafeText
 
 /// The right to use VFIO.
 struct VFIONodeCheck: Check {
   let id = "dev-vfio"
   let title = "/dev/vfio"
   let area = CheckArea.rights
-  let why = "QEMU opens the container there, and the node of the group that it is to have."
+  let why = "QEMU opens the container there, and the node of the guest's group."
   let documentation = "docs/host.md#rights"
 
   func examine(_ machine: Machine) -> Verdict {
     let container = NodeVerdict.of(
       "/dev/vfio/vfio", machine, missing: "modprobe vfio",
-      forbidden: "its mode should be 0666: is a udev rule in the way?")
+      forbidden: "the node's mode should be 0666; look for a udev rule that changes it")
     guard container.result == .ok, let live = machine.live else { return container }
     let groups = machine.files.readableNames(in: "/dev/vfio")
       .filter { decimalNumber($0) != nil }.map { "/dev/vfio/\($0)" }
@@ -23,9 +24,9 @@ struct VFIONodeCheck: Check {
     let forbidden = nodes.filter { !live.mayUse($0) }
     guard forbidden.isEmpty else {
       return .fail(
-        "\(forbidden.list()) not yours to use",
+        "you may not open \(forbidden.list())",
         remedy: "run QEMU as root or by libvirt, or see the udev rule")
     }
-    return .ok(nodes.isEmpty ? "yours to use; no device has a node yet" : "yours to use")
+    return .ok(nodes.isEmpty ? "you may use it; no device has a node yet" : "you may use it")
   }
 }

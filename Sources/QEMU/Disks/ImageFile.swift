@@ -16,12 +16,11 @@ struct ImageFile: ~Copyable {
 
     /// stat(2), at the end of all links; `nil` where nothing is there.
     init?(of path: String) {
-      var status = stat()
-      guard stat(path, &status) == 0 else { return nil }
+      guard let status = try? Stat(path) else { return nil }
       // One block device can have several nodes.
-      let isBlock = ImageFile.isBlock(status)
-      device = isBlock ? .max : UInt64(status.st_dev)
-      number = UInt64(isBlock ? status.st_rdev : status.st_ino)
+      let isBlock = status.type == .blockSpecial
+      device = isBlock ? .max : UInt64(status.deviceID.rawValue)
+      number = UInt64(isBlock ? status.specialDeviceID.rawValue : status.inode.rawValue)
     }
   }
 
@@ -36,10 +35,8 @@ struct ImageFile: ~Copyable {
     } catch {
       throw .file(path, reason: "\(error.errno); name a disk image that you may read")
     }
-    var status = stat()
-    guard fstat(file.rawValue, &status) == 0,
-      Self.isBlock(status) || Int32(status.st_mode) & S_IFMT == S_IFREG
-    else {
+    let type = (try? Stat(FileDescriptor(rawValue: file.rawValue)))?.type
+    guard type == .blockSpecial || type == .regular else {
       throw .file(path, reason: "is neither a file nor a block device; name a disk image")
     }
     self.file = file
@@ -60,19 +57,13 @@ struct ImageFile: ~Copyable {
   /// Which of QEMU's drivers opens a file by its plain name: none of them takes a part of that for a
   /// protocol.
   static func driver(for path: String) -> String {
-    var status = stat()
-    guard stat(path, &status) == 0, isBlock(status) else { return "file" }
+    guard let status = try? Stat(path), status.type == .blockSpecial else { return "file" }
     // Linux's number for optical drives, whose discs come and go.
-    return status.st_rdev >> 8 == 11 ? "host_cdrom" : "host_device"
+    return status.specialDeviceID.rawValue >> 8 == 11 ? "host_cdrom" : "host_device"
   }
 
   /// Whether it is a block device.
   static func isBlockDevice(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && isBlock(status)
-  }
-
-  private static func isBlock(_ status: stat) -> Bool {
-    Int32(status.st_mode) & S_IFMT == S_IFBLK
+    (try? Stat(path))?.type == .blockSpecial
   }
 }

@@ -31,10 +31,10 @@ final class RenderLoop {
   static func start(
     _ source: sending any FrameSource, _ scaling: ScalingMode, _ link: RenderLink,
     _ recorder: consuming FrameRecorder
-  ) throws(SystemCallError) -> RenderThread {
+  ) throws(SystemCallError) -> SystemThread {
     let alarm = try Alarm()
     let loop = RenderLoop(source, scaling, FrameRecord(link, recorder), link, alarm)
-    return try RenderThread { loop.run() }
+    return try SystemThread(for: "the render thread") { loop.run() }
   }
 
   private init(

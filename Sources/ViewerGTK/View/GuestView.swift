@@ -66,7 +66,7 @@ public final class GuestView {
   private let pointer: HostPointer
   private var area: PixelSize?
   private let link: RenderLink
-  private var thread: RenderThread?
+  private var thread: SystemThread?
   private var surface: (any GuestSurface)?
   private var isMapped = false
   private var isEGLGivenUp = false

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SafeText
+
+/// The UUID that names an mdev, in the text form of RFC 4122: 8-4-4-4-12 hexadecimal digits.
+///
+/// The kernel takes both cases and any version, and writes lower case in sysfs; so does
+/// `description`, and so it stands in JSON.
+public struct MdevUUID: Hashable, Sendable {
+  /// The first eight bytes, the first of them highest.
+  public let high: UInt64
+  /// The last eight bytes.
+  public let low: UInt64
+
+  /// Makes a UUID of its two halves.
+  public init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  /// Reads a UUID that a person or a file gave.
+  ///
+  /// - Throws: `HostDevicesError.invalidUUID` when `text` is not 8-4-4-4-12 hexadecimal digits.
+  public init(parsing text: String) throws(HostDevicesError) {
+    guard let uuid = MdevUUID(text) else { throw .invalidUUID(text) }
+    self = uuid
+  }
+
+  /// A new random UUID (RFC 4122, version 4).
+  public static func random() -> MdevUUID {
+    var generator = SystemRandomNumberGenerator()
+    return random(using: &generator)
+  }
+
+  /// A new random UUID (RFC 4122, version 4) of the given generator's numbers.
+  public static func random(using generator: inout some RandomNumberGenerator) -> MdevUUID {
+    let version: UInt64 = 0x4000
+    let variant: UInt64 = 0x8000_0000_0000_0000
+    return MdevUUID(
+      high: generator.next() & 0xffff_ffff_ffff_0fff | version,
+      low: generator.next() & 0x3fff_ffff_ffff_ffff | variant)
+  }
+}
+
+extension MdevUUID: LosslessStringConvertible {
+  /// Reads 8-4-4-4-12 hexadecimal digits in either case; `nil` for anything else.
+  public init?(_ text: String) {
+    var digits: [UInt64] = []
+    digits.reserveCapacity(32)
+    var length = 0
+    for byte in text.utf8 {
+      switch (length, byte) {
+      case (36..., _):
+        return nil
+      case (8, UInt8(ascii: "-")), (13, UInt8(ascii: "-")), (18, UInt8(ascii: "-")),
+        (23, UInt8(ascii: "-")):
+        break
+      case (8, _), (13, _), (18, _), (23, _):
+        return nil
+      default:
+        guard let digit = hexadecimalDigit(byte) else { return nil }
+        digits.append(UInt64(digit))
+      }
+      length += 1
+    }
+    guard length == 36 else { return nil }
+    high = digits[..<16].reduce(0) { $0 << 4 | $1 }
+    low = digits[16...].reduce(0) { $0 << 4 | $1 }
+  }
+
+  /// The canonical text, in lower case.
+  public var description: String {
+    let left = hexadecimal(high, digits: 16)
+    let right = hexadecimal(low, digits: 16)
+    return [
+      left.prefix(8), left.dropFirst(8).prefix(4), left.suffix(4), right.prefix(4),
+      right.suffix(12),
+    ]
+    .joined(separator: "-")
+  }
+}
+
+extension MdevUUID: Comparable {
+  /// The order of the texts.
+  public static func < (left: MdevUUID, right: MdevUUID) -> Bool {
+    (left.high, left.low) < (right.high, right.low)
+  }
+}
+
+extension MdevUUID: TextCodable {}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SafeText
+
+/// A PCI function of the host: `/sys/bus/pci/devices/<address>`.
+///
+/// JSON keys are the properties' names; what is `nil` is left out.
+public struct PCIFunction: Hashable, Codable, Sendable {
+  /// Its address, the folder's name.
+  public let address: PCIAddress
+  /// Who made it: file `vendor`.
+  public let vendor: PCIID
+  /// Which of the vendor's devices it is: file `device`.
+  public let device: PCIID
+  /// Who made the board: file `subsystem_vendor`.
+  public let subsystemVendor: PCIID?
+  /// Which of the board maker's boards it is: file `subsystem_device`.
+  public let subsystemDevice: PCIID?
+  /// What it is: file `class`.
+  public let classCode: PCIClass
+  /// The driver that it is bound to, the name that link `driver` ends in; `nil` when unbound.
+  public let driver: String?
+  /// The function that it is a virtual function of (SR-IOV), from link `physfn`; `nil` for every other.
+  /// Such a function is a device of its own, whatever number it shares with others, and often has
+  /// the ids of its physical one.
+  public let physicalFunction: PCIAddress?
+  /// The VFIO device that its driver has made of it, such as `vfio0`, from folder `vfio-dev` (Linux 6.1);
+  /// `nil` where the driver is the host's.
+  public let vfioDevice: String?
+  /// Its IOMMU group's number, from link `iommu_group`; `nil` when the host has no IOMMU in use.
+  public let iommuGroup: Int?
+  /// Whether the firmware started the machine on it: file `boot_vga`, which only GPUs have.
+  public let isBootVGA: Bool
+  /// The card node of its GPU driver, such as `/dev/dri/card0`, from folder `drm`.
+  public let cardNode: String?
+  /// The render node of its GPU driver, such as `/dev/dri/renderD128`, from folder `drm`.
+  public let renderNode: String?
+}
+
+extension PCIFunction {
+  /// Whether it is a virtual function (SR-IOV).
+  public var isVirtual: Bool { physicalFunction != nil }
+
+  /// Whether its driver hands it to guests: the kernel shows it as a VFIO device, as it does NVIDIA's
+  /// virtual GPUs, or before Linux 6.1 the driver has a name of VFIO's.
+  public var isForGuests: Bool {
+    vfioDevice != nil || driver.map(PCIDriver.isForGuests) ?? false
+  }
+
+  /// Whether both are functions of one device that is no set of virtual ones.
+  private func isBeside(_ other: PCIFunction) -> Bool {
+    address != other.address && address.isOnSameDevice(as: other.address)
+      && !isVirtual && !other.isVirtual
+  }
+
+  /// Whether it is another function of the same device and IOMMU group, so that no guest can have
+  /// one without the other.
+  ///
+  /// Functions with groups of their own are devices of their own: an AMD processor's graphics share
+  /// a device number with the host's USB controllers. So are virtual functions, in whatever group.
+  public func goes(with other: PCIFunction) -> Bool {
+    isBeside(other) && iommuGroup != nil && iommuGroup == other.iommuGroup
+  }
+
+  /// Whether it is a part of the card that another function, its GPU, is on: one that goes with it,
+  /// or its audio, USB or UCSI function in a group of its own, which have the same maker as the GPU.
+  public func isPart(ofCard gpu: PCIFunction) -> Bool {
+    goes(with: gpu) || isBeside(gpu) && vendor == gpu.vendor
+  }
+}
+
+/// What is known of a PCI driver by its name.
+enum PCIDriver {
+  static func path(_ name: String) -> String { "/sys/bus/pci/drivers/\(name)" }
+
+  /// Whether it can be a driver's name, which becomes part of a path.
+  static func isName(_ name: String) -> Bool {
+    Sysfs.isName(name) && name.utf8.count <= 64 && !name.contains { $0 == "/" || $0 == " " }
+      && !name.allSatisfy { $0 == "." }
+  }
+
+  /// Whether it hands devices to guests: vfio-pci and its relatives, such as nvgrace-gpu-vfio-pci.
+  static func isForGuests(_ name: String) -> Bool {
+    name.contains("vfio-pci") || name.contains("vfio_pci")
+  }
+}
+
+extension PCIFunction {
+  /// Whether it must keep its driver, which hands it to guests and is no relative of vfio-pci: NVIDIA's
+  /// makes virtual GPUs of virtual functions, which another driver would end.
+  public var mustKeepDriver: Bool { isForGuests && !(driver.map(PCIDriver.isForGuests) ?? false) }
+
+  /// Whether its driver is one under which the kernel gives its IOMMU group to nobody: any but
+  /// those that leave the group's memory alone (`driver_managed_dma`: VFIO's, pci-stub, a bridge's).
+  public var keepsGroupFromGuests: Bool {
+    guard let driver else { return false }
+    return !isForGuests && driver != "pci-stub" && !classCode.isPCIBridge
+  }
+}
+
+/// The nodes in `/dev/dri` of one GPU, from the folder `drm` of its device.
+struct DRMNodes {
+  let card: String?
+  let render: String?
+
+  /// Reads the names of a `drm` folder, which holds connectors and control nodes as well.
+  init(names: [String]) {
+    card = Self.first("card", in: names)
+    render = Self.first("renderD", in: names)
+  }
+
+  private static func first(_ kind: String, in names: [String]) -> String? {
+    names.filter { $0.hasPrefix(kind) }.compactMap { decimalNumber($0.dropFirst(kind.count)) }.min()
+      .map { "/dev/dri/\(kind)\($0)" }
+  }
+}
+
+/// Devices that the IOMMU cannot tell apart: `/sys/kernel/iommu_groups/<number>`.
+///
+/// JSON keys are the properties' names; what is `nil` is left out.
+public struct IOMMUGroup: Hashable, Codable, Sendable {
+  /// The group's number, which its node `/dev/vfio/<number>` has too.
+  public let number: Int
+  /// The names of its devices in folder `devices`: PCI addresses, or an mdev's UUID.
+  public let devices: [String]
+  /// How the host translates their DMA: file `type`, such as `DMA-FQ` or `identity`.
+  public let type: String?
+}
+
+extension HostHardware {
+  /// The PCI functions, by address: `/sys/bus/pci/devices`.
+  ///
+  /// - Throws: `HostDevicesError.system` when the folder may not be read.
+  public func pciFunctions() throws(HostDevicesError) -> [PCIFunction] {
+    try sysfs.names(in: "/sys/bus/pci/devices").compactMap { PCIAddress($0) }.sorted()
+      .compactMap(pciFunction)
+  }
+
+  /// One PCI function: `/sys/bus/pci/devices/<address>`; `nil` when there is none.
+  public func pciFunction(at address: PCIAddress) -> PCIFunction? {
+    guard let path = sysfs.resolve("/sys/bus/pci/devices/\(address)"),
+      let vendor = sysfs.text("\(path)/vendor").flatMap(PCIID.init),
+      let device = sysfs.text("\(path)/device").flatMap(PCIID.init),
+      let classCode = sysfs.text("\(path)/class").flatMap(PCIClass.init)
+    else { return nil }
+    let nodes = drmNodes(ofDevice: path)
+    return PCIFunction(
+      address: address, vendor: vendor, device: device,
+      subsystemVendor: sysfs.text("\(path)/subsystem_vendor").flatMap(PCIID.init),
+      subsystemDevice: sysfs.text("\(path)/subsystem_device").flatMap(PCIID.init),
+      classCode: classCode, driver: sysfs.linkedName("\(path)/driver"),
+      physicalFunction: sysfs.linkedName("\(path)/physfn").flatMap { PCIAddress($0) },
+      vfioDevice: sysfs.readableNames(in: "\(path)/vfio-dev").first,
+      iommuGroup: iommuGroupNumber(ofDevice: path),
+      isBootVGA: sysfs.number("\(path)/boot_vga") == 1, cardNode: nodes.card,
+      renderNode: nodes.render)
+  }
+
+  /// The functions that sit where an address does, by address: those of its device, or where a virtual
+  /// function sits that one alone, as it is a device of its own (SR-IOV). None where nothing sits.
+  public func functions(ofDeviceAt address: PCIAddress) -> [PCIFunction] {
+    if let function = pciFunction(at: address), function.isVirtual { return [function] }
+    return (0..<8).compactMap { number in
+      PCIAddress(
+        domain: address.domain, bus: address.bus, device: address.device, function: number
+      ).flatMap(pciFunction)
+    }.filter { !$0.isVirtual }
+  }
+
+  /// The IOMMU groups, by number: `/sys/kernel/iommu_groups`.
+  ///
+  /// - Throws: `HostDevicesError.system` when the folder may not be read.
+  public func iommuGroups() throws(HostDevicesError) -> [IOMMUGroup] {
+    let folder = "/sys/kernel/iommu_groups"
+    return try sysfs.names(in: folder).compactMap { decimalNumber($0) }.sorted().map { number in
+      IOMMUGroup(
+        number: number, devices: sysfs.readableNames(in: "\(folder)/\(number)/devices"),
+        type: sysfs.text("\(folder)/\(number)/type"))
+    }
+  }
+
+  /// The virtual functions (SR-IOV) that a function's driver has made, by address.
+  func virtualFunctions(of function: PCIFunction) -> [PCIFunction] {
+    ((try? pciFunctions()) ?? []).filter { $0.physicalFunction == function.address }
+  }
+
+  func drmNodes(ofDevice path: String) -> DRMNodes {
+    DRMNodes(names: sysfs.readableNames(in: "\(path)/drm"))
+  }
+
+  func iommuGroupNumber(ofDevice path: String) -> Int? {
+    sysfs.linkedName("\(path)/iommu_group").flatMap { decimalNumber($0) }
+  }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SafeText
+
+/// A device of the host's that somebody says is a guest's: a hint where to look. What a guest really
+/// has, the kernel tells.
+public enum AssignedDevice: Hashable, Sendable {
+  /// A mediated device.
+  case mdev(MdevUUID)
+  /// A PCI function: a whole one, or a virtual one of SR-IOV.
+  case pci(PCIAddress)
+
+  /// Reads the value of one of QEMU's `-device` options: a `vfio-pci`, whose device is named by `host=`
+  /// or, in any of its paths in sysfs, by `sysfsdev=`. `nil` for every other device.
+  package init?(qemuDevice options: QEMUOptions) {
+    guard options["driver"]?.hasPrefix("vfio-pci") == true else { return nil }
+    // As QEMU has it: the path counts where both are given, and its last part is the device's name.
+    if let path = options["sysfsdev"] {
+      let name = String(path.split(separator: "/").last ?? "")
+      if let uuid = MdevUUID(name) {
+        self = .mdev(uuid)
+      } else if let address = PCIAddress(name) {
+        self = .pci(address)
+      } else {
+        return nil
+      }
+    } else if let address = options["host"].flatMap(PCIAddress.init(qemuHost:)) {
+      self = .pci(address)
+    } else {
+      return nil
+    }
+  }
+
+  /// The devices that QEMU's arguments name, in their order.
+  package static func named(inQEMUArguments arguments: [String]) -> [AssignedDevice] {
+    zip(arguments, arguments.dropFirst()).compactMap { option, value in
+      guard option == "-device" || option == "--device" else { return nil }
+      return AssignedDevice(qemuDevice: QEMUOptions(value, first: "driver"))
+    }
+  }
+}
+
+extension PCIAddress {
+  /// As QEMU's `host=` has it: numbers of any length, the domain may be left out.
+  fileprivate init?(qemuHost text: String) {
+    var parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    if parts.count == 2 { parts.insert("0", at: 0) }
+    guard parts.count == 3 else { return nil }
+    let slot = parts[2].split(separator: ".", omittingEmptySubsequences: false)
+    guard slot.count == 2, let domain = hexadecimalNumber(parts[0], digits: 1...8),
+      let bus = hexadecimalNumber(parts[1], digits: 1...2),
+      let device = hexadecimalNumber(slot[0], digits: 1...2),
+      let function = hexadecimalNumber(slot[1], digits: 1...1)
+    else { return nil }
+    self.init(
+      domain: UInt32(domain), bus: UInt8(bus), device: UInt8(device), function: UInt8(function))
+  }
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LinuxSystem
+import SystemPackage
+
+/// Which driver a PCI function had, and which it has now.
+///
+/// JSON keys are the properties' names; what is `nil` is left out.
+public struct PCIBinding: Hashable, Codable, Sendable {
+  /// The function.
+  public let address: PCIAddress
+  /// The driver that it was bound to; `nil` when it was unbound.
+  public let before: String?
+  /// The driver that it is bound to; `nil` when it is unbound.
+  public let after: String?
+}
+
+/// Takes PCI functions from the host's drivers and gives them back: the kernel's `driver_override`,
+/// `unbind`, `bind` and `drivers_probe` (Documentation/ABI/testing/sysfs-bus-pci). Needs root.
+///
+/// How the host had a function is remembered in `/run/vgpu/pci`, until it is restored or the host
+/// restarts. A call changes all of its functions or none.
+public struct PCIBindings: Sendable {
+  let host: HostHardware
+  let store: PCIBindingStore
+  /// How long a driver may take to come or to go.
+  let timeout: Duration
+
+  /// Works on the tree of `host`.
+  ///
+  /// - Parameters:
+  ///   - host: the host, or a captured tree of one.
+  ///   - timeout: how long a driver may take to come or to go after the kernel took the order; most
+  ///     have done it by then.
+  public init(host: HostHardware = HostHardware(), timeout: Duration = .seconds(2)) {
+    self.host = host
+    self.timeout = timeout
+    store = PCIBindingStore(root: host.sysfs.location(""))
+  }
+
+  /// The functions that `restore` would give back.
+  public var remembered: [PCIAddress] { store.addresses() }
+
+  /// Binds functions to a driver, and with each the other functions of its device that are in its
+  /// IOMMU group. Functions with groups of their own, and virtual functions (SR-IOV), are devices of
+  /// their own: only those are taken that are named.
+  ///
+  /// For a VFIO driver a group must go whole: other devices in it, but for bridges, must be named
+  /// too, have no driver, or have a VFIO driver already.
+  ///
+  /// - Parameters:
+  ///   - addresses: one function of each device at least.
+  ///   - driver: its name in `/sys/bus/pci/drivers`, such as `vfio-pci`.
+  ///   - isForced: also what the host uses (`HostHardware.uses(of:)`).
+  /// - Returns: every function that belongs to it, those included that had the driver already.
+  /// - Throws: `PCIBindingError`; whatever was changed by then is put back.
+  public func bind(
+    _ addresses: [PCIAddress], to driver: String, isForced: Bool = false
+  ) throws(PCIBindingError) -> [PCIBinding] {
+    guard PCIDriver.isName(driver) else { throw .invalidDriver(driver) }
+    let named = try functions(addresses)
+    let all = try self.all()
+    let targets = all.filter { function in
+      named.contains { $0.address == function.address }
+        || !function.classCode.isPCIBridge && named.contains { function.goes(with: $0) }
+    }
+    if PCIDriver.isForGuests(driver) { try checkGroups(of: targets, all: all) }
+    guard host.sysfs.exists(PCIDriver.path(driver)) else { throw .noDriver(driver) }
+    let changes = targets.filter { $0.driver != driver }
+    try check(changes, isForced: isForced)
+    try change(changes) { function throws(PCIBindingError) in
+      try write(driver, to: "\(path(function))/driver_override")
+      try leave(function)
+      try write("\(function.address)", to: "/sys/bus/pci/drivers_probe")
+      try settle(function, driver)
+    }
+    return targets.map { PCIBinding(address: $0.address, before: $0.driver, after: driver) }
+  }
+
+  /// Takes functions from their drivers; the other functions of a device stay.
+  ///
+  /// - Parameters:
+  ///   - addresses: the functions.
+  ///   - isForced: also what the host uses (`HostHardware.uses(of:)`).
+  /// - Throws: `PCIBindingError`.
+  public func unbind(
+    _ addresses: [PCIAddress], isForced: Bool = false
+  ) throws(PCIBindingError) -> [PCIBinding] {
+    let targets = try functions(addresses)
+    let changes = targets.filter { $0.driver != nil }
+    try check(changes, isForced: isForced)
+    try change(changes) { function throws(PCIBindingError) in
+      try leave(function)
+    }
+    return targets.map { PCIBinding(address: $0.address, before: $0.driver, after: nil) }
+  }
+
+  /// Gives functions back to the drivers that they had before the first `bind` or `unbind`, and with
+  /// each the other functions of its device that are in its IOMMU group and were changed too.
+  ///
+  /// - Parameter addresses: `nil` for all that are remembered. A function that is gone is forgotten.
+  /// - Throws: `PCIBindingError`.
+  public func restore(_ addresses: [PCIAddress]? = nil) throws(PCIBindingError) -> [PCIBinding] {
+    let remembered = remembered
+    for address in addresses ?? [] where !remembered.contains(address) {
+      throw .notRemembered(address, remembered: remembered)
+    }
+    let all = try self.all()
+    let named = all.filter { (addresses ?? remembered).contains($0.address) }
+    let targets = all.filter { function in
+      remembered.contains(function.address)
+        && named.contains { function.address == $0.address || function.goes(with: $0) }
+    }
+    var records: [PCIAddress: PCIBindingRecord] = [:]
+    for function in targets {
+      guard let record = try store.record(of: function.address) else { continue }
+      guard record.isOf(function) else {
+        throw .exchanged(function.address, record: "\(store.folder)/\(function.address)")
+      }
+      if let driver = record.driver, !host.sysfs.exists(PCIDriver.path(driver)) {
+        throw .noDriver(driver)
+      }
+      records[function.address] = record
+    }
+    try check(targets.filter { records[$0.address]?.driver != $0.driver }, isForced: true)
+    // Nothing is undone here: each function that is back is what was wanted, and forgotten at once.
+    for function in targets {
+      guard let record = records[function.address] else { continue }
+      try put(function, driver: record.driver, override: record.override)
+      store.forget(function.address)
+    }
+    // What was taken out of the machine since then.
+    for address in addresses ?? remembered where host.pciFunction(at: address) == nil {
+      store.forget(address)
+    }
+    return targets.map {
+      PCIBinding(
+        address: $0.address, before: $0.driver, after: records[$0.address]?.driver ?? nil)
+    }
+  }
+}
+
+// What is checked before anything is changed.
+extension PCIBindings {
+  private func all() throws(PCIBindingError) -> [PCIFunction] {
+    do {
+      return try host.pciFunctions()
+    } catch {
+      throw .host(error)
+    }
+  }
+
+  private func functions(_ addresses: [PCIAddress]) throws(PCIBindingError) -> [PCIFunction] {
+    guard !addresses.isEmpty else { throw .nothingNamed }
+    var functions: [PCIFunction] = []
+    for address in Set(addresses).sorted() {
+      guard let function = host.pciFunction(at: address) else { throw .noSuchFunction(address) }
+      if function.classCode.isPCIBridge { throw .bridge(address) }
+      functions.append(function)
+    }
+    return functions
+  }
+
+  private func checkGroups(
+    of targets: [PCIFunction], all: [PCIFunction]
+  ) throws(PCIBindingError) {
+    for target in targets {
+      guard let group = target.iommuGroup else { throw .noIOMMU(target.address) }
+      let others = all.filter { other in
+        other.iommuGroup == group && other.keepsGroupFromGuests
+          && !targets.contains { $0.address == other.address }
+      }
+      if let physical = others.first(where: { $0.address == target.physicalFunction }) {
+        throw .sharesWithPhysical(target.address, group: group, physical: physical.address)
+      }
+      if !others.isEmpty { throw .sharedGroup(target.address, group: group, others: others) }
+    }
+  }
+
+  /// A function in use by the host is refused unless forced; one in use by a guest always is: the
+  /// kernel would make the writer wait for the guest's end. So it would where the driver takes its
+  /// virtual functions along.
+  private func check(_ functions: [PCIFunction], isForced: Bool) throws(PCIBindingError) {
+    for function in functions {
+      for function in [function] + host.virtualFunctions(of: function) { try checkUnheld(function) }
+      if !isForced, let use = host.uses(of: function).first {
+        throw .inUse(function.address, use)
+      }
+    }
+  }
+
+  /// The kernel decides: a group that somebody uses, by whatever descriptor, cannot be opened. What
+  /// `/proc` shows only names him, and decides where there is no group to be opened.
+  private func checkUnheld(_ function: PCIFunction) throws(PCIBindingError) {
+    guard let group = function.iommuGroup else { return }
+    let node = "/dev/vfio/\(group)"
+    var use = GroupUse.unknown
+    // A guest that has just ended may not have been cleared away yet.
+    _ = waitUntil(timeout) {
+      use = host.use(ofGroupNode: node)
+      return use != .busy
+    }
+    if use == .free { return }
+    let processes = host.processes(
+      holding: [node, host.announcedDeviceNode(ofDevice: path(function))].compactMap { $0 }
+        .filter(host.sysfs.exists))
+    guard use == .busy || !processes.isEmpty else { return }
+    throw .guestHolds(function.address, group: group, processes: processes)
+  }
+}
+
+// What is changed.
+extension PCIBindings {
+  private func path(_ function: PCIFunction) -> String {
+    "/sys/bus/pci/devices/\(function.address)"
+  }
+
+  /// Changes functions one after the other; when one fails, it and those before are put back.
+  private func change(
+    _ functions: [PCIFunction], _ body: (PCIFunction) throws(PCIBindingError) -> Void
+  ) throws(PCIBindingError) {
+    var changed: [(function: PCIFunction, override: String?, isNew: Bool)] = []
+    do {
+      for function in functions {
+        let override = self.override(of: function)
+        let isNew = try remember(function, override: override)
+        changed.append((function, override, isNew))
+        try body(function)
+      }
+    } catch {
+      for entry in changed.reversed() {
+        do {
+          try put(entry.function, driver: entry.function.driver, override: entry.override)
+          if entry.isNew { store.forget(entry.function.address) }
+        } catch let failure {
+          throw .notPutBack(
+            entry.function.address, cause: error.description, remains: failure.description)
+        }
+      }
+      throw error
+    }
+  }
+
+  /// - Returns: whether nothing was remembered of it before.
+  private func remember(
+    _ function: PCIFunction, override: String?
+  ) throws(PCIBindingError) -> Bool {
+    let existing = try store.record(of: function.address)
+    if let existing, existing.isOf(function) { return false }
+    store.forget(function.address)
+    try store.keep(PCIBindingRecord(of: function, override: override))
+    return true
+  }
+
+  private func override(of function: PCIFunction) -> String? {
+    guard let text = host.sysfs.text("\(path(function))/driver_override"), text != "(null)",
+      PCIDriver.isName(text)
+    else { return nil }
+    return text
+  }
+
+  private func put(
+    _ function: PCIFunction, driver: String?, override: String?
+  ) throws(PCIBindingError) {
+    // An empty line clears it.
+    try write(override ?? "\n", to: "\(path(function))/driver_override")
+    guard host.pciFunction(at: function.address)?.driver != driver else { return }
+    try leave(function)
+    guard let driver else { return }
+    try write("\(function.address)", to: "\(PCIDriver.path(driver))/bind")
+    try settle(function, driver)
+  }
+
+  /// Takes a function from the driver that it has now, if any.
+  private func leave(_ function: PCIFunction) throws(PCIBindingError) {
+    guard host.pciFunction(at: function.address)?.driver != nil else { return }
+    try write("\(function.address)", to: "\(path(function))/driver/unbind")
+    try settle(function, nil)
+  }
+
+  private func settle(_ function: PCIFunction, _ driver: String?) throws(PCIBindingError) {
+    let isThere = waitUntil(timeout) {
+      host.pciFunction(at: function.address)?.driver == driver
+    }
+    guard isThere else {
+      throw .notTaken(
+        function.address, driver: driver,
+        instead: host.pciFunction(at: function.address)?.driver)
+    }
+  }
+
+  private func write(_ text: String, to path: String) throws(PCIBindingError) {
+    // `unbind` lies behind the link `driver`, and only attributes themselves are no links.
+    guard let slash = path.lastIndex(of: "/"),
+      let folder = host.sysfs.resolve(String(path[..<slash]))
+    else {
+      throw .system(
+        SystemCallError(
+          call: "open", object: path, errno: .noSuchFileOrDirectory,
+          remedy: "the device or its driver is gone; list again"))
+    }
+    do {
+      try host.sysfs.write(text, to: folder + path[slash...])
+    } catch {
+      throw .system(error.advising(Self.remedy(error.errno)))
+    }
+  }
+
+  private static func remedy(_ errno: Errno) -> String? {
+    switch errno {
+    case .permissionDenied, .notPermitted:
+      "changing a device's driver needs root"
+    case .readOnlyFileSystem:
+      "sysfs is read-only here; do it on the host, outside of the container"
+    case .resourceBusy:
+      "a guest uses its IOMMU group, or the driver is busy; stop the guest"
+    case .noSuchFileOrDirectory, .operationNotSupportedByDevice, .noSuchAddressOrDevice:
+      "the device is gone, or the driver does not know it; the kernel log (dmesg) tells"
+    default:
+      "the kernel log (dmesg) tells why"
+    }
+  }
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+public import LinuxSystem
+import SystemPackage
+
+/// A VFIO device with every right that its file descriptor gives: registers, DMA, interrupts,
+/// reset.
+///
+/// For a VM manager. Whoever only wants to look takes a `DisplayDevice`, which can do none of
+/// that. The descriptor is closed when this value ends.
+public struct Device: ~Copyable {
+  let fd: OwnedFileDescriptor
+  /// What the device is called in errors: a PCI address, an mdev's UUID, a path.
+  public let name: String
+  /// What the device says of itself (VFIO_DEVICE_GET_INFO).
+  public let info: DeviceInfo
+
+  /// Takes over an open device descriptor: received over a socket, inherited, or made elsewhere.
+  ///
+  /// - Throws: `VFIOError.system` with ENOTTY when it is no VFIO device.
+  public init(owning fd: consuming OwnedFileDescriptor, name: String) throws(VFIOError) {
+    try Self.checkKind(of: fd, name: name)
+    let answer = try fd.growingQuery(
+      "VFIO_DEVICE_GET_INFO", vgpu_VFIO_DEVICE_GET_INFO, on: name, vfio_device_info())
+    info = DeviceInfo(answer.structure(vfio_device_info.self))
+    self.name = name
+    self.fd = fd
+  }
+
+  /// Lets only files of a kernel driver's through. A file of somebody's file system (FUSE) would pass
+  /// every ioctl on to him: he may answer what he likes, a descriptor's number of this process's too,
+  /// or never.
+  private static func checkKind(
+    of fd: borrowing OwnedFileDescriptor, name: String
+  ) throws(VFIOError) {
+    let status: FileStatus
+    do {
+      status = try fd.status(of: name)
+    } catch {
+      throw .system(error)
+    }
+    if case .other = status {
+      throw .system(
+        SystemCallError(
+          call: "VFIO_DEVICE_GET_INFO", object: name, errno: .inappropriateIOCTLForDevice,
+          remedy: "it is no device"))
+    }
+  }
+
+  /// Opens a device by its own node, `/dev/vfio/devices/vfioN`, and binds it to an iommufd
+  /// (VFIO_DEVICE_BIND_IOMMUFD, Linux 6.6). Until `attach` it has no DMA.
+  ///
+  /// - Throws: `VFIOError.system`: EBUSY when the device is open by its group, EINVAL when another
+  ///   process has bound it.
+  public init(
+    cdev path: String, iommufd: borrowing IOMMUFD, kernel: any Kernel = RunningKernel()
+  ) throws(VFIOError) {
+    let fd = try vfio { () throws(SystemCallError) in
+      try OwnedFileDescriptor.open(path, flags: O_RDWR, kernel: kernel)
+    }
+    var binding = vgpu_vfio_bind_iommufd()
+    binding.argsz = UInt32(MemoryLayout<vgpu_vfio_bind_iommufd>.size)
+    binding.iommufd = iommufd.rawValue
+    try fd.ioctl("VFIO_DEVICE_BIND_IOMMUFD", vgpu_VFIO_DEVICE_BIND_IOMMUFD, on: path, &binding)
+    try self.init(owning: fd, name: path)
+  }
+
+  /// Duplicates a device descriptor out of a running process (pidfd_getfd(2), Linux 5.6).
+  ///
+  /// Needs the right to trace the process: the same user with yama's ptrace_scope at 0, or
+  /// CAP_SYS_PTRACE. The process keeps its own descriptor and notices nothing.
+  ///
+  /// - Parameters:
+  ///   - number: the descriptor's number in it; `ProcessDevices` finds it.
+  ///   - process: the process.
+  ///   - name: what errors call the device.
+  /// - Throws: `VFIOError.system`: EPERM without that right, ESRCH when the process has ended,
+  ///   EBADF when it has closed the descriptor, ENOTTY when that is of no VFIO device.
+  public init(
+    duplicating number: Int32, of process: RunningProcess, name: String
+  ) throws(VFIOError) {
+    let duplicate = try vfio { () throws(SystemCallError) in
+      try process.duplicate(descriptor: number)
+    }
+    try self.init(owning: duplicate, name: name)
+  }
+
+  /// Receives a device descriptor over a Unix socket (SCM_RIGHTS). The bytes that come with it are
+  /// dropped: whoever has a protocol receives the descriptor by it and uses `init(owning:name:)`.
+  ///
+  /// - Parameters:
+  ///   - socket: a connected socket of any type; borrowed.
+  ///   - name: what errors call the device.
+  ///   - kernel: answers the system calls, for tests.
+  /// - Throws: `VFIOError.system` of recvmsg(2), or with ENOTTY when what comes is no VFIO device;
+  ///   `.malformed` when no descriptor comes.
+  public init(
+    receivingFrom socket: Int32, name: String, kernel: any Kernel = RunningKernel()
+  ) throws(VFIOError) {
+    var fds: [Int32] = []
+    try vfio { () throws(SystemCallError) in
+      try SystemCall.make("recvmsg", on: name) {
+        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) {
+          kernel.receive(socket, $0, fds: &fds)
+        }
+      }
+    }
+    for surplus in fds.dropFirst() { _ = kernel.close(surplus) }
+    guard let fd = fds.first else {
+      throw .malformed(object: name, reason: "a message without a file descriptor")
+    }
+    try self.init(owning: OwnedFileDescriptor(owning: fd, kernel: kernel), name: name)
+  }
+
+  /// Sends a duplicate of the descriptor over a Unix socket, with one byte (SCM_RIGHTS). The
+  /// receiver gets every right that this value has.
+  ///
+  /// - Throws: `VFIOError.system` of sendmsg(2).
+  public func send(to socket: Int32) throws(VFIOError) {
+    let byte: [UInt8] = [0]
+    try vfio { () throws(SystemCallError) in
+      try SystemCall.make("sendmsg", on: name) {
+        byte.withUnsafeBytes { fd.kernel.send(socket, $0, fd: fd.rawValue) }
+      }
+    }
+  }
+
+  /// The descriptor, for a process that is to inherit it. Borrowed: never close it.
+  public var rawValue: Int32 { fd.rawValue }
+
+  /// Another descriptor of the same open file, to be compared with or to be handed on. It gives every
+  /// right that this value has.
+  ///
+  /// - Throws: `VFIOError.system` when this process may have no more descriptors.
+  public func duplicate() throws(VFIOError) -> OwnedFileDescriptor {
+    try vfio { () throws(SystemCallError) in try fd.duplicate(of: name) }
+  }
+
+  /// A second handle that can look and nothing else, with a descriptor of its own.
+  ///
+  /// - Throws: `VFIOError.system` when this process may have no more descriptors.
+  public func displayDevice() throws(VFIOError) -> DisplayDevice {
+    DisplayDevice(owning: try duplicate(), name: name)
+  }
+
+  /// A second handle for the monitor that the guest sees plugged in, with a descriptor of its own;
+  /// `nil` when the device has no EDID region.
+  ///
+  /// - Throws: `VFIOError.system`, or `.malformed` when the EDID region contradicts itself.
+  public func monitorPort() throws(VFIOError) -> MonitorPort? {
+    let kind = RegionInfo.Kind.edid
+    for index in 0..<info.regionCount {
+      let region = try regionInfo(index)
+      guard region.kind == kind else { continue }
+      return try MonitorPort(owning: try duplicate(), region: region, name: name)
+    }
+    return nil
+  }
+
+  // MARK: IO address spaces
+
+  /// VFIO_DEVICE_ATTACH_IOMMUFD_PT: gives a device that was opened by its own node an IO address
+  /// space. Attaching again replaces the one before.
+  ///
+  /// - Throws: `VFIOError.system` for a device that was opened by its group.
+  public func attach(to space: IOMMUFD.AddressSpace) throws(VFIOError) {
+    var attachment = vgpu_vfio_attach_iommufd_pt()
+    attachment.argsz = UInt32(MemoryLayout<vgpu_vfio_attach_iommufd_pt>.size)
+    attachment.pt_id = space.id
+    try fd.ioctl(
+      "VFIO_DEVICE_ATTACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_ATTACH_IOMMUFD_PT, on: name, &attachment)
+  }
+
+  /// VFIO_DEVICE_DETACH_IOMMUFD_PT: takes the IO address space away again.
+  ///
+  /// - Throws: `VFIOError.system` for a device that was opened by its group.
+  public func detach() throws(VFIOError) {
+    var detachment = vgpu_vfio_detach_iommufd_pt()
+    detachment.argsz = UInt32(MemoryLayout<vgpu_vfio_detach_iommufd_pt>.size)
+    try fd.ioctl(
+      "VFIO_DEVICE_DETACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_DETACH_IOMMUFD_PT, on: name, &detachment)
+  }
+}
+
+/// A device with all that its owner holds besides, as a VM manager does. Its DMA reaches no memory
+/// until some is mapped for it.
+///
+/// The descriptors are closed when this value ends.
+public struct OwnedDevice: ~Copyable {
+  /// The device.
+  public let device: Device
+  // The group's descriptor is also what tells others which device a process has.
+  private let container: Container?
+  private let group: Group?
+
+  /// Opens a device by its own node, such as `/dev/vfio/devices/vfio0`, and gives it an IO address
+  /// space of an iommufd of its own.
+  ///
+  /// - Throws: `VFIOError.system`, as `IOMMUFD` and `Device.init(cdev:iommufd:kernel:)` do.
+  public init(cdev path: String) throws(VFIOError) {
+    let iommufd = try IOMMUFD()
+    let device = try Device(cdev: path, iommufd: iommufd)
+    try device.attach(to: try iommufd.makeAddressSpace())
+    self.device = device
+    container = nil
+    group = nil
+  }
+
+  /// Opens a device by its group, in a container of its own.
+  ///
+  /// - Parameters:
+  ///   - name: its name on the bus: a PCI address or an mdev's UUID.
+  ///   - group: the IOMMU group's number in sysfs.
+  /// - Throws: `VFIOError`, as `Container` and `Group` do.
+  public init(named name: String, inGroup group: Int) throws(VFIOError) {
+    let container = try Container()
+    let group = try Group(number: group)
+    try group.setContainer(container)
+    try container.setIOMMU(.type1v2)
+    device = try group.device(named: name)
+    self.container = consume container
+    self.group = consume group
+  }
+}

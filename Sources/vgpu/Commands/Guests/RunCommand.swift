@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Attachment
+import BootScreen
+import GuestControl
+import GuestSession
+import HostDevices
+import QEMU
+import VGPUDisplay
+import ViewerGTK
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Start a guest in QEMU on a vGPU and show it, or on a whole GPU.",
+    discussion: """
+      The guest runs in a session of its own. Closing the window, or Ctrl-C, asks what becomes of it: \
+      it powers down, is killed, or runs on, and `vgpu view UUID` shows it again; a second Ctrl-C \
+      leaves it running. A vGPU that was made for the guest is removed when the guest ends while it \
+      is shown. Everything behind -- goes to QEMU as it is.
+
+        vgpu run --vgpu i915-GVTg_V5_4 --cdrom debian.iso --disk new.qcow2
+        vgpu run --vgpu i915-GVTg_V5_4 --disk linux.qcow2 --memory 8G
+        vgpu run --vgpu UUID --disk win.img --windows --firmware uefi -- -snapshot
+
+      A guest that has a whole GPU shows itself on that GPU's monitor, and is started without a \
+      window. Its devices must be bound to vfio-pci (`vgpu pci bind`):
+        igd   Intel's graphics, as the guest's first screen; with --machine q35
+              as a second GPU, for video and computing
+        gpu   a graphics card (--gpu 01:00), or one function of it (01:00.0),
+              under UEFI
+
+        vgpu run --profile igd --disk linux.qcow2 --rom vbios.bin
+        vgpu run --profile gpu --gpu 01:00 --disk win.img --windows --pin
+      """)
+
+  @OptionGroup var options: PlanOptions
+
+  @OptionGroup(title: "WINDOW")
+  var window: WindowOptions
+
+  @Option(help: "What becomes of the guest when the window is closed.")
+  var onClose = CloseAction.ask
+
+  @Option(help: ArgumentHelp("Which QEMU.", valueName: "program"))
+  var qemu = "qemu-system-x86_64"
+
+  @Flag(
+    name: .customLong("print"),
+    help: "Print QEMU's command instead of starting it; make only the UEFI variables.")
+  var printsCommand = false
+
+  @Flag(help: "Start the guest without showing it; prints its process.")
+  var noView = false
+
+  func validate() throws {
+    if options.extra.contains(where: { $0 == "-daemonize" || $0 == "--daemonize" }) {
+      throw ValidationError("-daemonize: a guest outlives this command anyway; leave it out")
+    }
+  }
+
+  func run() throws {
+    // Commands run on the main thread, which ArgumentParser's signature does not say.
+    try MainActor.assumeIsolated { try runGuest() }
+  }
+
+  @MainActor
+  private func runGuest() throws {
+    let program = try QEMUProgram.probe(qemu)
+    let plan = options.plan
+    let folders = GuestFolders.user(program: "vgpu")
+    if printsCommand { return try printCommand(plan, program, folders) }
+    let guest = try PlanOptions.carryingOut {
+      try waiting {
+        try await RunningGuest.start(plan, with: program, in: folders) { $0.show() }
+      }
+    }
+    let screen =
+      guest.vGPU.map { "on vGPU \($0.uuid)" }
+      ?? "without a window, because its screen is the GPU's own monitor"
+    say("the guest runs as pid:\(guest.process.pid) \(screen); log: \(guest.logPath)")
+    if noView || guest.vGPU == nil {
+      print(guest.process.pid)
+      return
+    }
+    let view = Result { try show(guest) }
+    if try guest.cleanUp() == nil { sayThatItRunsOn(guest) }
+    try view.get()
+  }
+
+  private func printCommand(
+    _ plan: GuestPlan, _ program: QEMUProgram, _ folders: GuestFolders
+  ) throws {
+    let launcher = GuestLauncher(program: program)
+    let configuration = try PlanOptions.carryingOut {
+      try plan.configuration(for: program, folders: folders) { $0.show() }
+    }
+    print(
+      ShellCommand.text(
+        [program.path] + configuration.arguments(launcher.handover(for: configuration)),
+        nodes: launcher.nodes(for: configuration)))
+  }
+
+  /// The source goes with it, because nothing may hold the vGPU that is removed then.
+  @MainActor
+  private func show(_ guest: RunningGuest) throws {
+    guard let source = try source(of: guest) else { return }
+    let control = GuestController(.socket(guest.sockets.window))
+    let ending = GuestEnding(control)
+    var options = try window.apply(to: source)
+    options.input = control
+    options.closeQuestion = ending.question(onClose)
+    options.isOver = { guest.state != .running }
+    _ = try Viewer.run(source: BootScreenSource(wrapping: source, control), options: options)
+    if ending.kills { guest.kill() }
+  }
+
+  /// The guest's frames: by the launcher's own duplicate of the device where there is one.
+  private func source(of guest: RunningGuest) throws -> AttachedSource? {
+    guard let vGPU = guest.vGPU else { return nil }
+    guard let device = guest.takeDevice() else {
+      return try AttachedSource(
+        .mdev(vGPU.uuid), waiting: true, controlsMonitor: window.controlsMonitor)
+    }
+    return try AttachedSource(
+      keeping: device, of: vGPU, process: guest.process.running,
+      controlsMonitor: window.controlsMonitor)
+  }
+
+  private func sayThatItRunsOn(_ guest: RunningGuest) {
+    guard let uuid = guest.vGPU?.uuid else { return }
+    say("the guest runs on; `vgpu view \(uuid)` shows it again")
+    if guest.isVGPUMade { say("when it has ended, `vgpu remove \(uuid)` removes its vGPU") }
+  }
+}
+
+private func say(_ text: String) { StandardError.write("vgpu: \(text)") }
+
+/// What becomes of a guest when its window is closed.
+enum CloseAction: String, CaseIterable, ExpressibleByArgument {
+  case ask
+  case leave
+  case powerDown = "power-down"
+  case kill
+}
+
+/// Asks what becomes of the guest, and carries the answer out.
+@MainActor
+private final class GuestEnding {
+  /// Whether the guest is to be ended at once, when the window is gone.
+  private(set) var kills = false
+  private let control: GuestController
+
+  init(_ control: GuestController) { self.control = control }
+
+  /// What the window asks before it closes; `nil` where there is nothing to ask.
+  func question(_ action: CloseAction) -> CloseQuestion? {
+    switch action {
+    case .ask:
+      CloseQuestion(
+        title: "The guest is running.",
+        text: """
+          It can power down, as by its power button; go on without a window, to be shown again by \
+          `vgpu view`; or be killed, which loses what it has not written to its disks.
+          """,
+        answers: [
+          .init("Kill", isDestructive: true) { [self] in kill() },
+          .init("Leave running") { .close },
+          .init("Power down") { [self] in powerDown() },
+        ])
+    case .leave: nil
+    case .powerDown:
+      CloseQuestion(
+        title: "Power the guest down?", text: "The window closes when it has.",
+        answers: [.init("Power down") { [self] in powerDown() }])
+    case .kill:
+      CloseQuestion(
+        title: "Kill the guest?", text: "What it has not written to its disks is lost.",
+        answers: [.init("Kill", isDestructive: true) { [self] in kill() }])
+    }
+  }
+
+  private func kill() -> CloseQuestion.Outcome {
+    kills = true
+    return .close
+  }
+
+  private func powerDown() -> CloseQuestion.Outcome {
+    let control = control
+    // Not on the main actor: GTK runs its thread, and no queue of tasks.
+    Task.detached {
+      do {
+        try await control.powerDown()
+      } catch {
+        say("the guest cannot be told to power down: \(error)")
+      }
+    }
+    return .stay(status: "Waiting for the guest to power down")
+  }
+}

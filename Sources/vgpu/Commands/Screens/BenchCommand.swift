@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import EGLPresenter
+import FrameStatistics
+import Glibc
+import Guests
+import LinuxSystem
+import VGPUDisplay
+import ViewerGTK
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Show a guest for some seconds and tell how well that went.",
+    discussion: """
+      Opens a window on the guest, leaves out the first second, measures, and prints the frame rates \
+      and how long each step of a frame's way took: as a table, as JSON (docs/statistics.md), and as \
+      a picture for a report.
+
+        vgpu bench demo --seconds 5 --svg demo.svg
+      """)
+
+  @OptionGroup var target: TargetArgument
+
+  @Option(help: ArgumentHelp("How long to measure.", valueName: "s"))
+  var seconds = 10.0
+
+  @OptionGroup var json: JSONOption
+
+  @Option(
+    help: ArgumentHelp(
+      "Draw the latencies and the time line into this file; - for standard output.",
+      valueName: "file"))
+  var svg: String?
+
+  @Flag(help: "On the whole screen.")
+  var fullscreen = false
+
+  @Flag(help: "Copy every frame instead of importing its buffer: for comparisons.")
+  var upload = false
+
+  @Flag(help: "Draw every frame instead of handing its buffer to the compositor.")
+  var draw = false
+
+  @Flag(help: "Say nothing of the progress.")
+  var quiet = false
+
+  func validate() throws {
+    guard seconds > 0, seconds <= 86400 else {
+      throw ValidationError("--seconds \(seconds): more than 0, at most 86400")
+    }
+    if json.json, svg == "-" {
+      throw ValidationError("--svg -: with --json standard output is taken; name a file")
+    }
+  }
+
+  func run() throws {
+    // Commands run on the main thread, which ArgumentParser's signature does not say.
+    let run = try MainActor.assumeIsolated { try measure() }
+    if let svg { try OutputFile.write(Array(run.plot.svg.utf8), to: svg) }
+    if json.json {
+      print(try JSONOutput.text(run))
+    } else if svg != "-" {
+      print(run.text)
+    }
+  }
+
+  /// Seconds that the recorder leaves out.
+  private static let warmUp = 1.0
+  /// Seconds that a window, a GL driver and a guest may take until a frame is there.
+  private static let patience = 20.0
+  /// Presentations that a time line needs a second: displays are no faster.
+  private static let mostPerSecond = 500.0
+  private static let mostPresentations = 1 << 17
+
+  @MainActor
+  private func measure() throws -> BenchRun {
+    let guest = try target.guest().open()
+    let screen = guest.screen
+    var options = ViewerOptions(isFullscreen: fullscreen, alwaysUploads: upload)
+    options.handsOver = !draw
+    options.secondsOfFrames = seconds + Self.warmUp
+    // For a guest that shows nothing.
+    options.seconds = seconds + Self.warmUp + Self.patience
+    options.presentations = Int(
+      min((seconds + Self.warmUp) * Self.mostPerSecond, Double(Self.mostPresentations)))
+    let progress = quiet ? nil : BenchProgress(seconds: seconds + Self.warmUp)
+    options.isOver = {
+      progress?.show()
+      return false
+    }
+    let view = try Viewer.run(source: guest.makeFrameSource(), options: options)
+    progress?.clear()
+    var size: PixelSize?
+    let state = screen.poll()
+    if case .frame(let frame) = state { size = frame.primary.size }
+    guard let frames = view.frames, frames.report[.presented] > 1 else {
+      if view.framesPresented == 0, case .noPicture(let reason) = state {
+        throw Failure("\(screen.name): nothing was shown: \(reason)")
+      }
+      throw Failure(
+        "\(screen.name): fewer than two frames were shown after the first second; is the window hidden, does the guest draw? Or measure longer (--seconds)"
+      )
+    }
+    return BenchRun(
+      target: "\(target.target)", name: screen.name, guest: size, view: view, frames: frames,
+      source: screen.counters)
+  }
+}
+
+/// How far a measurement is, on a terminal's last line.
+@MainActor
+final class BenchProgress {
+  private let begin = MonotonicInstant.now
+  private let seconds: Double
+  private var shown = ""
+
+  /// `nil` where nobody looks on.
+  init?(seconds: Double) {
+    guard isatty(STDERR_FILENO) != 0 else { return nil }
+    self.seconds = seconds
+  }
+
+  /// To be called now and then.
+  func show() {
+    let passed = min(MonotonicInstant.now.seconds(since: begin), seconds)
+    let line = "measuring: \(Int(passed)) of \(Int(seconds.rounded(.up))) s"
+    guard line != shown else { return }
+    shown = line
+    // To the line's beginning, and the rest of it erased.
+    StandardError.draw("\r\(line)\u{1B}[K")
+  }
+
+  /// At the end.
+  func clear() { StandardError.draw("\r\u{1B}[K") }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import GuestSession
+import HostDevices
+import QEMU
+import QMP
+import Synchronization
+import TestSupport
+import Testing
+
+/// Guests without a screen, whose processors are held, in the QEMUs that there are.
+@Suite(.timeLimit(.minutes(10))) struct RunningGuestTests {
+  private func plan(_ extra: [String] = ["-S"]) -> GuestPlan {
+    var plan = GuestPlan()
+    plan.name = "guest"
+    plan.memory = 64
+    plan.cpus = 1
+    plan.network = .none
+    plan.extra = extra
+    return plan
+  }
+
+  private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+  /// What is left in a guest's folder.
+  private func files(_ folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+  }
+
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs)
+  func startsIsAskedAndEnds(program: String) async throws {
+    try await TestFolder.during { folder in
+      let guest = try await RunningGuest.start(
+        plan(), with: try QEMUProgram.probe(program), in: .at(state: folder, sockets: folder))
+      defer { guest.kill() }
+      #expect(guest.state == .running && guest.vGPU == nil && guest.takeDevice() == nil)
+      #expect(guest.logPath == "\(folder)/guest.log" && exists(guest.logPath))
+      #expect(exists(guest.sockets.window) && exists(guest.sockets.commands))
+      #expect(try await guest.execute(QueryStatus()).status == "prelaunch")
+      // The window's socket is free meanwhile, and the other one again.
+      let window = try await QMPClient(path: guest.sockets.window)
+      #expect(try await guest.execute(QueryStatus()).status == "prelaunch")
+      await window.close()
+      #expect(try guest.cleanUp() == nil, "it runs")
+      #expect(exists(guest.sockets.window))
+      // Held processors take no notice of the power button.
+      try await guest.end(after: .milliseconds(200))
+      #expect(guest.state == .ended(.killed(SIGKILL)))
+      #expect(try files(folder) == ["guest.log"])
+      try await guest.end()
+    }
+  }
+
+  @Test(.needs("qemu-system-x86_64"))
+  func guestThatPowersOffIsWaitedFor() async throws {
+    try await TestFolder.during { folder in
+      let guest = try await RunningGuest.start(
+        plan(), with: try QEMUProgram.probe(), in: .at(state: folder, sockets: folder))
+      defer { guest.kill() }
+      try await guest.execute(Quit())
+      #expect(try await guest.waitForEnd() == .exited(0))
+      #expect(try guest.cleanUp() == .exited(0))
+      #expect(try files(folder) == ["guest.log"])
+    }
+  }
+
+  @Test(.needs("qemu-system-x86_64"))
+  func guestThatOthersKillIsAFailure() async throws {
+    try await TestFolder.during { folder in
+      let guest = try await RunningGuest.start(
+        plan(), with: try QEMUProgram.probe(), in: .at(state: folder, sockets: folder))
+      kill(guest.process.pid, SIGKILL)
+      try await guest.waitForEnd()
+      let error = try #require(throws: GuestError.self) { try guest.cleanUp() }
+      #expect("\(error)" == "QEMU was ended by signal 9; see its log: \(folder)/guest.log")
+      #expect(try files(folder) == ["guest.log"])
+    }
+  }
+
+  @Test(.needs("qemu-system-x86_64"))
+  func secondGuestOfANameIsRefused() async throws {
+    try await TestFolder.during { folder in
+      let program = try QEMUProgram.probe()
+      let folders = GuestFolders.at(state: folder, sockets: folder)
+      let first = try await RunningGuest.start(plan(), with: program, in: folders)
+      defer { first.kill() }
+      let error = await #expect(throws: GuestError.self) {
+        try await RunningGuest.start(plan(), with: program, in: folders)
+      }
+      guard case .socketInUse(first.sockets.window) = error else {
+        throw error ?? GuestError.cancelled
+      }
+      #expect(try await first.execute(QueryStatus()).status == "prelaunch")
+      // What a killed guest has left is nobody's.
+      kill(first.process.pid, SIGKILL)
+      try await first.waitForEnd()
+      #expect(exists(first.sockets.window))
+      let second = try await RunningGuest.start(plan(), with: program, in: folders)
+      try await second.end(after: .zero)
+    }
+  }
+
+  @Test(.needs("qemu-system-x86_64"))
+  func failedStartLeavesNothing() async throws {
+    try await TestFolder.during { folder in
+      let error = await #expect(throws: GuestError.self) {
+        try await RunningGuest.start(
+          plan(["-no-such-option"]), with: try QEMUProgram.probe(),
+          in: .at(state: folder, sockets: folder))
+      }
+      guard case .ended(.exited(1), let lastWords, let log) = error else {
+        throw error ?? GuestError.cancelled
+      }
+      #expect(lastWords.contains("-no-such-option") && log == "\(folder)/guest.log")
+      #expect(try files(folder) == ["guest.log"])
+    }
+  }
+
+  /// A QEMU that never answers, and whoever waits for it changes his mind.
+  @Test func cancelledStartLeavesNothing() async throws {
+    try await TestFolder.during { folder in
+      let program = "\(folder)/qemu"
+      let script = "#!/bin/sh\necho $$ > '\(folder)/pid'\nexec sleep 1000\n"
+      try Data(script.utf8).write(to: URL(fileURLWithPath: program))
+      try #require(chmod(program, 0o700) == 0)
+      let plan = plan()
+      let start = Task {
+        try await RunningGuest.start(
+          plan, with: QEMUProgram(path: program, version: "", takesDescriptors: false),
+          in: .at(state: folder, sockets: folder))
+      }
+      try await eventually { self.exists("\(folder)/pid") }
+      start.cancel()
+      let error = await #expect(throws: GuestError.self) { try await start.value }
+      guard case .cancelled = error else { throw error ?? GuestError.cancelled }
+      let text = try String(contentsOfFile: "\(folder)/pid", encoding: .utf8)
+      let pid = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+      #expect(kill(pid, 0) != 0, "it is reaped")
+      #expect(try files(folder) == ["guest.log", "pid", "qemu"])
+    }
+  }
+
+  @Test(.needs("qemu-system-x86_64"))
+  func processorsArePinned() async throws {
+    try await TestFolder.during { folder in
+      var plan = plan()
+      plan.isPinned = true
+      let guest = try await RunningGuest.start(
+        plan, with: try QEMUProgram.probe(), in: .at(state: folder, sockets: folder))
+      defer { guest.kill() }
+      let own = try #require(guest.configuration.pinning?.processors)
+      let thread = try #require(try await guest.execute(QueryCPUs()).first?.thread)
+      let status = try String(
+        contentsOfFile: "/proc/\(guest.process.pid)/task/\(thread)/status", encoding: .utf8)
+      let list = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
+      #expect(list?.split(whereSeparator: \.isWhitespace).last.map(String.init) == "\(own[0])")
+    }
+  }
+
+  @Test func absentVGPUIsAnError() async throws {
+    let uuid = MdevUUID.random()
+    var plan = plan()
+    plan.vGPU = .existing(uuid)
+    let program = QEMUProgram(path: "/no/qemu", version: "", takesDescriptors: false)
+    let error = await #expect(throws: GuestError.self) {
+      try await RunningGuest.start(plan, with: program, in: .at(state: "/no", sockets: "/no"))
+    }
+    guard case .host(.noSuchDevice(uuid, _)) = error else { throw error ?? GuestError.cancelled }
+  }
+}
