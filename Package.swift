@@ -68,6 +68,7 @@ let package = Package(
     // The kernel, in C and then in Swift.
     .target(name: "CLinux"),
     .target(name: "CProcess", dependencies: ["CLinux"]),
+    .target(name: "JSONText", swiftSettings: swiftSettings),
     .target(
       name: "LinuxSystem", dependencies: ["CLinux", "CProcess", system], swiftSettings: swiftSettings),
     .testTarget(
@@ -82,7 +83,7 @@ let package = Package(
 
     // The host: its GPUs, and the vGPUs that they are split into.
     .target(
-      name: "HostDevices", dependencies: ["CLinux", "LinuxSystem", "SafeText", system],
+      name: "HostDevices", dependencies: ["CLinux", "JSONText", "LinuxSystem", "SafeText", system],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HostDevicesTests",
@@ -113,11 +114,13 @@ let package = Package(
     // What a monitor says of itself.
     .target(name: "MonitorEDID", swiftSettings: swiftSettings),
     .testTarget(
-      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"], swiftSettings: swiftSettings),
+      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"],
+      swiftSettings: swiftSettings),
 
     // QEMU's machine protocol.
     .target(
-      name: "QMP", dependencies: ["CLinux", "LinuxSystem", system], swiftSettings: swiftSettings),
+      name: "QMP", dependencies: ["CLinux", "JSONText", "LinuxSystem", system],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system],
       swiftSettings: swiftSettings),
@@ -234,7 +237,9 @@ let package = Package(
     // Starting guests.
     .target(
       name: "QEMU",
-      dependencies: ["CLinux", "CProcess", "HostDevices", "LinuxSystem", "SafeText", system],
+      dependencies: [
+        "CLinux", "CProcess", "HostDevices", "JSONText", "LinuxSystem", "SafeText", system,
+      ],
       swiftSettings: swiftSettings),
 
     .target(
@@ -275,7 +280,8 @@ let package = Package(
     .testTarget(
       name: "VGPUExportsTests",
       dependencies: [
-        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame",
+        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay",
+        "save-frame",
       ],
       swiftSettings: swiftSettings),
 

@@ -5,7 +5,7 @@ public import GuestControl
 public import VGPUDisplay
 
 /// A source that shows the firmware's screen until the guest's driver shows its own: a vGPU has no
-/// picture before, but QEMU has one where the guest was given a `ramfb` or a VGA card beside it.
+/// picture before, but QEMU has one when the guest was given a `ramfb` or a VGA card beside it.
 ///
 /// The pictures come over QMP (`screendump`), five times a second, and only while the vGPU shows
 /// nothing. Where QEMU has none, the source says what the vGPU's own source says.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A picture in the PPM format (ppm(5)), as QEMU's `screendump` writes it: binary, 8 bits a sample.
-/// What is in it is the guest's, so every number is checked before it is used.
+/// The guest decides on its bytes, so every number is checked before it is used.
 struct PortablePixmap {
   let width: Int
   let height: Int
@@ -13,7 +13,7 @@ struct PortablePixmap {
   /// The longest file that is read: the largest picture and its header.
   static let longestFile = mostPixels * 3 + 64
 
-  /// - Returns: `nil` for what is no such picture, is not whole, or is too large.
+  /// - Returns: `nil` for a file of another kind, a cut one, and one that is too large.
   init?(_ bytes: [UInt8]) {
     guard bytes.starts(with: [0x50, 0x36]) else { return nil }
     var rest = bytes.dropFirst(2)

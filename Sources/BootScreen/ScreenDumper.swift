@@ -21,8 +21,8 @@ final class ScreenDumper: Sendable {
   private static let interval = Duration.milliseconds(200)
   /// After a refusal: QEMU has no screen of its own, or may not write to the file.
   private static let pauseAfterRefusal = Duration.seconds(5)
-  /// Who has not asked for so long wants no more, as a window that is not seen.
-  private static let wantedSeconds = 1.0
+  /// A window that is not seen does not ask, and after this time no picture is taken for it.
+  private static let wantedTime = Duration.seconds(1)
 
   init(_ control: GuestController) { self.control = control }
 
@@ -69,7 +69,7 @@ final class ScreenDumper: Sendable {
 
   private var isWanted: Bool {
     let now = MonotonicInstant.now
-    return state.withLock { now.seconds(since: $0.wantedAt) < Self.wantedSeconds }
+    return state.withLock { .nanoseconds(now.nanoseconds(since: $0.wantedAt)) < Self.wantedTime }
   }
 
   private func publish(_ dump: ScreenDump) {
@@ -114,7 +114,7 @@ final class ScreenDumper: Sendable {
       return folder
     }
 
-    /// QEMU made the file: whatever it is, opening it must not wait nor lead elsewhere.
+    /// QEMU made the file, which may be of any kind: opening it must neither wait nor lead elsewhere.
     private static let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
   }
 }
@@ -126,7 +126,7 @@ final class PrivateFolder: Sendable {
   /// Where the file is, or will be.
   let file: String
 
-  /// mkdtemp(3) in `XDG_RUNTIME_DIR`, or, where there is none, in `/dev/shm`.
+  /// mkdtemp(3) in `XDG_RUNTIME_DIR`, or, when there is none, in `/dev/shm`.
   init() throws(SystemCallError) {
     let parent = getenv("XDG_RUNTIME_DIR").flatMap { String(validatingCString: $0) } ?? "/dev/shm"
     var template = "\(parent)/vgpu-XXXXXX".utf8CString

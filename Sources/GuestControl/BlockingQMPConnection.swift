@@ -6,8 +6,8 @@ public import QMP
 import Synchronization
 import SystemPackage
 
-/// A monitor made of a function that takes a command's JSON and returns when QEMU has answered, as
-/// libvirt's virDomainQemuMonitorCommand does. It hears of no events.
+/// A connection made of a function that takes a command's JSON and returns when QEMU has answered, such
+/// as libvirt's virDomainQemuMonitorCommand. It hears of no events.
 public final class BlockingQMPConnection: QMPConnection {
   private let name: String
   private let call: @Sendable ([UInt8]) throws -> [UInt8]
@@ -20,8 +20,8 @@ public final class BlockingQMPConnection: QMPConnection {
 
   /// - Parameters:
   ///   - name: what errors call it.
-  ///   - call: called on a thread of its own, maybe on several at once. What it throws is the
-  ///     monitor's end, unless it is a `QMPError` after which a monitor goes on.
+  ///   - call: called on a thread of its own, maybe on several at once. The connection ends when it
+  ///     throws, unless it throws a `QMPError` after which a connection goes on.
   public init(name: String, call: @escaping @Sendable ([UInt8]) throws -> [UInt8]) {
     self.name = name
     self.call = call

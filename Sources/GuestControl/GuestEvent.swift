@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import GuestInput
+import Synchronization
 
-/// Something that happens to a guest, as a window or a program around it wants to know.
+/// Something that happens to a guest, for a window or a program around it.
 public enum GuestEvent: Hashable, Sendable {
   /// There is a connection, and the machine was asked what it is doing.
   case connected
@@ -19,7 +20,7 @@ public enum GuestEvent: Hashable, Sendable {
   case unknownKey(Keycode)
 }
 
-/// What a guest's machine is doing, of QMP's `RunState` what a person wants to know.
+/// What a guest's machine is doing: the part of QMP's `RunState` that a person wants to know.
 public enum MachineState: Hashable, Sendable {
   /// Nobody has told yet, or nobody can.
   case unknown
@@ -46,7 +47,7 @@ public enum MachineState: Hashable, Sendable {
       }
   }
 
-  /// Why QEMU refuses input in this state; `nil` where it does not.
+  /// Why QEMU refuses input in this state; `nil` when it does not.
   var reasonAgainstInput: String? {
     switch self {
     case .unknown, .running, .suspended: nil
@@ -54,5 +55,49 @@ public enum MachineState: Hashable, Sendable {
     case .poweredOff: "the guest has powered off"
     case .panicked: "the guest has crashed"
     }
+  }
+}
+
+/// Hands events to all who listen.
+final class EventStreams: Sendable {
+  private let state = Mutex(State())
+
+  /// The events that wait for a reader; beyond them the oldest are left out.
+  private static let capacity = 256
+
+  private struct State {
+    var isFinished = false
+    var streams: [Int: AsyncStream<GuestEvent>.Continuation] = [:]
+    var last = 0
+  }
+
+  /// What happens from now on, until `finish`.
+  func stream() -> AsyncStream<GuestEvent> {
+    let (stream, continuation) = AsyncStream.makeStream(
+      of: GuestEvent.self, bufferingPolicy: .bufferingNewest(Self.capacity))
+    let (id, isFinished) = state.withLock { state in
+      state.last += 1
+      if !state.isFinished { state.streams[state.last] = continuation }
+      return (state.last, state.isFinished)
+    }
+    if isFinished { continuation.finish() }
+    continuation.onTermination = { [weak self] _ in
+      _ = self?.state.withLock { $0.streams.removeValue(forKey: id) }
+    }
+    return stream
+  }
+
+  func tell(_ event: GuestEvent) {
+    for stream in state.withLock({ Array($0.streams.values) }) { stream.yield(event) }
+  }
+
+  /// Ends every sequence.
+  func finish() {
+    let streams = state.withLock { state in
+      state.isFinished = true
+      defer { state.streams = [:] }
+      return Array(state.streams.values)
+    }
+    for stream in streams { stream.finish() }
   }
 }

@@ -21,7 +21,7 @@ struct ProcessConnector: QMPConnector {
       do {
         return try await connect(to: process)
       } catch {
-        // That one has no monitor says less than what is wrong with another's.
+        // A process without a socket says less than the defect of another process's socket.
         if case .noSocket? = failure { failure = error }
         failure = failure ?? error
       }
@@ -117,7 +117,7 @@ struct ProcessConnector: QMPConnector {
       else { throw SystemCallError(call: "open", object: own, errno: .noSuchProcess) }
       return bytes
     } catch {
-      // Another user's root may not be looked into, but the file may well be readable.
+      // Another user's root may be closed to this one, and the file readable all the same.
       guard error.errno == .permissionDenied, path.hasPrefix("/") else { throw error }
       return try contents(path)
     }

@@ -2,13 +2,13 @@
 
 import HostDevices
 
-/// What a QEMU's command line says of its QMP monitors. It comes from another process: whatever
-/// stands there makes no more than a path that is tried.
+/// The QMP sockets that a QEMU's command line names. The line comes from another process: all that it
+/// can do is to name a path that is tried.
 struct QEMUCommandLine: Hashable {
-  /// The paths of the QMP sockets that QEMU listens on, in their order. Not absolute where QEMU
+  /// The paths of the QMP sockets that QEMU listens on, in their order. Not absolute when QEMU
   /// was not given an absolute one.
   private(set) var sockets: [String] = []
-  /// Whether a monitor was handed over by libvirt, which then is its client.
+  /// Whether libvirt handed over a socket, whose client libvirt then is.
   private(set) var isOwnedByLibvirt = false
   /// The guest's name.
   private(set) var name: String?
@@ -18,10 +18,10 @@ struct QEMUCommandLine: Hashable {
 
   /// Reads the arguments after the program's own name.
   ///
-  /// - Parameter read: gives what is in a file that `-readconfig` names; `nil` where that cannot be
+  /// - Parameter read: gives what is in a file that `-readconfig` names; `nil` when that cannot be
   ///   had.
   init(_ arguments: [String], readingFiles read: (String) -> [UInt8]? = { _ in nil }) {
-    var found = Monitors()
+    var found = QMPEnds()
     var files = 0
     var rest = arguments.dropFirst()
     while let option = rest.popFirst() {
@@ -30,7 +30,7 @@ struct QEMUCommandLine: Hashable {
       case "qmp", "qmp-pretty":
         found.take(qmp: value)
       case "mon":
-        found.take(monitor: QEMUOptions(value, first: "chardev"))
+        found.take(end: QEMUOptions(value, first: "chardev"))
       case "chardev":
         found.take(characterDevice: QEMUOptions(value, first: "backend"))
       case "name":
@@ -40,7 +40,7 @@ struct QEMUCommandLine: Hashable {
         guard files <= Self.mostFiles, let bytes = read(value) else { break }
         for group in QEMUConfigFile(bytes).groups {
           switch group.name {
-          case "mon": found.take(monitor: group.options)
+          case "mon": found.take(end: group.options)
           case "chardev": found.take(characterDevice: group.options)
           case "name": name = group.options["guest"]
           default: break
@@ -56,8 +56,8 @@ struct QEMUCommandLine: Hashable {
   }
 }
 
-/// Monitors, and the character devices that they may be at.
-private struct Monitors {
+/// QMP's ends in QEMU (`-mon`), and the character devices that they may be at.
+private struct QMPEnds {
   private enum Place {
     case socket(QEMUOptions)
     case characterDevice(String)
@@ -76,7 +76,7 @@ private struct Monitors {
     }
   }
 
-  mutating func take(monitor options: QEMUOptions) {
+  mutating func take(end options: QEMUOptions) {
     guard options["mode"] == "control", let id = options["chardev"] else { return }
     places.append(.characterDevice(id))
   }
@@ -107,8 +107,8 @@ private struct Monitors {
 }
 
 extension QEMUOptions {
-  /// The path of a Unix socket that QEMU listens on; `nil` where it does not, where the socket has no
-  /// path, and where it has none that could be connected to.
+  /// The path of a Unix socket that QEMU listens on; `nil` when it does not, when the socket has no
+  /// path, and when it has none that could be connected to.
   fileprivate var listeningPath: String? {
     guard let path = self["path"], !path.isEmpty, isOn("server"), !isOn("abstract"),
       self["fd"] == nil

@@ -3,22 +3,21 @@
 public import LinuxSystem
 public import QMP
 
-/// Where a guest's monitor is to be found.
+/// Where a guest's QMP is to be found.
 public enum QMPEndpoint: Sendable {
   /// At a QMP socket's path.
   case socket(String)
   /// With a QEMU of which the process is known: its command line names its sockets, and the process
   /// itself must serve them.
   case process(RunningProcess)
-  /// With the first of several processes that has a monitor, as when a vGPU is held by QEMU and by
-  /// others.
+  /// With the first of several processes that has a QMP socket, because QEMU and others hold a vGPU.
   case firstOf([RunningProcess])
   /// By a way that this library does not know, such as libvirt.
   case other(any QMPConnector)
 
   /// Connects for a few commands; `GuestController` follows a guest for longer.
   ///
-  /// - Returns: a monitor that is to be closed.
+  /// - Returns: a connection that is to be closed.
   /// - Throws: `QMPUnavailable`.
   public func connect() async throws(QMPUnavailable) -> any QMPConnection {
     try await connector.connect()
@@ -39,17 +38,17 @@ public enum QMPEndpoint: Sendable {
 public protocol QMPConnection: AnyObject, Sendable {
   /// Carries a command out, and waits for QEMU's answer.
   ///
-  /// - Throws: `QMPError.refused`, `.timeout` and `.cancelled`, after which the monitor goes on;
+  /// - Throws: `QMPError.refused`, `.timeout` and `.cancelled`, after which the connection goes on;
   ///   anything else is its end.
   func execute<Command: QMPCommand>(
     _ command: Command, timeout: Duration
   ) async throws(QMPError) -> Command.Response
 
-  /// What happens in QEMU from now on, until the monitor's end. A monitor that hears of no events
-  /// has a sequence without elements, which ends with it all the same.
+  /// What happens in QEMU from now on, until the connection's end. A connection that hears of no
+  /// events has a sequence without elements, which ends with it all the same.
   func events() -> AsyncStream<QMPEvent>
 
-  /// Why the monitor has ended; `nil` while it has not.
+  /// Why the connection has ended; `nil` while it has not.
   var failure: QMPError? { get }
 
   /// Lets go of QEMU, and returns when nothing of the connection is left.
@@ -58,7 +57,7 @@ public protocol QMPConnection: AnyObject, Sendable {
 
 extension QMPClient: QMPConnection {}
 
-/// Makes monitors of one guest, again after each one's end.
+/// Makes connections to one guest, again after each one's end.
 public protocol QMPConnector: Sendable {
   /// Looks for the guest and connects.
   ///
@@ -69,9 +68,9 @@ public protocol QMPConnector: Sendable {
 /// Connects to a QMP socket.
 struct SocketConnector: QMPConnector {
   let path: String
-  /// Who must serve it, where another has named the path.
+  /// Who must serve it, when another has named the path.
   var server: RunningProcess?
-  /// QEMU greets within milliseconds; who waits for longer waits for another client to go.
+  /// QEMU greets within milliseconds. A longer wait is one for another client to go.
   var patience: Duration = .seconds(2)
 
   func connect() async throws(QMPUnavailable) -> any QMPConnection {

@@ -7,7 +7,7 @@ import SystemPackage
 /// Why a guest cannot be told anything. Each case's description is one line for a person: object,
 /// cause, remedy.
 public enum QMPUnavailable: Error, Hashable, Sendable {
-  /// Nobody has said where the guest's monitor is.
+  /// Nobody has said where the guest's QMP is.
   case unknown
   /// There is no such process any more.
   case ended(pid: Int32)
@@ -18,7 +18,7 @@ public enum QMPUnavailable: Error, Hashable, Sendable {
   /// The process's command line names a file, or a socket, relative to a folder that the process has
   /// left.
   case startedElsewhere(pid: Int32, path: String)
-  /// libvirt holds the only monitor.
+  /// libvirt holds the only QMP socket.
   case ownedByLibvirt(pid: Int32, domain: String?)
   /// Another client is connected to all of these sockets, or QEMU is stopped.
   case busy(paths: [String])
@@ -33,6 +33,18 @@ public enum QMPUnavailable: Error, Hashable, Sendable {
       self = .busy(paths: [path])
     } else {
       self = .socket(error)
+    }
+  }
+}
+
+extension QMPUnavailable {
+  /// There is no QEMU any more, as far as can be seen.
+  var isGone: Bool {
+    switch self {
+    case .ended, .socket(.disconnected), .noSocket: true
+    case .socket(.system(let error)):
+      [.noSuchFileOrDirectory, .connectionRefused].contains(error.errno)
+    default: false
     }
   }
 }

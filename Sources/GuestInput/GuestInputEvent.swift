@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Something that a person does with keyboard and mouse, for a guest.
+/// Something that a person does with keyboard and mouse, for a guest: the one vocabulary from the
+/// window to the provider that encodes it.
 public enum GuestInputEvent: Hashable, Sendable {
   /// A key goes down or up.
   case key(Keycode, down: Bool)
@@ -16,6 +17,28 @@ public enum GuestInputEvent: Hashable, Sendable {
 
   /// The far edge of the screen for `absolute` (QEMU's `INPUT_EVENT_ABS_MAX`).
   public static let absoluteMaximum = 0x7FFF
+}
+
+extension GuestInputEvent {
+  /// The press of the key or button that this event presses or lets go; `nil` for motion and the
+  /// wheel. So a press also stands for a key or button that is down.
+  public var press: GuestInputEvent? {
+    switch self {
+    case .key(let key, _): .key(key, down: true)
+    case .button(let button, _): .button(button, down: true)
+    case .absolute, .relative, .wheel: nil
+    }
+  }
+
+  /// The release of the key or button that this event presses or lets go; `nil` for motion and the
+  /// wheel.
+  public var release: GuestInputEvent? {
+    switch self {
+    case .key(let key, _): .key(key, down: false)
+    case .button(let button, _): .button(button, down: false)
+    case .absolute, .relative, .wheel: nil
+    }
+  }
 }
 
 /// A button of a mouse.

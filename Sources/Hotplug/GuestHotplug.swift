@@ -49,10 +49,10 @@ public struct GuestHotplug: Sendable {
   ///
   /// - Parameters:
   ///   - device: one that `plug` gave it.
-  ///   - patience: how long the guest has, in seconds.
+  ///   - patience: how long the guest has.
   /// - Throws: `HotplugError`.
   public func unplug(
-    _ device: PluggableDevice, patience: Int = 30
+    _ device: PluggableDevice, patience: Duration = .seconds(30)
   ) async throws(HotplugError) {
     let ids = try await ids()
     guard ids.contains(device.id) else {
@@ -68,7 +68,7 @@ public struct GuestHotplug: Sendable {
 
   /// QEMU lets go of a drive a moment after its device is gone.
   private func close(_ device: PluggableDevice) async throws(HotplugError) {
-    // Counted, as a clock runs on while a busy machine lets nobody ask.
+    // Counted, because a clock runs on while a busy machine lets nobody ask.
     var attempts = 1
     while true {
       do {
@@ -92,7 +92,7 @@ public struct GuestHotplug: Sendable {
     } catch {
       throw .scsi(error)
     }
-    // What somebody who was interrupted has left open.
+    // An interrupted `plug` may have left it open.
     _ = try? await send(BlockdevDel(nodeName: device.id))
     do {
       try await send(
@@ -174,7 +174,7 @@ public struct GuestHotplug: Sendable {
   }
 
   private func remove(
-    _ id: String, of device: PluggableDevice, patience: Int
+    _ id: String, of device: PluggableDevice, patience: Duration
   ) async throws(HotplugError) {
     do {
       try await send(DeviceDel(id: id))
@@ -184,8 +184,8 @@ public struct GuestHotplug: Sendable {
     // Not by its event, of which libvirt's way to QEMU does not tell.
     let start = MonotonicInstant.now
     while try await ids().contains(id) {
-      if MonotonicInstant.now.seconds(since: start) > Double(patience) {
-        throw .guestKeeps(device, seconds: patience)
+      if .nanoseconds(MonotonicInstant.now.nanoseconds(since: start)) > patience {
+        throw .guestKeeps(device, after: patience)
       }
       try? await Task.sleep(for: .milliseconds(100))
     }
@@ -204,7 +204,7 @@ public struct GuestHotplug: Sendable {
 }
 
 extension PluggableDevice {
-  /// The id of what a drive is connected by, where the machine had no place for it.
+  /// The id of the controller that a drive brought, because the machine had no place for it.
   fileprivate var carrier: String { "vgpu-carrier-\(id.dropFirst(Self.idPrefix.count))" }
 }
 

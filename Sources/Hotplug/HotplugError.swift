@@ -18,8 +18,8 @@ public enum HotplugError: Error, Hashable, Sendable {
   case isNotPlugged(PluggableDevice, existing: [PluggableDevice])
   /// The guest's machine has neither a SCSI nor a USB controller that it could be connected to.
   case noController(PluggableDevice)
-  /// The guest was asked to let go of the device and has not in this many seconds.
-  case guestKeeps(PluggableDevice, seconds: Int)
+  /// The guest was asked to let go of the device, and has not in this time.
+  case guestKeeps(PluggableDevice, after: Duration)
   /// QEMU's user may not open this node.
   case noRights(PluggableDevice, node: String)
   /// QEMU refused, or is gone.
@@ -51,9 +51,9 @@ extension HotplugError: CustomStringConvertible {
       \(device): the guest's machine has no controller for it; start it with `vgpu run`, or give \
       QEMU -device qemu-xhci
       """
-    case .guestKeeps(let device, let seconds):
+    case .guestKeeps(let device, let time):
       """
-      \(device): the guest has not let go of it in \(seconds) s; eject it in the guest, then unplug \
+      \(device): the guest has not let go of it in \(time); eject it in the guest, then unplug \
       it again
       """
     case .noRights(let device, let node):

@@ -48,7 +48,7 @@ enum BaseBlock {
     return [0, 0, 0, tag, offsets] + payload + padding
   }
 
-  /// Text ends with a line feed where it is shorter than its field, and is filled up with spaces.
+  /// Text ends with a line feed when it is shorter than its field, and is filled up with spaces.
   static func nameDescriptor(_ name: String) -> [UInt8] {
     var text = Array(name.utf8)
     if text.count < nameLength { text.append(0x0A) }
@@ -99,7 +99,7 @@ struct RangeLimits {
       return (UInt8(clamping: offset ? value - 255 : value), offset ? 1 : 0)
     }
     func flags(_ range: ClosedRange<Int>) -> UInt8 {
-      // The minimum may have the offset only where the maximum has it, which order ensures.
+      // The minimum may have the offset only when the maximum has it, which order ensures.
       split(range.upperBound).flag << 1 | split(range.lowerBound).flag
     }
     let rangeLimitsOnly: UInt8 = 1

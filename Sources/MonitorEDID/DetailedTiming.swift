@@ -27,11 +27,11 @@ struct DetailedTiming: Hashable {
     static let pixelClock = 0xFFFF
     /// 12 bits: a width of 4096 does not fit.
     static let active = 0xFFF
-    /// 6 bits, where the horizontal one has 10.
+    /// 6 bits; the horizontal one has 10.
     static let verticalFrontPorch = 0x3F
   }
 
-  /// What a descriptor that was not filled in is below of; a monitor is not.
+  /// A descriptor that was never filled in lies below it, a monitor does not.
   private enum Lowest {
     static let pixelClock = 1000
     static let active = 64
@@ -63,8 +63,8 @@ struct DetailedTiming: Hashable {
     ]
   }
 
-  /// - Returns: `nil` where the bytes are a descriptor of another kind, where they were never filled in,
-  ///   and where they are a timing that no monitor has: a pixel clock below 10 MHz, a side below 64
+  /// - Returns: `nil` when the bytes are a descriptor of another kind, when they were never filled in,
+  ///   and when they are a timing that no monitor has: a pixel clock below 10 MHz, a side below 64
   ///   pixels, no sync pulse, no blanking.
   init?(parsing bytes: ArraySlice<UInt8>) {
     guard bytes.count == Self.byteCount, !bytes.allSatisfy({ $0 == bytes.first }) else {

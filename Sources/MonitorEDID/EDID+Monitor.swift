@@ -4,7 +4,7 @@ extension EDID {
   /// The EDID of a digital monitor that prefers one mode, by EDID 1.4.
   ///
   /// The timing is that of VESA CVT 1.2 with reduced blanking, version 2, the pixel clock rounded to
-  /// the descriptor's 10 kHz; sync pulses come earlier than CVT has them where the descriptor's 6
+  /// the descriptor's 10 kHz; sync pulses come earlier than CVT has them when the descriptor's 6
   /// bits for the vertical front porch demand it. Beside the mode, the EDID names 640x480 at 60 Hz,
   /// which every monitor has, and says that others are not shown (no continuous frequencies, no GTF,
   /// no CVT).

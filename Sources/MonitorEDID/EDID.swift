@@ -9,19 +9,19 @@ public struct EDID: Hashable, Sendable {
   public let bytes: [UInt8]
 
   /// The mode that the monitor is best at: the first detailed timing that makes sense, of an
-  /// interlaced one both fields' lines at the rate of the fields. `nil` where there is none, and where
+  /// interlaced one both fields' lines at the rate of the fields. `nil` when there is none, and when
   /// an EDID before 1.4 does not say that its first timing is the preferred one.
   public let preferredMode: DisplayMode?
 
   /// The name in the display product name descriptor, without blanks and filling at its end; `nil`
-  /// where there is none. Bytes that are no printable ASCII characters are shown as `?`.
+  /// when there is none. Bytes that are no printable ASCII characters are shown as `?`.
   public let name: String?
 
   /// Reads what someone else made.
   ///
   /// - Parameter bytes: a base block, and any number of extension blocks behind it, which are not
   ///   looked at.
-  /// - Throws: `EDIDError.malformed` where the length is not that of whole blocks, or where the
+  /// - Throws: `EDIDError.malformed` when the length is not that of whole blocks, or when the
   ///   header, the version or the base block's checksum is wrong.
   public init(parsing bytes: [UInt8]) throws(EDIDError) {
     guard !bytes.isEmpty, bytes.count % Self.blockSize == 0 else {

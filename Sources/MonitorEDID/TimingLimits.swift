@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a base block can say of a mode, and what it cannot.
+/// Which modes a base block can carry.
 enum TimingLimits {
   private static let widths = 640...DetailedTiming.Limit.active
   private static let heights = 480...DetailedTiming.Limit.active

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import JSONText
 import LinuxSystem
 import Synchronization
 import SystemPackage
@@ -8,7 +9,7 @@ import SystemPackage
 /// What the callers' tasks and the connection's own thread share: who waits for which answer, and
 /// what is still to be sent.
 final class Connection: Sendable {
-  typealias Outcome = Result<[UInt8], QMPError>
+  typealias Outcome = Result<any Sendable, QMPError>
 
   /// The socket's path, for errors.
   let name: String
@@ -33,7 +34,7 @@ final class Connection: Sendable {
     var streams: [Int: AsyncStream<QMPEvent>.Continuation] = [:]
     var closers: [CheckedContinuation<Void, Never>] = []
 
-    /// Never blocks, as the socket does not.
+    /// Never blocks, because the socket does not.
     mutating func sendOutgoing() {
       guard let socket, !outgoing.isEmpty else { return }
       let count = outgoing.withUnsafeBytes { bytes in
@@ -42,7 +43,7 @@ final class Connection: Sendable {
       if count >= 0 {
         outgoing.removeFirst(min(count, outgoing.count))
       } else if SystemCall.errno(count) != .resourceTemporarilyUnavailable {
-        // The other end is closed: what it has said before is still read, and then the end is found.
+        // The other end is closed. Its last messages are still read, and then the end is found.
         outgoing = []
       }
     }
@@ -50,8 +51,10 @@ final class Connection: Sendable {
 
   private struct Waiting {
     let command: String?
-    let seconds: Double
+    let timeout: Duration
     let deadline: MonotonicInstant
+    /// Reads the answer, on the connection's thread.
+    let reader: Message.Reader
     let continuation: CheckedContinuation<Outcome, Never>
   }
 
@@ -76,23 +79,24 @@ final class Connection: Sendable {
   }
 
   /// Starts the thread, and waits for the greeting.
-  func greeting(_ endpoint: Endpoint, timeout: Duration) async -> Outcome {
-    let outcome = await wait(for: Self.greetingID, command: nil, timeout: timeout) {
-      [self] state in
+  func greeting(_ endpoint: Endpoint, timeout: Duration) async throws(QMPError) -> QMPVersion {
+    defer { if !state.withLock(\.hasStarted) { endpoint.close() } }
+    return try await wait(
+      for: Self.greetingID, command: nil, timeout: timeout, as: QMPVersion.self
+    ) { [self] state in
       let error = ConnectionThread.start(self, endpoint)
       state.hasStarted = error == nil
       state.isThreadRunning = error == nil
       return error
     }
-    if !state.withLock(\.hasStarted) { endpoint.close() }
-    return outcome
   }
 
-  /// Sends a request, and waits for its answer: the message as it came.
-  func answer(
-    to request: [UInt8], id: Int, command: String, timeout: Duration
-  ) async -> Outcome {
-    await wait(for: id, command: command, timeout: timeout) { [limits, name] state in
+  /// Sends a request, and waits for its answer.
+  func answer<Response: Decodable & Sendable>(
+    to request: [UInt8], id: Int, command: String, timeout: Duration, as type: Response.Type
+  ) async throws(QMPError) -> Response {
+    try await wait(for: id, command: command, timeout: timeout, as: type) {
+      [limits, name] state in
       guard state.outgoing.count + request.count < limits.outgoing else {
         return .tooLarge(object: name, limit: limits.outgoing)
       }
@@ -100,22 +104,6 @@ final class Connection: Sendable {
       state.sendOutgoing()
       return nil
     }
-  }
-
-  /// Sends a request whose answer nobody waits for.
-  ///
-  /// - Returns: whether there was room for it, and a connection.
-  func post(_ request: [UInt8]) -> Bool {
-    let (isTaken, isLeft) = state.withLock { state in
-      guard state.end == nil, state.outgoing.count + request.count < limits.posted else {
-        return (false, false)
-      }
-      state.outgoing += request
-      state.sendOutgoing()
-      return (true, !state.outgoing.isEmpty)
-    }
-    if isLeft { wake() }
-    return isTaken
   }
 
   func events() -> AsyncStream<QMPEvent> {
@@ -147,21 +135,21 @@ final class Connection: Sendable {
     }
   }
 
-  private func wait(
-    for id: Int, command: String?, timeout: Duration,
+  private func wait<Response: Decodable & Sendable>(
+    for id: Int, command: String?, timeout: Duration, as type: Response.Type,
     begin: @Sendable (inout State) -> QMPError?
-  ) async -> Outcome {
-    let seconds = timeout.seconds
-    let deadline = MonotonicInstant.now.advanced(seconds: seconds)
-    return await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
+  ) async throws(QMPError) -> Response {
+    let deadline = MonotonicInstant.now.advanced(by: timeout)
+    let outcome = await withTaskCancellationHandler {
+      await withCheckedContinuation { (continuation: CheckedContinuation<Outcome, Never>) in
         let error: QMPError? = state.withLock { state in
           if let end = state.end { return end }
           // A task that was cancelled before this point has found nothing to take away.
           if Task.isCancelled { return .cancelled(object: name, command: command) }
           if let error = begin(&state) { return error }
           state.waiting[id] = Waiting(
-            command: command, seconds: seconds, deadline: deadline, continuation: continuation)
+            command: command, timeout: timeout, deadline: deadline,
+            reader: Message.reader(type), continuation: continuation)
           return nil
         }
         if let error { continuation.resume(returning: .failure(error)) } else { wake() }
@@ -169,11 +157,15 @@ final class Connection: Sendable {
     } onCancel: {
       settle(id, .failure(.cancelled(object: name, command: command)))
     }
+    guard let response = try outcome.get() as? Response else {
+      throw .malformed(object: name, reason: "an answer of another type")
+    }
+    return response
   }
 
   private func wake() { _ = eventfd_write(wakeup.rawValue, 1) }
 
-  /// Hands an outcome to the one who waits for it; nobody may any more.
+  /// Hands an outcome to its caller, unless the caller no longer waits.
   private func settle(_ id: Int, _ outcome: Outcome) {
     let waiting = state.withLock { $0.waiting.removeValue(forKey: id) }
     waiting?.continuation.resume(returning: outcome)
@@ -203,7 +195,7 @@ final class Connection: Sendable {
 
   var hasOutgoing: Bool { state.withLock { !$0.outgoing.isEmpty } }
 
-  /// Sends as much as the socket takes of what is to be sent.
+  /// Sends as much of the outgoing bytes as the socket takes.
   func sendOutgoing() { state.withLock { $0.sendOutgoing() } }
 
   /// From now on callers send by themselves what the socket takes at once, which spares them the
@@ -225,7 +217,7 @@ final class Connection: Sendable {
     for waiting in overdue {
       waiting.continuation.resume(
         returning: .failure(
-          .timeout(object: name, command: waiting.command, seconds: waiting.seconds)))
+          .timeout(object: name, command: waiting.command, after: waiting.timeout)))
     }
   }
 
@@ -233,24 +225,35 @@ final class Connection: Sendable {
   func receive(_ bytes: [UInt8]) {
     let message: Message
     do {
-      message = try JSON.decode(Message.self, from: bytes)
+      message = try Message.read(bytes) { [self] id in
+        id.flatMap { id in state.withLock { $0.waiting[id]?.reader } }
+      }
     } catch {
       end(.malformed(object: name, reason: JSON.reason(error)))
       return
     }
     let isGreeted = state.withLock(\.isGreeted)
     switch message {
-    case .greeting where !isGreeted:
+    case .greeting(let version) where !isGreeted:
       state.withLock { $0.isGreeted = true }
-      settle(Self.greetingID, .success(bytes))
+      settle(Self.greetingID, .success(version))
     case .greeting:
       end(.malformed(object: name, reason: "a second greeting"))
     case _ where !isGreeted:
       end(.malformed(object: name, reason: "something else before the greeting"))
     case .event(let event):
       for stream in state.withLock({ Array($0.streams.values) }) { stream.yield(event) }
-    case .success(let id?):
-      settle(id, .success(bytes))
+    case .success(_?, nil):
+      // Nobody waits for it any more.
+      break
+    case .success(let id?, .success(let value)?):
+      settle(id, .success(value))
+    case .success(let id?, .failure(let error)?):
+      let command = state.withLock { $0.waiting[id]?.command }
+      settle(
+        id,
+        .failure(
+          .malformed(object: "\(name): \(command ?? "")", reason: JSON.reason(error))))
     case .failure(let id?, let refusal):
       let command = state.withLock { $0.waiting[id]?.command }
       settle(
@@ -259,8 +262,8 @@ final class Connection: Sendable {
           .refused(
             object: name, command: command ?? "", errorClass: refusal.errorClass,
             reason: refusal.reason)))
-    case .success(nil), .failure(nil, _):
-      // QEMU answers so what it could not read; nobody knows which command that was.
+    case .success(nil, _), .failure(nil, _):
+      // QEMU answers so to a command that it could not read, without the command's id.
       end(.malformed(object: name, reason: "an answer to no command"))
     }
   }
@@ -275,17 +278,12 @@ final class Connection: Sendable {
   }
 }
 
-extension Duration {
-  fileprivate var seconds: Double {
-    let (seconds, attoseconds) = components
-    return Double(seconds) + Double(attoseconds) / 1e18
-  }
-}
-
 extension MonotonicInstant {
   /// Never further away than a century, which nobody waits for.
-  fileprivate func advanced(seconds: Double) -> MonotonicInstant {
-    let bounded = min(max(seconds, 0), 3.2e9)
-    return MonotonicInstant(nanoseconds: nanoseconds + UInt64(bounded * 1e9))
+  fileprivate func advanced(by duration: Duration) -> MonotonicInstant {
+    let (seconds, attoseconds) = min(max(duration, .zero), .seconds(3_200_000_000)).components
+    return MonotonicInstant(
+      nanoseconds: nanoseconds + UInt64(seconds) * 1_000_000_000
+        + UInt64(attoseconds / 1_000_000_000))
   }
 }

@@ -24,7 +24,7 @@ enum Endpoint: Sendable {
 
   /// connect(2).
   ///
-  /// - Returns: false where QEMU's queue of clients is full (EAGAIN); try again later.
+  /// - Returns: false when QEMU's queue of clients is full (EAGAIN); try again later.
   static func connect(
     _ fd: Int32, to path: String, servedBy server: RunningProcess?
   ) throws(SystemCallError) -> Bool {
@@ -63,7 +63,7 @@ enum Endpoint: Sendable {
 struct ConnectionThread {
   private let connection: Connection
 
-  /// - Returns: why there is no thread; `nil` where there is one, which closes the endpoint.
+  /// - Returns: why there is no thread; `nil` when there is one, which closes the endpoint.
   static func start(_ connection: Connection, _ endpoint: Endpoint) -> QMPError? {
     do throws(SystemCallError) {
       try SystemThread.detach(for: connection.name) {
@@ -131,7 +131,7 @@ struct ConnectionThread {
     return Int32(min(max(milliseconds, 0), 3_600_000))
   }
 
-  /// poll(2) on the socket, where there is one yet, and on the wakeup.
+  /// poll(2) on the socket, if there is one yet, and on the wakeup.
   ///
   /// - Returns: whether there is something to read, if only the end.
   @discardableResult

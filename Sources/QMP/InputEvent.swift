@@ -6,13 +6,11 @@ public enum InputEvent: Hashable, Sendable {
   case key(String, down: Bool)
   /// A button goes down or up.
   case button(InputButton, down: Bool)
-  /// The pointer is at a place: 0 to `absoluteMaximum` from one edge of the screen to the other.
+  /// The pointer is at a place: 0 to 0x7FFF (QEMU's `INPUT_EVENT_ABS_MAX`) from one edge of the screen
+  /// to the other, whatever its size.
   case absolute(InputAxis, Int)
   /// The pointer moves by so many steps.
   case relative(InputAxis, Int)
-
-  /// The far edge of the screen for `absolute`, whatever its size (QEMU's `INPUT_EVENT_ABS_MAX`).
-  public static let absoluteMaximum = 0x7FFF
 }
 
 /// Which way the pointer goes: QMP's `InputAxis`.

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
-
 /// Any JSON text (RFC 8259), for commands and events that have no type of their own here.
 public enum JSONValue: Hashable, Sendable {
   /// `null`.
@@ -21,7 +19,7 @@ public enum JSONValue: Hashable, Sendable {
   /// Members with names; their order does not count.
   case object([String: JSONValue])
 
-  /// An object's member; `nil` where there is none, and for all that is no object.
+  /// An object's member; `nil` when there is none, and for all that is no object.
   public subscript(name: String) -> JSONValue? {
     if case .object(let members) = self { members[name] } else { nil }
   }
@@ -80,31 +78,5 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   /// An object; of members with one name the last counts.
   public init(dictionaryLiteral elements: (String, JSONValue)...) {
     self = .object(Dictionary(elements) { $1 })
-  }
-}
-
-/// The one place that knows the JSON library.
-enum JSON {
-  /// One line of text.
-  static func encode(_ value: some Encodable) throws -> [UInt8] {
-    [UInt8](try JSONEncoder().encode(value))
-  }
-
-  static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
-    try JSONDecoder().decode(type, from: Data(bytes))
-  }
-
-  /// A decoder's complaint in one line, and as long as a line should be.
-  static func reason(_ error: any Error) -> String {
-    let context: DecodingError.Context? =
-      switch error as? DecodingError {
-      case .dataCorrupted(let context): context
-      case .keyNotFound(_, let context): context
-      case .typeMismatch(_, let context): context
-      case .valueNotFound(_, let context): context
-      default: nil
-      }
-    let text = context?.debugDescription ?? "\(error)"
-    return String(text.prefix(200)).split(whereSeparator: \.isNewline).joined(separator: " ")
   }
 }

@@ -25,8 +25,7 @@ public struct QueryVersion: QMPCommand {
   public init() {}
 }
 
-/// `system_powerdown`: presses the machine's power button. What the guest does about it is its
-/// matter.
+/// `system_powerdown`: presses the machine's power button. The guest decides what it does then.
 public struct SystemPowerdown: QMPCommand {
   public static let name = "system_powerdown"
 
@@ -42,7 +41,7 @@ public struct SystemReset: QMPCommand {
   public init() {}
 }
 
-/// `quit`: ends QEMU at once, as pulling the plug does. It answers before it ends.
+/// `quit`: ends QEMU at once, like pulling the plug. QEMU answers before it ends.
 public struct Quit: QMPCommand {
   public static let name = "quit"
 

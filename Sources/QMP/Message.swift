@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A message from QEMU (QMP specification, sections 2.2 to 2.5). What a `return` contains is left for
-/// the one who asked, who knows its type.
+import JSONText
+
+/// A message from QEMU (QMP specification, sections 2.2 to 2.5).
 enum Message {
-  case greeting
-  case success(id: Int?)
+  case greeting(QMPVersion)
+  /// What a `return` contains, as the one who asked reads it; `nil` when nobody waits for it.
+  case success(id: Int?, Result<any Sendable, any Error>?)
   case failure(id: Int?, Refusal)
   case event(QMPEvent)
 
@@ -17,17 +19,38 @@ enum Message {
       case reason = "desc"
     }
   }
-}
 
-extension Message: Decodable {
-  private enum Key: String, CodingKey {
+  /// Reads what a `return` contains, as the type that its command has.
+  typealias Reader = @Sendable (KeyedDecodingContainer<Key>) throws -> any Sendable
+
+  static func reader<Response: Decodable & Sendable>(_: Response.Type) -> Reader {
+    { try $0.decode(Response.self, forKey: .success) }
+  }
+
+  /// Reads a message, and an answer with it in the same pass.
+  ///
+  /// - Parameter reader: who waits for the answer with an id; `nil` when nobody does.
+  static func read(
+    _ bytes: [UInt8], reader: @escaping @Sendable (_ id: Int?) -> Reader?
+  ) throws -> Message {
+    try JSON.decode(Message.self, from: bytes, context: Readers(find: reader))
+  }
+
+  fileprivate struct Readers: Sendable {
+    let find: @Sendable (Int?) -> Reader?
+  }
+
+  enum Key: String, CodingKey {
     case greeting = "QMP"
     case success = "return"
     case failure = "error"
     case event
     case id
+    case version
   }
+}
 
+extension Message: Decodable {
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     // Ours are whole numbers; one of another kind answers nothing of ours.
@@ -35,11 +58,14 @@ extension Message: Decodable {
     if container.contains(.event) {
       self = .event(try QMPEvent(from: decoder))
     } else if container.contains(.success) {
-      self = .success(id: id)
+      let readers = JSON.context(of: decoder) as? Readers
+      self = .success(
+        id: id, readers?.find(id).map { reader in Result { try reader(container) } })
     } else if container.contains(.failure) {
       self = .failure(id: id, try container.decode(Refusal.self, forKey: .failure))
     } else if container.contains(.greeting) {
-      self = .greeting
+      let greeting = try container.nestedContainer(keyedBy: Key.self, forKey: .greeting)
+      self = .greeting(try greeting.decode(QMPVersion.self, forKey: .version))
     } else {
       throw DecodingError.dataCorrupted(
         DecodingError.Context(
@@ -48,34 +74,11 @@ extension Message: Decodable {
   }
 }
 
-/// What the greeting says.
-struct Greeting: Decodable {
-  let version: QMPVersion
-
-  private enum Key: String, CodingKey {
-    case greeting = "QMP"
-    case version
-  }
-
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: Key.self)
-    let greeting = try container.nestedContainer(keyedBy: Key.self, forKey: .greeting)
-    version = try greeting.decode(QMPVersion.self, forKey: .version)
-  }
-}
-
-/// What a `return` contains.
-struct Answer<Value: Decodable>: Decodable {
-  let value: Value
-
-  private enum CodingKeys: String, CodingKey { case value = "return" }
-}
-
 /// A command with its arguments, as it is sent.
 struct Request<Arguments: Encodable>: Encodable {
   let execute: String
   let arguments: Arguments?
-  /// `nil` where somebody else gives one.
+  /// `nil` when somebody else gives one.
   let id: Int?
 }
 
@@ -112,10 +115,17 @@ extension QMPVersion: CustomStringConvertible {
 public struct QMPEvent: Hashable, Sendable {
   /// Its name, such as `SHUTDOWN` or `RESET`.
   public let name: String
-  /// What belongs to it; `.null` where nothing does.
+  /// The data that belongs to it; `.null` when none does.
   public let data: JSONValue
-  /// When it was, since 1970 on the host's clock; `nil` where QEMU could not tell.
+  /// When it was, since 1970 on the host's clock; `nil` when QEMU could not tell.
   public let timestamp: Duration?
+
+  /// Makes an event of its parts, for a connection that hears of events in another way.
+  public init(name: String, data: JSONValue = .null, timestamp: Duration? = nil) {
+    self.name = name
+    self.data = data
+    self.timestamp = timestamp
+  }
 }
 
 extension QMPEvent: Decodable {

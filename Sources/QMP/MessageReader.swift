@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Cuts what is received into messages, however it comes in pieces.
+/// Cuts received bytes into messages, whatever pieces they come in.
 ///
 /// A message is a JSON object, and ends where its braces do: QEMU writes it on one line, or on many
 /// (`pretty=on`), and other white space means nothing either. Each byte is looked at once and moved
 /// once at most.
 struct MessageReader {
-  /// Why what was received cannot be cut any further.
+  /// Why the received bytes cannot be cut any further.
   enum Defect: Error {
     /// Something that is no JSON object.
     case noObject
@@ -33,7 +33,7 @@ struct MessageReader {
   init(limit: Int) { self.limit = limit }
 
   mutating func append(_ bytes: ArraySlice<UInt8>) {
-    // What was handed out goes at once, so that the bytes of a long message are moved only once.
+    // Messages that were handed out go at once, so that a long message's bytes are moved only once.
     if start > 0 {
       buffer.removeFirst(start)
       position -= start

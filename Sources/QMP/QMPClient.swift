@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSONText
 public import LinuxSystem
 
 /// A connection to QEMU's machine protocol (docs/interop/qmp-spec in QEMU's sources), ready for
@@ -17,13 +18,13 @@ public final class QMPClient: Sendable {
   ///
   /// - Parameters:
   ///   - path: 107 bytes at most.
-  ///   - server: the process that must serve the socket, where another process has named the path: who
+  ///   - server: the process that must serve the socket, when another process has named the path: who
   ///     does is known by SO_PEERCRED.
   ///   - timeout: for connecting and for the greeting together, and then again for the negotiation.
   ///   - limits: how much is held at most.
-  /// - Throws: `QMPError.system` where nothing listens there, with EACCES where another process than
-  ///   `server` does; `.timeout` where the greeting does not
-  ///   come, as when another client is connected; `.malformed`, `.disconnected`, `.cancelled`.
+  /// - Throws: `QMPError.system` when nothing listens there, with EACCES when another process than
+  ///   `server` does; `.timeout` when the greeting does not
+  ///   come, because another client is connected; `.malformed`, `.disconnected`, `.cancelled`.
   public convenience init(
     path: String, servedBy server: RunningProcess? = nil, timeout: Duration = .seconds(5),
     limits: QMPLimits = QMPLimits()
@@ -56,14 +57,12 @@ public final class QMPClient: Sendable {
   ) async throws(QMPError) {
     self.connection = connection
     do {
-      let answer = try await connection.greeting(endpoint, timeout: timeout).get()
-      version = try Self.decode(Greeting.self, answer, connection.name).version
+      version = try await connection.greeting(endpoint, timeout: timeout)
       let id = connection.nextID()
       let request = try Self.encode(
         Request(execute: Capabilities.name, arguments: Capabilities(), id: id), connection.name)
       _ = try await connection.answer(
-        to: request, id: id, command: Capabilities.name, timeout: timeout
-      ).get()
+        to: request, id: id, command: Capabilities.name, timeout: timeout, as: NoResponse.self)
     } catch {
       connection.end(error)
       await connection.waitForThread()
@@ -81,9 +80,9 @@ public final class QMPClient: Sendable {
   /// - Parameters:
   ///   - command: with its arguments.
   ///   - timeout: QEMU may still carry the command out after it.
-  /// - Throws: `QMPError.refused` where QEMU says no; the connection goes on. `.timeout` and
-  ///   `.cancelled`, after which it goes on too. `.malformed` where the answer is of another type.
-  ///   What else `failure` has, where the connection has ended.
+  /// - Throws: `QMPError.refused` when QEMU says no; the connection goes on. `.timeout` and
+  ///   `.cancelled`, after which it goes on too. `.malformed` when the answer is of another type.
+  ///   When the connection has ended, the error of `failure`.
   @discardableResult
   public func execute<Command: QMPCommand>(
     _ command: Command, timeout: Duration = .seconds(10)
@@ -107,20 +106,6 @@ public final class QMPClient: Sendable {
     try await execute(name, arguments: arguments, timeout: timeout, as: JSONValue.self)
   }
 
-  /// Sends a command and does not wait: for input, from any thread. What is posted is carried out
-  /// in this order; whether it was is not told.
-  ///
-  /// - Returns: false where it was left out, because QEMU takes nothing at the moment
-  ///   (`QMPLimits.posted`), because the connection has ended, or because JSON cannot express it.
-  @discardableResult
-  public func post(_ command: some QMPCommand) -> Bool {
-    let request = try? Self.encode(
-      Request(execute: type(of: command).name, arguments: command, id: connection.nextID()),
-      connection.name)
-    guard let request else { return false }
-    return connection.post(request)
-  }
-
   /// The events from now on, until the connection ends. Every call makes a sequence of its own.
   public func events() -> AsyncStream<QMPEvent> { connection.events() }
 
@@ -130,16 +115,14 @@ public final class QMPClient: Sendable {
     await connection.waitForThread()
   }
 
-  private func execute<Response: Decodable>(
+  private func execute<Response: Decodable & Sendable>(
     _ name: String, arguments: (some Encodable)?, timeout: Duration, as type: Response.Type
   ) async throws(QMPError) -> Response {
     let id = connection.nextID()
     let request = try Self.encode(
       Request(execute: name, arguments: arguments, id: id), connection.name)
-    let answer = try await connection.answer(
-      to: request, id: id, command: name, timeout: timeout
-    ).get()
-    return try Self.decode(Answer<Response>.self, answer, "\(connection.name): \(name)").value
+    return try await connection.answer(
+      to: request, id: id, command: name, timeout: timeout, as: Response.self)
   }
 
   private static func encode(
@@ -151,26 +134,14 @@ public final class QMPClient: Sendable {
       throw .invalid(object: object, reason: "JSON cannot express it: \(JSON.reason(error))")
     }
   }
-
-  private static func decode<Value: Decodable>(
-    _ type: Value.Type, _ message: [UInt8], _ object: String
-  ) throws(QMPError) -> Value {
-    do {
-      return try JSON.decode(type, from: message)
-    } catch {
-      throw .malformed(object: object, reason: JSON.reason(error))
-    }
-  }
 }
 
 /// How much a connection holds at most.
 public struct QMPLimits: Hashable, Sendable {
-  /// The longest message from QEMU, in bytes; the connection ends where one is longer.
+  /// The longest message from QEMU, in bytes; the connection ends when one is longer.
   public var message = 16 << 20
   /// The bytes that may wait for QEMU to take them.
   public var outgoing = 16 << 20
-  /// Of these, what `QMPClient.post` may use: where QEMU does not keep up, old input is of no use.
-  public var posted = 64 << 10
   /// The events that wait for a reader; beyond them the oldest are left out.
   public var events = 256
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSONText
+
 /// A QMP command with a type for its arguments and its answer. What it encodes are the arguments.
 public protocol QMPCommand: Encodable, Sendable {
   /// What QEMU answers.
@@ -19,7 +21,7 @@ extension QMPCommand {
   /// The command as JSON, without an id, for somebody who has a connection and passes commands on,
   /// as libvirt does.
   ///
-  /// - Throws: `QMPError.invalid` where JSON cannot express it.
+  /// - Throws: `QMPError.invalid` when JSON cannot express it.
   public func request() throws(QMPError) -> [UInt8] {
     do {
       return try JSON.encode(Request(execute: Self.name, arguments: self, id: nil))
@@ -34,23 +36,25 @@ extension QMPCommand {
   /// - Parameters:
   ///   - answer: the bytes of one JSON text.
   ///   - object: who was asked, for errors.
-  /// - Throws: `QMPError.refused`; `.malformed` where it is no answer, or of another type.
+  /// - Throws: `QMPError.refused`; `.malformed` when it is no answer, or of another type.
   public static func response(
     in answer: [UInt8], from object: String
   ) throws(QMPError) -> Response {
-    let message: Message
     do {
-      message = try JSON.decode(Message.self, from: answer)
-      if case .success = message {
-        return try JSON.decode(Answer<Response>.self, from: answer).value
+      let reader = Message.reader(Response.self)
+      switch try Message.read(answer, reader: { _ in reader }) {
+      case .success(_, let value?):
+        if let value = try value.get() as? Response { return value }
+      case .failure(_, let refusal):
+        throw QMPError.refused(
+          object: object, command: name, errorClass: refusal.errorClass, reason: refusal.reason)
+      case .success(_, nil), .greeting, .event: break
       }
+    } catch let error as QMPError {
+      throw error
     } catch {
       throw .malformed(object: object, reason: JSON.reason(error))
     }
-    guard case .failure(_, let refusal) = message else {
-      throw .malformed(object: object, reason: "no answer")
-    }
-    throw .refused(
-      object: object, command: name, errorClass: refusal.errorClass, reason: refusal.reason)
+    throw .malformed(object: object, reason: "no answer")
   }
 }

@@ -4,16 +4,16 @@ public import LinuxSystem
 import SystemPackage
 
 /// Why a QMP command was not carried out. Each case's description is one line that names the
-/// object, the cause and, where one is known, the remedy.
+/// object, the cause and, if one is known, the remedy.
 public enum QMPError: Error, Hashable, Sendable {
   /// The kernel refused a system call.
   case system(SystemCallError)
   /// QEMU answered with an error: its class, such as `CommandNotFound` or `GenericError`, and its
   /// own description.
   case refused(object: String, command: String, errorClass: String, reason: String)
-  /// No answer in time; `command` is `nil` where the greeting did not come.
-  case timeout(object: String, command: String?, seconds: Double)
-  /// The other side has closed the connection: QEMU has ended, or its monitor was removed.
+  /// No answer in time; `command` is `nil` when the greeting did not come.
+  case timeout(object: String, command: String?, after: Duration)
+  /// The other side has closed the connection: QEMU has ended, or its QMP socket was removed.
   case disconnected(object: String)
   /// This side has closed the connection.
   case closed(object: String)
@@ -35,13 +35,13 @@ extension QMPError: CustomStringConvertible {
       error.description
     case .refused(let object, let command, let errorClass, let reason):
       "\(object): \(command): QEMU refuses it: \(reason) (\(errorClass))"
-    case .timeout(let object, nil, let seconds):
+    case .timeout(let object, nil, let time):
       """
-      \(object): no greeting within \(seconds) s; a QMP socket serves one client at a time: end \
+      \(object): no greeting within \(time); a QMP socket serves one client at a time: end \
       the other one, or give QEMU one more -qmp
       """
-    case .timeout(let object, let command?, let seconds):
-      "\(object): \(command): no answer within \(seconds) s; is QEMU stopped or overloaded?"
+    case .timeout(let object, let command?, let time):
+      "\(object): \(command): no answer within \(time); is QEMU stopped or overloaded?"
     case .disconnected(let object):
       "\(object): QEMU has closed the connection: has it ended?"
     case .closed(let object):
@@ -59,7 +59,7 @@ extension QMPError: CustomStringConvertible {
 }
 
 extension SystemCallError {
-  /// What helps against this error of connect(2).
+  /// The error with the remedy that connect(2) has for it.
   var advisedForQMP: SystemCallError {
     let remedy: String? =
       switch errno {

@@ -89,7 +89,7 @@ import Testing
           sent.withLock { $0.append(text) }
           return Array(#"{"return": {}}"#.utf8)
         }))
-    try await eventually { control.state == .ready(hasAbsolutePointer: false) }
+    try await eventually { control.state == .ready([.keyboard, .mouse]) }
     control.send(.key(Keycode(rawValue: 30), down: true))
     try await eventually { sent.withLock { $0.count == 1 && $0[0].contains(#""data":"a""#) } }
     isBroken.withLock { $0 = true }
@@ -98,7 +98,7 @@ import Testing
       control.state == .viewOnly(reason: "libvirt:box: the daemon is gone")
     }
     isBroken.withLock { $0 = false }
-    try await eventually { control.state == .ready(hasAbsolutePointer: false) }
+    try await eventually { control.state == .ready([.keyboard, .mouse]) }
     await control.close()
   }
 
@@ -123,7 +123,7 @@ import Testing
           taken.withLock { $0.append(text.contains(#""down":true"#)) }
           return Array(#"{"return": {}}"#.utf8)
         }))
-    try await eventually { control.state == .ready(hasAbsolutePointer: false) }
+    try await eventually { control.state == .ready([.keyboard, .mouse]) }
     control.send(.key(Keycode(rawValue: 30), down: true))
     try await eventually { taken.withLock { $0 == [true] } }
     isPaused.withLock { $0 = true }

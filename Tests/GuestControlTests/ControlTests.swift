@@ -73,10 +73,10 @@ import Testing
     let machine = try TestMachine(sockets: 2, ["-machine", "i8042=off,vmport=off"])
     let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
-    #expect(control.state == .ready(hasAbsolutePointer: false))
+    #expect(control.state == .ready([.keyboard, .mouse]))
     let other = try await QMPClient(path: machine.paths[1])
     try await other.execute("device_add", arguments: ["driver": "virtio-tablet-pci"])
-    try await eventually { control.state == .ready(hasAbsolutePointer: true) }
+    try await eventually { control.state == .ready([.keyboard, .mouse, .tablet]) }
     await other.close()
     await control.close()
   }
@@ -86,7 +86,7 @@ import Testing
     let machine = try TestMachine(nil, Self.tablet)
     let control = GuestController(.socket(machine.path))
     try await eventually { control.isReady }
-    #expect(control.state == .ready(hasAbsolutePointer: false))
+    #expect(control.state == .ready([.keyboard, .mouse]))
     await control.close()
   }
 
@@ -156,7 +156,7 @@ import Testing
     let machine = try TestMachine(
       nil, ["-machine", "i8042=off,vmport=off", "-device", "virtio-tablet-pci"])
     let control = GuestController(.socket(machine.path))
-    try await eventually { control.state == .ready(hasAbsolutePointer: true) }
+    try await eventually { control.state == .ready([.keyboard, .mouse, .tablet]) }
     var events = control.events().makeAsyncIterator()
     control.send(.relative(dx: 1, dy: 1))
     control.send(.key(a, down: true))
@@ -264,10 +264,23 @@ import Testing
     control.send(.key(b, down: true))
     try await eventually { other.down == ["key b"] }
     #expect(other.input.filter { $0 != "sync" } == ["key b 1"])
+    #expect(one.down == [])
     // The old socket is free again.
     let client = try await QMPClient(path: one.path)
     await client.close()
     await control.close()
+  }
+
+  @Test func closedControlLeavesNothingDown() async throws {
+    let machine = try TestMachine()
+    let control = GuestController(.socket(machine.path))
+    try await eventually { control.isReady }
+    control.send(.key(a, down: true))
+    control.send(.button(.left, down: true))
+    try await eventually { machine.down == ["key a", "btn left"] }
+    await control.close()
+    #expect(machine.down == [])
+    #expect(control.send(.key(b, down: true)) == .refused)
   }
 
   @Test func power() async throws {
@@ -310,10 +323,10 @@ import Testing
     }
     let before = (try sockets(), try threads())
     for round in 0..<30 {
-      weak var core: ControlCore?
+      weak var core: ConnectionSupervisor?
       do {
         let control = GuestController(.socket(machine.path))
-        core = control.core
+        core = control.supervisor
         try await eventually { control.isReady }
         control.send(.key(a, down: true))
         // Half of them are only let go of.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import GuestInput
 import QMP
 import TestSupport
 import Testing
 
 @testable import GuestControl
+@testable import GuestInput
 
 /// What becomes of events that wait.
 @Suite struct InputQueueTests {
@@ -24,7 +24,7 @@ import Testing
     while true {
       let items = queue.take()
       if items.isEmpty { return commands }
-      commands.append(items.flatMap(\.events))
+      commands.append(items.flatMap(\.inputEvents))
     }
   }
 
@@ -158,13 +158,14 @@ import Testing
     var random = SeededGenerator(seed: 3)
     let keys = Keycode.names.keys.sorted().map(Keycode.init(rawValue:))
     var queue = InputQueue()
-    var held: Set<InputQueue.Switch> = []
-    var guest: Set<InputQueue.Switch> = []
-    func deliver(_ items: [InputQueue.Item]) {
-      for case .change(let what, let down) in items {
+    var held: Set<GuestInputEvent> = []
+    var guest: Set<GuestInputEvent> = []
+    func deliver(_ items: [GuestInputEvent]) {
+      for item in items {
+        guard let press = item.press else { continue }
         // Neither pressed nor released twice.
-        #expect(guest.contains(what) != down)
-        if down { guest.insert(what) } else { guest.remove(what) }
+        #expect(guest.contains(press) != (item == press))
+        if item == press { guest.insert(press) } else { guest.remove(press) }
       }
     }
     for _ in 0..<50_000 {
@@ -172,11 +173,14 @@ import Testing
       case 0..<12:
         let key = keys[Int.random(in: 0..<keys.count, using: &random)]
         let down = Bool.random(using: &random)
-        if down { held.insert(.key(key)) } else { held.remove(.key(key)) }
-        queue.append(.key(key, down: down))
+        let press = GuestInputEvent.key(key, down: true)
+        let isNews = down ? held.insert(press).inserted : held.remove(press) != nil
+        let isAppended = queue.append(.key(key, down: down))
+        #expect(isAppended == isNews)
       case 12..<14:
         let down = Bool.random(using: &random)
-        if down { held.insert(.button(.left)) } else { held.remove(.button(.left)) }
+        let press = GuestInputEvent.button(.left, down: true)
+        if down { held.insert(press) } else { held.remove(press) }
         queue.append(.button(.left, down: down))
       case 14..<17:
         queue.append(.absolute(x: 0, y: 0))
@@ -188,14 +192,37 @@ import Testing
         guard Int.random(in: 0..<200, using: &random) == 0 else { continue }
         queue.keepReleases()
         // What was pressed in the meantime is not, for the guest.
-        held.formIntersection(queue.expected)
+        held.formIntersection(queue.held)
       }
-      #expect(queue.inGuest == guest)
-      #expect(queue.expected == held)
+      #expect(queue.told == guest)
+      #expect(queue.held == held)
       #expect(queue.items.count <= InputQueue.capacity + 2 * keys.count)
     }
     queue.releaseAll()
     while !queue.isEmpty { deliver(queue.take()) }
     #expect(guest.isEmpty)
+  }
+  @Test func guestThatIsLeftHearsReleasesOfWhatItWasTold() {
+    var queue = queue(.key(b, down: true), .button(.left, down: true), .key(a, down: true))
+    _ = queue.take()
+    queue.append(.key(b, down: false))
+    queue.append(.button(.right, down: true))
+    // The release that waits is lost with the queue; the press that waits was never told.
+    #expect(
+      queue.reset() == [.key(a, down: false), .key(b, down: false), .button(.left, down: false)])
+    #expect(queue.isEmpty && queue.told.isEmpty)
+    // The person lets go of the keys afterwards.
+    let isNews = queue.append(.key(a, down: false))
+    #expect(!isNews)
+  }
+
+  @Test func allIsReleasedInOneOrder() {
+    var queue = queue(
+      .button(.side, down: true), .key(b, down: true), .key(a, down: true), .absolute(x: 1, y: 1))
+    queue.releaseAll()
+    #expect(
+      commands(queue).flatMap { $0 }.suffix(3)
+        == [.key("a", down: false), .key("b", down: false), .button(.side, down: false)])
+    #expect(queue.held.isEmpty)
   }
 }

@@ -24,6 +24,26 @@ import Testing
     }
   }
 
+  /// Row by row as keycodemapdb has it, which QEMU's own tables are made of.
+  @Test func namesAreTheDatabases() throws {
+    let rows = try KeyTable().rows
+    #expect(rows.count > 500)
+    // Second names of the keys that are `kp_multiply` and `print`, and no key at all.
+    let leftOut: Set = ["asterisk", "sysrq", "unmapped"]
+    for row in rows where row.qKeyCode.map(leftOut.contains) != true {
+      guard let name = row.qKeyCode else { continue }
+      #expect(
+        Keycode(rawValue: row.number).qKeyCode == name, "\(row.linuxName ?? "") \(row.number)")
+    }
+    let known = Set(rows.filter { $0.qKeyCode != nil }.map(\.number))
+    let more = Keycode.names.filter { !known.contains($0.key) }
+    // Debian's database is older than these.
+    #expect(more.values.allSatisfy(Self.isLate))
+    for (number, name) in more {
+      #expect(rows.first { $0.number == number }?.linuxName == "KEY_\(name.uppercased())")
+    }
+  }
+
   /// Every name is QEMU's, and QEMU has no other key.
   @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs) func namesAreTheSchemas(
     _ program: String

@@ -200,12 +200,12 @@ private final class Host {
     try await hotplug.plug(drive)
     machine.state.withLock { $0.reluctance = 4 }
     // More than any machine needs that does a thousand other things.
-    try await hotplug.unplug(drive, patience: 3600)
+    try await hotplug.unplug(drive, patience: .seconds(3600))
     #expect(machine.devices.isEmpty && machine.nodes.isEmpty)
     try await hotplug.plug(drive)
     machine.state.withLock { $0.reluctance = 1000 }
-    await #expect(throws: HotplugError.guestKeeps(drive, seconds: 0)) {
-      try await hotplug.unplug(drive, patience: 0)
+    await #expect(throws: HotplugError.guestKeeps(drive, after: .zero)) {
+      try await hotplug.unplug(drive, patience: .zero)
     }
     #expect(machine.nodes == ["vgpu-plug-sr0"], "what the guest may still read stays open")
   }

@@ -31,7 +31,7 @@ import Testing
   @Test func silenceIsATimeout() async {
     let start = MonotonicInstant.now
     let error = await refusal(timeout: .milliseconds(200)) { _ = $0.line() }
-    #expect(error == .timeout(object: "test", command: nil, seconds: 0.2))
+    #expect(error == .timeout(object: "test", command: nil, after: .milliseconds(200)))
     #expect("\(error.map { "\($0)" } ?? "")".contains("one client at a time"))
     #expect(MonotonicInstant.now.seconds(since: start) >= 0.2)
   }
@@ -41,7 +41,8 @@ import Testing
       wire.sendLine(ScriptedServer.greeting)
       while wire.line() != nil {}
     }
-    #expect(error == .timeout(object: "test", command: "qmp_capabilities", seconds: 0.2))
+    #expect(
+      error == .timeout(object: "test", command: "qmp_capabilities", after: .milliseconds(200)))
   }
 
   @Test func hangUpIsNoticed() async {

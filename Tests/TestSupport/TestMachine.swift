@@ -29,10 +29,10 @@ public final class TestMachine: Sendable {
 
   /// - Parameters:
   ///   - replacing: a machine that has ended, whose sockets this one has.
-  ///   - monitors: how many QMP sockets there are.
+  ///   - sockets: how many QMP sockets there are.
   ///   - hasFirmware: whether it boots as a PC does, which costs processor time.
   public init(
-    _ program: String? = nil, replacing old: TestMachine? = nil, monitors: Int = 1,
+    _ program: String? = nil, replacing old: TestMachine? = nil, sockets: Int = 1,
     hasFirmware: Bool = false, _ arguments: [String] = []
   ) throws {
     folder = old?.folder ?? "\(NSTemporaryDirectory())/qemu-\(UUID().uuidString.prefix(8))"
@@ -40,7 +40,7 @@ public final class TestMachine: Sendable {
     let folder = folder
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     // Named like no other machine's, as they are bound by their names alone.
-    let names = (0..<monitors).map { "\(URL(fileURLWithPath: folder).lastPathComponent)-\($0)" }
+    let names = (0..<sockets).map { "\(URL(fileURLWithPath: folder).lastPathComponent)-\($0)" }
     paths = names.map { "\(folder)/\($0)" }
     try? FileManager.default.removeItem(atPath: "\(folder)/log")
     // Where the processor begins, and everywhere else, it is told to halt.

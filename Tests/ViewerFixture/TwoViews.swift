@@ -23,7 +23,7 @@ final class TwoViews {
     gtk_window_set_default_size(vgpu_gtk_window(window), 640, 240)
     gtk_container_add(vgpu_gtk_container(window), box)
     for view in views {
-      view.input = PrintingInput(state: .ready(hasAbsolutePointer: true))
+      view.input = PrintingInput(state: .ready([.keyboard, .mouse, .tablet]))
       gtk_container_add(vgpu_gtk_container(box), view.widget)
     }
     gtk_widget_show_all(window)

@@ -51,8 +51,8 @@ do {
     alwaysUploads: options["uploads"] != nil)
   viewer.isFullscreen = options["fullscreen"] != nil
   switch options["input"] {
-  case "absolute": viewer.input = PrintingInput(state: .ready(hasAbsolutePointer: true))
-  case "relative": viewer.input = PrintingInput(state: .ready(hasAbsolutePointer: false))
+  case "absolute": viewer.input = PrintingInput(state: .ready([.keyboard, .mouse, .tablet]))
+  case "relative": viewer.input = PrintingInput(state: .ready([.keyboard, .mouse]))
   case "none": viewer.input = PrintingInput(state: .viewOnly(reason: "nobody listens"))
   default: break
   }

@@ -9,8 +9,8 @@ extension Target {
     whole.append(bytes[...])
     var messages: [[UInt8]] = []
     while let message = try? whole.next() { messages.append(message) }
-    for message in messages where (try? JSON.decode(Message.self, from: message)) != nil {
-      _ = try? JSON.decode(Greeting.self, from: message)
+    for message in messages
+    where (try? Message.read(message, reader: { _ in nil })) != nil {
       _ = try? QueryStatus.response(in: message, from: "")
       _ = try? Screendump.response(in: message, from: "")
     }

@@ -2,7 +2,7 @@
 
 public import HostDevices
 
-/// What a guest is to be.
+/// A guest's configuration.
 public struct GuestConfiguration: Hashable, Sendable {
   /// Which mainboard.
   public enum Machine: String, CaseIterable, Sendable {
@@ -22,7 +22,7 @@ public struct GuestConfiguration: Hashable, Sendable {
 
   /// What QEMU and libvirt call it.
   public var name: String
-  /// Its screen that the host shows, where it has one.
+  /// Its screen that the host shows, if it has one.
   public var vGPU: MdevDevice?
   /// What it gets of the host's PCI devices, the graphics first.
   public var passedSlots: [PassedSlot] = []
@@ -41,7 +41,7 @@ public struct GuestConfiguration: Hashable, Sendable {
   public var cdrom: DiskImage?
   /// Memory in MiB.
   public var memory = 4096
-  /// What its memory is made of, where not of the host's ordinary pages.
+  /// The huge pages that its memory is made of; `nil` for the host's ordinary pages.
   public var hugePages: HugePages?
   /// Virtual processors.
   public var cpus = 2
@@ -56,8 +56,8 @@ public struct GuestConfiguration: Hashable, Sendable {
   /// Virtio disks and network, the fastest; else SATA and an Intel network card, for which Windows
   /// has drivers from the start.
   public var hasVirtio: Bool
-  /// The guest is not told which hypervisor it runs on, as some graphics drivers refuse to work
-  /// where they find one.
+  /// The guest is not told which hypervisor it runs on, because some graphics drivers refuse to work
+  /// when they find one.
   public var hidesHypervisor = false
   /// KVM runs the guest; else it is emulated.
   public var hasKVM = true
@@ -70,7 +70,7 @@ public struct GuestConfiguration: Hashable, Sendable {
   public static let bootScreenID = "ramfb0"
 
   /// A guest of 4 GiB and two processors with nothing but a screen. Windows gets no virtio; a vGPU
-  /// of Intel's gets a boot screen, as it is no VGA card that a firmware could use.
+  /// of Intel's gets a boot screen, because it is no VGA card that a firmware could use.
   public init(vGPU: MdevDevice, isWindows: Bool = false) {
     self.init(name: "vgpu-\(vGPU.uuid)", isWindows: isWindows)
     self.vGPU = vGPU

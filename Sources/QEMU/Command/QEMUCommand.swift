@@ -69,7 +69,7 @@ extension GuestConfiguration {
 
   private var machineOption: String {
     var option = machine.rawValue
-    // Windows takes its time from Hyper-V's interfaces, and would waste it reading the HPET.
+    // Windows reads the time from Hyper-V's interfaces; the HPET would only cost time.
     if isWindows { option += ",hpet=off" }
     // Xen's switch for what KVM does by the device's address; every QEMU takes it.
     if hasLegacyGraphics { option += ",igd-passthru=on" }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import SafeText
+import JSONText
 
 /// A disk image of a known format, and every file that belongs to it. QEMU is told all of it and
 /// guesses nothing: what a guest has written into its disk never decides how that is opened.
@@ -47,7 +47,7 @@ extension DiskImage {
     return "json:" + self.node(on: node, isTop: true)
   }
 
-  /// - Parameter beneath: the node that it lies on, `null` where nothing may be opened beneath it.
+  /// - Parameter beneath: the node that it lies on, `null` when nothing may be opened beneath it.
   private func node(on beneath: String, isTop: Bool) -> String {
     var members = ["\"driver\":\"\(format.rawValue)\"", "\"file\":\(Self.file(path))"]
     if !isTop { members.append("\"read-only\":true") }
@@ -59,20 +59,6 @@ extension DiskImage {
   }
 
   private static func file(_ path: String) -> String {
-    "{\"driver\":\"\(ImageFile.driver(for: path))\",\"filename\":\(quoted(path))}"
-  }
-
-  /// A string of JSON (RFC 8259).
-  private static func quoted(_ text: String) -> String {
-    var result = "\""
-    for character in text.unicodeScalars {
-      switch character {
-      case "\"", "\\": result += "\\\(character)"
-      case "\u{0}"..."\u{1F}":
-        result += "\\u" + hexadecimal(character.value, digits: 4)
-      default: result.unicodeScalars.append(character)
-      }
-    }
-    return result + "\""
+    "{\"driver\":\"\(ImageFile.driver(for: path))\",\"filename\":\(JSON.quoted(path))}"
   }
 }

@@ -14,7 +14,7 @@ struct ImageFile: ~Copyable {
     private let device: UInt64
     private let number: UInt64
 
-    /// stat(2), at the end of all links; `nil` where nothing is there.
+    /// stat(2), at the end of all links; `nil` when nothing is there.
     init?(of path: String) {
       guard let status = try? Stat(path) else { return nil }
       // One block device can have several nodes.
@@ -26,7 +26,7 @@ struct ImageFile: ~Copyable {
 
   /// Opens a file for reading.
   ///
-  /// - Throws: `QEMUError.file` where it cannot be read, or is neither a file nor a block device.
+  /// - Throws: `QEMUError.file` when it cannot be read, or is neither a file nor a block device.
   init(_ path: String) throws(QEMUError) {
     let file: OwnedFileDescriptor
     do {

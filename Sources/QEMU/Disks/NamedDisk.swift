@@ -109,7 +109,7 @@ public struct NamedDisk: Hashable, Sendable {
     return parts
   }
 
-  /// Holds the headers against what was said, and makes an image of it.
+  /// Compares the headers with the user's words, and makes an image.
   ///
   /// To be done anew before each start, because a guest can change what its disk holds. The headers
   /// of qcow2 images are read, and of other files as much as tells whether they begin like an image
@@ -156,7 +156,7 @@ public struct NamedDisk: Hashable, Sendable {
       backing: Array(images.dropFirst()))
   }
 
-  /// What nobody has called raw must not look like anything else.
+  /// A file that nobody has called raw must not begin like another format.
   private static func checkSignature(
     _ file: borrowing ImageFile, _ path: String
   ) throws(QEMUError) {
@@ -181,7 +181,7 @@ private enum Reference: String {
   case backing = "backing file"
   case dataFile = "data file"
 
-  /// What allows it.
+  /// The option that allows it.
   private var option: String { self == .backing ? "backing=" : "data-file=" }
 
   func check(

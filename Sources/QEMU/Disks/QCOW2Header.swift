@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What the header of a qcow2 image says of other files (QEMU's docs/interop/qcow2): a claim of
-/// whoever wrote it, which may be a guest.
+/// The other files that a qcow2 image's header names (QEMU's docs/interop/qcow2). The header is only a
+/// claim: a guest may have written it.
 ///
 /// QEMU's own limits hold here: what QEMU would not open is no header, so that both read the same.
 struct QCOW2Header: Equatable {
@@ -24,7 +24,7 @@ struct QCOW2Header: Equatable {
     case dataName
   }
 
-  /// What the image lies on.
+  /// The image beneath this one.
   let backing: String?
   let dataFile: DataFile
 
@@ -121,7 +121,7 @@ extension QCOW2Header.Defect: CustomStringConvertible {
 }
 
 extension ArraySlice<UInt8> {
-  /// A number at an offset from the slice's start; `nil` where the bytes end before it does.
+  /// A number at an offset from the slice's start; `nil` when the bytes end before it does.
   fileprivate func bigEndian<Number: FixedWidthInteger & UnsignedInteger>(
     _: Number.Type, at offset: Int
   ) -> Number? {

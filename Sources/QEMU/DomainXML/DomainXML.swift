@@ -4,11 +4,11 @@ import HostDevices
 
 extension GuestConfiguration {
   /// The same guest as a domain of libvirt's (https://libvirt.org/formatdomain.html), for version 8.2
-  /// or newer: without its QMP socket, as libvirt has its own, and with a store of UEFI variables
+  /// or newer: without its QMP socket, because libvirt has its own, and with a store of UEFI variables
   /// that libvirt makes of the firmware's empty one.
   ///
   /// - Parameter emulator: QEMU's path.
-  /// - Throws: `QEMUError.host` where a name has characters that XML cannot hold; `QEMUError.file` for
+  /// - Throws: `QEMUError.host` when a name has characters that XML cannot hold; `QEMUError.file` for
   ///   an image with a data file.
   public func domainXML(emulator: String) throws(QEMUError) -> String {
     let images = (disks + [cdrom].compactMap { $0 }).flatMap { [$0] + $0.backing }
@@ -75,7 +75,7 @@ extension GuestConfiguration {
     return os
   }
 
-  /// libvirt takes flash memory for raw where nothing is said, which is all that it could be before
+  /// libvirt takes flash memory for raw when nothing is said, which is all that it could be before
   /// 9.2.
   private static func flashFormat(_ image: DiskImage) -> String? {
     image.format == .raw ? nil : image.format.rawValue

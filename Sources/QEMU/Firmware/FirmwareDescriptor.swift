@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
+import JSONText
 
 /// One firmware as its package describes it to whoever starts QEMU: a JSON file (QEMU's
 /// docs/interop/firmware.json), as much of it as is looked at here.
@@ -22,7 +22,7 @@ struct FirmwareDescriptor: Decodable {
 
   private struct Mapping: Decodable {
     let device: String
-    /// Absent before QEMU 7.0, where it could only be `split`.
+    /// Absent before QEMU 7.0, when it could only be `split`.
     let mode: String?
     let executable: File?
     let variables: File?
@@ -45,7 +45,7 @@ struct FirmwareDescriptor: Decodable {
 
   /// - Throws: what the JSON library finds wrong.
   init(json bytes: [UInt8]) throws {
-    self = try JSONDecoder().decode(Self.self, from: Data(bytes))
+    self = try JSON.decode(Self.self, from: bytes)
   }
 
   /// What a guest may not depend on: keys that forbid what is not signed, and a machine that must
@@ -57,7 +57,7 @@ struct FirmwareDescriptor: Decodable {
     interfaces.contains("uefi") && targets.contains { $0.architecture == "x86_64" }
   }
 
-  /// Its files, where it is an UEFI in flash memory with a store of variables, for a machine that
+  /// Its files, if it is an UEFI in flash memory with a store of variables, for a machine that
   /// `isMachine` knows by a pattern (glob(7)).
   func uefi(for isMachine: (String) -> Bool) -> UEFIImages? {
     guard interfaces.contains("uefi"), mapping.device == "flash",

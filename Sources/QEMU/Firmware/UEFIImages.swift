@@ -34,7 +34,7 @@ public struct UEFIImages: Hashable, Sendable {
   ]
 
   /// The first installed UEFI, by the descriptors' file names, that suits a machine and needs
-  /// neither signatures nor system management mode; where no descriptor speaks of an UEFI, the first
+  /// neither signatures nor system management mode; when no descriptor speaks of an UEFI, the first
   /// in the places of distributions that have none.
   ///
   /// - Parameters:

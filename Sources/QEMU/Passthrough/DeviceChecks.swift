@@ -59,7 +59,7 @@ extension PassedSlot {
     }
   }
 
-  /// - Parameter others: what must be bound with them, as it is in their groups.
+  /// - Parameter others: what must be bound with them, because it is in their groups.
   private static func notBound(_ unbound: [PCIFunction], with others: [PCIFunction]) -> QEMUError {
     let addresses = unbound.map { "\($0.address)" }
     let drivers = unbound.map { $0.driver ?? "no driver" }

@@ -19,7 +19,7 @@ public struct PassedSlot: Hashable, Sendable {
   public let role: Role
   /// The host's functions, by address.
   public private(set) var functions: [PCIAddress]
-  /// A file with the first function's ROM, where its own cannot be read, as that of the card on
+  /// A file with the first function's ROM, when its own cannot be read, as that of the card on
   /// which the host itself started.
   public var rom: String?
 
@@ -39,8 +39,8 @@ public struct PassedSlot: Hashable, Sendable {
     functions = Set(functions + others).sorted()
   }
 
-  /// The guest's function number for each of the host's: the same, or counted from 0 where the host's
-  /// first is not among them, as a device without function 0 is not found.
+  /// The guest's function number for each of the host's: the same, or counted from 0 when the host's
+  /// first is not among them, because a device without function 0 is not found.
   var guestFunctions: [(number: Int, address: PCIAddress)] {
     let keeps = functions.first?.function == 0
     return functions.enumerated().map { (keeps ? Int($1.function) : $0, $1) }
@@ -78,7 +78,7 @@ extension PassedSlot {
   ///     whatever IOMMU groups. Else only what shares the GPU's group, which no guest can have
   ///     without the GPU.
   ///   - device: the functions of its device that the host has.
-  /// - Returns: by address; none where the GPU is not among them.
+  /// - Returns: by address; none when the GPU is not among them.
   public static func graphicsCard(
     at address: PCIAddress, isWholeCard: Bool, of device: [PCIFunction]
   ) -> [PCIFunction] {

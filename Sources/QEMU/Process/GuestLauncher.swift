@@ -20,7 +20,7 @@ public struct GuestLauncher: Sendable {
     /// How that came by the vGPU.
     public let handover: DeviceHandover
     /// The launcher's own duplicate of the device that QEMU was handed, to look at its display
-    /// with and no right more than the launcher has; `nil` where QEMU opened the group. QEMU binds
+    /// with and no right more than the launcher has; `nil` when QEMU opened the group. QEMU binds
     /// it as it starts, until when it can be asked nothing. Let go of it when QEMU ends: the kernel
     /// keeps a device busy as long as anyone holds it.
     public var device: OwnedFileDescriptor?
@@ -36,7 +36,7 @@ public struct GuestLauncher: Sendable {
       ? Self.handedOver : .opensGroup
   }
 
-  /// What QEMU is handed for a guest, by the descriptors' numbers; nothing where it opens the group.
+  /// What QEMU is handed for a guest, by the descriptors' numbers; nothing when it opens the group.
   public func nodes(for configuration: GuestConfiguration) -> [(number: Int32, path: String)] {
     guard case .descriptors(let device, let iommufd) = handover(for: configuration),
       let node = configuration.vGPU?.deviceNode

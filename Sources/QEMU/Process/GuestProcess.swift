@@ -77,7 +77,7 @@ public final class GuestProcess: Sendable {
     return end() ?? .unknown
   }
 
-  /// pidfd_send_signal(2): ends it at once. Nothing happens where it has ended already.
+  /// pidfd_send_signal(2): ends it at once. Nothing happens when it has ended already.
   public func kill() { _ = vgpu_pidfd_send_signal(running.rawValue, SIGKILL) }
 
   private func wait(_ options: Int32) -> End? {

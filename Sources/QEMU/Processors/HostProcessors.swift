@@ -23,7 +23,7 @@ public struct HostProcessors: Hashable, Sendable {
   /// By their first processor's number.
   let cores: [Core]
   /// The processors are AMD's, which tell a guest of threads by a feature of their own (topoext).
-  public let areAMD: Bool
+  let areAMD: Bool
 
   /// Reads the processors that are online.
   ///
@@ -61,7 +61,7 @@ public struct HostProcessors: Hashable, Sendable {
     areAMD = String(decoding: information.prefix(512), as: UTF8.self).contains("AuthenticAMD")
   }
 
-  /// The processors that this process may use: sched_getaffinity(2); `nil` where that fails.
+  /// The processors that this process may use: sched_getaffinity(2); `nil` when that fails.
   public static func allowed() -> Set<Int>? {
     var mask = [UInt8](repeating: 0, count: most / 8)
     let count = mask.withUnsafeMutableBytes { vgpu_get_affinity(0, $0.baseAddress, $0.count) }

@@ -31,7 +31,7 @@ public struct HugePages: Hashable, Sendable {
   /// A folder of a hugetlbfs of such pages.
   public let folder: String
 
-  /// Pages of a size, where systems have them mounted.
+  /// Pages of a size, at the place where systems mount them.
   public init(size: Size, folder: String? = nil) {
     self.size = size
     self.folder = folder ?? size.usualFolder
@@ -42,7 +42,7 @@ public struct HugePages: Hashable, Sendable {
   /// - Parameters:
   ///   - size: of one page.
   ///   - root: where `proc` is.
-  /// - Throws: `QEMUError.host` where they are not.
+  /// - Throws: `QEMUError.host` when they are not.
   public static func mounted(_ size: Size, root: String = "") throws(QEMUError) -> HugePages {
     let table = (try? SmallFile.read("\(root)/proc/self/mounts", limit: 1 << 20)) ?? []
     for line in String(decoding: table, as: UTF8.self).split(separator: "\n") {

@@ -44,11 +44,11 @@ public struct ProcessorPinning: Hashable, Sendable {
 }
 
 extension HostProcessors {
-  /// Chooses processors for a guest: whole cores of one kind, near one memory where that suffices,
-  /// and from the end, as the host's own work gathers at the beginning.
+  /// Chooses processors for a guest: whole cores of one kind, near one memory if that suffices,
+  /// and from the end, because the host's own work gathers at the beginning.
   ///
   /// - Parameter count: how many the guest has.
-  /// - Throws: `QEMUError.host` where there are not enough.
+  /// - Throws: `QEMUError.host` when there are not enough.
   public func pinning(count: Int) throws(QEMUError) -> ProcessorPinning {
     let byPlace = Dictionary(grouping: cores, by: \.kind).sorted { Self.isBetter($0.key, $1.key) }
     let byKind = Dictionary(grouping: cores) { core in

@@ -8,20 +8,21 @@ import GuestInput
 /// on the guest's screen or, with a grab, by its motion.
 @MainActor
 final class ViewInput: PointerLockMotion {
-  /// Who tells the guest; `nil` for a view without input.
-  var guest: (any InputSink)?
+  /// Who tells the guest, and knows what is down; `nil` for a view without input.
+  var guest: (any InputSink)? {
+    didSet { if oldValue !== guest { oldValue?.releaseAll() } }
+  }
   /// Called when a grab begins or ends.
   var onGrab: (@MainActor () -> Void)?
   /// Called when the guest was told something.
   var onSend: (@MainActor () -> Void)?
   /// Where the guest's picture is.
   var placement: Placement?
-  /// Events that were sent.
+  /// Events that the guest gets.
   private(set) var count = 0
   private let widget: UnsafeMutablePointer<GtkWidget>
   /// While the widget's signals are connected.
   var promptMotion: PromptMotion?
-  private var held = HeldInput()
   private var grab: InputGrab?
   /// The grab is for want of an absolute pointer, and nobody asked for it.
   private var isGrabByClick = false
@@ -33,20 +34,20 @@ final class ViewInput: PointerLockMotion {
   /// Whether keyboard and mouse belong to the guest.
   var isGrabbed: Bool { grab != nil }
 
-  private var state: GuestInputState { guest?.state ?? .viewOnly(reason: "") }
-
-  /// Whether the guest takes input.
-  var isReady: Bool {
-    if case .ready = state { true } else { false }
+  /// By which devices the guest takes input; `nil` while it takes none.
+  private var devices: InputDevices? {
+    if case .ready(let devices)? = guest?.state { devices } else { nil }
   }
 
-  private var hasAbsolutePointer: Bool { state == .ready(hasAbsolutePointer: true) }
-
-  private func send(_ event: GuestInputEvent) {
-    guard let guest, isReady else { return }
-    count += 1
-    guest.send(event)
-    onSend?()
+  /// - Returns: whether the event was for the guest.
+  @discardableResult
+  private func send(_ event: GuestInputEvent) -> Bool {
+    guard let receipt = guest?.send(event) else { return false }
+    if receipt == .taken {
+      count += 1
+      onSend?()
+    }
+    return receipt != .refused
   }
 
   // MARK: Keyboard
@@ -54,11 +55,7 @@ final class ViewInput: PointerLockMotion {
   /// A key's change.
   ///
   /// - Returns: whether it was for the guest.
-  func key(_ key: Keycode, down: Bool) -> Bool {
-    guard isReady else { return false }
-    if held.note(key, down: down) { send(.key(key, down: down)) }
-    return true
-  }
+  func key(_ key: Keycode, down: Bool) -> Bool { send(.key(key, down: down)) }
 
   /// Presses keys one after the other and lets them go in the reverse order.
   func press(_ chord: [Keycode]) {
@@ -67,9 +64,7 @@ final class ViewInput: PointerLockMotion {
   }
 
   /// Lets go of all that is down: the focus goes elsewhere, and with it the ends of the presses.
-  func releaseAll() {
-    for event in held.releaseAll() { send(event) }
-  }
+  func releaseAll() { guest?.releaseAll() }
 
   // MARK: Grab
 
@@ -79,7 +74,7 @@ final class ViewInput: PointerLockMotion {
   }
 
   private func beginGrab(byClick: Bool = false) {
-    guard grab == nil, isReady else { return }
+    guard grab == nil, devices != nil else { return }
     isGrabByClick = byClick
     releaseAll()
     across.motion.reset()
@@ -103,14 +98,19 @@ final class ViewInput: PointerLockMotion {
   /// A button's change over the widget.
   func button(_ button: PointerButton, down: Bool, x: Double, y: Double) {
     if down { gtk_widget_grab_focus(widget) }
-    guard isReady else { return }
-    // Without an absolute pointer the guest gets nothing of the mouse but by a grab.
-    if down, grab == nil, !hasAbsolutePointer {
-      beginGrab(byClick: true)
+    // The guest gets the end of each press, and of nothing else.
+    guard down else {
+      send(.button(button, down: false))
       return
     }
-    if down { moved(toX: x, y: y) }
-    if held.note(button, down: down) { send(.button(button, down: down)) }
+    guard let devices else { return }
+    // Without a tablet the guest gets nothing of the mouse but by a grab.
+    if grab == nil, !devices.contains(.tablet) {
+      if devices.contains(.mouse) { beginGrab(byClick: true) }
+      return
+    }
+    moved(toX: x, y: y)
+    send(.button(button, down: true))
   }
 
   /// The pointer's place in the widget's own units.
@@ -119,7 +119,7 @@ final class ViewInput: PointerLockMotion {
       lock.moved(toX: x, y: y)
       return
     }
-    guard hasAbsolutePointer, let placement else { return }
+    guard let placement, devices?.contains(.tablet) == true else { return }
     // The middle of the device pixel below the pointer's tip.
     let scale = Double(max(1, gtk_widget_get_scale_factor(widget)))
     let position = placement.position(
@@ -129,7 +129,7 @@ final class ViewInput: PointerLockMotion {
 
   func moved(dx: Double, dy: Double) {
     // The guest's tablet was not there yet when it was clicked.
-    if isGrabByClick, hasAbsolutePointer {
+    if isGrabByClick, devices?.contains(.tablet) == true {
       endGrab()
       return
     }
@@ -142,40 +142,6 @@ final class ViewInput: PointerLockMotion {
     let notches = (x: across.wheel.steps(adding: dx), y: down.wheel.steps(adding: dy))
     if notches.y != 0 { send(.wheel(.vertical, notches: notches.y)) }
     if notches.x != 0 { send(.wheel(.horizontal, notches: notches.x)) }
-  }
-}
-
-/// The keys and buttons that a view has told its guest are down.
-struct HeldInput {
-  private var keys: Set<Keycode> = []
-  private var buttons: Set<PointerButton> = []
-
-  /// Whether a button is down, as while something is dragged.
-  var hasButton: Bool { !buttons.isEmpty }
-
-  /// Notes a key's change.
-  ///
-  /// - Returns: false for one that the guest must not hear of: the repetition of a key that is down,
-  ///   which is the guest's own matter, and the end of a press that was not for the guest.
-  mutating func note(_ key: Keycode, down: Bool) -> Bool {
-    down ? keys.insert(key).inserted : keys.remove(key) != nil
-  }
-
-  /// The same for a button.
-  mutating func note(_ button: PointerButton, down: Bool) -> Bool {
-    down ? buttons.insert(button).inserted : buttons.remove(button) != nil
-  }
-
-  /// Lets everything go.
-  ///
-  /// - Returns: what the guest has to hear.
-  mutating func releaseAll() -> [GuestInputEvent] {
-    defer {
-      keys = []
-      buttons = []
-    }
-    return keys.sorted { $0.rawValue < $1.rawValue }.map { .key($0, down: false) }
-      + PointerButton.allCases.filter(buttons.contains).map { .button($0, down: false) }
   }
 }
 

@@ -212,7 +212,8 @@ public final class ViewerWindow {
     if view.isGrabbed { return "Keyboard and mouse are the guest's: Ctrl+Alt+G gives them back" }
     switch view.input?.state {
     case .viewOnly(let reason): return "View only: \(reason)"
-    case .ready(hasAbsolutePointer: false): return "Click to give the mouse to the guest"
+    case .ready(let devices) where !devices.contains(.tablet):
+      return "Click to give the mouse to the guest"
     case .ready, nil: return ""
     }
   }

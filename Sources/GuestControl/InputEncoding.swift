@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import GuestInput
+import GuestInput
+import QMP
 
 extension Keycode {
   /// The key's name in QEMU (QAPI's `QKeyCode`); `nil` for a key that QEMU has no name for and so
   /// cannot press. QAPI's other spelling, `number`, reaches no more keys: QEMU turns the number
   /// into a name before any keyboard sees it.
-  public var qKeyCode: String? { Self.names[rawValue] }
+  var qKeyCode: String? { Self.names[rawValue] }
 
   /// By the kernel's number. QEMU's `asterisk` and `sysrq` are left out: they are second names of
   /// the keys that `kp_multiply` and `print` are.
@@ -56,4 +57,48 @@ extension Keycode {
     101: "lf", 128: "stop", 129: "again", 130: "props", 131: "undo", 132: "front", 133: "copy",
     134: "open", 135: "paste", 136: "find", 137: "cut", 138: "help", 139: "menu",
   ]
+}
+
+extension GuestInputEvent {
+  /// The event in QMP's words; none for a key that QEMU has no name for.
+  var inputEvents: [InputEvent] {
+    switch self {
+    case .key(let key, let down):
+      key.qKeyCode.map { [.key($0, down: down)] } ?? []
+    case .button(let button, let down):
+      [.button(button.inputButton, down: down)]
+    case .absolute(let x, let y):
+      [.absolute(.x, x), .absolute(.y, y)]
+    case .relative(let dx, let dy):
+      [.relative(.x, dx), .relative(.y, dy)]
+    case .wheel(let axis, let notches):
+      // QEMU's PS/2, USB and virtio devices count a wheel's presses, so that several may be in one
+      // command.
+      Array(
+        repeating: axis.inputButton(isForward: notches > 0), count: abs(notches)
+      ).flatMap { [.button($0, down: true), .button($0, down: false)] }
+    }
+  }
+}
+
+extension PointerButton {
+  fileprivate var inputButton: InputButton {
+    switch self {
+    case .left: .left
+    case .middle: .middle
+    case .right: .right
+    case .side: .side
+    case .extra: .extra
+    }
+  }
+}
+
+extension WheelAxis {
+  /// Forward is down and to the right.
+  fileprivate func inputButton(isForward: Bool) -> InputButton {
+    switch self {
+    case .vertical: isForward ? .wheelDown : .wheelUp
+    case .horizontal: isForward ? .wheelRight : .wheelLeft
+    }
+  }
 }
