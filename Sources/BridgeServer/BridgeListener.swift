@@ -131,34 +131,7 @@ final class SocketFile {
       let opened = try OwnedFileDescriptor.open(folder, flags: vgpu_O_PATH | O_DIRECTORY)
       self.path = path
       self.name = String(name)
-<<<<<<< HEAD
       self.folder = opened
-=======
-      folder = opened
-    }
-
-    /// Whoever could remove the socket and make one of his own would be taken for the bridge.
-    private static func open(
-      _ folder: String, servedBy server: UInt32?
-    ) throws(SystemCallError) -> OwnedFileDescriptor {
-      let opened = try OwnedFileDescriptor.open(folder, flags: vgpu_O_PATH | O_DIRECTORY)
-      let status: Stat
-      do {
-        status = try Stat(FileDescriptor(rawValue: opened.rawValue))
-      } catch {
-        throw SystemCallError(call: "fstat", object: folder, errno: error)
-      }
-      let isSafe =
-        status.permissions.contains(.saveText)
-        || status.permissions.isDisjoint(with: [.groupWrite, .otherWrite])
-      guard [0, geteuid(), server].contains(status.userID.rawValue), isSafe else {
-        throw SystemCallError(
-          call: "bind", object: folder, errno: .permissionDenied,
-          remedy: "other users could exchange the socket there: choose a folder that only you, or "
-            + "root, can change, or one with the sticky bit")
-      }
-      return opened
->>>>>>> bc50ccb49545e6b87cdaf1bc6149a5451787b3fb
     }
 
     /// bind(2) and listen(2), in the place of a socket that nobody serves any more.

@@ -2,14 +2,14 @@
 
 public import LinuxSystem
 
-/// Decides when a guest is looked at, and whether what was seen is shown: the one place that knows
-/// what a surface waits for and what it shows.
+/// Decides when a guest is looked at, and whether its picture is shown: the one place that decides
+/// whether a picture is new.
 ///
-/// Pure arithmetic on what it is told. Whoever shows frames
-/// 1. tells it what the surface and its user say (`asked`, `covered`, `isStale`, ...),
-/// 2. asks it for the next turn (`next`) and sleeps until then,
-/// 3. takes the turn (`took`), looks, and tells what there is (`saw`),
-/// 4. does what it is answered, and tells of that (`compared`, `handedOver`, `saysMessage`).
+/// Pure arithmetic. A program that shows frames
+/// 1. tells the director about the surface and its user (`asked`, `covered`, `isStale`, ...),
+/// 2. asks for the next turn (`next`) and sleeps until then,
+/// 3. takes the turn (`took`), looks, and tells what the guest shows (`saw`),
+/// 4. follows the answer, and tells the result (`compared`, `handedOver`, `saysMessage`).
 public struct FrameDirector: Sendable {
   /// What tells a frame from another one without a look at its pixels.
   public struct Sight: Hashable, Sendable {
@@ -91,7 +91,7 @@ public struct FrameDirector: Sendable {
   /// There is a surface to show frames on.
   public mutating func gainedSurface() { hasSurface = true }
 
-  /// The surface has gone, and what was learned of its monitor with it.
+  /// The surface has gone. The monitor's timing is forgotten with it.
   public mutating func lostSurface() {
     guard hasSurface else { return }
     hasSurface = false
@@ -120,8 +120,7 @@ public struct FrameDirector: Sendable {
     self.isCovered = isCovered
   }
 
-  /// What is shown could be shown better now: the surface's size, the scaling or what lies over the
-  /// picture is another.
+  /// The picture could be shown better now: the surface's size, the scaling or the overlay has changed.
   ///
   /// - Parameter frames: so many frames are shown for it.
   public mutating func isStale(frames: Int = 1) { staleFrames = max(frames, staleFrames) }
@@ -203,7 +202,7 @@ public struct FrameDirector: Sendable {
     if isFlip { habit.flipped(at: lastLook) }
     if sight != shown { lastChange = lastLook }
     if staleFrames > 0 || sight != shown { return .show(isFlip: isFlip) }
-    // Between two flips of a steady guest nothing is compared, nor where the source tells.
+    // Nothing is compared between two flips of a steady guest, nor when the source tells.
     guard sight.revision == nil, !habit.isDue(now: lastLook) else { return .leave }
     return .compare
   }

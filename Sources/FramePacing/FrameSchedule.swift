@@ -5,8 +5,8 @@ public import LinuxSystem
 /// When to look at a guest, so that its picture is handed over just before the display server needs
 /// it. Earlier the picture would be older; later it would be shown a refresh late.
 ///
-/// Pure arithmetic on what it is told. Whoever shows frames asks it for the next turn, sleeps until
-/// then, looks, and tells it what came of it.
+/// Pure arithmetic. A program that shows frames asks for the next turn, sleeps until then, looks, and
+/// tells the schedule the result.
 public struct FrameSchedule: Sendable {
   /// Which of the looks before a refresh.
   public enum Look: Hashable, Sendable {
@@ -134,7 +134,7 @@ public struct FrameSchedule: Sendable {
     last.refresh = now > aim ? clock.nextRefresh(after: now) : aim
   }
 
-  /// The turn was taken; what came of it is told by `saw` and `handedOver`.
+  /// The turn was taken; `saw` and `handedOver` tell the result.
   public mutating func took(_ turn: Turn, now: MonotonicInstant) {
     looks.begin()
     current = TakenTurn(

@@ -63,7 +63,7 @@ public struct FrameRecorder: ~Copyable, Sendable {
     reporter = FrameReporter(capacity: capacity)
   }
 
-  /// The guest was asked what it shows, which took so many nanoseconds.
+  /// A look at the guest took so many nanoseconds.
   public mutating func queried(_ nanoseconds: UInt64) {
     vgpu_signpost_query(nanoseconds)
     if isMeasuring { samples[.query].record(nanoseconds: nanoseconds) }
@@ -80,7 +80,7 @@ public struct FrameRecorder: ~Copyable, Sendable {
     pending = instant.nanoseconds
   }
 
-  /// A buffer was imported, which took so many nanoseconds.
+  /// The import of a buffer took so many nanoseconds.
   public mutating func imported(_ nanoseconds: UInt64) {
     vgpu_signpost_import(nanoseconds)
     samples[.importing].record(nanoseconds: nanoseconds)
@@ -151,7 +151,7 @@ public struct FrameRecorder: ~Copyable, Sendable {
     note(entry)
   }
 
-  /// A commit was never shown, as another took its place (wp_presentation_feedback.discarded).
+  /// A commit was never shown, because another took its place (wp_presentation_feedback.discarded).
   ///
   /// - Parameter number: which; `nil` for the oldest that nothing is known of yet.
   public mutating func discarded(_ number: UInt64? = nil) {

@@ -4,8 +4,8 @@ import Histogram
 
 /// What was recorded in some stretch of time. Two of them can be added.
 struct FrameSamples: Sendable {
-  // In place, so that recording neither allocates nor asks whether an array is shared. A test holds
-  // the two numbers against the lists of cases.
+  // In place, so that recording neither allocates nor asks whether an array is shared. Every report
+  // goes through all cases, so that a number that is too small traps in any test.
   private var steps = InlineArray<7, Values> { _ in .ofNanoseconds() }
   private var counts = InlineArray<7, Int>(repeating: 0)
   var span = Span()

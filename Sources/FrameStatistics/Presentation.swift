@@ -74,8 +74,8 @@ extension TimestampClock: CustomStringConvertible {
 /// Who tells when frames are presented, and so what the time of a presentation means. The words are those
 /// of the statistics file.
 public enum FeedbackSource: String, Hashable, Sendable, Codable {
-  /// Wayland's wp_presentation_feedback.presented: when the frame turned into light, as the compositor
-  /// knows it.
+  /// Wayland's wp_presentation_feedback.presented: when the frame became visible, as far as the
+  /// compositor knows.
   case presentation = "presentation-time"
   /// X11's Present extension, PresentCompleteNotify: the vertical blank after the frame was handed over.
   case present = "present"

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Glibc
 import LinuxSystem
 import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -16,11 +18,11 @@ import Testing
   }
 
   @Test func threadIsJoined() throws {
-    let numbers = Mutex<[Int32]>([])
-    let thread = try SystemThread(for: "a test") { numbers.withLock { $0.append(gettid()) } }
+    let numbers = Mutex<[UInt]>([])
+    let thread = try SystemThread(for: "a test") { numbers.withLock { $0.append(pthread_self()) } }
     thread.join()
     #expect(numbers.withLock(\.self).count == 1)
-    #expect(numbers.withLock(\.self) != [gettid()])
+    #expect(numbers.withLock(\.self) != [pthread_self()])
   }
 
   @Test func detachedThreadReleasesItsBody() throws {

@@ -47,7 +47,8 @@ do {
   }
   var viewer = ViewerOptions(
     scaling: options["scaling"].flatMap(ScalingMode.init) ?? .fit,
-    frames: options["frames"].flatMap(Int.init), seconds: options["seconds"].flatMap(Double.init),
+    frames: options["frames"].flatMap(Int.init),
+    time: options["seconds"].flatMap(Double.init).map { .seconds($0) },
     alwaysUploads: options["uploads"] != nil)
   viewer.isFullscreen = options["fullscreen"] != nil
   switch options["input"] {

@@ -92,8 +92,8 @@ public final class RenderContext {
       code == GLenum(GL_CONTEXT_LOST) ? .lost : .failed, name, "\(call()): \(ErrorNames.gl(code))")
   }
 
-  /// Throws `GraphicsError.Kind.lost` when the GPU was reset since the context was made, of which
-  /// nothing else tells: once for each frame.
+  /// Throws `GraphicsError.Kind.lost` when the GPU was reset since the context was made. Call it once
+  /// for each frame, because nothing else tells of a reset.
   func checkReset() throws(GraphicsError) {
     if let reset = reset?() { throw GraphicsError(.lost, name, reset.cause) }
   }
@@ -187,12 +187,12 @@ private final class ContextHandle {
   }
 }
 
-/// The GPU was reset, which took along the context and all that was made with it. GL says nothing of
-/// that unless it is asked: what is drawn on goes nowhere, and what is read is anything.
+/// The GPU was reset: the context and all its objects are lost. GL does not say so unless it is asked:
+/// drawing goes on without effect, and reading returns any bytes.
 package enum GraphicsReset: Sendable {
-  /// By what this context had drawn; what a guest has in its buffers may be why.
+  /// By this context's drawing; the content of a guest's buffers may be the cause.
   case guilty
-  /// By somebody else's drawing.
+  /// By another program's drawing.
   case innocent
   case unknown
 
@@ -227,7 +227,7 @@ package enum GraphicsReset: Sendable {
   /// The cause as an error has it.
   var cause: String {
     switch self {
-    case .guilty: "the GPU was reset because of what was drawn with it here"
+    case .guilty: "the GPU was reset because of this program's drawing"
     case .innocent: "the GPU was reset because of another program"
     case .unknown: "the GPU was reset"
     }

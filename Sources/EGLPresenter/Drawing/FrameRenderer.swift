@@ -105,8 +105,8 @@ public final class FrameRenderer {
   /// `flip`; `true` for the first, and where that cannot be found out. Of a guest that draws into the
   /// buffer that it shows.
   ///
-  /// The CPU compares all bytes, or else, where it cannot read them or only slowly, the GPU makes a
-  /// sum of each block of pixels, for which it is waited.
+  /// The CPU compares all bytes. When it cannot read them, or only slowly, the GPU makes a sum of each
+  /// block of pixels, and this call waits for the GPU.
   ///
   /// - Throws: `GraphicsError` as `draw(_:at:on:)`.
   public func hasChanged(_ frame: Frame) throws(GraphicsError) -> Bool {
@@ -163,8 +163,8 @@ public final class FrameRenderer {
     return image
   }
 
-  /// Lets go of buffers whose source has let them go. Drawing does that by itself; this is for when
-  /// nothing is drawn for now, as their memory is the guest's.
+  /// Lets go of buffers whose source has let them go. Drawing does so by itself. Call this when nothing
+  /// is drawn for a while, because the buffers' memory is the guest's.
   public func releaseGoneBuffers() {
     guard images.hasGone, (try? context.makeCurrent()) != nil else { return }
     images.sweep()
@@ -194,7 +194,7 @@ public final class FrameRenderer {
     return made
   }
 
-  /// Draws on whatever framebuffer is bound; not private only for the tests that count allocations.
+  /// Draws on the bound framebuffer; not private only because tests count its allocations.
   func draw(
     _ frame: Frame, _ placement: Placement, on target: RenderTarget
   ) throws(GraphicsError) {

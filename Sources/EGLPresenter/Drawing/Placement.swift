@@ -8,16 +8,16 @@ public enum ScalingMode: String, CaseIterable, Hashable, Sendable {
   /// As large as the area allows without cutting anything off.
   case fit
   /// The largest whole multiple that fits, so that all pixels are equally large and sharp; as
-  /// `fit` where the area is smaller than the picture.
+  /// `fit` when the area is smaller than the picture.
   case integer
-  /// One pixel of the guest to one of the device, cut off at the edges where the area is smaller.
+  /// One pixel of the guest to one of the device, cut off at the edges when the area is smaller.
   case oneToOne = "1:1"
-  /// Covers the whole area, cut off at two edges where the aspect ratios differ.
+  /// Covers the whole area, cut off at two edges when the aspect ratios differ.
   case fill
 }
 
 /// Where a guest's picture lies in an area of device pixels. Pure arithmetic; the picture is
-/// centred, and what it does not cover is black.
+/// centred, and the rest of the area is black.
 public struct Placement: Hashable, Sendable {
   /// How a pixel's colour is found between the guest's pixels.
   public enum Filter: Hashable, Sendable {

@@ -83,7 +83,7 @@ final class CompositorBuffers {
 
   /// Lets go of what was made of buffers that are gone: the compositor holds their memory until then.
   ///
-  /// - Parameter shown: one that must stay, as what is seen of a destroyed buffer is undefined.
+  /// - Parameter shown: a buffer that must stay, because the picture of a destroyed buffer is undefined.
   func sweep(but shown: OpaquePointer?) {
     for index in known.indices.reversed() where known[index].buffer == nil {
       switch known[index].state {
