@@ -4,6 +4,7 @@
 // NAME=VALUE per line. Options are NAME=VALUE too; see below.
 
 import EGLPresenter
+import FrameStatistics
 import Glibc
 import GuestInput
 import Synchronization
