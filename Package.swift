@@ -420,7 +420,8 @@ let package = Package(
     .executableTarget(
       name: "ViewerFixture",
       dependencies: [
-        "CGTK3", "DMABuf", "EGLPresenter", "GuestInput", "LinuxSystem", "TestPatterns", "VFIO",
+        "CGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "LinuxSystem",
+        "TestPatterns", "VFIO",
         "VGPUDisplay",
         "ViewerGTK",
       ],

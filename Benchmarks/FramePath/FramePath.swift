@@ -16,7 +16,7 @@ struct FramePath: ~Copyable {
   private(set) var frames = 0
   private let step: Step
   private let source: DisplaySource<FlippingGuest>
-  private var recorder = FrameRecorder(warmUp: 0)
+  private var recorder = FrameRecorder(warmUp: .zero)
   private var flip: UInt64?
   private var time: UInt64 = 1_000_000_000
 
@@ -31,7 +31,7 @@ struct FramePath: ~Copyable {
   /// Frames that the recorder knows of, for who wants to see that it was not left out.
   mutating func recorded() -> Int {
     recorder.flush()
-    return recorder.reporter.report().query.count
+    return recorder.reporter.report()[.query].count
   }
 
   mutating func frame() {

@@ -53,7 +53,7 @@ public final class BootScreenSource: FrameSource {
       return .frame(
         Frame(
           primary: frame.primary, cursor: frame.cursor, flip: flips + others,
-          detectedAt: frame.detectedAt))
+          detectedAt: frame.detectedAt, revision: frame.revision))
     case .noPicture(.planeOff), .noPicture(.settingMode):
       return bootScreen().map { .frame($0) } ?? state
     case .noPicture:

@@ -8,15 +8,12 @@ import VGPUDisplay
 
 /// The buffers of a bridge that a client holds, by the bridge's numbers.
 struct BufferTable {
-  private struct Entry {
-    let id: UInt64
+  private struct Held {
     let buffer: PlaneBuffer
     let bytes: Int
-    var lastUse: UInt64
   }
 
-  private var entries: [Entry] = []
-  private var uses: UInt64 = 0
+  private var held: RecencyTable<UInt64, Held>
   private var bytes = 0
   /// The bridge's promise, or `most` when the promise is greater.
   private let limit: (buffers: Int, bytes: Int)
@@ -31,7 +28,7 @@ struct BufferTable {
     limit = (
       Int(min(welcome.buffers, Self.most.buffers)), Int(min(welcome.bytes, Self.most.bytes))
     )
-    entries.reserveCapacity(limit.buffers)
+    held = RecencyTable(capacity: limit.buffers)
   }
 
   /// Checks a buffer like a driver's, and keeps it.
@@ -41,9 +38,7 @@ struct BufferTable {
   mutating func add(
     _ shared: SharedBuffer, _ descriptor: inout OwnedFileDescriptor?, name: String
   ) throws(BufferDefect) {
-    guard !entries.contains(where: { $0.id == shared.id }), entries.count < limit.buffers else {
-      throw .surplus
-    }
+    guard !held.contains(shared.id), !held.isFull else { throw .surplus }
     guard let memory = try Self.memory(&descriptor, "\(name), buffer \(shared.id)") else {
       throw .noBuffer("no descriptor")
     }
@@ -54,8 +49,7 @@ struct BufferTable {
       height: shared.height, stride: shared.stride, size: shared.size, handle: 0)
     do {
       let buffer = try PlaneBuffer(try PlaneInfo(checking: plane), buffer: memory)
-      uses += 1
-      entries.append(Entry(id: shared.id, buffer: buffer, bytes: memory.size, lastUse: uses))
+      held.append(Held(buffer: buffer, bytes: memory.size), for: shared.id)
       bytes += memory.size
     } catch {
       throw .defective(error)
@@ -85,12 +79,8 @@ struct BufferTable {
 
   /// The buffer with a number, which counts as used.
   mutating func use(_ id: UInt64) -> PlaneBuffer? {
-    for index in entries.indices where entries[index].id == id {
-      uses += 1
-      entries[index].lastUse = uses
-      return entries[index].buffer
-    }
-    return nil
+    guard let index = held.use(id) else { return nil }
+    return held[index].buffer
   }
 
   /// Lets go of the buffer that was not used for longest, if there are too many of them.
@@ -98,17 +88,16 @@ struct BufferTable {
   /// - Returns: its number.
   mutating func removeSurplus() -> UInt64? {
     // The next buffer may be as large as all of these.
-    guard entries.count > limit.buffers - Self.spare || bytes > limit.bytes / 2,
-      entries.count > Self.spare,
-      let oldest = entries.indices.min(by: { entries[$0].lastUse < entries[$1].lastUse })
+    guard held.count > limit.buffers - Self.spare || bytes > limit.bytes / 2,
+      held.count > Self.spare, let oldest = held.longestUnused
     else { return nil }
-    let entry = entries.remove(at: oldest)
-    bytes -= entry.bytes
-    return entry.id
+    let id = held.key(at: oldest)
+    bytes -= held.remove(at: oldest).bytes
+    return id
   }
 
   mutating func removeAll() {
-    entries.removeAll(keepingCapacity: true)
+    held.removeAll()
     bytes = 0
   }
 }

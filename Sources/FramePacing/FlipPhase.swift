@@ -6,12 +6,11 @@
 /// machine that wakes threads late has the rest of the refresh to spare. So there is a first look
 /// where the flip has just been, and a last one, at the latest moment, only when that saw nothing.
 ///
-/// A guest that is never quite as fast as the monitor has its flips wander through the refresh. As
-/// there are two looks, the least jitter while they pass one of them loses nothing: the other sees
-/// what this one does not.
-public struct FlipPhase: Sendable {
+/// The flips of a guest that is never quite as fast as the monitor wander through the refresh. While
+/// they pass one of the two looks, the least jitter loses nothing: the other look sees the flip.
+package struct FlipPhase: Sendable {
   /// Which look before a refresh saw a flip.
-  public enum Sight: Hashable, Sendable {
+  package enum Sight: Hashable, Sendable {
     /// The first one, so that there was no last one.
     case first
     /// The last one, after a first one that saw nothing.
@@ -59,20 +58,20 @@ public struct FlipPhase: Sendable {
   static func guardTime(interval: Int) -> Int { interval / 8 }
 
   /// Nothing was seen yet.
-  public init() {}
+  package init() {}
 
   /// How long before a refresh to look first.
   ///
   /// - Parameter interval: the monitor's, in nanoseconds.
   /// - Returns: nanoseconds; `nil` where the last look is enough.
-  public func lead(interval: Int) -> Int? {
+  package func lead(interval: Int) -> Int? {
     guard isSteady, lastOnly == 0 else { return nil }
     return interval / Self.wholeInterval * lead
   }
 
   /// Whether, the first look having seen a flip, there is to be a look whether the guest flips once
   /// more before the refresh.
-  public var asksForCheck: Bool {
+  package var asksForCheck: Bool {
     sinceSearch < Self.search || sinceSearch.isMultiple(of: Self.checkEvery)
   }
 
@@ -81,7 +80,7 @@ public struct FlipPhase: Sendable {
   /// A refresh's looks were taken.
   ///
   /// - Parameter sight: which of them saw a flip.
-  public mutating func saw(_ sight: Sight) {
+  package mutating func saw(_ sight: Sight) {
     let wasSteady = isSteady
     history = (history << 1 | (sight == .neither ? 0 : 1)) & Self.refreshes
     sinceSearch += 1
@@ -112,7 +111,7 @@ public struct FlipPhase: Sendable {
 
   /// A check saw that the guest had flipped once more: the frame of the first look would have been
   /// replaced in time.
-  public mutating func wasOvertaken() {
+  package mutating func wasOvertaken() {
     if sinceOvertaken <= 2 * pause {
       // Again: it is faster than the monitor, and its newest frame is wanted.
       pause = min(2 * pause, Self.longestPause)
@@ -125,7 +124,7 @@ public struct FlipPhase: Sendable {
   }
 
   /// The guest's pointer moves, which it does without a flip: it is wanted as new as can be.
-  public mutating func pointerMoved() { lastOnly = max(lastOnly, Self.search) }
+  package mutating func pointerMoved() { lastOnly = max(lastOnly, Self.search) }
 
   private mutating func searchAnew() {
     lead = Self.wholeInterval

@@ -2,14 +2,14 @@
 
 public import LinuxSystem
 
-/// Decides when a guest is looked at, and whether what was seen is shown: the one place that knows
-/// what a surface waits for and what it shows.
+/// Decides when a guest is looked at, and whether its picture is shown: the one place that decides
+/// whether a picture is new.
 ///
-/// Pure arithmetic on what it is told. Whoever shows frames
-/// 1. tells it what the surface and its user say (`asked`, `covered`, `isStale`, ...),
-/// 2. asks it for the next turn (`next`) and sleeps until then,
-/// 3. takes the turn (`took`), looks, and tells what there is (`saw`),
-/// 4. does what it is answered, and tells of that (`compared`, `handedOver`, `saysMessage`).
+/// Pure arithmetic. A program that shows frames
+/// 1. tells the director about the surface and its user (`asked`, `covered`, `isStale`, ...),
+/// 2. asks for the next turn (`next`) and sleeps until then,
+/// 3. takes the turn (`took`), looks, and tells what the guest shows (`saw`),
+/// 4. follows the answer, and tells the result (`compared`, `handedOver`, `saysMessage`).
 public struct FrameDirector: Sendable {
   /// What tells a frame from another one without a look at its pixels.
   public struct Sight: Hashable, Sendable {
@@ -47,7 +47,9 @@ public struct FrameDirector: Sendable {
     /// Nobody knows: the pixels decide, and `compared` tells what they said.
     case compare
     /// It is to be shown.
-    case show
+    ///
+    /// - Parameter isFlip: whether it is in another buffer than the one that was shown last.
+    case show(isFlip: Bool)
   }
 
   /// What is learned of the monitor.
@@ -89,7 +91,7 @@ public struct FrameDirector: Sendable {
   /// There is a surface to show frames on.
   public mutating func gainedSurface() { hasSurface = true }
 
-  /// The surface has gone, and what was learned of its monitor with it.
+  /// The surface has gone. The monitor's timing is forgotten with it.
   public mutating func lostSurface() {
     guard hasSurface else { return }
     hasSurface = false
@@ -118,8 +120,7 @@ public struct FrameDirector: Sendable {
     self.isCovered = isCovered
   }
 
-  /// What is shown could be shown better now: the surface's size, the scaling or what lies over the
-  /// picture is another.
+  /// The picture could be shown better now: the surface's size, the scaling or the overlay has changed.
   ///
   /// - Parameter frames: so many frames are shown for it.
   public mutating func isStale(frames: Int = 1) { staleFrames = max(frames, staleFrames) }
@@ -190,7 +191,7 @@ public struct FrameDirector: Sendable {
 
   /// What the guest shows.
   public mutating func saw(_ sight: Sight, in turn: FrameSchedule.Turn) -> Decision {
-    let isFlip = isFlip(sight)
+    let isFlip = sight.flip != shown?.flip
     schedule.saw(
       turn, flip: isFlip, pointerMoved: sight.x != shown?.x || sight.y != shown?.y)
     guard turn.look == .last || turn.look == .first && isFlip else {
@@ -200,20 +201,17 @@ public struct FrameDirector: Sendable {
     }
     if isFlip { habit.flipped(at: lastLook) }
     if sight != shown { lastChange = lastLook }
-    if staleFrames > 0 || sight != shown { return .show }
-    // Between two flips of a steady guest nothing is compared, nor where the source tells.
+    if staleFrames > 0 || sight != shown { return .show(isFlip: isFlip) }
+    // Nothing is compared between two flips of a steady guest, nor when the source tells.
     guard sight.revision == nil, !habit.isDue(now: lastLook) else { return .leave }
     return .compare
   }
-
-  /// Whether this is another buffer than the one that was shown last.
-  public func isFlip(_ sight: Sight) -> Bool { sight.flip != shown?.flip }
 
   /// What the pixels said.
   public mutating func compared(hasChanged: Bool) -> Decision {
     guard hasChanged else { return .leave }
     lastChange = lastLook
-    return .show
+    return .show(isFlip: false)
   }
 
   /// What was seen was handed to the display server.
@@ -240,9 +238,9 @@ public struct FrameDirector: Sendable {
   }
 }
 
-/// How a guest flips, to tell one that is between two flips from one that draws into the buffer that
-/// it shows: the former's picture need not be compared with itself.
-public struct FlipHabit: Sendable {
+/// How a guest flips. A guest that is between two flips is told from one that draws into the buffer
+/// that it shows: between two flips, the picture need not be compared with itself.
+package struct FlipHabit: Sendable {
   private var last: MonotonicInstant?
   private var usual: Int?
   private var count = 0
@@ -253,10 +251,10 @@ public struct FlipHabit: Sendable {
   private static let longest = 50_000_000
 
   /// Nothing is known yet.
-  public init() {}
+  package init() {}
 
   /// The guest was seen to show another buffer.
-  public mutating func flipped(at now: MonotonicInstant) {
+  package mutating func flipped(at now: MonotonicInstant) {
     defer { last = now }
     guard let last else { return }
     let length = now.nanoseconds(since: last)
@@ -270,7 +268,7 @@ public struct FlipHabit: Sendable {
   }
 
   /// Whether the guest flips steadily and its next flip is not overdue by more than half.
-  public func isDue(now: MonotonicInstant) -> Bool {
+  package func isDue(now: MonotonicInstant) -> Bool {
     guard count == Self.steady, let usual, let last else { return false }
     return now.nanoseconds(since: last) <= usual + usual / 2
   }

@@ -2,11 +2,11 @@
 
 public import LinuxSystem
 
-/// When to look at a guest, so that what it shows is handed over just before the display server
-/// needs it: not earlier, as it would be older, and not later, as it would be a refresh late.
+/// When to look at a guest, so that its picture is handed over just before the display server needs
+/// it. Earlier the picture would be older; later it would be shown a refresh late.
 ///
-/// Pure arithmetic on what it is told. Whoever shows frames asks it for the next turn, sleeps until
-/// then, looks, and tells it what came of it.
+/// Pure arithmetic. A program that shows frames asks for the next turn, sleeps until then, looks, and
+/// tells the schedule the result.
 public struct FrameSchedule: Sendable {
   /// Which of the looks before a refresh.
   public enum Look: Hashable, Sendable {
@@ -48,44 +48,17 @@ public struct FrameSchedule: Sendable {
 
   /// When the monitor refreshes.
   public private(set) var clock = PresentationClock()
-  /// How long before a refresh a frame has to be handed over.
-  public private(set) var margin: DeadlineMargin
-  /// How long that takes.
-  public private(set) var work = WorkEstimate()
-  /// How much later than planned that may be.
-  public private(set) var lateness = Lateness()
-  /// When the guest flips.
-  public private(set) var phase = FlipPhase()
   /// Nanoseconds between looks while nothing is known of the monitor's refreshes.
   public var fallbackInterval: Int
 
-  private var marginInterval: Int
-  private var lastTurn: Turn?
-  /// The refresh whose last look is still to come, as the first one saw nothing.
-  private var awaited: MonotonicInstant?
-  private var pendingCheck: Turn?
-  /// When the last turn's frame should be handed over, if it had a refresh to aim at.
-  private var plannedHandover: MonotonicInstant?
-  /// The refresh of the frame that was handed over last, as far as is known.
-  private var lastTaken: MonotonicInstant?
-  /// That is not a guess.
-  private var isLastTakenTold = false
-  private var lastNumber: UInt64 = 0
+  private var deadline: HandoverDeadline
+  private var looks = RefreshLooks()
+  private var current: TakenTurn?
+  /// The server has asked for a frame since the last turn.
   private var isAsked = false
-  private var pending: [Pending] = []
+  private var last = LastHandover()
+  private var awaited = AimedFrames()
 
-  private struct Pending {
-    let number: UInt64
-    let aim: MonotonicInstant
-    /// It was handed over as early as the margin asks: if it is late, the margin is too small.
-    let isFair: Bool
-    /// It was not handed over so much earlier that being in time says nothing of the margin.
-    let isTelling: Bool
-  }
-
-  /// More frames than that are not on their way; a server that says nothing of them is not waited
-  /// for.
-  private static let mostPending = 8
   /// Without feedback for so many nanoseconds the foreseen refreshes have drifted away from the
   /// true ones: a late frame then says nothing of the margin.
   private static let memory = 2_000_000_000
@@ -93,15 +66,21 @@ public struct FrameSchedule: Sendable {
   /// - Parameter fallbackInterval: nanoseconds between looks while nothing is known.
   public init(fallbackInterval: Int) {
     self.fallbackInterval = fallbackInterval
-    marginInterval = fallbackInterval
-    margin = DeadlineMargin(interval: fallbackInterval)
+    deadline = HandoverDeadline(interval: fallbackInterval)
   }
 
   /// The interval that is worked with, in nanoseconds.
-  public var interval: Int { clock.interval ?? fallbackInterval }
+  package var interval: Int { clock.interval ?? fallbackInterval }
+  /// How long before a refresh a frame has to be handed over.
+  package var margin: DeadlineMargin { deadline.margin }
+  /// How long a frame takes.
+  package var work: WorkEstimate { deadline.work }
+  /// How much later than planned a frame may be.
+  package var lateness: Lateness { deadline.lateness }
+  /// When the guest flips.
+  package var phase: FlipPhase { looks.phase }
 
-  /// How long before a refresh the last look is, in nanoseconds.
-  private var latest: Int { margin.nanoseconds + work.nanoseconds + lateness.nanoseconds }
+  // MARK: The next turn
 
   /// The next turn after the last one.
   ///
@@ -109,58 +88,58 @@ public struct FrameSchedule: Sendable {
   ///   - now: the time.
   ///   - skipped: so many refreshes between the last turn's and this one's have none.
   public func next(now: MonotonicInstant, skipping skipped: Int = 0) -> Turn {
-    guard let interval = clock.interval else {
-      // Without a clock the server's own asking is the best there is.
-      let wake =
-        isAsked
-        ? now : lastTurn?.wake.advanced(nanoseconds: (1 + skipped) * fallbackInterval) ?? now
-      return Turn(wake: max(wake, now), aim: nil)
-    }
-    if let awaited, awaited > now {
-      return Turn(wake: max(now, awaited.advanced(nanoseconds: -latest)), aim: awaited)
+    guard let interval = clock.interval else { return turnWithoutClock(now, skipped) }
+    if let aim = looks.awaited, aim > now {
+      return Turn(wake: max(now, aim.advanced(nanoseconds: -deadline.lead)), aim: aim)
     }
     // The clock may have been put right by less than half a refresh.
-    let last = [lastTurn?.aim, lastTaken].lazy.compactMap { $0 }.max()
-    let earliest = last?.advanced(nanoseconds: interval / 2 + skipped * interval) ?? now
+    let lastAim = [current?.turn.aim, last.refresh].lazy.compactMap { $0 }.max()
+    let earliest = lastAim?.advanced(nanoseconds: interval / 2 + skipped * interval) ?? now
     let aim = clock.nextRefresh(after: max(now, earliest))
-    let lastLook = max(now, (aim ?? now).advanced(nanoseconds: -latest))
+    let lastLook = max(now, (aim ?? now).advanced(nanoseconds: -deadline.lead))
     let turn = Turn(wake: lastLook, aim: aim)
     // The margin is learned from last looks.
-    guard skipped == 0, margin.isSettled, let aim, let lead = phase.lead(interval: interval) else {
-      return turn
-    }
+    guard skipped == 0, deadline.margin.isSettled, let aim,
+      let lead = looks.phase.lead(interval: interval)
+    else { return turn }
     // Until the last refresh has passed a frame might replace the one that is to be shown there.
-    let passed = last?.advanced(nanoseconds: interval / 16) ?? now
+    let passed = lastAim?.advanced(nanoseconds: interval / 16) ?? now
     let firstLook = max(now, passed, aim.advanced(nanoseconds: -lead))
     // What would come so soon before the last look is not worth a look of its own.
     guard lastLook.nanoseconds(since: firstLook) > interval / 16 else { return turn }
     return Turn(wake: firstLook, aim: aim, look: .first)
   }
 
-  /// The look at what the guest does after its frame was handed over, where there is to be one. It
-  /// needs nobody's leave, as nothing is shown.
-  public func check(now: MonotonicInstant) -> Turn? {
-    guard let pendingCheck, now.nanoseconds(since: pendingCheck.wake) < interval / 16 else {
-      return nil
-    }
-    return pendingCheck
+  /// Without a clock the server's own asking is the best there is.
+  private func turnWithoutClock(_ now: MonotonicInstant, _ skipped: Int) -> Turn {
+    let wake =
+      isAsked
+      ? now : current?.turn.wake.advanced(nanoseconds: (1 + skipped) * fallbackInterval) ?? now
+    return Turn(wake: max(wake, now), aim: nil)
   }
+
+  /// The look at what the guest does after its frame was handed over, where there is to be one. It
+  /// needs nobody's leave, because nothing is shown.
+  public func check(now: MonotonicInstant) -> Turn? { looks.check(now: now, interval: interval) }
+
+  // MARK: What happens
 
   /// The server has taken the frame that was handed over last, and asks for the next
   /// (`wl_surface.frame`).
   public mutating func asked(now: MonotonicInstant) {
     isAsked = true
     // A server that asks after it has told of the frame asks late, and takes the next in time.
-    guard let aim = lastTurn?.aim, !isLastTakenTold else { return }
+    guard let aim = current?.turn.aim, !last.isTold else { return }
     // Taken after its refresh it can only be in a later one, and so can what follows it.
-    lastTaken = now > aim ? clock.nextRefresh(after: now) : aim
+    last.refresh = now > aim ? clock.nextRefresh(after: now) : aim
   }
 
-  /// The turn was taken; what came of it is told by `saw` and `handedOver`.
+  /// The turn was taken; `saw` and `handedOver` tell the result.
   public mutating func took(_ turn: Turn, now: MonotonicInstant) {
-    pendingCheck = nil
-    lastTurn = Turn(wake: now, aim: turn.aim, look: turn.look)
-    plannedHandover = turn.aim.map { _ in turn.wake.advanced(nanoseconds: work.nanoseconds) }
+    looks.begin()
+    current = TakenTurn(
+      turn: Turn(wake: now, aim: turn.aim, look: turn.look),
+      handover: turn.aim.map { _ in deadline.handover(after: turn.wake) })
     isAsked = false
   }
 
@@ -171,22 +150,9 @@ public struct FrameSchedule: Sendable {
   ///   - flip: whether it shows another frame.
   ///   - pointerMoved: whether its pointer plane is elsewhere.
   public mutating func saw(_ turn: Turn, flip: Bool, pointerMoved: Bool = false) {
-    if pointerMoved { phase.pointerMoved() }
-    switch turn.look {
-    case .first:
-      awaited = flip ? nil : turn.aim
-      guard flip else { return }
-      phase.saw(.first)
-      guard phase.asksForCheck, let aim = turn.aim else { return }
-      let early = latest + FlipPhase.guardTime(interval: interval)
-      pendingCheck = Turn(wake: aim.advanced(nanoseconds: -early), aim: aim, look: .check)
-    case .last:
-      let hadFirst = awaited != nil && awaited == turn.aim
-      phase.saw(!flip ? .neither : hadFirst ? .last : .only)
-      awaited = nil
-    case .check:
-      if flip { phase.wasOvertaken() }
-    }
+    looks.saw(
+      turn, flip: flip, pointerMoved: pointerMoved,
+      checkLead: deadline.lead + FlipPhase.guardTime(interval: interval))
   }
 
   /// A frame was handed over in the last turn.
@@ -195,54 +161,121 @@ public struct FrameSchedule: Sendable {
   ///   - number: by which its feedback will be told.
   ///   - now: when, CLOCK_MONOTONIC.
   public mutating func handedOver(_ number: UInt64, at now: MonotonicInstant) {
-    guard let lastTurn else { return }
-    lastNumber = number
-    isLastTakenTold = false
-    if let plannedHandover {
-      lateness.learn(now.nanoseconds(since: plannedHandover), interval: interval)
-    }
-    work.learn(now.nanoseconds(since: lastTurn.wake), most: interval)
-    guard let aim = lastTurn.aim, let lastRefresh = clock.lastRefresh else { return }
+    guard let current else { return }
+    last.number = number
+    last.isTold = false
+    deadline.learn(
+      look: current.turn.wake, planned: current.handover, handedOver: now, interval: interval)
+    guard let aim = current.turn.aim, let lastRefresh = clock.lastRefresh else { return }
     let isFresh = now.nanoseconds(since: lastRefresh) < Self.memory
-    let early = aim.nanoseconds(since: now) - margin.nanoseconds
-    if pending.count == Self.mostPending { pending.removeFirst() }
-    pending.append(
-      Pending(
+    let early = aim.nanoseconds(since: now) - deadline.margin.nanoseconds
+    awaited.append(
+      AimedFrame(
         number: number, aim: aim,
-        isFair: isFresh && lastTurn.look == .last && early >= -interval / 32,
-        isTelling: early <= lateness.nanoseconds + interval / 16))
+        isFair: isFresh && current.turn.look == .last && early >= -interval / 32,
+        isTelling: early <= deadline.lateness.nanoseconds + interval / 16))
   }
 
   /// The server has shown a frame.
   public mutating func presented(
     _ number: UInt64, _ feedback: PresentationFeedback, now: MonotonicInstant
   ) -> Verdict {
-    let frame = take(number)
+    let frame = awaited.take(number)
     guard let time = clock.learn(feedback, now: now) else { return .unknown }
-    if number == lastNumber {
-      lastTaken = time
-      isLastTakenTold = true
+    if number == last.number {
+      last.refresh = time
+      last.isTold = true
     }
-    if abs(interval - marginInterval) > marginInterval / 16 {
-      // Another monitor, or another mode: what was learned does not hold there.
-      marginInterval = interval
-      margin = DeadlineMargin(interval: interval)
-      return .unknown
-    }
+    if deadline.beginsAnew(interval: interval) { return .unknown }
     guard let frame, clock.interval != nil else { return .unknown }
-    if time.nanoseconds(since: frame.aim) <= interval / 8 {
-      if frame.isTelling { margin.madeIt() }
-      return .inTime
-    }
-    if frame.isFair { margin.missed() }
-    return .late
+    let isInTime = time.nanoseconds(since: frame.aim) <= interval / 8
+    deadline.learn(frame, isInTime: isInTime)
+    return isInTime ? .inTime : .late
   }
 
   /// The server has not shown a frame, and never will.
-  public mutating func discarded(_ number: UInt64) { _ = take(number) }
+  public mutating func discarded(_ number: UInt64) { _ = awaited.take(number) }
+}
 
-  private mutating func take(_ number: UInt64) -> Pending? {
-    guard let index = pending.firstIndex(where: { $0.number == number }) else { return nil }
-    return pending.remove(at: index)
+/// The turn that was taken last.
+private struct TakenTurn {
+  /// When it was taken, for which refresh, and which look it was.
+  let turn: FrameSchedule.Turn
+  /// When its frame should be handed over; `nil` when it has no refresh to aim at.
+  let handover: MonotonicInstant?
+}
+
+/// The frame that was handed over last.
+private struct LastHandover {
+  var number: UInt64 = 0
+  /// The refresh that shows it, as far as is known.
+  var refresh: MonotonicInstant?
+  /// The server has told the refresh: it is no guess.
+  var isTold = false
+}
+
+/// Which looks are left before a refresh.
+private struct RefreshLooks {
+  private(set) var phase = FlipPhase()
+  /// The refresh whose last look is still to come, because the first one saw nothing.
+  private(set) var awaited: MonotonicInstant?
+  private var check: FrameSchedule.Turn?
+
+  /// A turn is taken: a check that was planned is out of date.
+  mutating func begin() { check = nil }
+
+  func check(now: MonotonicInstant, interval: Int) -> FrameSchedule.Turn? {
+    guard let check, now.nanoseconds(since: check.wake) < interval / 16 else { return nil }
+    return check
+  }
+
+  /// - Parameter checkLead: how long before the refresh a check would be, in nanoseconds.
+  mutating func saw(
+    _ turn: FrameSchedule.Turn, flip: Bool, pointerMoved: Bool, checkLead: Int
+  ) {
+    if pointerMoved { phase.pointerMoved() }
+    switch turn.look {
+    case .first:
+      awaited = flip ? nil : turn.aim
+      guard flip else { return }
+      phase.saw(.first)
+      guard phase.asksForCheck, let aim = turn.aim else { return }
+      check = FrameSchedule.Turn(
+        wake: aim.advanced(nanoseconds: -checkLead), aim: aim, look: .check)
+    case .last:
+      let hadFirst = awaited != nil && awaited == turn.aim
+      phase.saw(!flip ? .neither : hadFirst ? .last : .only)
+      awaited = nil
+    case .check:
+      if flip { phase.wasOvertaken() }
+    }
+  }
+}
+
+/// A frame that was handed over for a refresh, until its feedback comes.
+struct AimedFrame {
+  let number: UInt64
+  let aim: MonotonicInstant
+  /// It was handed over as early as the margin asks: if it is late, the margin is too small.
+  let isFair: Bool
+  /// It was not handed over so much earlier that being in time says nothing of the margin.
+  let isTelling: Bool
+}
+
+/// The frames whose feedback is awaited.
+private struct AimedFrames {
+  private var frames: [AimedFrame] = []
+
+  /// A server that says nothing of its frames is not waited for: no more than these are on their way.
+  private static let most = 8
+
+  mutating func append(_ frame: AimedFrame) {
+    if frames.count == Self.most { frames.removeFirst() }
+    frames.append(frame)
+  }
+
+  mutating func take(_ number: UInt64) -> AimedFrame? {
+    guard let index = frames.firstIndex(where: { $0.number == number }) else { return nil }
+    return frames.remove(at: index)
   }
 }

@@ -4,7 +4,7 @@ public import LinuxSystem
 
 /// What a display server says of a frame that it has shown.
 public struct PresentationFeedback: Hashable, Sendable {
-  /// When the frame turned into light, or was about to; CLOCK_MONOTONIC.
+  /// When the frame became visible, or was about to; CLOCK_MONOTONIC.
   public var time: MonotonicInstant
   /// The nanoseconds to the next refresh, as the server foresees them; 0 where it does not know, as
   /// with a variable refresh rate.
@@ -20,7 +20,7 @@ public struct PresentationFeedback: Hashable, Sendable {
   }
 }
 
-/// When a monitor refreshes, learned from what the display server says of frames that it has shown.
+/// When a monitor refreshes, learned from the display server's feedback on frames.
 public struct PresentationClock: Sendable {
   /// Nanoseconds from one refresh to the next; `nil` while none is known, and where the rate
   /// varies.
@@ -69,8 +69,8 @@ public struct PresentationClock: Sendable {
     return time
   }
 
-  /// Timestamps of a server that does not know the interval either scatter, as it counts without a
-  /// monitor: they are believed an eighth at a time.
+  /// The timestamps of a server that does not know the interval scatter, because it counts without a
+  /// monitor: each moves the clock by an eighth of its distance.
   private func smoothed(_ feedback: PresentationFeedback) -> MonotonicInstant {
     guard feedback.interval == 0, let sequence = feedback.sequence, let lastSequence, let interval,
       let lastRefresh, sequence >= lastSequence, sequence - lastSequence < Self.measured

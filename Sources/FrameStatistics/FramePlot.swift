@@ -46,7 +46,7 @@ public struct FramePlot: Sendable {
   // MARK: Histogram
 
   private func drawLatencies(_ drawing: inout SVGDrawing, _ top: Double) {
-    let values = record.report.detectToPresent
+    let values = record.report[.detectToPresent]
     let most = max(Double(values.p99) * 1.25, Double(values.p50) * 2) / 1e6
     let axis = PlotAxis(upTo: min(most, Double(values.max) / 1e6), ticks: 10)
     var counts = [Int](repeating: 0, count: Self.bins)
@@ -105,7 +105,7 @@ public struct FramePlot: Sendable {
   // MARK: Time line
 
   private func drawTimeLine(_ drawing: inout SVGDrawing, _ top: Double) {
-    let values = record.report.interval
+    let values = record.report[.interval]
     let begin = record.presentations.first?.time ?? 0
     let end = record.presentations.last?.time ?? 0
     let seconds = end > begin ? Double(end - begin) / 1e9 : 0
@@ -153,8 +153,8 @@ public struct FramePlot: Sendable {
 
   private var heading: String {
     let count = record.presentations.count
-    let part = count < record.report.presented ? "the last \(count) of " : ""
-    return "Intervals between presentations: \(part)\(record.report.presented)"
+    let part = count < record.report[.presented] ? "the last \(count) of " : ""
+    return "Intervals between presentations: \(part)\(record.report[.presented])"
   }
 
   // MARK: Looks

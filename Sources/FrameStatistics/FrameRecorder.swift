@@ -50,21 +50,23 @@ public struct FrameRecorder: ~Copyable, Sendable {
   /// Makes a recorder and its reporter.
   ///
   /// - Parameters:
-  ///   - warmUp: seconds after the first commit that are left out.
+  ///   - warmUp: how long after the first commit frames are left out.
   ///   - capacity: how many of the last presentations are kept for a time line, 48 bytes each and
   ///     three times over.
-  public init(warmUp: Double = 1, capacity: Int = 600) {
-    self.warmUp = warmUp > 0 ? UInt64(min(warmUp, 1e6) * 1e9) : 0
+  public init(warmUp: Duration = .seconds(1), capacity: Int = 600) {
+    let (seconds, attoseconds) = warmUp.components
+    self.warmUp = UInt64(
+      clamping: min(max(seconds, 0), 1_000_000) * 1_000_000_000 + attoseconds / 1_000_000_000)
     isMeasuring = self.warmUp == 0
     let capacity = min(max(1, capacity), 1 << 20)
     samples = FrameSamples(capacity: capacity)
     reporter = FrameReporter(capacity: capacity)
   }
 
-  /// The guest was asked what it shows, which took so many nanoseconds.
+  /// A look at the guest took so many nanoseconds.
   public mutating func queried(_ nanoseconds: UInt64) {
     vgpu_signpost_query(nanoseconds)
-    if isMeasuring { samples.query.record(nanoseconds: nanoseconds) }
+    if isMeasuring { samples[.query].record(nanoseconds: nanoseconds) }
     if reporter.isWanted.load(ordering: .relaxed) { reporter.exchange(&samples, origin) }
   }
 
@@ -78,17 +80,17 @@ public struct FrameRecorder: ~Copyable, Sendable {
     pending = instant.nanoseconds
   }
 
-  /// A buffer was imported, which took so many nanoseconds.
+  /// The import of a buffer took so many nanoseconds.
   public mutating func imported(_ nanoseconds: UInt64) {
     vgpu_signpost_import(nanoseconds)
-    samples.importing.record(nanoseconds: nanoseconds)
+    samples[.importing].record(nanoseconds: nanoseconds)
   }
 
   /// A frame was drawn, which took the CPU so many nanoseconds; what the GPU does later is not in
   /// it.
   public mutating func drawn(_ nanoseconds: UInt64) {
     vgpu_signpost_draw(nanoseconds)
-    if isMeasuring { samples.draw.record(nanoseconds: nanoseconds) }
+    if isMeasuring { samples[.draw].record(nanoseconds: nanoseconds) }
   }
 
   /// The frame was handed to the display server.
@@ -104,9 +106,9 @@ public struct FrameRecorder: ~Copyable, Sendable {
     pending = nil
     let isMeasured = isMeasuring
     if isMeasured {
-      if let detected { samples.detectToCommit.record(nanoseconds: elapsed(detected, now)) }
+      if let detected { samples[.detectToCommit].record(nanoseconds: elapsed(detected, now)) }
     } else {
-      samples.counts.warmUp &+= 1
+      samples[.warmUp] &+= 1
       let first = firstCommit ?? now
       firstCommit = first
       // From the next look on: each step of the same frames is counted.
@@ -137,35 +139,29 @@ public struct FrameRecorder: ~Copyable, Sendable {
       time: now, interval: 0, latency: latency ?? 0, isNew: commit.detected != nil, missed: 0)
     let period = refresh != 0 ? refresh : period(until: now, sequence)
     if let latency {
-      samples.detectToPresent.record(nanoseconds: latency)
+      samples[.detectToPresent].record(nanoseconds: latency)
       // The refreshes before this one at which the frame was there already; none while the window
       // was hidden.
       if period != 0, latency <= Self.pause {
         entry.missed = UInt32(clamping: latency / period)
-        samples.counts.missed &+= Int(entry.missed)
+        samples[.missed] &+= Int(entry.missed)
       }
     }
     entry.interval = noteInterval(until: now, sequence)
     note(entry)
   }
 
-  /// A commit was never shown, as another took its place (wp_presentation_feedback.discarded).
+  /// A commit was never shown, because another took its place (wp_presentation_feedback.discarded).
   ///
   /// - Parameter number: which; `nil` for the oldest that nothing is known of yet.
   public mutating func discarded(_ number: UInt64? = nil) {
     guard let commit = inFlight.remove(number), commit.isMeasured else { return }
-    samples.counts.discarded &+= 1
+    samples[.discarded] &+= 1
   }
 
-  /// A guest's frame was detected and then not used, as a newer one came.
-  public mutating func superseded() {
-    if isMeasuring { samples.counts.superseded &+= 1 }
-  }
-
-  /// A refresh showed an old frame although a newer one was there. `presented` finds that out by
-  /// itself where the display tells its refresh; to be called elsewhere only.
-  public mutating func missed() {
-    if isMeasuring { samples.counts.missed &+= 1 }
+  /// A guest's frame was detected and not used, because a newer one came.
+  private mutating func superseded() {
+    if isMeasuring { samples[.superseded] &+= 1 }
   }
 
   /// Hands over everything that was noted, waiting for a report that is being taken: before the
@@ -191,13 +187,13 @@ public struct FrameRecorder: ~Copyable, Sendable {
     }
     let interval = now - last.time
     guard interval <= Self.pause else {
-      samples.counts.pauses &+= 1
+      samples[.pauses] &+= 1
       self.last = (now, nil, sequence)
       return 0
     }
-    samples.interval.record(nanoseconds: interval)
+    samples[.interval].record(nanoseconds: interval)
     if let before = last.interval {
-      samples.jitter.record(
+      samples[.jitter].record(
         nanoseconds: interval > before ? interval - before : before - interval)
     }
     self.last = (now, interval, sequence)
@@ -205,13 +201,13 @@ public struct FrameRecorder: ~Copyable, Sendable {
   }
 
   private mutating func note(_ entry: Presentation) {
-    samples.counts.presented &+= 1
-    if entry.isNew { samples.counts.updates &+= 1 }
-    if samples.counts.first == 0 {
-      samples.counts.first = entry.time
-      samples.counts.isFirstUpdate = entry.isNew
+    samples[.presented] &+= 1
+    if entry.isNew { samples[.updates] &+= 1 }
+    if samples.span.first == 0 {
+      samples.span.first = entry.time
+      samples.span.isFirstUpdate = entry.isNew
     }
-    samples.counts.last = entry.time
+    samples.span.last = entry.time
     samples.presentations.append(entry)
   }
 }

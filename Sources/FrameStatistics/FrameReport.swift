@@ -5,7 +5,7 @@ import Histogram
 /// What became of a guest's frames, in numbers: a copy that is anyone's.
 ///
 /// Encoded, its keys are those of `timing` in docs/statistics.md.
-public struct FrameReport: Hashable, Sendable, Codable {
+public struct FrameReport: Hashable, Sendable {
   /// The clock of the presentation times, such as `CLOCK_MONOTONIC`.
   public var clock: String
   /// Who told when frames were presented.
@@ -14,87 +14,88 @@ public struct FrameReport: Hashable, Sendable, Codable {
   public var displayRate: Double?
   /// Seconds from the first presented frame to the last, after the warm-up.
   public var seconds: Double
-  /// Frames that were left out as warm-up.
-  public var warmUpFrames: Int
-  /// Frames presented.
-  public var presented: Int
-  /// Those of them that were the first to show a frame of the guest's.
-  public var updates: Int
   /// Frames presented per second: intervals between them, by `seconds`.
   public var framesPerSecond: Double
   /// New frames of the guest's that were shown per second (UPS).
   public var updatesPerSecond: Double
-  /// Refreshes that showed an old frame although a newer one had been detected.
-  public var missed: Int
-  /// Frames of the guest's that were detected, and then not drawn as a newer one came.
-  public var superseded: Int
-  /// Frames that were handed over and never shown.
-  public var discarded: Int
-  /// Intervals of more than a second, in which the guest drew nothing. They are in no distribution.
-  public var pauses: Int
-  /// From the moment that a guest's new buffer was seen to its first presentation.
-  public var detectToPresent: Distribution
-  /// The same until it was handed to the display server.
-  public var detectToCommit: Distribution
-  /// One look at the guest: all planes.
-  public var query: Distribution
-  /// The import of a buffer, those of the warm-up too.
-  public var importing: Distribution
-  /// Drawing a frame, by the CPU.
-  public var draw: Distribution
-  /// From one presentation to the next.
-  public var interval: Distribution
-  /// How much an interval differs from the one before it.
-  public var jitter: Distribution
+  private var counts: [FrameCount: Int]
+  private var steps: [FrameStep: Distribution]
 
-  private enum CodingKeys: String, CodingKey {
-    case clock, feedback
-    case displayRate = "displayHertz"
-    case seconds, warmUpFrames
-    case presented = "framesPresented"
-    case updates, framesPerSecond, updatesPerSecond, missed, superseded, discarded, pauses
-    case detectToPresent = "detectToPresentMicroseconds"
-    case detectToCommit = "detectToCommitMicroseconds"
-    case query = "queryMicroseconds"
-    case importing = "importMicroseconds"
-    case draw = "drawMicroseconds"
-    case interval = "intervalMicroseconds"
-    case jitter = "jitterMicroseconds"
-  }
+  /// How often something was counted.
+  public subscript(count: FrameCount) -> Int { counts[count] ?? 0 }
+
+  /// How long a step took.
+  public subscript(step: FrameStep) -> Distribution { steps[step] ?? Distribution() }
 
   init(_ samples: borrowing FrameSamples, _ origin: FrameOrigin) {
-    let counts = samples.counts
     clock = "\(origin.clock)"
     feedback = origin.feedback
     displayRate = origin.refresh == 0 ? nil : 1e9 / Double(origin.refresh)
-    let seconds = counts.last > counts.first ? Double(counts.last - counts.first) / 1e9 : 0
+    counts = [:]
+    for count in FrameCount.allCases { counts[count] = samples[count] }
+    steps = [:]
+    for step in FrameStep.allCases { steps[step] = Distribution(samples[step]) }
+    let span = samples.span
+    let seconds = span.last > span.first ? Double(span.last - span.first) / 1e9 : 0
     self.seconds = seconds
-    warmUpFrames = counts.warmUp
-    presented = counts.presented
-    updates = counts.updates
-    framesPerSecond = seconds > 0 ? Double(counts.presented - 1) / seconds : 0
+    framesPerSecond = seconds > 0 ? Double(samples[.presented] - 1) / seconds : 0
     updatesPerSecond =
-      seconds > 0 ? Double(counts.updates - (counts.isFirstUpdate ? 1 : 0)) / seconds : 0
-    missed = counts.missed
-    superseded = counts.superseded
-    discarded = counts.discarded
-    pauses = counts.pauses
-    detectToPresent = Distribution(samples.detectToPresent)
-    detectToCommit = Distribution(samples.detectToCommit)
-    query = Distribution(samples.query)
-    importing = Distribution(samples.importing)
-    draw = Distribution(samples.draw)
-    interval = Distribution(samples.interval)
-    jitter = Distribution(samples.jitter)
+      seconds > 0 ? Double(samples[.updates] - (span.isFirstUpdate ? 1 : 0)) / seconds : 0
   }
 
-  /// The distributions under the names that people read, in the order of a frame's way.
-  public var distributions: [(name: String, values: Distribution)] {
-    [
-      ("query", query), ("import", importing), ("draw", draw),
-      ("detect -> commit", detectToCommit), ("detect -> present", detectToPresent),
-      ("present interval", interval), ("interval jitter", jitter),
-    ]
+  /// What did not go as it should: `missed 3, superseded 0, discarded 0, pauses 1`.
+  package var troubles: String {
+    FrameCount.troubles.map { "\($0.key) \(self[$0])" }.joined(separator: ", ")
+  }
+}
+
+extension FrameReport: Codable {
+  private struct Key: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+
+    init(_ name: String) { stringValue = name }
+    init?(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+
+    static let clock = Key("clock")
+    static let feedback = Key("feedback")
+    static let displayRate = Key("displayHertz")
+    static let seconds = Key("seconds")
+    static let framesPerSecond = Key("framesPerSecond")
+    static let updatesPerSecond = Key("updatesPerSecond")
+  }
+
+  /// Reads what `encode(to:)` writes.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: Key.self)
+    clock = try values.decode(String.self, forKey: .clock)
+    feedback = try values.decode(FeedbackSource.self, forKey: .feedback)
+    displayRate = try values.decodeIfPresent(Double.self, forKey: .displayRate)
+    seconds = try values.decode(Double.self, forKey: .seconds)
+    framesPerSecond = try values.decode(Double.self, forKey: .framesPerSecond)
+    updatesPerSecond = try values.decode(Double.self, forKey: .updatesPerSecond)
+    counts = [:]
+    for count in FrameCount.allCases {
+      counts[count] = try values.decode(Int.self, forKey: Key(count.key))
+    }
+    steps = [:]
+    for step in FrameStep.allCases {
+      steps[step] = try values.decode(Distribution.self, forKey: Key(step.key))
+    }
+  }
+
+  /// Writes an object whose keys docs/statistics.md describes.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: Key.self)
+    try values.encode(clock, forKey: .clock)
+    try values.encode(feedback, forKey: .feedback)
+    try values.encodeIfPresent(displayRate, forKey: .displayRate)
+    try values.encode(seconds, forKey: .seconds)
+    try values.encode(framesPerSecond, forKey: .framesPerSecond)
+    try values.encode(updatesPerSecond, forKey: .updatesPerSecond)
+    for count in FrameCount.allCases { try values.encode(self[count], forKey: Key(count.key)) }
+    for step in FrameStep.allCases { try values.encode(self[step], forKey: Key(step.key)) }
   }
 }
 

@@ -73,14 +73,6 @@ public final class FrameReporter: Sendable {
     }
   }
 
-  /// The last presentations, the oldest first.
-  public func presentations() -> [Presentation] {
-    total.withLock { total in
-      collect(&total)
-      return total.samples.presentations.all
-    }
-  }
-
   /// The report, and the values behind it.
   public func measurement() -> FrameMeasurement {
     total.withLock { total in
@@ -88,7 +80,7 @@ public final class FrameReporter: Sendable {
       return FrameMeasurement(
         report: FrameReport(total.samples, total.origin),
         presentations: total.samples.presentations.all,
-        latencies: total.samples.detectToPresent.recordedValues().map {
+        latencies: total.samples[.detectToPresent].recordedValues().map {
           FrameMeasurement.Occurrence(nanoseconds: $0.value, count: Int($0.count))
         })
     }

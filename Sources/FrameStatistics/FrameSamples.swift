@@ -4,25 +4,16 @@ import Histogram
 
 /// What was recorded in some stretch of time. Two of them can be added.
 struct FrameSamples: Sendable {
-  var detectToPresent = Values.ofNanoseconds()
-  var detectToCommit = Values.ofNanoseconds()
-  var query = Values.ofNanoseconds()
-  var importing = Values.ofNanoseconds()
-  var draw = Values.ofNanoseconds()
-  var interval = Values.ofNanoseconds()
-  var jitter = Values.ofNanoseconds()
-  var counts = Counts()
+  // In place, so that recording neither allocates nor asks whether an array is shared. Every report
+  // goes through all cases, so that a number that is too small traps in any test.
+  private var steps = InlineArray<7, Values> { _ in .ofNanoseconds() }
+  private var counts = InlineArray<7, Int>(repeating: 0)
+  var span = Span()
   var presentations: PresentationRing
 
-  struct Counts: Sendable {
-    var presented = 0
-    var updates = 0
-    var warmUp = 0
-    var missed = 0
-    var superseded = 0
-    var discarded = 0
-    var pauses = 0
-    /// Of the first presented frame; 0 before it.
+  /// The first and the last presented frame.
+  struct Span: Sendable {
+    /// Of the first one; 0 before it.
     var first: UInt64 = 0
     var last: UInt64 = 0
     var isFirstUpdate = false
@@ -30,44 +21,37 @@ struct FrameSamples: Sendable {
 
   init(capacity: Int) { presentations = PresentationRing(capacity: capacity) }
 
+  subscript(step: FrameStep) -> Values {
+    @inline(__always) _read { yield steps[step.rawValue] }
+    @inline(__always) _modify { yield &steps[step.rawValue] }
+  }
+
+  subscript(count: FrameCount) -> Int {
+    @inline(__always) _read { yield counts[count.rawValue] }
+    @inline(__always) _modify { yield &counts[count.rawValue] }
+  }
+
   mutating func add(_ other: borrowing FrameSamples) {
-    detectToPresent.add(other.detectToPresent)
-    detectToCommit.add(other.detectToCommit)
-    query.add(other.query)
-    importing.add(other.importing)
-    draw.add(other.draw)
-    interval.add(other.interval)
-    jitter.add(other.jitter)
-    counts.add(other.counts)
+    for step in FrameStep.allCases { self[step].add(other[step]) }
+    for count in FrameCount.allCases { self[count] &+= other[count] }
+    span.append(other.span)
     presentations.append(other.presentations)
   }
 
   mutating func clear() {
-    detectToPresent.reset()
-    detectToCommit.reset()
-    query.reset()
-    importing.reset()
-    draw.reset()
-    interval.reset()
-    jitter.reset()
-    counts = Counts()
+    for step in FrameStep.allCases { self[step].reset() }
+    for count in FrameCount.allCases { self[count] = 0 }
+    span = Span()
     presentations.clear()
   }
 }
 
-extension FrameSamples.Counts {
-  fileprivate mutating func add(_ other: Self) {
+extension FrameSamples.Span {
+  fileprivate mutating func append(_ later: Self) {
     if first == 0 {
-      first = other.first
-      isFirstUpdate = other.isFirstUpdate
+      first = later.first
+      isFirstUpdate = later.isFirstUpdate
     }
-    if other.last != 0 { last = other.last }
-    presented &+= other.presented
-    updates &+= other.updates
-    warmUp &+= other.warmUp
-    missed &+= other.missed
-    superseded &+= other.superseded
-    discarded &+= other.discarded
-    pauses &+= other.pauses
+    if later.last != 0 { last = later.last }
   }
 }

@@ -10,20 +10,20 @@ public struct FrameTable: Sendable, CustomStringConvertible {
   /// Several lines without a newline at the end.
   public var description: String {
     let counts = [
-      "presented   \(report.presented) frames, \(report.framesPerSecond.fixed(2)) FPS",
-      "new frames  \(report.updates), \(report.updatesPerSecond.fixed(2)) UPS",
-      "missed      \(report.missed) refreshes; superseded \(report.superseded), "
-        + "discarded \(report.discarded), pauses \(report.pauses)",
+      "presented   \(report[.presented]) frames, \(report.framesPerSecond.fixed(2)) FPS",
+      "new frames  \(report[.updates]), \(report.updatesPerSecond.fixed(2)) UPS",
+      "troubles    \(report.troubles)",
       "feedback    \(report.feedback.rawValue), \(report.clock)"
         + (report.displayRate.map { ", display at \($0.fixed(2)) Hz" } ?? ""),
       "",
       Self.row(["milliseconds", "count", "p50", "p95", "p99", "max"]),
     ]
-    let rows = report.distributions.map { name, values in
-      values.count == 0
-        ? Self.row([name, "0", "-", "-", "-", "-"])
+    let rows = FrameStep.allCases.map { step in
+      let values = report[step]
+      return values.count == 0
+        ? Self.row([step.name, "0", "-", "-", "-", "-"])
         : Self.row(
-          [name, "\(values.count)"]
+          [step.name, "\(values.count)"]
             + [values.p50, values.p95, values.p99, values.max].map {
               (Double($0) / 1e6).fixed(3)
             })

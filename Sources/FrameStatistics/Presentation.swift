@@ -71,17 +71,20 @@ extension TimestampClock: CustomStringConvertible {
   }
 }
 
-/// Who tells when a frame was presented, and so what that means.
+/// Who tells when frames are presented, and so what the time of a presentation means. The words are those
+/// of the statistics file.
 public enum FeedbackSource: String, Hashable, Sendable, Codable {
-  /// Wayland's wp_presentation_feedback.presented: when it turned into light, as the compositor
-  /// knows it.
-  case presentation = "wp_presentation"
-  /// X11's PresentCompleteNotify: the vertical blank at which it was flipped or copied.
-  case present = "Present"
-  /// The return of eglSwapBuffers: it was handed over. When it is seen is not known.
-  case swap = "swap"
-  /// The toolkit's frame clock: it was painted into the window. When it is seen is not known.
-  case frameClock = "frame clock"
-  /// Nobody yet.
+  /// Wayland's wp_presentation_feedback.presented: when the frame became visible, as far as the
+  /// compositor knows.
+  case presentation = "presentation-time"
+  /// X11's Present extension, PresentCompleteNotify: the vertical blank after the frame was handed over.
+  case present = "present"
+  /// Wayland's wl_surface.frame alone, which tells that the compositor has taken a frame. The time of a
+  /// presentation is that of the hand-over; when the frame is seen is not known.
+  case frameCallback = "frame-callback"
+  /// Nobody: frames are shown at the rate that the monitor is said to have. The time of a presentation
+  /// is that of the hand-over, or of the painting into the window.
+  case timer = "timer"
+  /// Nothing was presented yet.
   case none = "none"
 }

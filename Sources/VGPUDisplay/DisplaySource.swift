@@ -10,20 +10,14 @@ import VFIO
 public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSource {
   private let provider: Provider
   private let now: () -> MonotonicInstant
-  private var transport: PlaneTransport?
-  // A cache of its own keeps the cursor and the picture from throwing each other out, whatever a
-  // driver numbers them.
-  private var primaryBuffers = PlaneCache()
-  private var cursorBuffers = PlaneCache()
-  private var lastFrame: Frame?
-  private var troubleSince: MonotonicInstant?
+  private var screen = GuestScreen()
 
   /// What the source has done so far.
-  public private(set) var counters = SourceCounters()
+  public var counters: SourceCounters { screen.counters }
 
   /// How long a driver may answer with a transient error before the last frame is taken away: a
   /// mode set takes a few frames.
-  public static var patience: Double { 1.0 }
+  public static var patience: Duration { .nanoseconds(GuestScreen.patience) }
 
   /// Makes a source of a device.
   ///
@@ -47,21 +41,45 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
   public func takeDamage() -> Damage? { provider.takeDamage() }
 
   /// Looks at the guest's screen now; see `FrameSource`.
-  public func poll() -> DisplayState {
+  public func poll() -> DisplayState { screen.poll(provider, now) }
+}
+
+/// What a source knows of its guest's screen.
+///
+/// It is a struct, so that a look takes exclusive access to all of it once. As variables of the source
+/// each of them would be accessed by itself, which costs a look hundreds of instructions.
+private struct GuestScreen {
+  private var transport: PlaneTransport?
+  // A cache of its own keeps the cursor and the picture from throwing each other out, whatever a
+  // driver numbers them.
+  private var primaryBuffers = PlaneCache()
+  private var cursorBuffers = PlaneCache()
+  private var lastFrame: Frame?
+  private var troubleSince: MonotonicInstant?
+  private(set) var counters = SourceCounters()
+
+  /// Nanoseconds.
+  static let patience = 1_000_000_000
+
+  mutating func poll<Provider: PlaneProvider & ~Copyable>(
+    _ provider: borrowing Provider, _ now: () -> MonotonicInstant
+  ) -> DisplayState {
     do {
-      guard let transport = try findTransport() else {
-        return .noPicture(.noDisplay(device: name))
+      guard let transport = try findTransport(provider) else {
+        return .noPicture(.noDisplay(device: provider.name))
       }
-      let frame = try look(transport)
+      let frame = try look(provider, transport, now)
       troubleSince = nil
       lastFrame = frame
       return .frame(frame)
     } catch {
-      return state(after: error)
+      return state(after: error, now)
     }
   }
 
-  private func findTransport() throws(NoPicture) -> PlaneTransport? {
+  private mutating func findTransport<Provider: PlaneProvider & ~Copyable>(
+    _ provider: borrowing Provider
+  ) throws(NoPicture) -> PlaneTransport? {
     if let transport { return transport }
     do {
       transport = try provider.transport()
@@ -71,13 +89,19 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
     return transport
   }
 
-  private func look(_ transport: PlaneTransport) throws(NoPicture) -> Frame {
-    let plane = try query(.primary, transport)
+  private mutating func look<Provider: PlaneProvider & ~Copyable>(
+    _ provider: borrowing Provider, _ transport: PlaneTransport, _ now: () -> MonotonicInstant
+  ) throws(NoPicture) -> Frame {
+    let plane = try query(provider, .primary, transport)
     guard !plane.isOff else { throw .planeOff }
-    let buffer = try primaryBuffers.buffer(for: plane) { () throws(NoPicture) in
-      try fetch(plane, transport)
+    let buffer: PlaneBuffer
+    if let known = primaryBuffers.buffer(of: plane) {
+      buffer = known
+    } else {
+      buffer = try fetch(provider, plane, transport)
+      primaryBuffers.insert(buffer, for: plane)
     }
-    let cursor = cursor(transport)
+    let cursor = cursor(provider, transport)
     let revision = provider.revision
     if let lastFrame, lastFrame.primary === buffer {
       return Frame(
@@ -90,8 +114,8 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
       revision: revision)
   }
 
-  private func query(
-    _ type: PlaneType, _ transport: PlaneTransport
+  private mutating func query<Provider: PlaneProvider & ~Copyable>(
+    _ provider: borrowing Provider, _ type: PlaneType, _ transport: PlaneTransport
   ) throws(NoPicture) -> GraphicsPlane {
     counters.queries += 1
     do {
@@ -101,8 +125,8 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
     }
   }
 
-  private func fetch(
-    _ plane: GraphicsPlane, _ transport: PlaneTransport
+  private mutating func fetch<Provider: PlaneProvider & ~Copyable>(
+    _ provider: borrowing Provider, _ plane: GraphicsPlane, _ transport: PlaneTransport
   ) throws(NoPicture) -> PlaneBuffer {
     let info: PlaneInfo
     do {
@@ -123,11 +147,11 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
       }
       let buffer: DMABuffer
       do {
-        buffer = try DMABuffer(owning: fd, name: "\(name), dma-buf \(plane.handle)")
+        buffer = try DMABuffer(owning: fd, name: "\(provider.name), dma-buf \(plane.handle)")
       } catch {
         throw .unavailable(error)
       }
-      return try checked { () throws(PlaneDefect) in try PlaneBuffer(info, buffer: buffer) }
+      return try PlaneBuffer.checked(info, buffer)
     case .region:
       let memory: MappedMemory
       do {
@@ -139,25 +163,23 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
     }
   }
 
-  private func checked(
-    _ body: () throws(PlaneDefect) -> PlaneBuffer
-  ) throws(NoPicture) -> PlaneBuffer {
-    do {
-      return try body()
-    } catch {
-      throw .defective(error)
-    }
-  }
-
   /// The cursor plane, or `nil`: without a pointer the picture is still worth showing, so nothing
   /// that is wrong with it is an error.
-  private func cursor(_ transport: PlaneTransport) -> Cursor? {
+  private mutating func cursor<Provider: PlaneProvider & ~Copyable>(
+    _ provider: borrowing Provider, _ transport: PlaneTransport
+  ) -> Cursor? {
     // mdpy answers for its cursor as for its picture, and no driver has a cursor in a region.
-    guard transport == .dmaBuf, let plane = try? query(.cursor, transport), !plane.isOff,
-      let x = Self.position(plane.x), let y = Self.position(plane.y),
-      let buffer = try? cursorBuffers.buffer(
-        for: plane, fetch: { () throws(NoPicture) in try fetch(plane, transport) })
+    guard transport == .dmaBuf, let plane = try? query(provider, .cursor, transport), !plane.isOff,
+      let x = Self.position(plane.x), let y = Self.position(plane.y)
     else { return nil }
+    let buffer: PlaneBuffer
+    if let known = cursorBuffers.buffer(of: plane) {
+      buffer = known
+    } else {
+      guard let fetched = try? fetch(provider, plane, transport) else { return nil }
+      cursorBuffers.insert(fetched, for: plane)
+      buffer = fetched
+    }
     let isInside = plane.hotspotX < plane.width && plane.hotspotY < plane.height
     return Cursor(
       buffer: buffer, x: x, y: y,
@@ -171,14 +193,16 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
     return (-most...most).contains(position) ? position : nil
   }
 
-  private func state(after problem: NoPicture) -> DisplayState {
+  private mutating func state(
+    after problem: NoPicture, _ now: () -> MonotonicInstant
+  ) -> DisplayState {
     switch problem {
     case .settingMode, .defective, .unavailable:
       counters.transients += 1
       let now = now()
       let since = troubleSince ?? now
       troubleSince = since
-      if let lastFrame, now.seconds(since: since) < Self.patience { return .frame(lastFrame) }
+      if let lastFrame, now.nanoseconds(since: since) < Self.patience { return .frame(lastFrame) }
     case .planeOff, .noDisplay, .waiting, .failed:
       troubleSince = nil
     }
@@ -194,6 +218,16 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
 }
 
 extension PlaneBuffer {
+  fileprivate static func checked(
+    _ info: PlaneInfo, _ buffer: DMABuffer
+  ) throws(NoPicture) -> PlaneBuffer {
+    do {
+      return try PlaneBuffer(info, buffer: buffer)
+    } catch {
+      throw .defective(error)
+    }
+  }
+
   fileprivate static func checked(
     _ info: PlaneInfo, _ region: consuming MappedMemory
   ) throws(NoPicture) -> PlaneBuffer {

@@ -8,9 +8,9 @@
 /// unless its type is `Sendable` and says which of its members any thread may use meanwhile. What a
 /// source calls back it calls during a poll, on that thread.
 ///
-/// There are two kinds of source. One is asked, once before each refresh, because nothing tells it of
-/// flips: VFIO's, as the kernel signals neither flips nor vertical blanks. One tells (`eventDescriptor`),
-/// and is asked only after it has: an event-driven display's. Either way a source needs no thread.
+/// There are two kinds of source. VFIO's is asked once before each refresh, because the kernel signals
+/// neither flips nor vertical blanks. An event-driven display's tells (`eventDescriptor`), and is asked
+/// only after it has told. Either way a source needs no thread.
 public protocol FrameSource: AnyObject {
   /// What is looked at, for titles and messages.
   var name: String { get }
@@ -34,7 +34,7 @@ public protocol FrameSource: AnyObject {
   func takeDamage() -> Damage?
 
   /// Whether a device may be held now, which keeps it busy: such a source must go on being polled, to
-  /// notice when it has to let go. True where the source does not say.
+  /// notice when it has to let go. True when the source does not say.
   var holdsDevice: Bool { get }
 }
 
@@ -56,8 +56,8 @@ public enum DisplayState {
   case noPicture(NoPicture)
 }
 
-/// What a source has done since it was made.
-public struct SourceCounters: Hashable, Sendable {
+/// What a source has done since it was made. Encoded, its keys are those of docs/statistics.md.
+public struct SourceCounters: Hashable, Sendable, Encodable {
   /// Planes asked about (VFIO_DEVICE_QUERY_GFX_PLANE).
   public var queries = 0
   /// Buffers fetched (VFIO_DEVICE_GET_GFX_DMABUF) or regions mapped.

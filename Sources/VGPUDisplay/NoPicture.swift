@@ -3,7 +3,7 @@
 public import LinuxSystem
 public import VFIO
 
-/// Why there is nothing to show. Its description is what a person should read in the window.
+/// Why there is nothing to show. The window shows the description.
 public enum NoPicture: Error {
   /// The guest shows no plane: its driver has not started, or it has switched the screen off.
   case planeOff
@@ -32,7 +32,7 @@ extension NoPicture {
 }
 
 extension NoPicture: CustomStringConvertible {
-  /// One line: what is the matter, and what to do about it.
+  /// One line: the cause and the remedy.
   public var description: String {
     switch self {
     case .planeOff:

@@ -65,8 +65,8 @@ public final class PlaneBuffer {
     pixels = .region(region)
   }
 
-  /// Whether the CPU can read the pixels. Asked of a software renderer's buffer before it gets it:
-  /// one that cannot be mapped makes it crash as it draws.
+  /// Whether the CPU can read the pixels. Ask before a software renderer gets the buffer: a buffer that
+  /// cannot be mapped crashes the renderer when it draws.
   public var isMappable: Bool { (try? mapIfNeeded()) != nil }
 
   /// Whether the memory went while it was read, so that this buffer will not be read again.
@@ -77,8 +77,8 @@ public final class PlaneBuffer {
   /// call and stays mapped. The guest may change the bytes at any time.
   ///
   /// - Throws: `SystemCallError` when the buffer cannot be mapped or synchronised; EFAULT when its
-  ///   memory went meanwhile, as a device's does that is reset: what `body` saw is no picture, and a
-  ///   source gets the buffer anew at its next look.
+  ///   memory went meanwhile, for example because the device was reset: the bytes that `body` saw are
+  ///   no picture, and a source gets the buffer anew at its next look.
   public func withPixels<Result>(
     _ body: (UnsafeRawBufferPointer) throws(SystemCallError) -> Result
   ) throws(SystemCallError) -> Result {

@@ -12,12 +12,6 @@ struct PlaneCache {
   /// the memory is the guest's: the bound is for a guest that shows new ones for ever.
   static let capacity = 32
 
-  private struct Entry {
-    let key: Key
-    let buffer: PlaneBuffer
-    var lastUse: UInt64
-  }
-
   /// What makes two answers of a driver the same buffer: all but where a cursor is.
   private struct Key: Equatable {
     let handle: UInt32
@@ -39,39 +33,25 @@ struct PlaneCache {
     }
   }
 
-  private var entries: [Entry] = []
-  private var uses: UInt64 = 0
+  private var buffers = RecencyTable<Key, PlaneBuffer>(capacity: Self.capacity)
 
-  init() {
-    entries.reserveCapacity(Self.capacity)
-  }
+  var count: Int { buffers.count }
 
-  var count: Int { entries.count }
-
-  /// The buffer of a plane: the known one, or what `fetch` gets where none is, or its memory went.
-  mutating func buffer<Failure>(
-    for plane: GraphicsPlane, fetch: () throws(Failure) -> PlaneBuffer
-  ) throws(Failure) -> PlaneBuffer {
-    let key = Key(plane)
-    uses += 1
-    // A loop, for firstIndex(where:) allocates where it is not specialised.
-    for index in entries.indices where entries[index].key == key {
-      if entries[index].buffer.isGone { break }
-      entries[index].lastUse = uses
-      return entries[index].buffer
+  /// The buffer of a plane; `nil` when none is known, or its memory went. What was known by the same
+  /// id is let go then, and the buffer is to be fetched and inserted.
+  mutating func buffer(of plane: GraphicsPlane) -> PlaneBuffer? {
+    if let index = buffers.use(Key(plane)) {
+      let buffer = buffers[index]
+      if !buffer.isGone { return buffer }
     }
-    entries.removeAll { $0.key.handle == key.handle }
-    let buffer = try fetch()
-    if entries.count == Self.capacity,
-      let oldest = entries.indices.min(by: { entries[$0].lastUse < entries[$1].lastUse })
-    {
-      entries.remove(at: oldest)
-    }
-    entries.append(Entry(key: key, buffer: buffer, lastUse: uses))
-    return buffer
+    buffers.removeAll { known, _ in known.handle == plane.handle }
+    return nil
   }
 
-  mutating func removeAll() {
-    entries.removeAll(keepingCapacity: true)
+  /// Keeps the buffer of a plane, in place of the one that was not used for longest if need be.
+  mutating func insert(_ buffer: PlaneBuffer, for plane: GraphicsPlane) {
+    buffers.insert(buffer, for: Key(plane))
   }
+
+  mutating func removeAll() { buffers.removeAll() }
 }

@@ -11,7 +11,7 @@ public import VFIO
 /// and moves a pointer about, and answers a display source's questions as a driver does.
 ///
 /// Its frames go the same way as a real guest's from there on, so that a viewer can be tried and
-/// tested on any machine. It draws as it is asked.
+/// tested on any machine. It draws when it is asked.
 public struct SyntheticGuest: PlaneProvider {
   /// What the guest shows, for titles and messages.
   public let name: String
@@ -20,8 +20,7 @@ public struct SyntheticGuest: PlaneProvider {
   private let clock: () -> MonotonicInstant
   private let screen: Screen
 
-  /// Makes a guest and its buffers: dma-bufs where the machine has `/dev/udmabuf`, else memory
-  /// files.
+  /// Makes a guest and its buffers: dma-bufs when the machine has `/dev/udmabuf`, else memory files.
   ///
   /// - Parameters:
   ///   - name: what it is called in titles and messages.

@@ -107,16 +107,4 @@ import VGPUDisplay
       }
     }
   }
-
-  @Test func findsGuestPixels() {
-    let placement = Placement(
-      guest: PixelSize(width: 100, height: 50), area: PixelSize(width: 220, height: 100),
-      mode: .fit)
-    #expect(placement.guestPixel(atX: 9.9, y: 0) == nil)
-    #expect(placement.guestPixel(atX: 10, y: 0)! == (0, 0))
-    #expect(placement.guestPixel(atX: 11.9, y: 1.9)! == (0, 0))
-    #expect(placement.guestPixel(atX: 209.9, y: 99.9)! == (99, 49))
-    #expect(placement.guestPixel(atX: 210, y: 99) == nil)
-    #expect(placement.guestPixel(atX: .nan, y: 0) == nil)
-  }
 }

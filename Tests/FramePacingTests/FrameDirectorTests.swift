@@ -39,7 +39,7 @@ import Testing
       let isShown =
         switch decision {
         case .leave: false
-        case .compare: director.compared(hasChanged: pixelsChanged) == .show
+        case .compare: director.compared(hasChanged: pixelsChanged) == .show(isFlip: false)
         case .show: true
         }
       if isShown {
@@ -69,9 +69,9 @@ import Testing
   @Test func aFlipAndAPointerAreShownAndTheRestIsCompared() {
     var viewer = Viewer()
     #expect(viewer.look(Self.sight()) == .compare)
-    #expect(viewer.look(Self.sight(flip: 2)) == .show)
+    #expect(viewer.look(Self.sight(flip: 2)) == .show(isFlip: true))
     #expect(viewer.look(Self.sight(flip: 2)) == .compare)
-    #expect(viewer.look(Self.sight(flip: 2, x: 1)) == .show)
+    #expect(viewer.look(Self.sight(flip: 2, x: 1)) == .show(isFlip: false))
     #expect(viewer.number == 3)
     #expect(viewer.look(Self.sight(flip: 2, x: 1), pixelsChanged: true) == .compare)
     #expect(viewer.number == 4)
@@ -79,7 +79,9 @@ import Testing
 
   @Test func aSteadyGuestIsNotComparedBetweenItsFlips() {
     var viewer = Viewer()
-    for flip in 2...12 { #expect(viewer.look(Self.sight(flip: UInt64(flip))) == .show) }
+    for flip in 2...12 {
+      #expect(viewer.look(Self.sight(flip: UInt64(flip))) == .show(isFlip: true))
+    }
     #expect(viewer.look(Self.sight(flip: 12)) == .leave)
     viewer.now = viewer.now.advanced(nanoseconds: 100_000_000)
     #expect(viewer.look(Self.sight(flip: 12)) == .compare)
@@ -89,12 +91,12 @@ import Testing
     var viewer = Viewer()
     viewer.director.isStale(frames: 2)
     viewer.director.isStale()
-    #expect(viewer.look(Self.sight()) == .show)
-    #expect(viewer.look(Self.sight()) == .show)
+    #expect(viewer.look(Self.sight()) == .show(isFlip: false))
+    #expect(viewer.look(Self.sight()) == .show(isFlip: false))
     #expect(viewer.look(Self.sight()) == .compare)
     viewer.director.covered(true)
     viewer.director.covered(false)
-    #expect(viewer.look(Self.sight()) == .show)
+    #expect(viewer.look(Self.sight()) == .show(isFlip: false))
   }
 
   @Test func aSurfaceThatAsksIsWaitedForAndNotForEver() throws {
@@ -106,8 +108,8 @@ import Testing
     #expect(try #require(viewer.next()).wake == viewer.now, "without a clock at once")
     // Nobody asks: after a while it is given a frame all the same, new or not.
     viewer.now = viewer.now.advanced(nanoseconds: FrameDirector.hiddenPeriod)
-    #expect(viewer.look(Self.sight(flip: 2)) == .show)
-    #expect(viewer.look(Self.sight(flip: 2)) == .show)
+    #expect(viewer.look(Self.sight(flip: 2)) == .show(isFlip: true))
+    #expect(viewer.look(Self.sight(flip: 2)) == .show(isFlip: false))
   }
 
   @Test func aTurnThatWasPlannedIsTakenHoweverLateButNotOnASurfaceThatNowWaits() throws {
@@ -165,7 +167,7 @@ import Testing
     #expect(viewer.director.saw(Self.sight(flip: 2, revision: 2), in: check) == .leave)
     #expect(viewer.director.isTold)
     viewer.director.took(first, now: viewer.now)
-    #expect(viewer.director.saw(Self.sight(flip: 2, revision: 2), in: first) == .show)
+    #expect(viewer.director.saw(Self.sight(flip: 2, revision: 2), in: first) == .show(isFlip: true))
   }
 
   @Test func anotherSurfaceKnowsNothingOfTheOneBefore() throws {
@@ -184,11 +186,11 @@ import Testing
     viewer.director.gainedSurface()
     let turn = try #require(viewer.next())
     #expect(turn.wake.nanoseconds(since: viewer.now) <= Self.interval)
-    #expect(viewer.look(Self.sight()) == .show)
+    #expect(viewer.look(Self.sight()) == .show(isFlip: false))
     // Without a message too.
     viewer.director.lostSurface()
     viewer.director.gainedSurface()
-    #expect(viewer.look(Self.sight()) == .show)
+    #expect(viewer.look(Self.sight()) == .show(isFlip: false))
   }
 
   @Test func withoutAPictureTheGuestIsLookedAtSlowlyAndItsReturnIsShown() throws {
@@ -198,7 +200,7 @@ import Testing
     let turn = try #require(viewer.next())
     #expect(turn.wake.nanoseconds(since: last) == FrameDirector.slowPeriod)
     // The very frame that was shown before the message.
-    #expect(viewer.look(Self.sight()) == .show)
+    #expect(viewer.look(Self.sight()) == .show(isFlip: false))
     #expect(try #require(viewer.next()).wake.nanoseconds(since: viewer.now) <= Self.interval)
     #expect(viewer.look(Self.sight()) == .compare)
   }
@@ -211,17 +213,17 @@ import Testing
     viewer.now = viewer.now.advanced(nanoseconds: 3_600_000_000_000)
     #expect(viewer.next() == nil, "not in an hour either")
     viewer.director.told()
-    #expect(viewer.look(Self.sight(revision: 2)) == .show)
+    #expect(viewer.look(Self.sight(revision: 2)) == .show(isFlip: false))
     #expect(viewer.next() == nil)
     viewer.director.isStale()
-    #expect(viewer.look(Self.sight(revision: 2)) == .show, "the surface changed")
+    #expect(viewer.look(Self.sight(revision: 2)) == .show(isFlip: false), "the surface changed")
     #expect(viewer.next() == nil)
   }
 
   @Test func whoTellsIsNotCompared() {
     var viewer = Viewer(tells: true)
     viewer.director.told()
-    #expect(viewer.look(Self.sight(revision: 1)) == .show)
+    #expect(viewer.look(Self.sight(revision: 1)) == .show(isFlip: false))
     viewer.director.told()
     #expect(viewer.look(Self.sight(revision: 1)) == .leave)
     #expect(viewer.number == 2)
@@ -233,7 +235,7 @@ import Testing
     let hidden = try #require(viewer.next())
     #expect(hidden.wake.nanoseconds(since: viewer.now) == FrameDirector.hiddenPeriod)
     viewer.director.asked(now: viewer.now)
-    #expect(viewer.look(Self.sight(revision: 2)) == .show)
+    #expect(viewer.look(Self.sight(revision: 2)) == .show(isFlip: false))
   }
 
   @Test func aMessageStaysUntilSomethingIsTold() {
@@ -241,7 +243,7 @@ import Testing
     viewer.director.saysMessage()
     #expect(viewer.next() == nil)
     viewer.director.told()
-    #expect(viewer.look(Self.sight(revision: 1)) == .show)
+    #expect(viewer.look(Self.sight(revision: 1)) == .show(isFlip: false))
     #expect(viewer.next() == nil)
   }
 }

@@ -39,7 +39,7 @@ import Testing
     #expect(importing["max"] == 123.456)
     #expect(Set(importing.keys) == ["count", "p50", "p95", "p99", "max"])
     #expect(object["clock"] as? String == "CLOCK_MONOTONIC")
-    #expect(object["feedback"] as? String == "wp_presentation")
+    #expect(object["feedback"] as? String == "presentation-time")
   }
 
   @Test(arguments: ["-1", "1e30", "\"x\""])

@@ -4,6 +4,7 @@
 // NAME=VALUE per line. Options are NAME=VALUE too; see below.
 
 import EGLPresenter
+import FrameStatistics
 import Glibc
 import GuestInput
 import Synchronization
@@ -47,7 +48,8 @@ do {
   }
   var viewer = ViewerOptions(
     scaling: options["scaling"].flatMap(ScalingMode.init) ?? .fit,
-    frames: options["frames"].flatMap(Int.init), seconds: options["seconds"].flatMap(Double.init),
+    frames: options["frames"].flatMap(Int.init),
+    time: options["seconds"].flatMap(Double.init).map { .seconds($0) },
     alwaysUploads: options["uploads"] != nil)
   viewer.isFullscreen = options["fullscreen"] != nil
   switch options["input"] {

@@ -104,7 +104,7 @@ struct WindowTests {
     let statistics = try statistics(viewer)
     #expect(statistics["path"] == "cairo")
     #expect(
-      statistics["fallback"]?.hasSuffix("the GPU was reset because of what was drawn with it here")
+      statistics["fallback"]?.hasSuffix("the GPU was reset because of this program's drawing")
         == true)
   }
 

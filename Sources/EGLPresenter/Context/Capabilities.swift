@@ -65,8 +65,8 @@ public struct Capabilities: Sendable {
       .contains { renderer.containsIgnoringCase($0) }
   }
 
-  /// Mesa's software renderers before 24 import through a DRM node and crash on a render node,
-  /// which is more than their extension string tells. Copying costs a CPU no more than importing.
+  /// Mesa's software renderers before 24 import through a DRM node and crash on a render node, although
+  /// they list the extension. Copying costs a CPU no more than importing.
   static func crashesOnImport(version: String) -> Bool {
     guard let range = version.firstRange(of: "Mesa ") else { return false }
     let digits = version[range.upperBound...].prefix { $0.isASCII && $0.isNumber }

@@ -44,10 +44,12 @@ public enum EGLPlatform {
 final class EGLConnection {
   let display: EGLDisplay
   private let isShared: Bool
+  /// Of the native display; released after the EGL display is terminated.
+  private let owner: AnyObject?
 
   private static let users = Mutex<[UInt: Int]>([:])
 
-  init(_ platform: EGLPlatform) throws(GraphicsError) {
+  init(_ platform: EGLPlatform, keeping owner: AnyObject? = nil) throws(GraphicsError) {
     guard vgpu_has_egl() else {
       throw GraphicsError(
         .unavailable, "EGL", "libEGL.so.1 cannot be loaded", remedy: "install libegl1")
@@ -74,6 +76,7 @@ final class EGLConnection {
         remedy: "check that the GPU's driver is installed and its /dev/dri node is accessible")
     }
     self.display = display
+    self.owner = owner
   }
 
   deinit {

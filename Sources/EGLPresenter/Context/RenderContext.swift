@@ -14,19 +14,23 @@ public final class RenderContext {
   /// What the display is called in errors, such as `EGL on wayland (llvmpipe)`.
   public let name: String
 
-  let connection: EGLConnection
   let config: EGLConfig?
-  let context: EGLContext
+  private let handle: ContextHandle
   private let reset: GraphicsReset.Query?
 
-  var display: EGLDisplay { connection.display }
+  var connection: EGLConnection { handle.connection }
+  var display: EGLDisplay { handle.connection.display }
+  private var context: EGLContext { handle.context }
 
   /// Connects to EGL (eglGetPlatformDisplay, eglInitialize), makes an OpenGL ES 3 or else 2 context
   /// (eglCreateContext), one that notices GPU resets where the driver can, and makes it current.
   ///
+  /// - Parameters:
+  ///   - platform: where the display comes from.
+  ///   - owner: kept until the display is let go, such as the owner of a native connection.
   /// - Throws: `GraphicsError.Kind.unavailable`.
-  public init(_ platform: EGLPlatform) throws(GraphicsError) {
-    let connection = try EGLConnection(platform)
+  public init(_ platform: EGLPlatform, keeping owner: AnyObject? = nil) throws(GraphicsError) {
+    let connection = try EGLConnection(platform, keeping: owner)
     let display = connection.display
     let object = "EGL on \(platform.name)"
     guard vgpu_eglBindAPI(GLenum(EGL_OPENGL_ES_API)) == EGL_TRUE else {
@@ -39,24 +43,14 @@ public final class RenderContext {
         remedy: "use Mesa's libEGL")
     }
     let (config, context) = try Self.makeContext(display, platform, object)
+    handle = ContextHandle(context, connection)
     guard vgpu_eglMakeCurrent(display, nil, nil, context) == EGL_TRUE else {
-      let cause = "eglMakeCurrent: \(ErrorNames.lastEGL())"
-      _ = vgpu_eglDestroyContext(display, context)
-      throw GraphicsError(.unavailable, object, cause)
+      throw GraphicsError(.unavailable, object, "eglMakeCurrent: \(ErrorNames.lastEGL())")
     }
-    self.connection = connection
     self.config = config
-    self.context = context
     capabilities = Capabilities(display: display)
     reset = GraphicsReset.query()
     name = "\(object) (\(capabilities.renderer))"
-  }
-
-  deinit {
-    if vgpu_eglGetCurrentContext() == context {
-      _ = vgpu_eglMakeCurrent(display, nil, nil, nil)
-    }
-    _ = vgpu_eglDestroyContext(display, context)
   }
 
   /// eglMakeCurrent without a surface, for drawing into framebuffer objects and for releasing GL
@@ -98,8 +92,8 @@ public final class RenderContext {
       code == GLenum(GL_CONTEXT_LOST) ? .lost : .failed, name, "\(call()): \(ErrorNames.gl(code))")
   }
 
-  /// Throws `GraphicsError.Kind.lost` when the GPU was reset since the context was made, of which
-  /// nothing else tells: once for each frame.
+  /// Throws `GraphicsError.Kind.lost` when the GPU was reset since the context was made. Call it once
+  /// for each frame, because nothing else tells of a reset.
   func checkReset() throws(GraphicsError) {
     if let reset = reset?() { throw GraphicsError(.lost, name, reset.cause) }
   }
@@ -175,12 +169,30 @@ public final class RenderContext {
   }
 }
 
-/// The GPU was reset, which took along the context and all that was made with it. GL says nothing of
-/// that unless it is asked: what is drawn on goes nowhere, and what is read is anything.
+/// An `EGLContext`, destroyed before its display is let go.
+private final class ContextHandle {
+  let context: EGLContext
+  let connection: EGLConnection
+
+  init(_ context: EGLContext, _ connection: EGLConnection) {
+    self.context = context
+    self.connection = connection
+  }
+
+  deinit {
+    if vgpu_eglGetCurrentContext() == context {
+      _ = vgpu_eglMakeCurrent(connection.display, nil, nil, nil)
+    }
+    _ = vgpu_eglDestroyContext(connection.display, context)
+  }
+}
+
+/// The GPU was reset: the context and all its objects are lost. GL does not say so unless it is asked:
+/// drawing goes on without effect, and reading returns any bytes.
 package enum GraphicsReset: Sendable {
-  /// By what this context had drawn; what a guest has in its buffers may be why.
+  /// By this context's drawing; the content of a guest's buffers may be the cause.
   case guilty
-  /// By somebody else's drawing.
+  /// By another program's drawing.
   case innocent
   case unknown
 
@@ -215,7 +227,7 @@ package enum GraphicsReset: Sendable {
   /// The cause as an error has it.
   var cause: String {
     switch self {
-    case .guilty: "the GPU was reset because of what was drawn with it here"
+    case .guilty: "the GPU was reset because of this program's drawing"
     case .innocent: "the GPU was reset because of another program"
     case .unknown: "the GPU was reset"
     }

@@ -5,7 +5,8 @@ public import VGPUDisplay
 
 /// A native window as a render context draws on it (`EGLSurface`).
 ///
-/// It must be released before its window. It keeps the context alive.
+/// It must be released before its window. It keeps the context alive, and the window where it was given
+/// the window's owner.
 public final class WindowSurface {
   /// What draws on it.
   public let context: RenderContext
@@ -13,6 +14,8 @@ public final class WindowSurface {
   public var size: PixelSize
 
   let surface: EGLSurface
+  /// Released after the surface is destroyed.
+  private let owner: AnyObject?
 
   /// eglCreatePlatformWindowSurface.
   ///
@@ -20,13 +23,14 @@ public final class WindowSurface {
   ///   - context: what will draw on it.
   ///   - window: a `struct wl_egl_window *` on Wayland, a pointer to a `Window` on X11, whichever
   ///     the context was made for.
+  ///   - owner: the window's, kept until the surface is destroyed.
   ///   - size: the window's, in device pixels.
   ///   - swapInterval: eglSwapInterval: with 0 swapping never waits for the display, and may tear
   ///     where no compositor puts the picture together; with 1 each picture waits for a refresh.
   /// - Throws: `GraphicsError` when EGL refuses.
   public init(
-    _ context: RenderContext, window: UnsafeMutableRawPointer, size: PixelSize,
-    swapInterval: Int32 = 0
+    _ context: RenderContext, window: UnsafeMutableRawPointer, keeping owner: AnyObject? = nil,
+    size: PixelSize, swapInterval: Int32 = 0
   ) throws(GraphicsError) {
     guard
       let surface = vgpu_eglCreatePlatformWindowSurfaceEXT(
@@ -36,6 +40,7 @@ public final class WindowSurface {
         .unavailable, context.name, "eglCreatePlatformWindowSurface: \(ErrorNames.lastEGL())")
     }
     self.context = context
+    self.owner = owner
     self.surface = surface
     self.size = size
     try context.makeCurrent(surface)

@@ -84,31 +84,31 @@ public final class FrameRenderer {
   /// Draws a frame on a window, black around it, the cursor over it. `WindowSurface.swap` then
   /// shows it.
   ///
-  /// - Returns: where the picture lies.
+  /// - Parameters:
+  ///   - frame: the frame.
+  ///   - placement: where its picture lies in an area of the window's size.
+  ///   - surface: the window.
   /// - Throws: `GraphicsError`: `cannotShow` when neither import nor copy is possible, `lost` when
   ///   context and surface have to be made anew.
-  @discardableResult
   public func draw(
-    _ frame: Frame, on surface: WindowSurface, mode: ScalingMode
-  ) throws(GraphicsError) -> Placement {
+    _ frame: Frame, at placement: Placement, on surface: WindowSurface
+  ) throws(GraphicsError) {
     try context.makeCurrent(surface.surface)
     vgpu_glBindFramebuffer(GLenum(GL_FRAMEBUFFER), 0)
-    let placement = Placement(guest: frame.primary.size, area: surface.size, mode: mode)
     let target = RenderTarget(size: surface.size, isTopDown: false)
     try draw(frame, placement, on: target)
     try drawOverlay(on: target)
     try context.checkReset()
-    return placement
   }
 
   /// Whether a frame's pixels are other ones than at the last call with this frame's buffers and
   /// `flip`; `true` for the first, and where that cannot be found out. Of a guest that draws into the
   /// buffer that it shows.
   ///
-  /// The CPU compares all bytes, or else, where it cannot read them or only slowly, the GPU makes a
-  /// sum of each block of pixels, for which it is waited.
+  /// The CPU compares all bytes. When it cannot read them, or only slowly, the GPU makes a sum of each
+  /// block of pixels, and this call waits for the GPU.
   ///
-  /// - Throws: `GraphicsError` as `draw(_:on:mode:)`.
+  /// - Throws: `GraphicsError` as `draw(_:at:on:)`.
   public func hasChanged(_ frame: Frame) throws(GraphicsError) -> Bool {
     try context.makeCurrent()
     var texture: Texture?
@@ -125,14 +125,14 @@ public final class FrameRenderer {
   /// Draws a frame into memory, one pixel to one of the guest, without an overlay, and reads it: a
   /// screenshot.
   ///
-  /// - Throws: `GraphicsError` as `draw(_:on:mode:)`.
+  /// - Throws: `GraphicsError` as `draw(_:at:on:)`.
   public func pixels(of frame: Frame) throws(GraphicsError) -> PixelImage {
     try pixels(of: frame, area: frame.primary.size, mode: .oneToOne, hasOverlay: false)
   }
 
   /// Draws a frame into memory as on a window of `area` device pixels, and reads it.
   ///
-  /// - Throws: `GraphicsError` as `draw(_:on:mode:)`.
+  /// - Throws: `GraphicsError` as `draw(_:at:on:)`.
   public func pixels(
     of frame: Frame, area: PixelSize, mode: ScalingMode
   ) throws(GraphicsError) -> PixelImage {
@@ -163,8 +163,8 @@ public final class FrameRenderer {
     return image
   }
 
-  /// Lets go of buffers whose source has let them go. Drawing does that by itself; this is for when
-  /// nothing is drawn for now, as their memory is the guest's.
+  /// Lets go of buffers whose source has let them go. Drawing does so by itself. Call this when nothing
+  /// is drawn for a while, because the buffers' memory is the guest's.
   public func releaseGoneBuffers() {
     guard images.hasGone, (try? context.makeCurrent()) != nil else { return }
     images.sweep()
@@ -194,7 +194,7 @@ public final class FrameRenderer {
     return made
   }
 
-  /// Draws on whatever framebuffer is bound; not private only for the tests that count allocations.
+  /// Draws on the bound framebuffer; not private only because tests count its allocations.
   func draw(
     _ frame: Frame, _ placement: Placement, on target: RenderTarget
   ) throws(GraphicsError) {

@@ -8,16 +8,16 @@ public enum ScalingMode: String, CaseIterable, Hashable, Sendable {
   /// As large as the area allows without cutting anything off.
   case fit
   /// The largest whole multiple that fits, so that all pixels are equally large and sharp; as
-  /// `fit` where the area is smaller than the picture.
+  /// `fit` when the area is smaller than the picture.
   case integer
-  /// One pixel of the guest to one of the device, cut off at the edges where the area is smaller.
+  /// One pixel of the guest to one of the device, cut off at the edges when the area is smaller.
   case oneToOne = "1:1"
-  /// Covers the whole area, cut off at two edges where the aspect ratios differ.
+  /// Covers the whole area, cut off at two edges when the aspect ratios differ.
   case fill
 }
 
 /// Where a guest's picture lies in an area of device pixels. Pure arithmetic; the picture is
-/// centred, and what it does not cover is black.
+/// centred, and the rest of the area is black.
 public struct Placement: Hashable, Sendable {
   /// How a pixel's colour is found between the guest's pixels.
   public enum Filter: Hashable, Sendable {
@@ -126,18 +126,6 @@ public struct Placement: Hashable, Sendable {
       position(x - Double(picture.x), of: picture.width),
       position(y - Double(picture.y), of: picture.height)
     )
-  }
-
-  /// The guest's pixel below a point of the area; `nil` outside the picture.
-  public func guestPixel(atX x: Double, y: Double) -> (x: Int, y: Int)? {
-    let column = ((x - Double(picture.x)) / Double(picture.width) * Double(guest.width))
-      .rounded(.down)
-    let row = ((y - Double(picture.y)) / Double(picture.height) * Double(guest.height))
-      .rounded(.down)
-    guard column >= 0, column < Double(guest.width), row >= 0, row < Double(guest.height) else {
-      return nil
-    }
-    return (Int(column), Int(row))
   }
 }
 

@@ -19,10 +19,9 @@ struct PixelChanges {
   private(set) var detection: ChangeDetection?
   /// The CPU reads the buffers so slowly that the GPU is asked, where it can tell.
   var isSlowToRead = false
-  private let primary = PixelShadow()
-  private let cursor = PixelShadow()
+  private let shadow = FrameShadow()
   private var digest: PixelDigest?
-  private var digested: (buffer: UInt64, flip: UInt64)?
+  private var digested: PixelsKey?
   private var hasNoDigest = false
 
   /// Memory that is read more slowly, in bytes a second, is not the CPU's own: it is not cached.
@@ -39,9 +38,7 @@ struct PixelChanges {
     _ frame: Frame, _ texture: Texture?, _ context: RenderContext
   ) throws(GraphicsError) -> Bool {
     // Both are looked at: what one did not see now it would tell as a change next time.
-    let hasPointerChanged =
-      frame.cursor.map { (try? cursor.hasChanged($0.buffer, epoch: frame.flip)) ?? false }
-      ?? false
+    let hasPointerChanged = shadow.hasPointerChanged(frame)
     let hasPictureChanged = try hasPictureChanged(frame, texture, context)
     return hasPointerChanged || hasPictureChanged
   }
@@ -52,11 +49,11 @@ struct PixelChanges {
     let buffer = frame.primary
     let mayAskGPU = texture != nil && !hasNoDigest
     if !(isSlowToRead && mayAskGPU), buffer.isMappable,
-      let hasChanged = try? primary.hasChanged(buffer, epoch: frame.flip)
+      let hasChanged = try? shadow.hasPictureChanged(frame)
     {
       detection = .cpu
       // A software renderer reads no faster than the CPU, being the CPU.
-      if !context.capabilities.isSoftware, let rate = primary.rate, rate < Self.slow {
+      if !context.capabilities.isSoftware, let rate = shadow.rate, rate < Self.slow {
         isSlowToRead = true
       }
       return hasChanged
@@ -66,9 +63,10 @@ struct PixelChanges {
       return true
     }
     detection = .gpu
-    let isKnown = digested.map { $0 == (buffer.id, frame.flip) } ?? false
+    let key = PixelsKey(buffer: buffer.id, epoch: frame.flip)
+    let isKnown = digested == key
     let hasChanged = digest.hasChanged(texture)
-    digested = (buffer.id, frame.flip)
+    digested = key
     try context.checkGL("summing up pixels")
     if hasChanged || !isKnown { return true }
     // Without a drawing, which asks too. A context that is lost finds the same sums for ever.

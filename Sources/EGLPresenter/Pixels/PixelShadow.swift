@@ -2,22 +2,53 @@
 
 import DMABuf
 import Glibc
-public import LinuxSystem
+import LinuxSystem
 public import VGPUDisplay
 
-/// A copy of a buffer's bytes as they were, by which the CPU finds out whether they are still the
-/// same: every byte is compared, none is guessed at.
-public final class PixelShadow {
+/// Copies of a frame's picture and pointer as they were, by which the CPU finds out whether they are
+/// still the same.
+public final class FrameShadow {
+  private let picture = PixelShadow()
+  private let pointer = PixelShadow()
+
+  /// Nothing is known yet.
+  public init() {}
+
+  /// How fast the picture's buffer could be read; see `PixelShadow.rate`.
+  var rate: Double? { picture.rate }
+
+  /// Whether a frame's pixels are other ones than at the last call with this frame's buffers and
+  /// `flip`; `true` for the first, and when the picture cannot be read.
+  public func hasChanged(_ frame: Frame) -> Bool {
+    // Both are looked at: what one did not see now it would tell as a change next time.
+    let hasPointerChanged = hasPointerChanged(frame)
+    return ((try? hasPictureChanged(frame)) ?? true) || hasPointerChanged
+  }
+
+  func hasPictureChanged(_ frame: Frame) throws(SystemCallError) -> Bool {
+    try picture.hasChanged(frame.primary, epoch: frame.flip)
+  }
+
+  /// A pointer that cannot be read does not count.
+  func hasPointerChanged(_ frame: Frame) -> Bool {
+    guard let cursor = frame.cursor else { return false }
+    return (try? pointer.hasChanged(cursor.buffer, epoch: frame.flip)) ?? false
+  }
+}
+
+/// What pixels are known of: a buffer, from one flip to the next.
+struct PixelsKey: Equatable {
+  let buffer: UInt64
+  let epoch: UInt64
+}
+
+/// A copy of a buffer's bytes as they were: every byte is compared, none is guessed at.
+final class PixelShadow {
   private var bytes: [UInt8] = []
-  private var key: Key?
+  private var key: PixelsKey?
   /// How fast the buffer could be read when it was first copied, in bytes a second; `nil` when it
   /// was too small to tell.
   private(set) var rate: Double?
-
-  private struct Key: Equatable {
-    let buffer: UInt64
-    let epoch: UInt64
-  }
 
   /// What is compared before anything is copied: small enough to stay in the processor's cache.
   private static let block = 1 << 16
@@ -31,9 +62,6 @@ public final class PixelShadow {
   /// however large the buffer is.
   var count: Int { bytes.count }
 
-  /// Nothing is known yet.
-  public init() {}
-
   /// Whether a buffer's bytes are other ones than at the last call for it; `true` for the first,
   /// and for a picture that is too large to be compared.
   ///
@@ -42,10 +70,10 @@ public final class PixelShadow {
   ///   - epoch: a number that is another one whenever the buffer may have been drawn without this
   ///     being asked: what is known of it then counts for nothing.
   /// - Throws: `SystemCallError` when the buffer cannot be read.
-  public func hasChanged(
+  func hasChanged(
     _ buffer: PlaneBuffer, epoch: UInt64
   ) throws(SystemCallError) -> Bool {
-    let key = Key(buffer: buffer.id, epoch: epoch)
+    let key = PixelsKey(buffer: buffer.id, epoch: epoch)
     let isKnown = key == self.key
     self.key = nil
     let pixels = buffer.pixels

@@ -20,56 +20,37 @@ struct ImageCache {
   /// More than a source keeps: the bound is for several sources, or one that leaks.
   static let capacity = 96
 
-  private struct Entry {
-    let id: UInt64
+  private struct Known {
     weak var buffer: PlaneBuffer?
     let outcome: Outcome
-    var lastUse: UInt64
   }
 
-  private var entries: [Entry] = []
-  private var uses: UInt64 = 0
+  private var known = RecencyTable<UInt64, Known>(capacity: Self.capacity)
 
-  init() {
-    entries.reserveCapacity(Self.capacity)
-  }
-
-  var count: Int { entries.count }
+  var count: Int { known.count }
 
   /// What is known of a buffer, if anything.
   mutating func outcome(of buffer: PlaneBuffer) -> Outcome? {
-    uses += 1
-    let id = buffer.id
-    for index in entries.indices where entries[index].id == id {
-      entries[index].lastUse = uses
-      return entries[index].outcome
-    }
-    return nil
+    guard let index = known.use(buffer.id) else { return nil }
+    return known[index].outcome
   }
 
   /// Remembers what was made of a buffer, in place of the longest unused one if need be.
   mutating func insert(_ outcome: Outcome, for buffer: PlaneBuffer) {
-    entries.removeAll { $0.id == buffer.id }
-    if entries.count == Self.capacity,
-      let oldest = entries.indices.min(by: { entries[$0].lastUse < entries[$1].lastUse })
-    {
-      entries.remove(at: oldest)
-    }
-    entries.append(Entry(id: buffer.id, buffer: buffer, outcome: outcome, lastUse: uses))
+    if let index = known.use(buffer.id) { known.remove(at: index) }
+    known.insert(Known(buffer: buffer, outcome: outcome), for: buffer.id)
   }
 
   /// Whether there are buffers that are gone.
   var hasGone: Bool {
-    for index in entries.indices where entries[index].buffer == nil { return true }
+    for index in known.indices where known[index].buffer == nil { return true }
     return false
   }
 
   /// Drops what was made of buffers that are gone: their memory is held until then.
   mutating func sweep() {
-    if hasGone { entries.removeAll { $0.buffer == nil } }
+    if hasGone { known.removeAll { _, known in known.buffer == nil } }
   }
 
-  mutating func removeAll() {
-    entries.removeAll(keepingCapacity: true)
-  }
+  mutating func removeAll() { known.removeAll() }
 }

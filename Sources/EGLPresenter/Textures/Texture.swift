@@ -84,18 +84,17 @@ final class ImportedImage {
     else {
       throw Self.refusal(buffer, context, "eglCreateImage: \(ErrorNames.lastEGL())")
     }
-    let texture = Texture(
+    // From here on the image is destroyed with this object, a half-made one too.
+    self.image = image
+    connection = context.connection
+    texture = Texture(
       target: isExternal ? GL_TEXTURE_EXTERNAL_OES : GL_TEXTURE_2D, isSwapped: false)
     vgpu_glEGLImageTargetTexture2DOES(texture.target, image)
     let error = vgpu_glGetError()
     guard error == GLenum(GL_NO_ERROR) else {
-      _ = vgpu_eglDestroyImageKHR(context.display, image)
       throw Self.refusal(
         buffer, context, "glEGLImageTargetTexture2DOES: \(ErrorNames.gl(error))")
     }
-    self.texture = texture
-    self.image = image
-    connection = context.connection
   }
 
   deinit {

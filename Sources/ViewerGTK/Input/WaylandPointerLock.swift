@@ -29,10 +29,7 @@ final class WaylandPointerLock: PointerLock {
     guard let constraints = globals.pointerConstraints, let managers = globals.relativePointers,
       // Its events are for GDK's queue, which is dispatched, and not for that of the globals.
       let manager = vgpu_wl_wrap(managers)
-    else {
-      globals.dispose()
-      return nil
-    }
+    else { return nil }
     self.motion = motion
     self.globals = globals
     self.display = display
@@ -58,7 +55,6 @@ final class WaylandPointerLock: PointerLock {
     hasEnded = true
     if let relative { zwp_relative_pointer_v1_destroy(relative) }
     if let locked { zwp_locked_pointer_v1_destroy(locked) }
-    globals.dispose()
     wl_display_flush(display)
   }
 

@@ -26,9 +26,8 @@ final class FrameRecord {
   /// Frames are drawn on a canvas from now on.
   func begins(_ canvas: any Canvas, on backend: ViewerStatistics.Backend?) {
     let (renderer, feedback) = (canvas.renderer, canvas.feedback)
-    let source = feedback.recorded(isToolkits: canvas is CairoCanvas)
-    isBlind = source == .swap || source == .frameClock
-    recorder.feedback = source
+    isBlind = feedback == .frameCallback || feedback == .timer
+    recorder.feedback = feedback
     importNanoseconds = 0
     link.update { statistics in
       statistics.backend = backend
@@ -139,16 +138,5 @@ extension RendererCounters {
     left.importNanoseconds += right.importNanoseconds
     left.uploads += right.uploads
     left.refusals += right.refusals
-  }
-}
-
-extension ViewerStatistics.Feedback {
-  /// What that makes of a presentation's time.
-  fileprivate func recorded(isToolkits: Bool) -> FeedbackSource {
-    switch self {
-    case .presentationTime: .presentation
-    case .present: .present
-    case .frameCallback, .timer: isToolkits ? .frameClock : .swap
-    }
   }
 }

@@ -8,8 +8,8 @@ import LinuxSystem
 import Synchronization
 import VGPUDisplay
 
-/// What GTK's thread and a view's render thread say to each other. Both only leave notes under a
-/// lock; of several notes on the same matter the last counts.
+/// The notes that GTK's thread and a view's render thread leave for each other, under a lock. A newer
+/// note replaces an older one on the same subject.
 final class RenderLink: Sendable {
   /// What the render thread is to do.
   struct Orders {
@@ -29,7 +29,7 @@ final class RenderLink: Sendable {
     var overlay: Overlay??
     /// A copy of the guest's picture that is waited for.
     var picture: PictureRequest?
-    /// The widget has painted what was presented on a canvas that is none of the render thread's.
+    /// GTK's thread has painted the widget with the frame that the render thread copied.
     var hasPainted = false
   }
 
@@ -89,7 +89,7 @@ final class RenderLink: Sendable {
   func orderAndWait(_ change: (inout Orders) -> Void) {
     order(change)
     waitForAnswer()
-    // Of what is gone.
+    // News of the canvas that is gone.
     news.withLock { news in
       guard let late = news else { return }
       news = News(isFinished: late.isFinished)

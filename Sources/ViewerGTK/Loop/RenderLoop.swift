@@ -223,14 +223,13 @@ final class RenderLoop {
 
   private func see(_ frame: Frame, _ turn: FrameSchedule.Turn, on canvas: any Canvas) {
     let sight = FrameDirector.Sight(frame)
-    let isFlip = director.isFlip(sight)
     var decision = director.saw(sight, in: turn)
     if decision == .compare {
       let start = MonotonicInstant.now
       decision = director.compared(hasChanged: canvas.hasChanged(frame))
       record.compared(start, by: canvas)
     }
-    guard decision == .show else { return }
+    guard case .show(let isFlip) = decision else { return }
     if isFlip { record.newFrame(frame) }
     show(frame, sight, on: canvas)
   }
@@ -238,10 +237,9 @@ final class RenderLoop {
   private func show(_ frame: Frame, _ sight: FrameDirector.Sight, on canvas: any Canvas) {
     number += 1
     let begin = MonotonicInstant.now
-    let placement: Placement
+    let placement = Placement(guest: frame.primary.size, area: canvas.area, mode: scaling)
     do throws(GraphicsError) {
-      placement = try canvas.present(
-        frame, scaling, number: number, damage: source.takeDamage())
+      try canvas.present(frame, at: placement, number: number, damage: source.takeDamage())
     } catch {
       failed(error, on: canvas)
       return
@@ -292,4 +290,30 @@ extension FrameDirector.Sight {
       flip: frame.flip, buffer: frame.primary.id, revision: frame.revision,
       cursor: frame.cursor?.buffer.id, x: frame.cursor?.x ?? 0, y: frame.cursor?.y ?? 0)
   }
+}
+
+/// A descriptor that becomes readable at a set time, to the microsecond (timerfd_create(2)):
+/// poll(2)'s own timeout knows milliseconds only.
+struct Alarm: ~Copyable {
+  let descriptor: OwnedFileDescriptor
+  private var time: MonotonicInstant?
+  /// It has gone off, and stays readable until it is set.
+  private var isRinging = false
+
+  init() throws(SystemCallError) {
+    let fd = try SystemCall.make("timerfd_create", on: "the render thread") { vgpu_timerfd() }
+    descriptor = OwnedFileDescriptor(owning: Int32(fd))
+  }
+
+  /// At a time, or never.
+  mutating func set(_ time: MonotonicInstant?) {
+    guard isRinging || time != self.time else { return }
+    self.time = time
+    isRinging = false
+    // Zero would switch it off.
+    _ = vgpu_timerfd_set(descriptor.rawValue, time.map { max(1, $0.nanoseconds) } ?? 0)
+  }
+
+  /// poll(2) has found it readable.
+  mutating func hasRung() { isRinging = true }
 }

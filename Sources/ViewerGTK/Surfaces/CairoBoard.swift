@@ -103,7 +103,7 @@ final class CairoBoard: @unchecked Sendable {
 
 /// A copy of a plane's pixels that cairo can draw, refreshed from the mapped buffer.
 final class SoftwarePicture {
-  let surface: OpaquePointer
+  private let image: CairoImage
   private let layout: ImageLayout
 
   /// Makes room for pictures like this buffer's.
@@ -111,25 +111,20 @@ final class SoftwarePicture {
   /// - Throws: `GraphicsError.Kind.cannotShow` for what the CPU cannot turn into RGB.
   init(for buffer: PlaneBuffer) throws(GraphicsError) {
     layout = buffer.layout
-    guard layout.format.model == .rgb, layout.modifier == .linear, layout.linearEnd != nil,
-      let surface = cairo_image_surface_create(
-        layout.format.hasAlpha ? CAIRO_FORMAT_ARGB32 : CAIRO_FORMAT_RGB24, Int32(layout.width),
-        Int32(layout.height))
-    else {
+    guard layout.format.model == .rgb, layout.modifier == .linear, layout.linearEnd != nil else {
       throw GraphicsError(
         .cannotShow, "\(buffer.layout)", "without EGL only RGB that lies line after line is shown",
         remedy: "install the GPU's EGL driver")
     }
-    guard cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS else {
-      cairo_surface_destroy(surface)
-      throw GraphicsError(.cannotShow, "\(buffer.layout)", "cairo has no memory for it")
-    }
-    self.surface = surface
+    guard
+      let image = CairoImage(
+        layout.format.hasAlpha ? CAIRO_FORMAT_ARGB32 : CAIRO_FORMAT_RGB24, layout.width,
+        layout.height)
+    else { throw GraphicsError(.cannotShow, "\(buffer.layout)", "cairo has no memory for it") }
+    self.image = image
   }
 
-  deinit {
-    cairo_surface_destroy(surface)
-  }
+  var surface: OpaquePointer { image.surface }
 
   /// Whether a picture of this size, format and stride can be copied into this one.
   func fits(_ buffer: PlaneBuffer) -> Bool { layout == buffer.layout }
@@ -147,12 +142,10 @@ final class SoftwarePicture {
   private func copy(_ bytes: UnsafeRawBufferPointer) {
     cairo_surface_flush(surface)
     guard let end = layout.linearEnd, end <= bytes.count, let source = bytes.baseAddress,
-      let plane = layout.planes.first, let target = cairo_image_surface_get_data(surface)
+      let plane = layout.planes.first
     else { return }
-    let stride = Int(cairo_image_surface_get_stride(surface))
     for y in 0..<layout.height {
-      let line = UnsafeMutableRawPointer(target) + y * stride
-      copyLine(source + plane.offset + y * plane.stride, to: line)
+      copyLine(source + plane.offset + y * plane.stride, to: image.data + y * image.stride)
     }
   }
 
@@ -201,39 +194,55 @@ final class SoftwarePicture {
 
 /// An overlay that cairo draws; used by one thread at a time.
 final class SoftwareOverlay {
-  private let surface: OpaquePointer
+  private let image: CairoImage
   private let area: PixelRectangle
 
   /// `nil` when cairo has no memory for it.
   init?(_ overlay: Overlay) {
     let area = overlay.area
-    guard
-      let surface = cairo_image_surface_create(
-        CAIRO_FORMAT_ARGB32, Int32(area.width), Int32(area.height))
-    else { return nil }
-    guard let target = cairo_image_surface_get_data(surface) else {
-      cairo_surface_destroy(surface)
-      return nil
-    }
-    let stride = Int(cairo_image_surface_get_stride(surface))
+    guard let image = CairoImage(CAIRO_FORMAT_ARGB32, area.width, area.height) else { return nil }
     overlay.pixels.withUnsafeBytes { pixels in
       for y in 0..<area.height {
         let line = UnsafeRawBufferPointer(
           rebasing: pixels[y * area.width * 4..<(y + 1) * area.width * 4])
-        UnsafeMutableRawBufferPointer(start: target + y * stride, count: area.width * 4)
+        UnsafeMutableRawBufferPointer(start: image.data + y * image.stride, count: area.width * 4)
           .copyMemory(from: line)
       }
     }
-    cairo_surface_mark_dirty(surface)
+    cairo_surface_mark_dirty(image.surface)
     self.area = area
-    self.surface = surface
+    self.image = image
   }
-
-  deinit { cairo_surface_destroy(surface) }
 
   /// Draws it at its place, on a context whose unit is a device pixel.
   func paint(_ context: CairoContext) {
-    cairo_set_source_surface(context, surface, Double(area.x), Double(area.y))
+    cairo_set_source_surface(context, image.surface, Double(area.x), Double(area.y))
     cairo_paint(context)
   }
+}
+
+/// An image in memory that cairo draws and is drawn on (cairo_image_surface_create).
+final class CairoImage {
+  /// A `cairo_surface_t *`.
+  let surface: OpaquePointer
+  /// The first line, and so on each `stride` bytes.
+  let data: UnsafeMutableRawPointer
+  let stride: Int
+
+  /// `nil` when cairo has no memory for it.
+  init?(_ format: cairo_format_t, _ width: Int, _ height: Int) {
+    // Cairo never returns nothing: what failed is told by the status, and has no data.
+    guard let surface = cairo_image_surface_create(format, Int32(width), Int32(height)) else {
+      return nil
+    }
+    guard let data = cairo_image_surface_get_data(surface) else {
+      cairo_surface_destroy(surface)
+      return nil
+    }
+    self.surface = surface
+    self.data = UnsafeMutableRawPointer(data)
+    stride = Int(cairo_image_surface_get_stride(surface))
+  }
+
+  deinit { cairo_surface_destroy(surface) }
 }

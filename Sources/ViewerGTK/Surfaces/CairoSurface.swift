@@ -2,6 +2,7 @@
 
 import CGTK3
 import EGLPresenter
+import FrameStatistics
 import VGPUDisplay
 
 /// The last resort where there is no EGL: the CPU copies every frame on the render thread, and cairo
@@ -36,14 +37,13 @@ final class CairoCanvas: Canvas {
   private(set) var path: PresentationPath?
   private(set) var counters = RendererCounters()
   let importRefusal: GraphicsError? = nil
-  let feedback = ViewerStatistics.Feedback.timer
+  let feedback = FeedbackSource.timer
   let descriptor: Int32 = -1
   let asksForFrames = true
   var events: [CanvasEvent] = []
   private let board: CairoBoard
   private let link: RenderLink
-  private let primary = PixelShadow()
-  private let cursor = PixelShadow()
+  private let shadow = FrameShadow()
   private var geometry: SurfaceGeometry
 
   init(_ board: CairoBoard, _ geometry: SurfaceGeometry, _ link: RenderLink) {
@@ -56,26 +56,21 @@ final class CairoCanvas: Canvas {
   func read(isReadable: Bool) {}
   func place(_ geometry: SurfaceGeometry) { self.geometry = geometry }
 
+  var area: PixelSize { geometry.pixels }
+
   func present(
-    _ frame: Frame, _ mode: ScalingMode, number: UInt64, damage: Damage?
-  ) throws(GraphicsError) -> Placement {
-    let placement = Placement(guest: frame.primary.size, area: geometry.pixels, mode: mode)
+    _ frame: Frame, at placement: Placement, number: UInt64, damage: Damage?
+  ) throws(GraphicsError) {
     counters.uploads += try board.update(frame, placement)
     counters.draws += 1
     path = .cairo
     link.tell { $0.wantsPaint = true }
-    return placement
   }
 
   func show(_ overlay: Overlay?) { board.show(overlay) }
   func pixels(of frame: Frame) -> PixelImage? { nil }
 
-  func hasChanged(_ frame: Frame) -> Bool {
-    let hasPointer =
-      frame.cursor.map { (try? cursor.hasChanged($0.buffer, epoch: frame.flip)) ?? false } ?? false
-    return (try? primary.hasChanged(frame.primary, epoch: frame.flip)) ?? true || hasPointer
-  }
-
+  func hasChanged(_ frame: Frame) -> Bool { shadow.hasChanged(frame) }
   var changeDetection: ChangeDetection? { .cpu }
 
   func hide() {

@@ -10,6 +10,9 @@ import VGPUDisplay
 ///
 /// They are asked for by `zwp_linux_buffer_params_v1.create`, which a compositor may refuse;
 /// `create_immed` would end the connection instead.
+///
+/// When there are too many of them, none makes room for another one: the compositor may be showing
+/// any.
 final class CompositorBuffers {
   /// What has become of a buffer.
   enum Outcome {
@@ -29,34 +32,25 @@ final class CompositorBuffers {
     case refused
   }
 
-  private struct Entry {
-    let id: UInt64
+  private struct Known {
     weak var buffer: PlaneBuffer?
     var state: State
   }
 
   private let handles: HandoverHandles
-  private var entries: [Entry] = []
-
   /// More than a source keeps.
-  private static let capacity = 96
+  private var known = RecencyTable<UInt64, Known>(capacity: 96)
 
-  init(_ handles: HandoverHandles) {
-    self.handles = handles
-    entries.reserveCapacity(Self.capacity)
-  }
+  init(_ handles: HandoverHandles) { self.handles = handles }
 
   /// The compositor's buffer of a guest's, which is asked for when it is seen for the first time.
   func outcome(of buffer: PlaneBuffer) -> Outcome {
-    let id = buffer.id
-    for index in entries.indices where entries[index].id == id {
-      switch entries[index].state {
-      case .asked: return .asked
-      case .made(let made): return .made(made)
-      case .refused: return .obstacle(.refused(buffer.layout))
-      }
+    guard let index = known.use(buffer.id) else { return ask(for: buffer) }
+    switch known[index].state {
+    case .asked: return .asked
+    case .made(let made): return .made(made)
+    case .refused: return .obstacle(.refused(buffer.layout))
     }
-    return ask(for: buffer)
   }
 
   private func ask(for buffer: PlaneBuffer) -> Outcome {
@@ -73,7 +67,7 @@ final class CompositorBuffers {
       lines <= Int(UInt32.max) - plane.offset,
       let format = handles.formats.format(for: layout)
     else { return .obstacle(.unnamed(layout)) }
-    guard entries.count < Self.capacity else { return .obstacle(.tooMany) }
+    guard !known.isFull else { return .obstacle(.tooMany) }
     guard let parameters = zwp_linux_dmabuf_v1_create_params(handles.dmabuf) else {
       return .obstacle(.tooMany)
     }
@@ -83,16 +77,16 @@ final class CompositorBuffers {
       parameters, memory.rawValue, 0, offset, stride, UInt32(modifier >> 32),
       UInt32(truncatingIfNeeded: modifier))
     zwp_linux_buffer_params_v1_create(parameters, width, height, format.rawValue, 0)
-    entries.append(Entry(id: buffer.id, buffer: buffer, state: .asked(parameters)))
+    known.append(Known(buffer: buffer, state: .asked(parameters)), for: buffer.id)
     return .asked
   }
 
   /// Lets go of what was made of buffers that are gone: the compositor holds their memory until then.
   ///
-  /// - Parameter shown: one that must stay, as what is seen of a destroyed buffer is undefined.
+  /// - Parameter shown: a buffer that must stay, because the picture of a destroyed buffer is undefined.
   func sweep(but shown: OpaquePointer?) {
-    for index in entries.indices.reversed() where entries[index].buffer == nil {
-      switch entries[index].state {
+    for index in known.indices.reversed() where known[index].buffer == nil {
+      switch known[index].state {
       // The answer makes an object, which nobody would know.
       case .asked: continue
       case .made(let made):
@@ -100,30 +94,32 @@ final class CompositorBuffers {
         wl_buffer_destroy(made)
       case .refused: break
       }
-      entries.remove(at: index)
+      known.remove(at: index)
     }
   }
 
   /// Lets go of everything; nothing is attached any more.
   func close(_ handles: WaylandHandles) {
-    let isAsked = entries.contains { if case .asked = $0.state { true } else { false } }
+    let isAsked = known.indices.contains {
+      if case .asked = known[$0].state { true } else { false }
+    }
     if isAsked { wl_display_roundtrip_queue(handles.display, handles.queue) }
-    for entry in entries {
-      switch entry.state {
+    for index in known.indices {
+      switch known[index].state {
       case .asked(let parameters): zwp_linux_buffer_params_v1_destroy(parameters)
       case .made(let made): wl_buffer_destroy(made)
       case .refused: break
       }
     }
-    entries.removeAll()
+    known.removeAll()
   }
 
   private func answered(_ parameters: OpaquePointer?, _ made: OpaquePointer?) {
     hasNews = true
     if made != nil { taken += 1 }
-    for index in entries.indices {
-      guard case .asked(let asked) = entries[index].state, asked == parameters else { continue }
-      entries[index].state = made.map { .made($0) } ?? .refused
+    for index in known.indices {
+      guard case .asked(let asked) = known[index].state, asked == parameters else { continue }
+      known[index].state = made.map { .made($0) } ?? .refused
     }
     if let parameters { zwp_linux_buffer_params_v1_destroy(parameters) }
   }

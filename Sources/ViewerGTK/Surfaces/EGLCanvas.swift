@@ -14,6 +14,8 @@ extension EGLCanvas {
   var counters: RendererCounters { painter.renderer.counters }
   var importRefusal: GraphicsError? { painter.renderer.importRefusal }
 
+  var area: PixelSize { painter.window.size }
+
   func show(_ overlay: Overlay?) { painter.renderer.overlay = overlay }
 
   func pixels(of frame: Frame) throws(GraphicsError) -> PixelImage? {
@@ -25,18 +27,19 @@ extension EGLCanvas {
   var changeDetection: ChangeDetection? { painter.renderer.changeDetection }
 }
 
-/// The EGL side of a surface: a context, a renderer and a window. Released in the reverse order of
-/// its parts.
+/// The EGL side of a surface: a context, a renderer and a window. Each part keeps what it is made of.
 final class EGLPainter {
   let renderer: FrameRenderer
   let window: WindowSurface
 
+  /// - Parameter owner: the window's and its connection's.
   init(
-    _ platform: EGLPlatform, window: UnsafeMutableRawPointer, size: PixelSize,
-    alwaysUploads: Bool, swapInterval: Int32
+    _ platform: EGLPlatform, window: UnsafeMutableRawPointer, keeping owner: AnyObject? = nil,
+    size: PixelSize, alwaysUploads: Bool, swapInterval: Int32
   ) throws(GraphicsError) {
-    let context = try RenderContext(platform)
+    let context = try RenderContext(platform, keeping: owner)
     renderer = try FrameRenderer(context, alwaysUploads: alwaysUploads)
-    self.window = try WindowSurface(context, window: window, size: size, swapInterval: swapInterval)
+    self.window = try WindowSurface(
+      context, window: window, keeping: owner, size: size, swapInterval: swapInterval)
   }
 }

@@ -2,13 +2,15 @@
 
 import EGLPresenter
 import FramePacing
+import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
 /// What shows frames over a widget's area: the seam between the view and the window systems. GTK's
 /// thread makes it, moves it and releases it; the render thread draws on its canvas.
 ///
-/// A surface lives while its widget is mapped, and longer than its canvas.
+/// A surface lives while its widget is mapped, and longer than its canvas. What it has made goes with
+/// it.
 @MainActor
 protocol GuestSurface: AnyObject {
   /// Makes the canvas, on the render thread.
@@ -18,14 +20,11 @@ protocol GuestSurface: AnyObject {
   func place(_ geometry: SurfaceGeometry)
   /// Draws what was presented, for a surface that has none of its own to draw on.
   func paint(_ context: CairoContext)
-  /// Releases everything in reverse order, when there is no canvas any more.
-  func dispose()
 }
 
 extension GuestSurface {
   func place(_ geometry: SurfaceGeometry) {}
   func paint(_ context: CairoContext) {}
-  func dispose() {}
 }
 
 /// A cairo drawing context (`cairo_t *`).
@@ -55,7 +54,7 @@ protocol Canvas: AnyObject {
   /// Why the last frame was drawn; `nil` where it was handed over, and where none ever is.
   var handoverObstacle: HandoverObstacle? { get }
   /// What tells when frames were shown.
-  var feedback: ViewerStatistics.Feedback { get }
+  var feedback: FeedbackSource { get }
   /// The display server's connection, to be polled; -1 for none.
   var descriptor: Int32 { get }
 
@@ -70,14 +69,17 @@ protocol Canvas: AnyObject {
   func read(isReadable: Bool)
   /// Follows the widget.
   func place(_ geometry: SurfaceGeometry)
-  /// Shows a frame; returns where the picture lies in device pixels.
+  /// Device pixels of what is drawn on.
+  var area: PixelSize { get }
+  /// Shows a frame.
   ///
   /// - Parameters:
+  ///   - placement: where the picture lies in `area`.
   ///   - number: what the events call it.
   ///   - damage: where it may differ from what was presented before; `nil` for everywhere.
   func present(
-    _ frame: Frame, _ mode: ScalingMode, number: UInt64, damage: Damage?
-  ) throws(GraphicsError) -> Placement
+    _ frame: Frame, at placement: Placement, number: UInt64, damage: Damage?
+  ) throws(GraphicsError)
   /// Lays a picture over those that are presented from now on, or none.
   func show(_ overlay: Overlay?)
   /// Draws what a frame shows into memory, one pixel to one of the guest's; `nil` where there is no

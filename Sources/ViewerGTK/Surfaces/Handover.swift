@@ -178,39 +178,39 @@ struct HandoverHandles: @unchecked Sendable {
   let dmabuf: OpaquePointer
   /// What the compositor takes.
   let formats: CompositorFormats
+}
+
+/// The owner of `HandoverHandles`.
+@MainActor
+final class HandoverObjects {
+  let handles: HandoverHandles
+  private let subsurface: WaylandObject
+  private let viewport: WaylandObject?
+  private let dmabuf: WaylandObject
 
   /// Makes them above a surface, to be seen with the first buffer. `nil` where the compositor takes
   /// no buffers.
-  @MainActor
   init?(
-    _ globals: WaylandGlobals, above parent: OpaquePointer, queue: OpaquePointer,
-    makeSurface: () -> OpaquePointer?
+    _ globals: WaylandGlobals, above parent: WaylandObject, queue: WaylandObject,
+    makeSurface: () -> WaylandObject?
   ) {
     guard let subcompositor = globals.subcompositor, let global = globals.dmabuf,
-      !globals.formats.isEmpty
+      !globals.formats.isEmpty,
+      let dmabuf = WaylandObject.wrapper(of: global.pointer, on: [global], queue: queue),
+      let surface = makeSurface(),
+      let subsurface = WaylandObject(
+        wl_subcompositor_get_subsurface(subcompositor.pointer, surface.pointer, parent.pointer),
+        on: [surface, parent], destroy: wl_subsurface_destroy)
     else { return nil }
-    guard let dmabuf = vgpu_wl_wrap(global) else { return nil }
-    vgpu_wl_set_queue(dmabuf, queue)
-    guard let surface = makeSurface() else {
-      vgpu_wl_release_wrapper(dmabuf)
-      return nil
-    }
-    guard let subsurface = wl_subcompositor_get_subsurface(subcompositor, surface, parent) else {
-      wl_surface_destroy(surface)
-      vgpu_wl_release_wrapper(dmabuf)
-      return nil
-    }
     self.dmabuf = dmabuf
-    self.surface = surface
     self.subsurface = subsurface
-    viewport = globals.viewporter.flatMap { wp_viewporter_get_viewport($0, surface) }
-    formats = globals.formats
-  }
-
-  func dispose() {
-    if let viewport { wp_viewport_destroy(viewport) }
-    wl_subsurface_destroy(subsurface)
-    wl_surface_destroy(surface)
-    vgpu_wl_release_wrapper(dmabuf)
+    viewport = globals.viewporter.flatMap {
+      WaylandObject(
+        wp_viewporter_get_viewport($0.pointer, surface.pointer), on: [surface],
+        destroy: wp_viewport_destroy)
+    }
+    handles = HandoverHandles(
+      surface: surface.pointer, subsurface: subsurface.pointer, viewport: viewport?.pointer,
+      dmabuf: dmabuf.pointer, formats: globals.formats)
   }
 }

@@ -4,6 +4,7 @@ import CWayland
 import CWaylandProtocols
 import EGLPresenter
 import FramePacing
+import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
@@ -12,7 +13,7 @@ import VGPUDisplay
 final class WaylandCanvas: EGLCanvas {
   let painter: EGLPainter
   let asksForFrames = true
-  let feedback: ViewerStatistics.Feedback
+  let feedback: FeedbackSource
   let descriptor: Int32
   var events: [CanvasEvent] = []
   private let handles: WaylandHandles
@@ -42,7 +43,7 @@ final class WaylandCanvas: EGLCanvas {
     self.handles = handles
     self.geometry = geometry
     descriptor = wl_display_get_fd(handles.display)
-    feedback = handles.presentation == nil ? .frameCallback : .presentationTime
+    feedback = handles.presentation == nil ? .frameCallback : .presentation
     painter = try EGLPainter(
       .wayland(display: UnsafeMutableRawPointer(handles.display)),
       window: UnsafeMutableRawPointer(handles.window), size: geometry.pixels,
@@ -103,19 +104,17 @@ final class WaylandCanvas: EGLCanvas {
   }
 
   func present(
-    _ frame: Frame, _ mode: ScalingMode, number: UInt64, damage: Damage?
-  ) throws(GraphicsError) -> Placement {
-    let placement = Placement(
-      guest: frame.primary.size, area: painter.window.size, mode: mode)
+    _ frame: Frame, at placement: Placement, number: UInt64, damage: Damage?
+  ) throws(GraphicsError) {
     handoverObstacle = handOver(frame, placement, damage)
     if handoverObstacle == nil, let handover {
       ask(of: handover.surface, number)
       handover.commit()
       isHandedOver = true
       handovers.frames += 1
-      return placement
+      return
     }
-    try painter.renderer.draw(frame, on: painter.window, mode: mode)
+    try painter.renderer.draw(frame, at: placement, on: painter.window)
     let isBare = painter.renderer.overlay == nil
     handover?.yield(to: placement, isBare: isBare)
     isHandedOver = false
@@ -123,7 +122,6 @@ final class WaylandCanvas: EGLCanvas {
     try painter.window.swap()
     // Now that what lies around it is there.
     if handoverObstacle == .unplaced, isBare { events.append(.stale) }
-    return placement
   }
 
   /// Attaches the guest's own buffer, or says why not.

@@ -9,69 +9,48 @@ import DMABuf
 @MainActor
 final class WaylandGlobals {
   /// `wl_subcompositor`.
-  private(set) var subcompositor: OpaquePointer?
-  /// `zwp_pointer_constraints_v1`.
-  private(set) var pointerConstraints: OpaquePointer?
-  /// `zwp_relative_pointer_manager_v1`.
-  private(set) var relativePointers: OpaquePointer?
+  private(set) var subcompositor: WaylandObject?
   /// `wp_presentation`.
-  private(set) var presentation: OpaquePointer?
+  private(set) var presentation: WaylandObject?
   /// The clock of its timestamps, as clock_gettime(2) numbers it.
   private(set) var presentationClock: UInt32?
   /// `wp_viewporter`.
-  private(set) var viewporter: OpaquePointer?
+  private(set) var viewporter: WaylandObject?
   /// `zwp_linux_dmabuf_v1`, version 3.
-  private(set) var dmabuf: OpaquePointer?
+  private(set) var dmabuf: WaylandObject?
   /// Which buffers that takes.
   private(set) var formats = CompositorFormats()
-  private let queue: OpaquePointer
-  private let registry: OpaquePointer
+  private var constraints: WaylandObject?
+  private var motions: WaylandObject?
+  private let registry: WaylandObject
+
+  /// `zwp_pointer_constraints_v1`.
+  var pointerConstraints: OpaquePointer? { constraints?.pointer }
+  /// `zwp_relative_pointer_manager_v1`.
+  var relativePointers: OpaquePointer? { motions?.pointer }
 
   /// `nil` when the connection is lost.
   init?(_ display: OpaquePointer) {
-    guard let queue = wl_display_create_queue(display) else { return nil }
-    guard let wrapper = vgpu_wl_wrap(display) else {
-      wl_event_queue_destroy(queue)
-      return nil
-    }
-    vgpu_wl_set_queue(wrapper, queue)
-    let registry = wl_display_get_registry(wrapper)
-    vgpu_wl_release_wrapper(wrapper)
-    guard let registry else {
-      wl_event_queue_destroy(queue)
-      return nil
-    }
-    self.queue = queue
+    guard
+      let queue = WaylandObject(
+        wl_display_create_queue(display), on: [], destroy: wl_event_queue_destroy),
+      let wrapper = WaylandObject.wrapper(of: display, queue: queue),
+      let registry = WaylandObject(
+        wl_display_get_registry(wrapper.pointer), on: [queue], destroy: wl_registry_destroy)
+    else { return nil }
     self.registry = registry
-    wl_registry_add_listener(registry, Self.listener, Unmanaged.borrowed(self))
-    wl_display_roundtrip_queue(display, queue)
+    wl_registry_add_listener(registry.pointer, Self.listener, Unmanaged.borrowed(self))
+    wl_display_roundtrip_queue(display, queue.pointer)
     // What these tell as they are bound.
     if let presentation {
       wp_presentation_add_listener(
-        presentation, Self.presentationListener, Unmanaged.borrowed(self))
+        presentation.pointer, Self.presentationListener, Unmanaged.borrowed(self))
     }
     if let dmabuf {
-      zwp_linux_dmabuf_v1_add_listener(dmabuf, Self.dmabufListener, Unmanaged.borrowed(self))
+      zwp_linux_dmabuf_v1_add_listener(
+        dmabuf.pointer, Self.dmabufListener, Unmanaged.borrowed(self))
     }
-    if presentation != nil || dmabuf != nil { wl_display_roundtrip_queue(display, queue) }
-  }
-
-  /// Releases everything in reverse order.
-  func dispose() {
-    if let dmabuf { zwp_linux_dmabuf_v1_destroy(dmabuf) }
-    if let viewporter { wp_viewporter_destroy(viewporter) }
-    if let relativePointers { zwp_relative_pointer_manager_v1_destroy(relativePointers) }
-    if let pointerConstraints { zwp_pointer_constraints_v1_destroy(pointerConstraints) }
-    if let presentation { wp_presentation_destroy(presentation) }
-    if let subcompositor { wl_subcompositor_destroy(subcompositor) }
-    dmabuf = nil
-    viewporter = nil
-    presentation = nil
-    relativePointers = nil
-    pointerConstraints = nil
-    subcompositor = nil
-    wl_registry_destroy(registry)
-    wl_event_queue_destroy(queue)
+    if presentation != nil || dmabuf != nil { wl_display_roundtrip_queue(display, queue.pointer) }
   }
 
   private func announced(
@@ -79,18 +58,24 @@ final class WaylandGlobals {
     _ version: UInt32
   ) {
     if let bound = vgpu_wl_bind_subcompositor(registry, name, interface) {
-      subcompositor = bound
+      subcompositor = object(bound, wl_subcompositor_destroy)
     } else if let bound = vgpu_wl_bind_pointer_constraints(registry, name, interface) {
-      pointerConstraints = bound
+      constraints = object(bound, zwp_pointer_constraints_v1_destroy)
     } else if let bound = vgpu_wl_bind_relative_pointers(registry, name, interface) {
-      relativePointers = bound
+      motions = object(bound, zwp_relative_pointer_manager_v1_destroy)
     } else if let bound = vgpu_wl_bind_presentation(registry, name, interface) {
-      presentation = bound
+      presentation = object(bound, wp_presentation_destroy)
     } else if let bound = vgpu_wl_bind_viewporter(registry, name, interface) {
-      viewporter = bound
+      viewporter = object(bound, wp_viewporter_destroy)
     } else if let bound = vgpu_wl_bind_dmabuf(registry, name, interface, version) {
-      dmabuf = bound
+      dmabuf = object(bound, zwp_linux_dmabuf_v1_destroy)
     }
+  }
+
+  private func object(
+    _ bound: OpaquePointer, _ destroy: @escaping (OpaquePointer) -> Void
+  ) -> WaylandObject? {
+    WaylandObject(bound, on: [registry], destroy: destroy)
   }
 
   /// libwayland keeps the address: never moved, never freed.

@@ -14,9 +14,10 @@ import VGPUDisplay
 final class WaylandSurface: GuestSurface {
   let maker: any CanvasMaker
   private let widget: UnsafeMutablePointer<GtkWidget>
-  private let globals: WaylandGlobals
-  private let handles: WaylandHandles
-  private let subsurface: OpaquePointer
+  private let subsurface: WaylandObject
+  private let window: WaylandObject
+  private let presentation: WaylandObject?
+  private let handover: HandoverObjects?
   private var geometry: SurfaceGeometry
 
   /// Makes the surface above the toplevel's. It is shown with the first frame.
@@ -31,76 +32,71 @@ final class WaylandSurface: GuestSurface {
     guard let display = gdk_wayland_display_get_wl_display(gdkDisplay),
       let compositor = gdk_wayland_display_get_wl_compositor(gdkDisplay),
       let parent = gdk_wayland_window_get_wl_surface(gtk_widget_get_window(toplevel))
-    else {
-      throw GraphicsError(.unavailable, "Wayland", "the window has no wl_surface")
-    }
+    else { throw Self.failure("the window has no wl_surface") }
     guard let globals = WaylandGlobals(display) else {
-      throw GraphicsError(.unavailable, "Wayland", "the connection to the compositor is lost")
+      throw Self.failure("the connection to the compositor is lost")
     }
     guard let subcompositor = globals.subcompositor else {
-      globals.dispose()
-      throw GraphicsError(.unavailable, "Wayland", "the compositor has no wl_subcompositor")
+      throw Self.failure("the compositor has no wl_subcompositor")
     }
-    guard let queue = wl_display_create_queue(display) else {
-      globals.dispose()
-      throw GraphicsError(.unavailable, "Wayland", "no memory for an event queue")
-    }
+    // GDK's; what is destroyed is told to the compositor at once.
+    guard let connection = WaylandObject(display, on: [], destroy: { wl_display_flush($0) }),
+      let queue = WaylandObject(
+        wl_display_create_queue(display), on: [connection], destroy: wl_event_queue_destroy)
+    else { throw Self.failure("no memory for an event queue") }
     guard let surface = Self.makeSurface(compositor, queue) else {
-      wl_event_queue_destroy(queue)
-      globals.dispose()
-      throw GraphicsError(.unavailable, "Wayland", "wl_compositor.create_surface failed")
+      throw Self.failure("wl_compositor.create_surface failed")
     }
-    guard let subsurface = wl_subcompositor_get_subsurface(subcompositor, surface, parent) else {
-      wl_surface_destroy(surface)
-      wl_event_queue_destroy(queue)
-      globals.dispose()
-      throw GraphicsError(.unavailable, "Wayland", "wl_subcompositor.get_subsurface failed")
-    }
+    guard
+      let subsurface = WaylandObject(
+        wl_subcompositor_get_subsurface(subcompositor.pointer, surface.pointer, parent),
+        on: [surface], destroy: wl_subsurface_destroy)
+    else { throw Self.failure("wl_subcompositor.get_subsurface failed") }
     let pixels = geometry.pixels
     guard
-      let window = wl_egl_window_create(surface, Int32(pixels.width), Int32(pixels.height))
-    else {
-      wl_subsurface_destroy(subsurface)
-      wl_surface_destroy(surface)
-      wl_event_queue_destroy(queue)
-      globals.dispose()
-      throw GraphicsError(.unavailable, "Wayland", "wl_egl_window_create failed")
-    }
-    let handover =
+      let window = WaylandObject(
+        wl_egl_window_create(surface.pointer, Int32(pixels.width), Int32(pixels.height)),
+        on: [subsurface], destroy: wl_egl_window_destroy)
+    else { throw Self.failure("wl_egl_window_create failed") }
+    handover =
       handsOver
-      ? HandoverHandles(globals, above: surface, queue: queue) {
+      ? HandoverObjects(globals, above: surface, queue: queue) {
         Self.makeSurface(compositor, queue)
       } : nil
-    self.widget = widget
-    self.globals = globals
-    self.subsurface = subsurface
-    self.geometry = geometry
-    if let presentation = globals.presentation {
-      vgpu_wl_move_to_queue(UnsafeMutableRawPointer(presentation), queue)
+    presentation = globals.presentation.flatMap {
+      WaylandObject.wrapper(of: $0.pointer, on: [$0], queue: queue)
     }
-    handles = WaylandHandles(
-      display: display, queue: queue, compositor: compositor, surface: surface, window: window,
-      presentation: globals.presentation,
-      isMonotonic: globals.presentationClock == UInt32(CLOCK_MONOTONIC), handover: handover)
+    self.widget = widget
+    self.subsurface = subsurface
+    self.window = window
+    self.geometry = geometry
+    let handles = WaylandHandles(
+      display: display, queue: queue.pointer, compositor: compositor, surface: surface.pointer,
+      window: window.pointer, presentation: presentation?.pointer,
+      isMonotonic: globals.presentationClock == UInt32(CLOCK_MONOTONIC),
+      handover: handover?.handles)
     maker = WaylandCanvasMaker(
       handles: handles, geometry: geometry, alwaysUploads: alwaysUploads, handsOver: handsOver)
-    wl_subsurface_set_desync(subsurface)
+    wl_subsurface_set_desync(subsurface.pointer)
     if let nothing = wl_compositor_create_region(compositor) {
-      wl_surface_set_input_region(surface, nothing)
-      if let handover { wl_surface_set_input_region(handover.surface, nothing) }
+      wl_surface_set_input_region(surface.pointer, nothing)
+      if let handover { wl_surface_set_input_region(handover.handles.surface, nothing) }
       wl_region_destroy(nothing)
     }
     move()
   }
 
+  private static func failure(_ cause: String) -> GraphicsError {
+    GraphicsError(.unavailable, "Wayland", cause)
+  }
+
   /// A surface whose events, and those of all that it makes, come on a queue of their own.
   private static func makeSurface(
-    _ compositor: OpaquePointer, _ queue: OpaquePointer
-  ) -> OpaquePointer? {
-    guard let wrapper = vgpu_wl_wrap(compositor) else { return nil }
-    defer { vgpu_wl_release_wrapper(wrapper) }
-    vgpu_wl_set_queue(wrapper, queue)
-    return wl_compositor_create_surface(wrapper)
+    _ compositor: OpaquePointer, _ queue: WaylandObject
+  ) -> WaylandObject? {
+    guard let wrapper = WaylandObject.wrapper(of: compositor, queue: queue) else { return nil }
+    return WaylandObject(
+      wl_compositor_create_surface(wrapper.pointer), on: [queue], destroy: wl_surface_destroy)
   }
 
   func place(_ geometry: SurfaceGeometry) {
@@ -111,26 +107,16 @@ final class WaylandSurface: GuestSurface {
 
   /// The position takes effect with the parent's next commit.
   private func move() {
-    wl_subsurface_set_position(subsurface, Int32(geometry.x), Int32(geometry.y))
+    wl_subsurface_set_position(subsurface.pointer, Int32(geometry.x), Int32(geometry.y))
     gtk_widget_queue_draw(gtk_widget_get_toplevel(widget))
-  }
-
-  func dispose() {
-    handles.handover?.dispose()
-    wl_egl_window_destroy(handles.window)
-    wl_subsurface_destroy(subsurface)
-    wl_surface_destroy(handles.surface)
-    globals.dispose()
-    wl_event_queue_destroy(handles.queue)
-    wl_display_flush(handles.display)
   }
 }
 
 /// What GTK's thread has made of the compositor's connection for a render thread to draw with.
 struct WaylandHandles: @unchecked Sendable {
   // Sendable: the values never change, libwayland takes requests and reads events on any thread, and
-  // the objects' own events come on `queue`, which the render thread alone dispatches. GTK's thread
-  // releases them when that has let go.
+  // the objects' own events come on `queue`, which the render thread alone dispatches. The
+  // `WaylandSurface` destroys them on GTK's thread, when the render thread has let go.
 
   /// `wl_display`, GDK's.
   let display: OpaquePointer
@@ -142,7 +128,7 @@ struct WaylandHandles: @unchecked Sendable {
   let surface: OpaquePointer
   /// `wl_egl_window` of the surface.
   let window: OpaquePointer
-  /// `wp_presentation`; `nil` where the compositor has none.
+  /// `wp_presentation`, with its events on `queue`; `nil` where the compositor has none.
   let presentation: OpaquePointer?
   /// The presentation's timestamps are of CLOCK_MONOTONIC.
   let isMonotonic: Bool

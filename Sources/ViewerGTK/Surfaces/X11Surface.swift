@@ -4,6 +4,7 @@ import CGTK3
 import CX11
 import EGLPresenter
 import FramePacing
+import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
@@ -43,37 +44,26 @@ final class X11Canvas: EGLCanvas {
   let asksForFrames = false
   let descriptor: Int32
   var events: [CanvasEvent] = []
-  // Released last: the window is on it, and EGL.
-  private let connection: X11Connection
-  private let window: Window
+  private let window: X11Window
   private var present = vgpu_present()
   private let hasPresent: Bool
   private var isShown = false
   private var lastNumber: UInt64 = 0
 
-  var feedback: ViewerStatistics.Feedback { hasPresent ? .present : .timer }
+  var feedback: FeedbackSource { hasPresent ? .present : .timer }
 
   init(_ maker: X11CanvasMaker) throws(GraphicsError) {
-    let connection = try X11Connection(maker.display)
-    let area = maker.geometry.device
-    let window = vgpu_x11_create_window(
-      connection.display, Window(maker.toplevel), VisualID(maker.visual), Int32(area.x),
-      Int32(area.y), UInt32(area.width), UInt32(area.height))
-    guard window != 0 else {
-      throw GraphicsError(.unavailable, "X11", "the default visual cannot be used")
-    }
-    // Of an iconified window no part is obscured.
-    XSelectInput(connection.display, Window(maker.toplevel), StructureNotifyMask)
-    var xid = window
+    let window = try X11Window(maker)
+    var xid = window.id
     painter = try EGLPainter(
-      .x11(display: UnsafeMutableRawPointer(connection.display), visual: maker.visual),
-      window: &xid, size: maker.geometry.pixels, alwaysUploads: maker.alwaysUploads,
+      .x11(display: UnsafeMutableRawPointer(window.display), visual: maker.visual),
+      window: &xid, keeping: window, size: maker.geometry.pixels,
+      alwaysUploads: maker.alwaysUploads,
       // Here nobody but the server itself keeps a picture from being torn.
       swapInterval: 1)
-    self.connection = connection
     self.window = window
-    descriptor = vgpu_x11_fd(connection.display)
-    hasPresent = vgpu_present_begin(connection.display, window, &present)
+    descriptor = vgpu_x11_fd(window.display)
+    hasPresent = vgpu_present_begin(window.display, window.id, &present)
   }
 
   deinit {
@@ -81,7 +71,7 @@ final class X11Canvas: EGLCanvas {
   }
 
   func prepare() {
-    XFlush(connection.display)
+    XFlush(window.display)
     hear()
   }
 
@@ -90,7 +80,7 @@ final class X11Canvas: EGLCanvas {
   }
 
   private func hear() {
-    switch vgpu_x11_next_change(connection.display) {
+    switch vgpu_x11_next_change(window.display) {
     case vgpu_x11_covered: events.append(.covered(true))
     case vgpu_x11_seen: events.append(.covered(false))
     default: break
@@ -114,34 +104,33 @@ final class X11Canvas: EGLCanvas {
   func place(_ geometry: SurfaceGeometry) {
     let area = geometry.device
     XMoveResizeWindow(
-      connection.display, window, Int32(area.x), Int32(area.y), UInt32(area.width),
+      window.display, window.id, Int32(area.x), Int32(area.y), UInt32(area.width),
       UInt32(area.height))
     painter.window.size = geometry.pixels
   }
 
   func present(
-    _ frame: Frame, _ mode: ScalingMode, number: UInt64, damage: Damage?
-  ) throws(GraphicsError) -> Placement {
+    _ frame: Frame, at placement: Placement, number: UInt64, damage: Damage?
+  ) throws(GraphicsError) {
     if !isShown {
       isShown = true
-      XMapWindow(connection.display, window)
+      XMapWindow(window.display, window.id)
     }
-    let placement = try painter.renderer.draw(frame, on: painter.window, mode: mode)
+    try painter.renderer.draw(frame, at: placement, on: painter.window)
     try painter.window.swap()
     lastNumber = number
     if hasPresent {
       vgpu_present_ask(&present, UInt32(truncatingIfNeeded: number))
     } else {
-      XFlush(connection.display)
+      XFlush(window.display)
     }
-    return placement
   }
 
   func hide() {
     painter.renderer.releaseGoneBuffers()
     isShown = false
-    XUnmapWindow(connection.display, window)
-    XFlush(connection.display)
+    XUnmapWindow(window.display, window.id)
+    XFlush(window.display)
   }
 }
 
@@ -169,19 +158,30 @@ extension SurfaceGeometry {
   }
 }
 
-/// A connection to the X server, which one thread alone uses.
-final class X11Connection {
+/// A child window on a connection of its own to the X server, which one thread alone uses. The window
+/// goes with the connection.
+private final class X11Window {
   /// An Xlib `Display *`.
   let display: OpaquePointer
+  let id: Window
 
-  /// XOpenDisplay.
+  /// XOpenDisplay, XCreateWindow. The window is not mapped yet.
   ///
   /// - Throws: `GraphicsError.Kind.unavailable`.
-  init(_ name: String) throws(GraphicsError) {
-    guard let display = XOpenDisplay(name) else {
-      throw GraphicsError(.unavailable, "X11", "\(name) takes no second connection")
+  init(_ maker: X11CanvasMaker) throws(GraphicsError) {
+    guard let display = XOpenDisplay(maker.display) else {
+      throw GraphicsError(.unavailable, "X11", "\(maker.display) takes no second connection")
     }
     self.display = display
+    let area = maker.geometry.device
+    id = vgpu_x11_create_window(
+      display, Window(maker.toplevel), VisualID(maker.visual), Int32(area.x), Int32(area.y),
+      UInt32(area.width), UInt32(area.height))
+    guard id != 0 else {
+      throw GraphicsError(.unavailable, "X11", "the default visual cannot be used")
+    }
+    // Of an iconified window no part is obscured.
+    XSelectInput(display, Window(maker.toplevel), StructureNotifyMask)
   }
 
   deinit { XCloseDisplay(display) }

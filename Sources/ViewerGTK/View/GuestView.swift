@@ -313,11 +313,12 @@ public final class GuestView {
     guard let surface else { return }
     self.surface = nil
     // What the canvas draws on must outlive it.
-    link.orderAndWait { orders in
-      orders.canvas = nil
-      orders.letsGo = true
+    withExtendedLifetime(surface) {
+      link.orderAndWait { orders in
+        orders.canvas = nil
+        orders.letsGo = true
+      }
     }
-    surface.dispose()
     forgetPlacement()
   }
 

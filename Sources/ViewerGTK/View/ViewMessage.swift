@@ -3,9 +3,9 @@
 package import CGTK3
 import SafeText
 
-/// What a view says instead of showing a picture.
+/// A view's text when there is no picture.
 public struct ViewMessage: Hashable, Sendable {
-  /// One line: what is the matter, and what to do about it.
+  /// One line: the cause and the remedy.
   public let text: String
   /// Whether no picture will come any more: the device has no display, or is gone.
   public let isFinal: Bool

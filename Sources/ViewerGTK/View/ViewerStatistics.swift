@@ -7,24 +7,11 @@ public import LinuxSystem
 /// What a view has shown since it was made.
 public struct ViewerStatistics: Hashable, Sendable {
   /// Which window system the view is on.
-  public enum Backend: String, Hashable, Sendable {
+  public enum Backend: String, Hashable, Sendable, Encodable {
     /// Wayland.
     case wayland
     /// X11.
     case x11
-  }
-
-  /// What tells when frames were shown.
-  public enum Feedback: String, Hashable, Sendable {
-    /// Wayland's `wp_presentation`: when the frame turned into light.
-    case presentationTime = "presentation-time"
-    /// X11's Present extension (PresentNotifyMSC): when the monitor refreshed after the frame was
-    /// handed over.
-    case present
-    /// Wayland's `wl_surface.frame` alone: that the compositor has taken a frame.
-    case frameCallback = "frame-callback"
-    /// Nothing: frames are shown at the rate that the monitor is said to have.
-    case timer
   }
 
   /// Frames handed to the display server: after eglSwapBuffers, or when cairo is about to draw.
@@ -43,7 +30,7 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var copies = 0
   /// Frames drawn.
   public internal(set) var draws = 0
-  /// Frames that were not drawn, but their buffer handed to the compositor.
+  /// Frames whose buffer was handed to the compositor instead of being drawn.
   public internal(set) var handovers = 0
   /// Buffers that the compositor has taken for that.
   public internal(set) var compositorBuffers = 0
@@ -53,17 +40,17 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var framesShown = 0
   /// Of those, frames that were shown a refresh or more after the one that they aimed at.
   public internal(set) var framesLate = 0
-  /// Frames that the display server did not show, as another one came before.
+  /// Frames that the display server did not show, because another one came before.
   public internal(set) var framesDiscarded = 0
-  /// Times that the pixels of a buffer that was shown already were compared with what they had
-  /// been, as the guest may draw into it.
+  /// Times that the pixels of a buffer that was shown already were compared with those before, because
+  /// the guest may draw into the buffer that it shows.
   public internal(set) var comparisons = 0
   /// What that took altogether, in seconds.
   public internal(set) var comparisonSeconds = 0.0
   /// How they are compared; `nil` as long as they were not.
   public internal(set) var changeDetection: ChangeDetection?
   /// What tells when frames were shown; `nil` before the first frame.
-  public internal(set) var feedback: Feedback?
+  public internal(set) var feedback: FeedbackSource?
   /// How often the monitor refreshes in Hz, as the feedback tells; `nil` where it does not, and
   /// where the rate varies.
   public internal(set) var refreshRate: Double?
@@ -104,5 +91,50 @@ public struct ViewerStatistics: Hashable, Sendable {
     framesPresented += 1
     if firstPresentedAt == nil { firstPresentedAt = now }
     lastPresentedAt = now
+  }
+}
+
+extension ViewerStatistics: Encodable {
+  /// The keys of the statistics file: docs/statistics.md describes each. Keys are added, never renamed
+  /// or removed.
+  private enum CodingKeys: String, CodingKey {
+    case framesPresented, newFrames, framesShown, framesLate, framesDiscarded, feedback,
+      refreshRate,
+      comparisons, comparisonSeconds, changeDetection, seconds, framesPerSecond, path, imports,
+      gets,
+      copies, draws, handovers, compositorBuffers, inputEvents, renderer, backend, importRefusal,
+      handoverRefusal, fallback, timing
+  }
+
+  /// Writes all of it but the frames' time line, as the statistics file has it; what is not known is
+  /// left out.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(framesPresented, forKey: .framesPresented)
+    try values.encode(newFrames, forKey: .newFrames)
+    try values.encode(framesShown, forKey: .framesShown)
+    try values.encode(framesLate, forKey: .framesLate)
+    try values.encode(framesDiscarded, forKey: .framesDiscarded)
+    try values.encodeIfPresent(feedback, forKey: .feedback)
+    try values.encodeIfPresent(refreshRate, forKey: .refreshRate)
+    try values.encode(comparisons, forKey: .comparisons)
+    try values.encode(comparisonSeconds, forKey: .comparisonSeconds)
+    try values.encodeIfPresent(changeDetection?.rawValue, forKey: .changeDetection)
+    try values.encode(seconds, forKey: .seconds)
+    try values.encode(framesPerSecond, forKey: .framesPerSecond)
+    try values.encodeIfPresent(path?.rawValue, forKey: .path)
+    try values.encode(imports, forKey: .imports)
+    try values.encode(gets, forKey: .gets)
+    try values.encode(copies, forKey: .copies)
+    try values.encode(draws, forKey: .draws)
+    try values.encode(handovers, forKey: .handovers)
+    try values.encode(compositorBuffers, forKey: .compositorBuffers)
+    try values.encode(inputEvents, forKey: .inputEvents)
+    try values.encodeIfPresent(renderer, forKey: .renderer)
+    try values.encodeIfPresent(backend, forKey: .backend)
+    try values.encodeIfPresent(importRefusal?.description, forKey: .importRefusal)
+    try values.encodeIfPresent(handoverRefusal, forKey: .handoverRefusal)
+    try values.encodeIfPresent(fallback?.description, forKey: .fallback)
+    try values.encodeIfPresent(frames?.report, forKey: .timing)
   }
 }

@@ -3,23 +3,23 @@
 import CGTK3
 import SafeText
 
-/// What is asked when the user wants to close the window, such as what is to become of the guest.
-/// Besides the answers here the user may think better of it.
+/// A question to the user who closes the window, such as whether the guest powers down. The user can
+/// also cancel.
 public struct CloseQuestion: Sendable {
   /// The question, in a few words.
   public let title: String
-  /// What there is to know.
+  /// The explanation below the question.
   public let text: String
-  /// What can be answered; the last is what the Enter key means.
+  /// The possible answers. The Enter key chooses the last one.
   public let answers: [Answer]
 
   /// A possible answer.
   public struct Answer: Sendable {
     /// The button's text.
     public let label: String
-    /// Whether something is lost by it.
+    /// Whether the answer loses something.
     public let isDestructive: Bool
-    /// What is done then.
+    /// The action.
     public let action: @MainActor @Sendable () -> Outcome
 
     /// Makes an answer of its parts.

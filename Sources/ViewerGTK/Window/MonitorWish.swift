@@ -13,8 +13,8 @@ public struct MonitorWish: Hashable, Sendable {
   public let refreshRate: Double?
 }
 
-/// Tells the size of a view once it has come to rest, and only what the user has made of it: the
-/// window's first size is made after the guest's, which it must not change.
+/// Tells the size of a view when it has come to rest, and only a size that the user has chosen: the
+/// window's first size follows the guest's, and must not change the guest's.
 @MainActor
 final class AreaFollower {
   /// Called with the size in device pixels.

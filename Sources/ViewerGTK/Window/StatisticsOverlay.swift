@@ -35,24 +35,20 @@ final class StatisticsOverlay {
     scale = max(1, Int(gtk_widget_get_scale_factor(view.widget)))
     let width = Self.width * scale
     let height = Self.height * scale
-    guard
-      let surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, Int32(width), Int32(height))
+    guard let image = CairoImage(CAIRO_FORMAT_ARGB32, width, height),
+      let context = cairo_create(image.surface)
     else { return }
-    defer { cairo_surface_destroy(surface) }
-    guard let context = cairo_create(surface) else { return }
     cairo_scale(context, Double(scale), Double(scale))
     draw(view.reporter.measurement(), context)
     cairo_destroy(context)
-    cairo_surface_flush(surface)
-    guard cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS,
-      let data = cairo_image_surface_get_data(surface)
-    else { return }
-    let stride = Int(cairo_image_surface_get_stride(surface))
+    cairo_surface_flush(image.surface)
+    guard cairo_surface_status(image.surface) == CAIRO_STATUS_SUCCESS else { return }
     let pixels = [UInt32](unsafeUninitializedCapacity: width * height) { buffer, count in
       for y in 0..<height {
         UnsafeMutableRawBufferPointer(
           rebasing: UnsafeMutableRawBufferPointer(buffer)[y * width * 4..<(y + 1) * width * 4]
-        ).copyMemory(from: UnsafeRawBufferPointer(start: data + y * stride, count: width * 4))
+        ).copyMemory(
+          from: UnsafeRawBufferPointer(start: image.data + y * image.stride, count: width * 4))
       }
       count = width * height
     }
@@ -79,7 +75,7 @@ final class StatisticsOverlay {
     cairo_set_source_rgba(context, 1, 1, 1, 0.10)
     cairo_rectangle(context, graph.x, graph.y, graph.width, graph.height)
     cairo_fill(context)
-    let period = record.report.displayRate.map { 1e9 / $0 } ?? Double(record.report.interval.p50)
+    let period = record.report.displayRate.map { 1e9 / $0 } ?? Double(record.report[.interval].p50)
     guard period > 0 else { return }
     let top = period * 3
     let bars = record.presentations.suffix(Int(graph.width / 2))
@@ -103,17 +99,17 @@ final class StatisticsOverlay {
 
   private func lines(_ record: FrameMeasurement) -> [String] {
     let report = record.report
-    guard report.presented > 0 else { return ["measuring begins after a second of frames"] }
+    guard report[.presented] > 0 else { return ["measuring begins after a second of frames"] }
     let now = rates(record)
+    func median(_ step: FrameStep) -> String { Self.milliseconds(report[step].p50) }
     let display = report.displayRate.map { ", display \($0.fixed(1)) Hz" } ?? ""
     return [
       "\(now.frames.fixed(1)) FPS, \(now.updates.fixed(1)) UPS\(display), by \(report.feedback.rawValue)",
       "ms      \(Self.column("p50"))\(Self.column("p95"))\(Self.column("p99"))\(Self.column("max"))",
-      row("latency ", report.detectToPresent),
-      row("interval", report.interval),
-      "query \(Self.milliseconds(report.query.p50)), draw \(Self.milliseconds(report.draw.p50)), "
-        + "jitter \(Self.milliseconds(report.jitter.p50)) (p50)",
-      "missed \(report.missed), superseded \(report.superseded), discarded \(report.discarded)",
+      row("latency ", report[.detectToPresent]),
+      row("interval", report[.interval]),
+      "query \(median(.query)), draw \(median(.draw)), jitter \(median(.jitter)) (p50)",
+      report.troubles,
     ]
   }
 

@@ -32,7 +32,7 @@ final class TitleBar {
   func show(title: String, subtitle: String) {
     let subtitle = PlainText.line(subtitle, limit: 1024)
     let bar = vgpu_gtk_header_bar(widget)
-    // GTK paints anew for what it shows already.
+    // GTK paints anew even for an unchanged text.
     if title != self.title {
       self.title = title
       gtk_header_bar_set_title(bar, title)

@@ -10,7 +10,7 @@ public import VGPUDisplay
 @MainActor
 public enum Viewer {
   /// Shows a guest in a window of its own until the user closes it, `options.frames` or
-  /// `options.seconds` are over, or SIGTERM comes. SIGINT, which is Ctrl+C in the terminal, does
+  /// `options.time` is over, or SIGTERM comes. SIGINT, which is Ctrl+C in the terminal, does
   /// what the window's close button does. It runs GTK's main loop, on the main thread, and returns
   /// after everything it made is released.
   ///
@@ -53,13 +53,15 @@ private final class ViewerRun {
     window.onClose = { [unowned self] in end() }
     window.view.frameLimit = options.frames
     window.view.onFinish = { [unowned self] in end() }
-    if let seconds = options.seconds {
-      let milliseconds = Int(min(max(0, seconds), 1e9) * 1000)
-      deadline = Timer(milliseconds: min(milliseconds, Int(Int32.max))) { [unowned self] in end() }
+    if let time = options.time {
+      // As long as GLib can count.
+      let most = Double(Int32.max)
+      let milliseconds = Int(min(max(0, time / .milliseconds(1)), most))
+      deadline = Timer(milliseconds: milliseconds) { [unowned self] in end() }
     }
-    if options.isOver != nil || options.secondsOfFrames != nil {
+    if options.isOver != nil || options.timeOfFrames != nil {
       watch = Timer(milliseconds: 250) { [unowned self] in
-        if options.isOver?() == true || hasShown(options.secondsOfFrames) { end() }
+        if options.isOver?() == true || hasShown(options.timeOfFrames) { end() }
       }
     }
     let data = Unmanaged.borrowed(self)
@@ -68,9 +70,9 @@ private final class ViewerRun {
     unblockSignals()
   }
 
-  private func hasShown(_ seconds: Double?) -> Bool {
-    guard let seconds, let first = window.view.statistics.firstPresentedAt else { return false }
-    return MonotonicInstant.now.seconds(since: first) >= seconds
+  private func hasShown(_ time: Duration?) -> Bool {
+    guard let time, let first = window.view.statistics.firstPresentedAt else { return false }
+    return MonotonicInstant.now.seconds(since: first) >= time / .seconds(1)
   }
 
   /// Some programs start others with every signal blocked, Foundation's `Process` among them.

@@ -13,11 +13,11 @@ public struct ViewerOptions: Sendable {
   public var isFullscreen: Bool
   /// Ends after this many presented frames.
   public var frames: Int?
-  /// Ends after this many seconds, whatever was presented.
-  public var seconds: Double?
-  /// Ends so many seconds after the first frame was presented, to a quarter of a second: what came
-  /// before, a window and a GL driver that start, is not in it.
-  public var secondsOfFrames: Double?
+  /// Ends after this time, whatever was presented.
+  public var time: Duration?
+  /// Ends so long after the first frame was presented, to a quarter of a second. The start of the window
+  /// and of the GL driver is not in it.
+  public var timeOfFrames: Duration?
   /// Copies every frame even where it could be imported: for comparisons.
   public var alwaysUploads: Bool
   /// Begins with the statistics over the picture.
@@ -39,13 +39,13 @@ public struct ViewerOptions: Sendable {
   /// A window of the guest's size that stays until it is closed.
   public init(
     name: String? = nil, scaling: ScalingMode = .fit, isFullscreen: Bool = false,
-    frames: Int? = nil, seconds: Double? = nil, alwaysUploads: Bool = false
+    frames: Int? = nil, time: Duration? = nil, alwaysUploads: Bool = false
   ) {
     self.name = name
     self.scaling = scaling
     self.isFullscreen = isFullscreen
     self.frames = frames
-    self.seconds = seconds
+    self.time = time
     self.alwaysUploads = alwaysUploads
   }
 }

@@ -245,7 +245,7 @@ public final class ViewerWindow {
     statistics = statistics == nil ? StatisticsOverlay(over: view) : nil
   }
 
-  /// Saves what the guest shows, and says where below the title for some seconds.
+  /// Saves the guest's picture, and shows the file's path below the title for some seconds.
   private func savePicture() {
     let text: String
     do throws(ScreenshotError) {

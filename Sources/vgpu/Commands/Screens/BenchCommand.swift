@@ -80,9 +80,9 @@ struct BenchCommand: ParsableCommand {
     let screen = guest.screen
     var options = ViewerOptions(isFullscreen: fullscreen, alwaysUploads: upload)
     options.handsOver = !draw
-    options.secondsOfFrames = seconds + Self.warmUp
+    options.timeOfFrames = .seconds(seconds + Self.warmUp)
     // For a guest that shows nothing.
-    options.seconds = seconds + Self.warmUp + Self.patience
+    options.time = .seconds(seconds + Self.warmUp + Self.patience)
     options.presentations = Int(
       min((seconds + Self.warmUp) * Self.mostPerSecond, Double(Self.mostPresentations)))
     let progress = quiet ? nil : BenchProgress(seconds: seconds + Self.warmUp)
@@ -95,7 +95,7 @@ struct BenchCommand: ParsableCommand {
     var size: PixelSize?
     let state = screen.poll()
     if case .frame(let frame) = state { size = frame.primary.size }
-    guard let frames = view.frames, frames.report.presented > 1 else {
+    guard let frames = view.frames, frames.report[.presented] > 1 else {
       if view.framesPresented == 0, case .noPicture(let reason) = state {
         throw Failure("\(screen.name): nothing was shown: \(reason)")
       }

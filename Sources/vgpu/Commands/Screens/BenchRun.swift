@@ -51,16 +51,16 @@ struct BenchRun: Encodable {
 
   private var path: String {
     [
-      "\(view.path ?? "unknown path")", view.renderer,
-      view.handoverRefusal.map { "drawn: \($0)" },
-      view.importRefusal.map { "not imported: \($0)" },
+      "\(view.viewer.path?.rawValue ?? "unknown path")", view.viewer.renderer,
+      view.viewer.handoverRefusal.map { "drawn: \($0)" },
+      view.viewer.importRefusal.map { "not imported: \($0)" },
     ]
     .compactMap { $0 }.joined(separator: ", ")
   }
 
   private var display: String {
     let rate = frames.report.displayRate.map { "\($0.fixed(2)) Hz" } ?? "rate unknown"
-    return "\(view.backend ?? "unknown"), \(rate)"
+    return "\(view.viewer.backend?.rawValue ?? "unknown"), \(rate)"
   }
 
   private var size: String { guest ?? "unknown size" }
@@ -90,74 +90,26 @@ struct BenchRun: Encodable {
       notes: [
         "\(name), \(size); \(path)",
         "display: \(display); times of presentation by \(report.feedback.rawValue), \(report.clock)",
-        "\(report.seconds.fixed(1)) s: \(report.presented) presented, \(report.framesPerSecond.fixed(2)) FPS; \(report.updates) new, \(report.updatesPerSecond.fixed(2)) UPS; \(report.missed) refreshes missed, \(report.superseded) superseded, \(report.discarded) discarded",
+        "\(report.seconds.fixed(1)) s: \(report[.presented]) presented, \(report.framesPerSecond.fixed(2)) FPS; \(report[.updates]) new, \(report.updatesPerSecond.fixed(2)) UPS; \(report.troubles)",
         "\(date); vgpu \(versions.vgpu), Linux \(versions.kernel)",
       ])
   }
 }
 
-/// The contents of `vgpu view --stats` and `vgpu bench --json`. docs/statistics.md describes every key; keys are added,
-/// never renamed or removed.
+/// The contents of `vgpu view --stats` and `vgpu bench --json`: one object of what the view and its
+/// source have counted. docs/statistics.md describes every key.
 struct StatisticsFile: Encodable, Sendable {
-  let framesPresented: Int
-  let newFrames: Int
-  let framesShown: Int
-  let framesLate: Int
-  let framesDiscarded: Int
-  let feedback: String?
-  let refreshRate: Double?
-  let comparisons: Int
-  let comparisonSeconds: Double
-  let changeDetection: String?
-  let seconds: Double
-  let framesPerSecond: Double
-  let path: String?
-  let imports: Int
-  let gets: Int
-  let copies: Int
-  let draws: Int
-  let handovers: Int
-  let compositorBuffers: Int
-  let flips: Int
-  let queries: Int
-  let transients: Int
-  let inputEvents: Int
-  let renderer: String?
-  let backend: String?
-  let importRefusal: String?
-  let handoverRefusal: String?
-  let fallback: String?
-  let timing: FrameReport?
+  let viewer: ViewerStatistics
+  let source: SourceCounters
 
   init(_ view: ViewerStatistics, source: SourceCounters) {
-    framesPresented = view.framesPresented
-    newFrames = view.newFrames
-    framesShown = view.framesShown
-    framesLate = view.framesLate
-    framesDiscarded = view.framesDiscarded
-    feedback = view.feedback?.rawValue
-    refreshRate = view.refreshRate
-    comparisons = view.comparisons
-    comparisonSeconds = view.comparisonSeconds
-    changeDetection = view.changeDetection?.rawValue
-    seconds = view.seconds
-    framesPerSecond = view.framesPerSecond
-    path = view.path?.rawValue
-    imports = view.imports
-    gets = source.gets
-    copies = view.copies
-    draws = view.draws
-    handovers = view.handovers
-    compositorBuffers = view.compositorBuffers
-    flips = source.flips
-    queries = source.queries
-    transients = source.transients
-    inputEvents = view.inputEvents
-    renderer = view.renderer
-    backend = view.backend?.rawValue
-    handoverRefusal = view.handoverRefusal
-    importRefusal = view.importRefusal.map { "\($0)" }
-    fallback = view.fallback.map { "\($0)" }
-    timing = view.frames?.report
+    viewer = view
+    self.source = source
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try viewer.encode(to: encoder)
+    // The source knows its buffers up to the end, and the view up to its last look.
+    try source.encode(to: encoder)
   }
 }

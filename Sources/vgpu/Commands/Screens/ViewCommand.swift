@@ -81,7 +81,7 @@ struct ViewCommand: ParsableCommand {
       waiting: true, controlsSize: window.controlsMonitor, isTold: !viewOnly)
     var options = try window.apply(to: guest.size)
     options.frames = frames
-    options.seconds = seconds
+    options.time = seconds.map { .seconds($0) }
     options.alwaysUploads = upload
     options.handsOver = !draw
     options.input = guest.control
