@@ -80,7 +80,7 @@ struct BufferTable {
   /// The buffer with a number, which counts as used.
   mutating func use(_ id: UInt64) -> PlaneBuffer? {
     guard let index = held.use(id) else { return nil }
-    return held[index].buffer
+    return held.entries[index].value.buffer
   }
 
   /// Lets go of the buffer that was not used for longest, if there are too many of them.

@@ -41,7 +41,7 @@ struct PlaneCache {
   /// id is let go then, and the buffer is to be fetched and inserted.
   mutating func buffer(of plane: GraphicsPlane) -> PlaneBuffer? {
     if let index = buffers.use(Key(plane)) {
-      let buffer = buffers[index]
+      let buffer = buffers.entries[index].value
       if !buffer.isGone { return buffer }
     }
     buffers.removeAll { known, _ in known.handle == plane.handle }

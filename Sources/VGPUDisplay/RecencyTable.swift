@@ -7,14 +7,16 @@
 @usableFromInline
 package struct RecencyTable<Key: Equatable, Value> {
   @usableFromInline var keys: [Key] = []
-  @usableFromInline var entries: [Entry] = []
+  /// By place: `entries[index].value` neither copies the value, of which a weak reference is dear to
+  /// copy, nor needs the allocation that a generic accessor takes when it is not specialised.
+  @usableFromInline package var entries: [Entry] = []
   @usableFromInline var uses: UInt64 = 0
   /// The value that was used last: most look-ups ask for it again, and change nothing.
   @usableFromInline var newest = 0
 
   @usableFromInline
-  struct Entry {
-    @usableFromInline var value: Value
+  package struct Entry {
+    @usableFromInline package var value: Value
     @usableFromInline var lastUse: UInt64
 
     @inlinable
@@ -63,14 +65,6 @@ package struct RecencyTable<Key: Equatable, Value> {
   /// Whether there is a value of a key; that is no use of it.
   @inlinable
   package func contains(_ key: Key) -> Bool { keys.contains(key) }
-
-  /// The value at a place.
-  @inlinable
-  package subscript(index: Int) -> Value {
-    // Not a copy: a weak reference is dear to copy.
-    _read { yield entries[index].value }
-    _modify { yield &entries[index].value }
-  }
 
   /// The key at a place.
   @inlinable

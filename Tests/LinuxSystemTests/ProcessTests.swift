@@ -53,10 +53,19 @@ import Testing
     SystemThread.sleep(for: .seconds(-1))
   }
 
-  @Test func argumentsOfThisProcess() throws {
-    let own = ProcessInfo.processInfo
-    #expect(try ProcFiles.arguments(of: own.processIdentifier) == own.arguments)
-    #expect(ProcFiles.processes().contains(own.processIdentifier))
+  @Test func argumentsOfAProcess() throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", "read x", "a b", ""]
+    process.standardInput = Pipe()
+    try process.run()
+    defer { process.terminate() }
+    #expect(
+      try ProcFiles.arguments(of: process.processIdentifier) == [
+        "/bin/sh", "-c", "read x", "a b", "",
+      ]
+    )
+    #expect(ProcFiles.processes().contains(process.processIdentifier))
     #expect(ProcFiles.processes() == ProcFiles.processes().sorted())
   }
 

@@ -21,11 +21,11 @@ struct RecencyTableTests {
   @Test func aValueIsFoundByItsKey() {
     var table = table(7, 8)
     #expect(use(7, &table) == 0)
-    #expect(table[0] == "7")
+    #expect(table.entries[0].value == "7")
     #expect(use(9, &table) == nil)
     #expect(table.contains(8) && !table.contains(9))
-    table[0] = "seven"
-    #expect(table[0] == "seven")
+    table.entries[0].value = "seven"
+    #expect(table.entries[0].value == "seven")
   }
 
   @Test func theLongestUnusedValueMakesRoom() {

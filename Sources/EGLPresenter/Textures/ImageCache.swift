@@ -32,7 +32,7 @@ struct ImageCache {
   /// What is known of a buffer, if anything.
   mutating func outcome(of buffer: PlaneBuffer) -> Outcome? {
     guard let index = known.use(buffer.id) else { return nil }
-    return known[index].outcome
+    return known.entries[index].value.outcome
   }
 
   /// Remembers what was made of a buffer, in place of the longest unused one if need be.
@@ -43,7 +43,7 @@ struct ImageCache {
 
   /// Whether there are buffers that are gone.
   var hasGone: Bool {
-    for index in known.indices where known[index].buffer == nil { return true }
+    for index in known.indices where known.entries[index].value.buffer == nil { return true }
     return false
   }
 

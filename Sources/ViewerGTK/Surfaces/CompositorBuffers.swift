@@ -46,7 +46,7 @@ final class CompositorBuffers {
   /// The compositor's buffer of a guest's, which is asked for when it is seen for the first time.
   func outcome(of buffer: PlaneBuffer) -> Outcome {
     guard let index = known.use(buffer.id) else { return ask(for: buffer) }
-    switch known[index].state {
+    switch known.entries[index].value.state {
     case .asked: return .asked
     case .made(let made): return .made(made)
     case .refused: return .obstacle(.refused(buffer.layout))
@@ -85,8 +85,8 @@ final class CompositorBuffers {
   ///
   /// - Parameter shown: a buffer that must stay, because the picture of a destroyed buffer is undefined.
   func sweep(but shown: OpaquePointer?) {
-    for index in known.indices.reversed() where known[index].buffer == nil {
-      switch known[index].state {
+    for index in known.indices.reversed() where known.entries[index].value.buffer == nil {
+      switch known.entries[index].value.state {
       // The answer makes an object, which nobody would know.
       case .asked: continue
       case .made(let made):
@@ -101,11 +101,11 @@ final class CompositorBuffers {
   /// Lets go of everything; nothing is attached any more.
   func close(_ handles: WaylandHandles) {
     let isAsked = known.indices.contains {
-      if case .asked = known[$0].state { true } else { false }
+      if case .asked = known.entries[$0].value.state { true } else { false }
     }
     if isAsked { wl_display_roundtrip_queue(handles.display, handles.queue) }
     for index in known.indices {
-      switch known[index].state {
+      switch known.entries[index].value.state {
       case .asked(let parameters): zwp_linux_buffer_params_v1_destroy(parameters)
       case .made(let made): wl_buffer_destroy(made)
       case .refused: break
@@ -118,8 +118,8 @@ final class CompositorBuffers {
     hasNews = true
     if made != nil { taken += 1 }
     for index in known.indices {
-      guard case .asked(let asked) = known[index].state, asked == parameters else { continue }
-      known[index].state = made.map { .made($0) } ?? .refused
+      guard case .asked(let asked) = known.entries[index].value.state, asked == parameters else { continue }
+      known.entries[index].value.state = made.map { .made($0) } ?? .refused
     }
     if let parameters { zwp_linux_buffer_params_v1_destroy(parameters) }
   }
