@@ -24,29 +24,39 @@ let package = Package(
   name: "swift-vgpu",
   products: [
     .executable(name: "vgpu", targets: ["vgpu"]),
+    // Kernel.
+    .library(name: "LinuxSystem", targets: ["LinuxSystem"]),
     .library(name: "VFIO", targets: ["VFIO"]),
-    .library(name: "BootScreen", targets: ["BootScreen"]),
-    .library(name: "BridgeClient", targets: ["BridgeClient"]),
-    .library(name: "BridgeProtocol", targets: ["BridgeProtocol"]),
-    .library(name: "BridgeServer", targets: ["BridgeServer"]),
     .library(name: "DMABuf", targets: ["DMABuf"]),
-    .library(name: "GuestControl", targets: ["GuestControl"]),
-    .library(name: "GuestInput", targets: ["GuestInput"]),
-    .library(name: "GuestSession", targets: ["GuestSession"]),
-    .library(name: "HostCheck", targets: ["HostCheck"]),
+    // Host.
     .library(name: "HostDevices", targets: ["HostDevices"]),
     .library(name: "PersistentDevices", targets: ["PersistentDevices"]),
+    .library(name: "HostCheck", targets: ["HostCheck"]),
+    // Guest.
+    .library(name: "MonitorEDID", targets: ["MonitorEDID"]),
+    .library(name: "QMP", targets: ["QMP"]),
+    .library(name: "GuestInput", targets: ["GuestInput"]),
+    .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "Hotplug", targets: ["Hotplug"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
-    .library(name: "Attachment", targets: ["Attachment"]),
-    .library(name: "Guests", targets: ["Guests"]),
-    .library(name: "MonitorEDID", targets: ["MonitorEDID"]),
-    .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "QEMU", targets: ["QEMU"]),
-    .library(name: "QMP", targets: ["QMP"]),
+    .library(name: "GuestSession", targets: ["GuestSession"]),
+    // Frames.
+    .library(name: "TestPatterns", targets: ["TestPatterns"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
+    .library(name: "BootScreen", targets: ["BootScreen"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
     .library(name: "FramePacing", targets: ["FramePacing"]),
+    .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
+    .library(name: "PNGFile", targets: ["PNGFile"]),
+    // Bridge.
+    .library(name: "BridgeProtocol", targets: ["BridgeProtocol"]),
+    .library(name: "BridgeClient", targets: ["BridgeClient"]),
+    // Target.
+    .library(name: "Attachment", targets: ["Attachment"]),
+    .library(name: "Guests", targets: ["Guests"]),
+    .library(name: "BridgeServer", targets: ["BridgeServer"]),
+    // Viewer.
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
     // What Scripts/link-c-libraries makes libvgpu.so and libvgpu-gtk3.so of.
     .library(name: "VGPUExports", type: .static, targets: ["VGPUExports"]),
@@ -59,331 +69,187 @@ let package = Package(
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
-    // What others write, for whoever reads it.
-    .target(name: "SafeText", swiftSettings: swiftSettings),
+    // The kernel, in C and then in Swift; and text, which every layer writes.
+    .target(name: "SafeText"),
     .testTarget(
-      name: "SafeTextTests", dependencies: ["SafeText", "TestSupport", "vgpu"],
-      swiftSettings: swiftSettings),
-
-    // The kernel, in C and then in Swift.
+      name: "SafeTextTests", dependencies: ["SafeText", "TestSupport", "vgpu"]),
+    .target(name: "JSONText"),
     .target(name: "CLinux"),
     .target(name: "CProcess", dependencies: ["CLinux"]),
-    .target(name: "JSONText", swiftSettings: swiftSettings),
     .target(
-      name: "LinuxSystem", dependencies: ["CLinux", "CProcess", system], swiftSettings: swiftSettings),
+      name: "LinuxSystem", dependencies: ["CLinux", "CProcess", system]),
     .testTarget(
-      name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system],
-      swiftSettings: swiftSettings),
+      name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system]),
     .target(
-      name: "VFIO", dependencies: ["CLinux", "CProcess", "LinuxSystem", system],
-      swiftSettings: swiftSettings),
+      name: "VFIO", dependencies: ["CLinux", "CProcess", "LinuxSystem", system]),
+    .testTarget(
+      name: "VFIOTests",
+      dependencies: ["CABIFacts", "CLinux", "LinuxSystem", "TestSupport", "VFIO", system]),
     .target(
-      name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system],
-      swiftSettings: swiftSettings),
+      name: "DMABuf", dependencies: ["CLinux", "LinuxSystem", system]),
+    .testTarget(
+      name: "DMABufTests",
+      dependencies: ["CABIFacts", "CLinux", "DMABuf", "LinuxSystem", "TestSupport", system]),
 
-    // The host: its GPUs, and the vGPUs that they are split into.
+    // The host: its devices, and whether it has what a vGPU needs.
     .target(
-      name: "HostDevices", dependencies: ["CLinux", "JSONText", "LinuxSystem", "SafeText", system],
-      swiftSettings: swiftSettings),
+      name: "HostDevices", dependencies: ["CLinux", "JSONText", "LinuxSystem", "SafeText", system]),
     .testTarget(
       name: "HostDevicesTests",
-      dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system],
-      swiftSettings: swiftSettings),
-
-    // Devices that survive the host's reboots.
+      dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system]),
     .target(
-      name: "PersistentDevices", dependencies: ["HostDevices", "LinuxSystem", system],
-      swiftSettings: swiftSettings),
+      name: "PersistentDevices", dependencies: ["HostDevices", "LinuxSystem", system]),
     .testTarget(
       name: "PersistentDevicesTests",
-      dependencies: ["HostDevices", "LinuxSystem", "PersistentDevices", "TestSupport", system],
-      swiftSettings: swiftSettings),
-
-    // What a host needs, and what it lacks.
+      dependencies: ["HostDevices", "LinuxSystem", "PersistentDevices", "TestSupport", system]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "HostCheck",
-      dependencies: ["CLinux", "CZlib", "HostDevices", "LinuxSystem", "SafeText", "QEMU", system],
-      swiftSettings: swiftSettings),
+      dependencies: ["CLinux", "CZlib", "HostDevices", "LinuxSystem", "SafeText", "QEMU", system]),
     .testTarget(
       name: "HostCheckTests",
       dependencies: ["HostCheck", "HostDevices", "LinuxSystem", "QEMU", "TestSupport", system],
-      exclude: ["Golden"],
-      swiftSettings: swiftSettings),
+      exclude: ["Golden"]),
 
-    // What a monitor says of itself.
-    .target(name: "MonitorEDID", swiftSettings: swiftSettings),
+    // A guest: its monitor, QEMU, libvirt, input, hot-plug, and starting one.
+    .target(name: "MonitorEDID"),
     .testTarget(
-      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"],
-      swiftSettings: swiftSettings),
-
-    // QEMU's machine protocol.
+      name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"]),
     .target(
-      name: "QMP", dependencies: ["CLinux", "JSONText", "LinuxSystem", system],
-      swiftSettings: swiftSettings),
+      name: "QMP", dependencies: ["CLinux", "JSONText", "LinuxSystem", system]),
     .testTarget(
-      name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system],
-      swiftSettings: swiftSettings),
-
-    // Keyboard and mouse, and whoever tells the guest of them.
-    .target(name: "GuestInput", swiftSettings: swiftSettings),
+      name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system]),
+    .target(name: "GuestInput"),
     .target(
       name: "GuestControl",
-      dependencies: ["CLinux", "GuestInput", "HostDevices", "LinuxSystem", "QMP", system],
-      swiftSettings: swiftSettings),
+      dependencies: ["CLinux", "GuestInput", "HostDevices", "LinuxSystem", "QMP", system]),
     .testTarget(
       name: "GuestControlTests",
-      dependencies: ["GuestControl", "GuestInput", "LinuxSystem", "QMP", "TestSupport", system],
-      swiftSettings: swiftSettings),
-
-    // The host's devices, for a running guest.
+      dependencies: ["GuestControl", "GuestInput", "LinuxSystem", "QMP", "TestSupport", system]),
     .target(
-      name: "Hotplug", dependencies: ["GuestControl", "HostDevices", "LinuxSystem", "QMP"],
-      swiftSettings: swiftSettings),
+      name: "Hotplug", dependencies: ["GuestControl", "HostDevices", "LinuxSystem", "QMP"]),
     .testTarget(
       name: "HotplugTests",
       dependencies: [
         "GuestControl", "HostDevices", "Hotplug", "LinuxSystem", "QMP", "TestSupport", system,
-      ],
-      swiftSettings: swiftSettings),
-
-    // Guests that libvirt runs.
+      ]),
     .target(name: "CLibvirt"),
     .target(
       name: "Libvirt",
-      dependencies: ["CLibvirt", "CLinux", "GuestControl", "HostDevices", "SafeText", system],
-      swiftSettings: swiftSettings),
+      dependencies: ["CLibvirt", "CLinux", "GuestControl", "HostDevices", "SafeText", system]),
     .testTarget(
       name: "LibvirtTests",
       dependencies: [
         "Attachment", "BridgeProtocol", "HostDevices", "Libvirt", "QEMU", "TestSupport",
-      ],
-      swiftSettings: swiftSettings),
+      ]),
+    .target(
+      name: "QEMU",
+      dependencies: [
+        "CLinux", "CProcess", "HostDevices", "JSONText", "LinuxSystem", "SafeText", system,
+      ]),
+    .testTarget(
+      name: "QEMUTests",
+      dependencies: ["HostDevices", "QEMU", "QMP", "TestSupport", system]),
+    .target(
+      name: "GuestSession",
+      dependencies: ["CLinux", "HostDevices", "LinuxSystem", "QEMU", "QMP", "VFIO", system]),
+    .testTarget(
+      name: "GuestSessionTests",
+      dependencies: [
+        "GuestSession", "HostDevices", "LinuxSystem", "QEMU", "QMP", "TestSupport", system,
+      ]),
 
-    // The display, without a toolkit.
-    .target(name: "TestPatterns", swiftSettings: swiftSettings),
+    // Frames: from a device to pixels, without a toolkit.
+    .target(name: "TestPatterns"),
     .target(
       name: "VGPUDisplay",
-      dependencies: ["CLinux", "DMABuf", "LinuxSystem", "TestPatterns", "VFIO", system],
-      swiftSettings: swiftSettings),
-
-    // A guest's screen before its driver has started.
+      dependencies: ["CLinux", "DMABuf", "LinuxSystem", "TestPatterns", "VFIO", system]),
+    .testTarget(
+      name: "VGPUDisplayTests",
+      dependencies: [
+        "CAllocationCount", "DMABuf", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO",
+        "VGPUDisplay", system,
+      ]),
     .target(
       name: "BootScreen",
       dependencies: [
         "CLinux", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "VFIO", "VGPUDisplay", system,
-      ],
-      swiftSettings: swiftSettings),
+      ]),
     .testTarget(
       name: "BootScreenTests",
       dependencies: [
         "BootScreen", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "TestSupport", "VFIO",
         "VGPUDisplay", system,
-      ],
-      swiftSettings: swiftSettings),
-
-    // Frames across a socket, for those who may not have the device.
+      ]),
+    .systemLibrary(name: "CEGL", pkgConfig: "epoxy", providers: [.apt(["libepoxy-dev"])]),
     .target(
-      name: "BridgeProtocol", dependencies: ["HostDevices", "SafeText"],
-      swiftSettings: swiftSettings),
-    .target(
-      name: "BridgeServer",
-      dependencies: [
-        "Attachment", "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices",
-        "LinuxSystem", "MonitorEDID", "VFIO", "VGPUDisplay",
-        .product(name: "Logging", package: "swift-log"), system,
-      ],
-      swiftSettings: swiftSettings),
-    .target(
-      name: "BridgeClient",
-      dependencies: [
-        "BridgeProtocol", "CLinux", "DMABuf", "LinuxSystem", "VFIO", "VGPUDisplay", system,
-      ],
-      swiftSettings: swiftSettings),
+      name: "EGLPresenter", dependencies: ["CEGL", "DMABuf", "LinuxSystem", "VGPUDisplay"]),
     .testTarget(
-      name: "BridgeTests",
+      name: "EGLPresenterTests",
       dependencies: [
-        "BridgeClient", "BridgeProtocol", "BridgeServer", "CAllocationCount", "CLinux", "DMABuf",
-        "HostDevices", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
-        .product(name: "Logging", package: "swift-log"), system,
-      ],
-      swiftSettings: swiftSettings),
-
-    // From a target to its frames.
-    .target(
-      name: "Attachment",
-      dependencies: [
-        "BridgeClient", "BridgeProtocol", "CLinux", "CProcess", "HostDevices", "Libvirt",
-        "LinuxSystem", "VFIO", "VGPUDisplay", system,
-      ],
-      swiftSettings: swiftSettings),
-
-    // What a guest offers, and who provides it.
-    .target(
-      name: "Guests",
-      dependencies: [
-        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl",
-        "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay",
-      ],
-      swiftSettings: swiftSettings),
+        "CAllocationCount", "DMABuf", "EGLPresenter", "LinuxSystem", "TestSupport", "VFIO",
+        "VGPUDisplay",
+      ]),
+    .target(name: "FramePacing", dependencies: ["LinuxSystem"]),
     .testTarget(
-      name: "GuestsTests",
-      dependencies: [
-        "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
-        "TestSupport", system,
-      ],
-      swiftSettings: swiftSettings),
-
-    // Starting guests.
-    .target(
-      name: "QEMU",
-      dependencies: [
-        "CLinux", "CProcess", "HostDevices", "JSONText", "LinuxSystem", "SafeText", system,
-      ],
-      swiftSettings: swiftSettings),
-
-    .target(
-      name: "GuestSession",
-      dependencies: ["CLinux", "HostDevices", "LinuxSystem", "QEMU", "QMP", "VFIO", system],
-      swiftSettings: swiftSettings),
-    .testTarget(
-      name: "GuestSessionTests",
-      dependencies: [
-        "GuestSession", "HostDevices", "LinuxSystem", "QEMU", "QMP", "TestSupport", system,
-      ],
-      swiftSettings: swiftSettings),
-
-    // What becomes of frames, in numbers.
+      name: "FramePacingTests", dependencies: ["FramePacing", "LinuxSystem", "TestSupport"]),
     .target(name: "CSignpost"),
     .target(
       name: "FrameStatistics",
       dependencies: [
         "CSignpost", "LinuxSystem", "SafeText",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
-      ],
-      swiftSettings: swiftSettings),
+      ]),
     .testTarget(
       name: "FrameStatisticsTests",
-      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "TestSupport", "vgpu"],
-      swiftSettings: swiftSettings),
-
-    // The same for C: vgpu.h.
-    .systemLibrary(name: "CVGPU"),
-    .target(
-      name: "VGPUExports",
-      dependencies: [
-        "Attachment", "BridgeClient", "BridgeProtocol", "CLinux", "CVGPU", "DMABuf", "MonitorEDID",
-        "HostDevices", "Libvirt", "LinuxSystem", "SafeText", "VFIO", "VGPUDisplay", system,
-      ],
-      swiftSettings: swiftSettings),
-
-    .testTarget(
-      name: "VGPUExportsTests",
-      dependencies: [
-        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay",
-        "save-frame",
-      ],
-      swiftSettings: swiftSettings),
-
-    // Pictures as files.
+      dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "TestSupport", "vgpu"]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"], swiftSettings: swiftSettings),
+    .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"]),
 
-    // The command line.
-    .executableTarget(
-      name: "vgpu",
-      dependencies: [
-        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
-        "MonitorEDID", "EGLPresenter", "FrameStatistics",
-        "GuestControl", "GuestInput", "GuestSession", "Guests", "HostCheck", "HostDevices",
-        "Hotplug", "Libvirt",
-        "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
-        "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
-        system,
-      ],
-      swiftSettings: swiftSettings),
-
-    // The command's manual pages, of its own help.
-    .executableTarget(name: "vgpu-manual", swiftSettings: swiftSettings),
-    .testTarget(
-      name: "InstallTests", dependencies: ["VGPUExports", "VGPUExportsGTK3", "TestSupport"],
-      swiftSettings: swiftSettings),
-
-    // The rig's guest that needs no CPU.
-    .executableTarget(
-      name: "rig-guest",
-      dependencies: [
-        "CLinux", "HostDevices", "LinuxSystem", "TestPatterns", "VFIO",
-        argumentParser,
-      ],
-      path: "Rig/Guest", swiftSettings: swiftSettings),
-
-    // What others can begin with.
-    .executableTarget(
-      name: "save-frame", dependencies: ["Attachment", "VGPUDisplay"], path: "Examples/SaveFrame",
-      swiftSettings: swiftSettings),
-    .executableTarget(
-      name: "two-guests",
-      dependencies: [
-        "Attachment", "CGTK3", "CX11", "EGLPresenter", "GuestSession", "HostDevices", "QEMU",
-        "ViewerGTK",
-      ],
-      path: "Examples/TwoGuests", swiftSettings: swiftSettings),
-
-    // A frame's way for an instruction counter: Benchmarks/instructions.
-    .executableTarget(
-      name: "frame-path",
-      dependencies: ["DMABuf", "FrameStatistics", "LinuxSystem", "VFIO", "VGPUDisplay"],
-      path: "Benchmarks/FramePath", swiftSettings: swiftSettings),
-
-    // Proof.
-    .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
-    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    // The bridge: frames across a socket, for those who may not have the device.
     .target(
-      name: "TestSupport", dependencies: ["LinuxSystem", "TestPatterns", "VGPUDisplay", system],
-      path: "Tests/TestSupport", swiftSettings: swiftSettings),
-    .testTarget(
-      name: "VFIOTests",
-      dependencies: ["CABIFacts", "CLinux", "LinuxSystem", "TestSupport", "VFIO", system],
-      swiftSettings: swiftSettings),
-    .testTarget(
-      name: "DMABufTests",
-      dependencies: ["CABIFacts", "CLinux", "DMABuf", "LinuxSystem", "TestSupport", system],
-      swiftSettings: swiftSettings),
-    .testTarget(
-      name: "VGPUDisplayTests",
-      dependencies: [
-        "CAllocationCount", "DMABuf", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO",
-        "VGPUDisplay", system,
-      ],
-      swiftSettings: swiftSettings),
-    .testTarget(
-      name: "QEMUTests",
-      dependencies: ["HostDevices", "QEMU", "QMP", "TestSupport", system],
-      swiftSettings: swiftSettings),
-    .testTarget(
-      name: "RigTests",
-      dependencies: [
-        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "VGPUExports", "CLinux",
-        "CVGPU", "DMABuf", "MonitorEDID",
-        "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QEMU",
-        "QMP", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
-      ],
-      swiftSettings: swiftSettings),
-
-    // The display, drawn.
-    .systemLibrary(name: "CEGL", pkgConfig: "epoxy", providers: [.apt(["libepoxy-dev"])]),
+      name: "BridgeProtocol", dependencies: ["HostDevices", "SafeText"]),
     .target(
-      name: "EGLPresenter", dependencies: ["CEGL", "DMABuf", "LinuxSystem", "VGPUDisplay"],
-      swiftSettings: swiftSettings),
+      name: "BridgeClient",
+      dependencies: [
+        "BridgeProtocol", "CLinux", "DMABuf", "LinuxSystem", "VFIO", "VGPUDisplay", system,
+      ]),
 
-    // When to show what.
-    .target(name: "FramePacing", dependencies: ["LinuxSystem"], swiftSettings: swiftSettings),
+    // From what a user names to its frames and all else that it offers.
+    .target(
+      name: "Attachment",
+      dependencies: [
+        "BridgeClient", "BridgeProtocol", "CLinux", "CProcess", "HostDevices", "Libvirt",
+        "LinuxSystem", "VFIO", "VGPUDisplay", system,
+      ]),
+    .target(
+      name: "Guests",
+      dependencies: [
+        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl",
+        "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay",
+      ]),
     .testTarget(
-      name: "FramePacingTests", dependencies: ["FramePacing", "LinuxSystem", "TestSupport"],
-      swiftSettings: swiftSettings),
+      name: "GuestsTests",
+      dependencies: [
+        "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
+        "TestSupport", system,
+      ]),
+    .target(
+      name: "BridgeServer",
+      dependencies: [
+        "Attachment", "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices",
+        "LinuxSystem", "MonitorEDID", "VFIO", "VGPUDisplay",
+        .product(name: "Logging", package: "swift-log"), system,
+      ]),
+    .testTarget(
+      name: "BridgeTests",
+      dependencies: [
+        "BridgeClient", "BridgeProtocol", "BridgeServer", "CAllocationCount", "CLinux", "DMABuf",
+        "HostDevices", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
+        .product(name: "Logging", package: "swift-log"), system,
+      ]),
 
-    // The window.
+    // The viewer.
     .systemLibrary(
       name: "CWayland", pkgConfig: "wayland-client", providers: [.apt(["libwayland-dev"])]),
     .target(name: "CWaylandProtocols", dependencies: ["CWayland"]),
@@ -397,26 +263,7 @@ let package = Package(
         "CGTK3", "CLinux", "CWayland", "CWaylandProtocols", "CX11", "DMABuf", "EGLPresenter",
         "FramePacing", "FrameStatistics", "GuestInput", "LinuxSystem", "PNGFile", "SafeText",
         "VGPUDisplay", system,
-      ],
-      swiftSettings: swiftSettings),
-
-    // The same for C: vgpu-gtk3.h.
-    .target(name: "CViewGTK3", dependencies: ["CGTK3", "CLinux", "CVGPU"]),
-    .target(
-      name: "VGPUExportsGTK3",
-      dependencies: [
-        "Attachment", "CGTK3", "VGPUExports", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
-        "Guests", "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
-      ],
-      swiftSettings: swiftSettings),
-
-    .testTarget(
-      name: "EGLPresenterTests",
-      dependencies: [
-        "CAllocationCount", "DMABuf", "EGLPresenter", "LinuxSystem", "TestSupport", "VFIO",
-        "VGPUDisplay",
-      ],
-      swiftSettings: swiftSettings),
+      ]),
     .executableTarget(
       name: "ViewerFixture",
       dependencies: [
@@ -425,7 +272,7 @@ let package = Package(
         "VGPUDisplay",
         "ViewerGTK",
       ],
-      path: "Tests/ViewerFixture", swiftSettings: swiftSettings),
+      path: "Tests/ViewerFixture"),
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
@@ -433,7 +280,86 @@ let package = Package(
         "PNGFile",
         "TestSupport", "VGPUDisplay", "ViewerFixture", "ViewerGTK", "vgpu",
       ],
-      exclude: ["Programs"],
-      swiftSettings: swiftSettings),
+      exclude: ["Programs"]),
+
+    // The same for C: vgpu.h and vgpu-gtk3.h.
+    .systemLibrary(name: "CVGPU"),
+    .target(
+      name: "VGPUExports",
+      dependencies: [
+        "Attachment", "BridgeClient", "BridgeProtocol", "CLinux", "CVGPU", "DMABuf", "MonitorEDID",
+        "HostDevices", "Libvirt", "LinuxSystem", "SafeText", "VFIO", "VGPUDisplay", system,
+      ]),
+    .testTarget(
+      name: "VGPUExportsTests",
+      dependencies: [
+        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay",
+        "save-frame",
+      ]),
+    .target(name: "CViewGTK3", dependencies: ["CGTK3", "CLinux", "CVGPU"]),
+    .target(
+      name: "VGPUExportsGTK3",
+      dependencies: [
+        "Attachment", "CGTK3", "VGPUExports", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
+        "Guests", "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
+      ]),
+
+    // The command line, and its manual.
+    .executableTarget(
+      name: "vgpu",
+      dependencies: [
+        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
+        "MonitorEDID", "EGLPresenter", "FrameStatistics",
+        "GuestControl", "GuestInput", "GuestSession", "Guests", "HostCheck", "HostDevices",
+        "Hotplug", "Libvirt",
+        "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
+        "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
+        system,
+      ]),
+    .executableTarget(name: "vgpu-manual"),
+    .testTarget(
+      name: "InstallTests", dependencies: ["VGPUExports", "VGPUExportsGTK3", "TestSupport"]),
+
+    // Examples.
+    .executableTarget(
+      name: "save-frame", dependencies: ["Attachment", "VGPUDisplay"], path: "Examples/SaveFrame"),
+    .executableTarget(
+      name: "two-guests",
+      dependencies: [
+        "Attachment", "CGTK3", "CX11", "EGLPresenter", "GuestSession", "HostDevices", "QEMU",
+        "ViewerGTK",
+      ],
+      path: "Examples/TwoGuests"),
+
+    // What tests and benchmarks share; the rig and its guest that needs no CPU; a frame's way for an instruction counter.
+    .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    .target(
+      name: "TestSupport", dependencies: ["LinuxSystem", "TestPatterns", "VGPUDisplay", system],
+      path: "Tests/TestSupport"),
+    .executableTarget(
+      name: "rig-guest",
+      dependencies: [
+        "CLinux", "HostDevices", "LinuxSystem", "TestPatterns", "VFIO",
+        argumentParser,
+      ],
+      path: "Rig/Guest"),
+    .testTarget(
+      name: "RigTests",
+      dependencies: [
+        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "VGPUExports", "CLinux",
+        "CVGPU", "DMABuf", "MonitorEDID",
+        "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QEMU",
+        "QMP", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
+      ]),
+    .executableTarget(
+      name: "frame-path",
+      dependencies: ["DMABuf", "FrameStatistics", "LinuxSystem", "VFIO", "VGPUDisplay"],
+      path: "Benchmarks/FramePath"),
   ]
 )
+
+// C targets have no use for them.
+for target in package.targets where target.type != .system {
+  target.swiftSettings = swiftSettings
+}

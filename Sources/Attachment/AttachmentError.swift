@@ -9,6 +9,7 @@ public import VFIO
 
 /// Why a target cannot be looked at. Each case's description is one line that names the object, the
 /// cause and the remedy.
+@nonexhaustive
 public enum AttachmentError: Error, Sendable {
   /// No mdev has this UUID.
   case noSuchVGPU(MdevUUID, existing: [MdevUUID])

@@ -7,6 +7,7 @@ import SystemPackage
 
 /// Which right to look into a process is missing: what the kernel's check of ptrace access
 /// (ptrace(2), "Ptrace access mode checking") stumbles over first.
+@nonexhaustive
 public enum RightsDefect: Hashable, Sendable {
   /// It runs as another user.
   case otherUser(String, ptraceScope: Int)

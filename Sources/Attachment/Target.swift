@@ -5,6 +5,7 @@ public import HostDevices
 import Libvirt
 
 /// What a user wants to look at.
+@nonexhaustive
 public enum Target: Hashable, Sendable {
   /// The vGPU with this UUID, whichever process holds it.
   case mdev(MdevUUID)
@@ -25,6 +26,7 @@ extension Target {
 }
 
 /// Whose guests a libvirt daemon runs.
+@nonexhaustive
 public enum LibvirtDaemon: String, Hashable, Sendable {
   /// The user's own: `qemu:///session`.
   case session

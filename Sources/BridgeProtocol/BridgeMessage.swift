@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A message of a bridge to a client.
+@nonexhaustive
 public enum BridgeMessage: Hashable, Sendable {
   /// Answers HELLO.
   case welcome(Welcome)
@@ -95,6 +96,7 @@ extension BridgeMessage: WireMessage {
 }
 
 /// Why a guest shows nothing.
+@nonexhaustive
 public enum Absence: UInt32, Hashable, Sendable, CaseIterable {
   /// The guest's screen is off.
   case planeOff = 1
@@ -105,6 +107,7 @@ public enum Absence: UInt32, Hashable, Sendable, CaseIterable {
 }
 
 /// Why a bridge refuses.
+@nonexhaustive
 public enum Refusal: UInt32, Hashable, Sendable, CaseIterable {
   /// The bridge speaks none of the client's versions. The connection ends.
   case version = 1

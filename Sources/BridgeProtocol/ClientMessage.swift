@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A message of a client to a bridge.
+@nonexhaustive
 public enum ClientMessage: Hashable, Sendable {
   /// The first message: the versions that the client speaks. Answered by WELCOME.
   case hello(oldest: UInt16, newest: UInt16)

@@ -11,6 +11,7 @@ import SystemPackage
 /// can be mapped and read alike, and software renderers import it.
 public final class DMABuffer: Sendable {
   /// What the descriptor is of.
+  @nonexhaustive
   public enum Backing: Hashable, Sendable {
     /// A dma-buf.
     case dmaBuf

@@ -5,6 +5,7 @@
 // notes it.
 
 /// What is counted of frames.
+@nonexhaustive
 public enum FrameCount: Int, CaseIterable, Sendable {
   /// Frames presented.
   case presented
@@ -39,6 +40,7 @@ public enum FrameCount: Int, CaseIterable, Sendable {
 }
 
 /// The steps of a frame's way whose durations are measured, in the order of that way.
+@nonexhaustive
 public enum FrameStep: Int, CaseIterable, Sendable {
   /// One look at the guest: all planes.
   case query

@@ -53,6 +53,7 @@ struct PresentationRing: Sendable {
 }
 
 /// The clock that a display server stamps its frames with.
+@nonexhaustive
 public enum TimestampClock: Hashable, Sendable {
   /// CLOCK_MONOTONIC, which is also what frames are detected and committed by.
   case monotonic
@@ -73,6 +74,7 @@ extension TimestampClock: CustomStringConvertible {
 
 /// Who tells when frames are presented, and so what the time of a presentation means. The words are those
 /// of the statistics file.
+@nonexhaustive
 public enum FeedbackSource: String, Hashable, Sendable, Codable {
   /// Wayland's wp_presentation_feedback.presented: when the frame became visible, as far as the
   /// compositor knows.

@@ -4,6 +4,7 @@ public import GuestInput
 import Synchronization
 
 /// Something that happens to a guest, for a window or a program around it.
+@nonexhaustive
 public enum GuestEvent: Hashable, Sendable {
   /// There is a connection, and the machine was asked what it is doing.
   case connected
@@ -21,6 +22,7 @@ public enum GuestEvent: Hashable, Sendable {
 }
 
 /// What a guest's machine is doing: the part of QMP's `RunState` that a person wants to know.
+@nonexhaustive
 public enum MachineState: Hashable, Sendable {
   /// Nobody has told yet, or nobody can.
   case unknown

@@ -4,6 +4,7 @@ public import LinuxSystem
 public import QMP
 
 /// Where a guest's QMP is to be found.
+@nonexhaustive
 public enum QMPEndpoint: Sendable {
   /// At a QMP socket's path.
   case socket(String)

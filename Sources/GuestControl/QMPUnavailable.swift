@@ -6,6 +6,7 @@ import SystemPackage
 
 /// Why a guest cannot be told anything. Each case's description is one line for a person: object,
 /// cause, remedy.
+@nonexhaustive
 public enum QMPUnavailable: Error, Hashable, Sendable {
   /// Nobody has said where the guest's QMP is.
   case unknown

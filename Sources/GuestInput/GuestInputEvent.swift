@@ -2,6 +2,7 @@
 
 /// Something that a person does with keyboard and mouse, for a guest: the one vocabulary from the
 /// window to the provider that encodes it.
+@nonexhaustive
 public enum GuestInputEvent: Hashable, Sendable {
   /// A key goes down or up.
   case key(Keycode, down: Bool)
@@ -42,6 +43,7 @@ extension GuestInputEvent {
 }
 
 /// A button of a mouse.
+@nonexhaustive
 public enum PointerButton: Hashable, Sendable, CaseIterable {
   /// The main button (`BTN_LEFT`).
   case left

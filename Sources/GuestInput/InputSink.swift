@@ -22,6 +22,7 @@ public protocol InputSink: AnyObject, Sendable {
 }
 
 /// What became of an event.
+@nonexhaustive
 public enum InputReceipt: Hashable, Sendable {
   /// The guest gets it.
   case taken
@@ -33,6 +34,7 @@ public enum InputReceipt: Hashable, Sendable {
 }
 
 /// Whether a guest takes input.
+@nonexhaustive
 public enum GuestInputState: Hashable, Sendable {
   /// It takes what these devices do.
   case ready(InputDevices)

@@ -9,6 +9,7 @@ import SystemPackage
 ///
 /// Both are the user's own, and nobody else may enter them: whoever reaches a QMP socket rules its
 /// guest. A folder that is missing is made when it is needed.
+@nonexhaustive
 public enum GuestFolders: Hashable, Sendable {
   /// By the XDG base directory specification, a program's folders in `$XDG_STATE_HOME`
   /// (`~/.local/state` when unset) and in `$XDG_RUNTIME_DIR`, or in the former for a user without a

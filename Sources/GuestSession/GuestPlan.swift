@@ -10,6 +10,7 @@ public import QEMU
 /// not be this one.
 public struct GuestPlan: Hashable, Sendable {
   /// A vGPU by its name, or one that is made for the guest.
+  @nonexhaustive
   public enum VGPU: Hashable, Sendable {
     /// One that the host has.
     case existing(MdevUUID)
@@ -23,6 +24,7 @@ public struct GuestPlan: Hashable, Sendable {
   }
 
   /// What runs before the guest's system.
+  @nonexhaustive
   public enum Firmware: String, CaseIterable, Sendable {
     /// SeaBIOS, which comes with QEMU.
     case bios

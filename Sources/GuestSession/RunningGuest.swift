@@ -14,6 +14,7 @@ import VFIO
 /// `cleanUp`. The object may be used from any thread.
 public final class RunningGuest: Sendable {
   /// Whether the guest runs.
+  @nonexhaustive
   public enum State: Hashable, Sendable {
     /// Its QEMU runs, whatever its system does.
     case running

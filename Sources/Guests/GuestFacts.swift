@@ -15,6 +15,7 @@ import LinuxSystem
 /// duplicated for a moment, libvirt and a bridge are asked what they list.
 public struct GuestFacts: Sendable {
   /// What kind of thing the target names.
+  @nonexhaustive
   public enum Kind: String, Hashable, Codable, Sendable {
     /// A mediated device, whichever process has it.
     case vGPU = "vgpu"

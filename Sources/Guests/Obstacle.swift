@@ -6,6 +6,7 @@ public import GuestControl
 public import Libvirt
 
 /// Why a provider does not serve a guest. Each case's description is one sentence for a person.
+@nonexhaustive
 public enum Obstacle: Error, Sendable {
   /// Another kind of target has it.
   case otherTarget(Target, needs: Need)
@@ -27,6 +28,7 @@ public enum Obstacle: Error, Sendable {
   case noQMP
 
   /// What a provider serves.
+  @nonexhaustive
   public enum Need: String, Hashable, Sendable {
     /// A guest that a process of this host runs.
     case localGuest

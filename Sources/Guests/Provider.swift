@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a guest offers: each function has a table of providers, best first.
+@nonexhaustive
 public enum GuestFunction: String, CaseIterable, Hashable, Codable, Sendable {
   /// Its picture, for a window, a screenshot, a bridge.
   case screen

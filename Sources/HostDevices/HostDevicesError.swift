@@ -5,6 +5,7 @@ public import SystemPackage
 
 /// Why an mdev was not created or removed, or why the host could not be read. Each case's
 /// description is one line that names the object, the cause and the remedy.
+@nonexhaustive
 public enum HostDevicesError: Error, Hashable, Sendable {
   /// The kernel refused a system call.
   case system(SystemCallError)
@@ -136,6 +137,7 @@ extension SystemCallError {
 }
 
 /// What a newly created mdev lacks.
+@nonexhaustive
 public enum MdevDefect: Hashable, Sendable {
   /// It is not in `/sys/bus/mdev/devices`, or has no type there.
   case unlisted

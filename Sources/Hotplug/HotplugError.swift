@@ -5,6 +5,7 @@ public import QMP
 
 /// Why a device was not given to a guest, or not taken from it. Each case's description is one line
 /// that names the object, the cause and the remedy.
+@nonexhaustive
 public enum HotplugError: Error, Hashable, Sendable {
   /// The text names no kind of device.
   case notADevice(String)

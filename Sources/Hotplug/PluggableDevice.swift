@@ -3,6 +3,7 @@
 public import HostDevices
 
 /// A device of the host's that a running guest can be given.
+@nonexhaustive
 public enum PluggableDevice: Hashable, Sendable {
   /// A SCSI device by a node of it, such as `/dev/sr0`, `/dev/sda` or `/dev/sg3`: all its commands
   /// reach the hardware, burning and ejecting included (SCSI generic).

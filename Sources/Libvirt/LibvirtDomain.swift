@@ -175,6 +175,7 @@ public final class LibvirtDomain: Sendable {
 }
 
 /// What a domain does (virDomainState).
+@nonexhaustive
 public enum LibvirtDomainState: Hashable, Sendable {
   /// It runs, or waits for its host.
   case running

@@ -7,6 +7,7 @@ public import SystemPackage
 
 /// Why libvirt could not be asked, or did not do what it was asked for. Each case's description is
 /// one line that names the object, the cause and the remedy.
+@nonexhaustive
 public enum LibvirtError: Error, Hashable, Sendable {
   /// libvirt's C library is not on this machine, or too old.
   case notInstalled(reason: String)

@@ -30,6 +30,7 @@ public struct SystemProgram: Sendable {
   /// How a program ended, and what it printed.
   public struct Outcome: Hashable, Sendable {
     /// How a program ends.
+    @nonexhaustive
     public enum End: Hashable, Sendable {
       /// By itself, with this exit code.
       case exited(Int32)

@@ -61,6 +61,7 @@ public struct EDID: Hashable, Sendable {
 
 /// Why there is no EDID. Each case's description is one line that names the object, the cause and
 /// the remedy.
+@nonexhaustive
 public enum EDIDError: Error, Hashable, Sendable {
   /// A text that is no mode.
   case invalidMode(String)

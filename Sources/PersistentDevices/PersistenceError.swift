@@ -5,6 +5,7 @@ public import LinuxSystem
 
 /// Why a vGPU or a driver does not survive the host's reboots, or still does. Each case's description
 /// is one line that names the object, the cause and the remedy.
+@nonexhaustive
 public enum PersistenceError: Error, Hashable, Sendable {
   /// A program that keeps devices is not installed; `purpose` needs it.
   case notInstalled(program: String, purpose: String)

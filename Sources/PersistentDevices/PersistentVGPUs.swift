@@ -7,6 +7,7 @@ import LinuxSystem
 /// A vGPU that survives the host's reboots, as mdevctl(8) keeps it.
 public struct PersistentVGPU: Hashable, Sendable {
   /// When the host makes it.
+  @nonexhaustive
   public enum Start: String, Hashable, Codable, Sendable {
     /// As soon as its parent is there.
     case auto

@@ -4,6 +4,7 @@ public import LinuxSystem
 
 /// Why a guest cannot be started. Each case's description is one line that names the object, the
 /// cause and the remedy.
+@nonexhaustive
 public enum QEMUError: Error, Hashable, Sendable {
   /// There is no such program.
   case notInstalled(String)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Something that a keyboard or a mouse does: QMP's `InputEvent`.
+@nonexhaustive
 public enum InputEvent: Hashable, Sendable {
   /// A key goes down or up. The key is named by its QKeyCode: `a`, `ret`, `ctrl_r`, `f11`.
   case key(String, down: Bool)

@@ -5,6 +5,7 @@ import SystemPackage
 
 /// Why a QMP command was not carried out. Each case's description is one line that names the
 /// object, the cause and, if one is known, the remedy.
+@nonexhaustive
 public enum QMPError: Error, Hashable, Sendable {
   /// The kernel refused a system call.
   case system(SystemCallError)

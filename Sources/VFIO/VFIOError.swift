@@ -5,6 +5,7 @@ public import SystemPackage
 
 /// Why a VFIO operation did not succeed. Each case's description is one line that names the
 /// object, the cause and, where one is known, the remedy.
+@nonexhaustive
 public enum VFIOError: Error, Hashable, Sendable {
   /// The kernel refused a system call.
   case system(SystemCallError)

@@ -49,6 +49,7 @@ extension FrameSource {
 }
 
 /// What there is to show.
+@nonexhaustive
 public enum DisplayState {
   /// A picture.
   case frame(Frame)

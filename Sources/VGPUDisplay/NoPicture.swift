@@ -4,6 +4,7 @@ public import LinuxSystem
 public import VFIO
 
 /// Why there is nothing to show. The window shows the description.
+@nonexhaustive
 public enum NoPicture: Error {
   /// The guest shows no plane: its driver has not started, or it has switched the screen off.
   case planeOff

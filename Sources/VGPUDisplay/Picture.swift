@@ -26,6 +26,7 @@ public struct Picture: Hashable, Sendable {
   }
 
   /// Why a plane's pixels cannot be copied by the CPU.
+  @nonexhaustive
   public enum CopyError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The memory layout is the GPU's own.
     case tiled(FormatModifier)

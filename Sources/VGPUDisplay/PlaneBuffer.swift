@@ -12,6 +12,7 @@ import SystemPackage
 /// can keep what was made of it. Not to be shared between threads.
 public final class PlaneBuffer {
   /// Where the pixels are.
+  @nonexhaustive
   public enum Storage {
     /// In a dma-buf, to be imported or mapped.
     case dmaBuf(DMABuffer)

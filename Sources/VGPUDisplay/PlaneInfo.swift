@@ -54,6 +54,7 @@ public struct PlaneInfo: Hashable, Sendable {
 }
 
 /// What is wrong with a plane as a driver or a guest describes it.
+@nonexhaustive
 public enum PlaneDefect: Error, Hashable, Sendable {
   /// No driver that we know reports this format.
   case unknownFormat(FourCC)

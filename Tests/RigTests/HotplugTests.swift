@@ -65,7 +65,7 @@ extension RigTests {
           #expect(try vgpu("plug", target, drive).contains("the guest has it already"))
           #expect(try vgpu("unplug", target, drive) == "")
           try guest.wait(forLines: "drive sr0 gone")
-          #expect(try vgpu("plug", target) == "Nothing was plugged in.\n")
+          #expect(try vgpu("plug", target) == "Nothing is plugged in.\n")
           #expect(try vgpu("unplug", target, drive).contains("nothing was plugged in"))
           // It is the host's again, and the guest can have it again.
           #expect(try vgpu("plug", target, drive) == "")

@@ -5,6 +5,7 @@ import CEGL
 /// Something that EGL or OpenGL ES refused, or that a renderer cannot do.
 public struct GraphicsError: Error, Hashable, Sendable {
   /// What has to be done differently because of it.
+  @nonexhaustive
   public enum Kind: Hashable, Sendable {
     /// There is no EGL, no such device, or no context to be had: draw by other means.
     case unavailable

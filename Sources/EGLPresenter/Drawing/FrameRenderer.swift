@@ -349,6 +349,7 @@ public struct RendererCounters: Hashable, Sendable {
 }
 
 /// How the guest's pixels get onto the screen.
+@nonexhaustive
 public enum PresentationPath: String, Hashable, Sendable {
   /// The compositor was handed the guest's own buffer: nothing is drawn here.
   case direct

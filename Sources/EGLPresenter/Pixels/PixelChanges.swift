@@ -4,6 +4,7 @@ import LinuxSystem
 import VGPUDisplay
 
 /// How changes within a buffer are found.
+@nonexhaustive
 public enum ChangeDetection: String, Hashable, Sendable {
   /// The CPU compares every byte with a copy.
   case cpu

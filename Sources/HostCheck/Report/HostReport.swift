@@ -87,6 +87,7 @@ public enum CheckResult: String, CaseIterable, Codable, Sendable {
 }
 
 /// What a check is about: the heading that it stands under.
+@nonexhaustive
 public enum CheckArea: String, CaseIterable, Codable, Sendable {
   /// Processor, graphics, IOMMU.
   case hardware = "Hardware"
@@ -105,6 +106,7 @@ public enum CheckArea: String, CaseIterable, Codable, Sendable {
 }
 
 /// What a host is to be used for.
+@nonexhaustive
 public enum Purpose: String, CaseIterable, Codable, Sendable {
   /// Slices of an Intel GPU for guests (mediated devices).
   case gvtG = "gvt-g"

@@ -3,6 +3,7 @@
 import SafeText
 
 /// What the host uses a PCI function for, and would lose with it.
+@nonexhaustive
 public enum PCIUse: Hashable, Sendable {
   /// The firmware and the console show the machine's start on it (file `boot_vga`).
   case bootDisplay

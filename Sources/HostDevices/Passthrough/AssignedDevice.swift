@@ -4,6 +4,7 @@ import SafeText
 
 /// A device of the host's that somebody says is a guest's: a hint where to look. What a guest really
 /// has, the kernel tells.
+@nonexhaustive
 public enum AssignedDevice: Hashable, Sendable {
   /// A mediated device.
   case mdev(MdevUUID)

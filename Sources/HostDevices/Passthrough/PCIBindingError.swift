@@ -4,6 +4,7 @@ public import LinuxSystem
 
 /// Why a PCI function's driver was not changed. Each case's description is one line that names the
 /// object, the cause and the remedy. What had been changed before is put back, unless it says not.
+@nonexhaustive
 public enum PCIBindingError: Error, Hashable, Sendable {
   /// The kernel refused a system call.
   case system(SystemCallError)

@@ -32,6 +32,7 @@ public struct SCSIDevice: Hashable, Sendable {
 }
 
 /// Why a node is no SCSI device's, or of no use.
+@nonexhaustive
 public enum SCSIDeviceDefect: Error, Hashable, Sendable {
   /// There is no such node.
   case missing(String)

@@ -51,6 +51,7 @@ extension HostHardware {
 }
 
 /// Which of the host's USB devices is meant, as lsusb(8) names them.
+@nonexhaustive
 public enum USBSelector: Hashable, Sendable {
   /// Whichever has these numbers (idVendor, idProduct), on whatever port it is or will be.
   case id(vendor: UInt16, product: UInt16)

@@ -13,6 +13,7 @@ public struct GuestConfiguration: Hashable, Sendable {
   }
 
   /// What runs before the guest.
+  @nonexhaustive
   public enum Firmware: Hashable, Sendable {
     /// SeaBIOS, which comes with QEMU.
     case bios
@@ -96,6 +97,7 @@ extension MdevDevice {
 }
 
 /// What kind of graphics a guest has.
+@nonexhaustive
 public enum GuestProfile: String, CaseIterable, Sendable {
   /// A slice of a GPU, an mdev such as Intel GVT-g's, which the host shows.
   case gvtG = "gvt-g"

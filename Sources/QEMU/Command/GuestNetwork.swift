@@ -4,6 +4,7 @@ import CLinux
 import LinuxSystem
 
 /// How a guest is connected.
+@nonexhaustive
 public enum GuestNetwork: Hashable, Sendable {
   /// Through QEMU's own address translation: the guest gets out, nobody gets in. Needs no rights.
   case user

@@ -4,6 +4,7 @@ import HostDevices
 import SafeText
 
 /// How QEMU comes by the vGPU.
+@nonexhaustive
 public enum DeviceHandover: Hashable, Sendable {
   /// It opens the device's group itself.
   case opensGroup

@@ -6,6 +6,7 @@ public import HostDevices
 /// looks for a graphics card's audio beside it.
 public struct PassedSlot: Hashable, Sendable {
   /// What the guest takes it for.
+  @nonexhaustive
   public enum Role: Hashable, Sendable {
     /// The processor's graphics, which must have their usual place, 00:02.0.
     case integratedGraphics

@@ -53,6 +53,7 @@ public final class GuestProcess: Sendable {
   }
 
   /// How a process ended.
+  @nonexhaustive
   public enum End: Hashable, Sendable {
     /// By itself, with this exit code.
     case exited(Int32)

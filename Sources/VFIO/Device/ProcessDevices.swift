@@ -6,6 +6,7 @@ import SystemPackage
 /// A descriptor of a VFIO device, or of a group, in a running process.
 public struct ProcessDescriptor: Hashable, Sendable {
   /// What the descriptor is of.
+  @nonexhaustive
   public enum Target: Hashable, Sendable {
     /// A device that was opened through its group; of which one it is, the kernel tells from
     /// Linux 6.17 on, of a duplicate.

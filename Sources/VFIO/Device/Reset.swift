@@ -7,6 +7,7 @@ import SystemPackage
 /// A device that a PCI hot reset would reset with the one that was asked about.
 public struct HotResetNeighbour: Hashable, Sendable {
   /// Who has it, in the terms of the interface by which the asking device was opened.
+  @nonexhaustive
   public enum Owner: Hashable, Sendable {
     /// The asking device was opened by its group: the neighbour's IOMMU group, to whomever that
     /// belongs.

@@ -11,6 +11,7 @@ public enum PlaneType: UInt32, Sendable {
 }
 
 /// How a driver hands out the pixels of a plane.
+@nonexhaustive
 public enum PlaneTransport: Sendable {
   /// As dma-bufs (VFIO_GFX_PLANE_TYPE_DMABUF): `GraphicsPlane.handle` is a dma-buf id.
   case dmaBuf

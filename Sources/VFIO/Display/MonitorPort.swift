@@ -56,6 +56,7 @@ public struct MonitorPort: ~Copyable, Sendable {
   }
 
   /// What a device says of the monitor's cable.
+  @nonexhaustive
   public enum LinkState: Hashable, Sendable {
     /// Plugged in.
     case up

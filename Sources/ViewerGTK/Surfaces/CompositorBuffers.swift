@@ -118,7 +118,9 @@ final class CompositorBuffers {
     hasNews = true
     if made != nil { taken += 1 }
     for index in known.indices {
-      guard case .asked(let asked) = known.entries[index].value.state, asked == parameters else { continue }
+      guard case .asked(let asked) = known.entries[index].value.state, asked == parameters else {
+        continue
+      }
       known.entries[index].value.state = made.map { .made($0) } ?? .refused
     }
     if let parameters { zwp_linux_buffer_params_v1_destroy(parameters) }

@@ -7,6 +7,7 @@ public import LinuxSystem
 /// What a view has shown since it was made.
 public struct ViewerStatistics: Hashable, Sendable {
   /// Which window system the view is on.
+  @nonexhaustive
   public enum Backend: String, Hashable, Sendable, Encodable {
     /// Wayland.
     case wayland

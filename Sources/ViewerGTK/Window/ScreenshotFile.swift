@@ -93,6 +93,7 @@ enum ScreenshotFile {
 }
 
 /// Why a guest's picture was not saved.
+@nonexhaustive
 public enum ScreenshotError: Error, Hashable, Sendable {
   /// There is none, or it cannot be read: why.
   case noPicture(String)

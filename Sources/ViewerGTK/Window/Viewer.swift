@@ -119,6 +119,7 @@ private func onTerminate(_ data: UnsafeMutableRawPointer?) -> gboolean {
 }
 
 /// Why no window can be shown.
+@nonexhaustive
 public enum ViewerError: Error, Hashable, Sendable {
   /// gtk_init_check failed: there is nothing to open a window on.
   case noDisplayServer
