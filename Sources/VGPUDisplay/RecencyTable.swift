@@ -98,7 +98,8 @@ package struct RecencyTable<Key: Equatable, Value> {
   @discardableResult
   package mutating func remove(at index: Int) -> Value {
     keys.remove(at: index)
-    newest = 0
+    // No place: whichever value is used next, that is a use.
+    newest = keys.count
     return entries.remove(at: index).value
   }
 

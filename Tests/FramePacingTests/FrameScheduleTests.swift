@@ -189,7 +189,10 @@ struct FrameScheduleTests {
     let soon = now.advanced(nanoseconds: 3_000_000)
     #expect(schedule.next(now: soon).wake == now.advanced(nanoseconds: 16_666_667))
     schedule.asked(now: soon)
-    #expect(schedule.next(now: soon).wake == soon)
+    let asked = schedule.next(now: soon)
+    #expect(asked.wake == soon)
+    schedule.took(asked, now: soon)
+    #expect(schedule.next(now: soon).wake == soon.advanced(nanoseconds: 16_666_667), "once")
   }
 
   @Test func hasOneTurnForEachRefresh() {
@@ -297,7 +300,7 @@ struct FrameScheduleTests {
     #expect(schedule.next(now: now).look == .last)
   }
 
-  @Test func forgetsFramesThatNothingIsSaidOf() {
+  @Test func forgetsFramesThatNothingIsSaidOf() throws {
     let interval = interval(60)
     var screen = ScriptedScreen(interval: interval, latch: 1_000_000)
     var viewer = ScriptedViewer()
@@ -308,5 +311,13 @@ struct FrameScheduleTests {
     viewer.forget()
     viewer.show(100, on: &screen)
     #expect(viewer.shown(of: interval) >= 0.95)
+    // What is said of a later frame is of use.
+    let turn = viewer.schedule.next(now: viewer.now)
+    viewer.schedule.took(turn, now: turn.wake)
+    viewer.schedule.handedOver(1_000_000, at: turn.wake)
+    let aim = try #require(turn.aim)
+    let feedback = PresentationFeedback(time: aim, interval: interval, sequence: nil)
+    #expect(viewer.schedule.presented(1_000_000, feedback, now: aim) == .inTime)
+    #expect(viewer.schedule.presented(1_000_000, feedback, now: aim) == .unknown, "it is told once")
   }
 }

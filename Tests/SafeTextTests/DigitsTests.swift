@@ -26,6 +26,7 @@ import Testing
 
   @Test func wrapsAtSpaces() {
     #expect("aa bb cc".wrapped(to: 5) == ["aa bb", "cc"])
+    #expect("aa bbb".wrapped(to: 5) == ["aa", "bbb"], "the space counts")
     #expect("aaaaaaaa b".wrapped(to: 5) == ["aaaaaaaa", "b"])
     #expect("".wrapped(to: 5) == [""])
     #expect("a bbbbbbbbbbbb c".wrapped(to: 5, cutting: true) == ["a", "bbbbb", "bbbbb", "bb c"])

@@ -53,4 +53,17 @@ struct RecencyTableTests {
     #expect(table.count == 0 && table.longestUnused == nil)
     #expect(use(3, &table) == nil)
   }
+
+  /// The place of the newest value is another's after a removal, whichever value was removed.
+  @Test func aUseAfterARemovalCounts() {
+    var table = table(1, 2, 3)
+    table.remove(at: 2)
+    #expect(use(1, &table) == 0)
+    #expect(table.longestUnused == 1)
+    table = self.table(1, 2, 3)
+    _ = table.use(2)
+    table.remove(at: 0)
+    #expect(use(3, &table) == 1)
+    #expect(table.longestUnused == 0)
+  }
 }
