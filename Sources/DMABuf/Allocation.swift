@@ -5,15 +5,15 @@ public import LinuxSystem
 import SystemPackage
 
 extension DMABuffer {
-  /// Makes a buffer of this process's own memory: a dma-buf where the machine has `/dev/udmabuf`
-  /// (UDMABUF_CREATE) and lets this user open it, else a memory file (memfd_create(2)).
+  /// Makes a buffer of this process's own memory: a dma-buf when the machine has `/dev/udmabuf`
+  /// (UDMABUF_CREATE) and this user may open it, else a memory file (memfd_create(2)).
   ///
   /// - Parameters:
   ///   - size: bytes, more than zero; rounded up to whole pages.
-  ///   - name: what the buffer is called in errors and in `/proc`.
+  ///   - name: the buffer's name in errors and in `/proc`.
   ///   - path: the node of the kernel's udmabuf driver.
   ///   - kernel: answers the system calls, for tests.
-  /// - Throws: `SystemCallError` when there is no memory, or no descriptor, for it.
+  /// - Throws: `SystemCallError` when the process can have no more memory or no more descriptors.
   public static func allocate(
     size: Int, name: String, udmabuf path: String = "/dev/udmabuf",
     kernel: any Kernel = RunningKernel()
@@ -39,7 +39,7 @@ extension DMABuffer {
     return try DMABuffer(owning: OwnedFileDescriptor(owning: Int32(fd), kernel: kernel), name: name)
   }
 
-  /// A memory file of a fixed size, sealed against shrinking, which udmabuf insists on.
+  /// A memory file of a fixed size, sealed against shrinking, because udmabuf demands the seal.
   private static func memoryFile(
     size: Int, name: String, kernel: any Kernel
   ) throws(SystemCallError) -> OwnedFileDescriptor {

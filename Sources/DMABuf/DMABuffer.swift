@@ -7,42 +7,43 @@ import SystemPackage
 /// A buffer that drivers and processes share by file descriptor, with one owner: the descriptor is
 /// closed when the last reference to this object goes.
 ///
-/// A memory file (memfd) can stand in for a dma-buf where the machine has no way to make one; it
-/// can be mapped and read alike, and software renderers import it.
+/// A memory file (memfd) stands in for a dma-buf when the machine cannot make one. It is mapped and
+/// read in the same way, and software renderers import it.
 public final class DMABuffer: Sendable {
   /// What the descriptor is of.
   @nonexhaustive
   public enum Backing: Hashable, Sendable {
     /// A dma-buf.
     case dmaBuf
-    /// A memory file that stands in for one and that nobody can make shorter (F_SEAL_SHRINK).
+    /// A memory file that stands in for a dma-buf. Nobody can make it shorter (F_SEAL_SHRINK).
     case memoryFile
   }
 
   private let fd: OwnedFileDescriptor
   /// What the descriptor is of.
   public let backing: Backing
-  /// The buffer's true size in bytes, as the kernel knows it; no guest has a say in it.
+  /// The buffer's true size in bytes, as the kernel knows it; no guest can change it.
   public let size: Int
-  /// What the buffer is called in errors.
+  /// The buffer's name in errors.
   public let name: String
 
   /// Takes over the descriptor of a dma-buf or a memory file and asks for its size (lseek(2)).
   ///
-  /// - Throws: `SystemCallError` when it is of anything else (`Backing.init(of:name:)`), or has no
-  ///   size.
+  /// - Throws: `SystemCallError` when the descriptor belongs to anything else
+  ///   (`Backing.init(of:name:)`), or has no size.
   public init(owning fd: consuming OwnedFileDescriptor, name: String) throws(SystemCallError) {
     backing = try Backing(of: fd, name: name)
     let kernel = fd.kernel
     let number = fd.rawValue
-    // Only now: other files' sizes are what those say who serve them.
+    // The size is asked for only now, because the size of another kind of file would be a claim of
+    // the server of its file system.
     size = try SystemCall.make("lseek", on: name) { kernel.seekToEnd(number) }
     self.name = name
     self.fd = fd
   }
 
-  /// The descriptor, to be borrowed for an import or a message. Never close it, and hold this
-  /// object as long as it is used.
+  /// The descriptor, borrowed for an import or a message. Never close it, and hold this object
+  /// while you use it.
   public var rawValue: Int32 { fd.rawValue }
 
   /// A second descriptor of the same buffer, close-on-exec, which the caller owns.
@@ -81,14 +82,14 @@ public final class DMABuffer: Sendable {
     /// The mapped length in bytes.
     public var count: Int { memory.count }
 
-    /// Whether the memory went while it was read: the buffer must be mapped again.
+    /// Whether the memory went away during a read: the buffer must then be mapped again.
     public var isGone: Bool { memory.isGone }
 
     /// Lets the CPU read, between DMA_BUF_IOCTL_SYNC's start and end, which make caches coherent
     /// with the device. The bytes are valid only within `body`.
     ///
-    /// - Throws: `SystemCallError` of DMA_BUF_IOCTL_SYNC; EFAULT when the memory went while it was
-    ///   read; or what `body` throws.
+    /// - Throws: `SystemCallError` of DMA_BUF_IOCTL_SYNC; EFAULT when the memory went away during
+    ///   the read; or the error of `body`.
     public func read<Result: ~Copyable>(
       _ body: (UnsafeRawBufferPointer) throws(SystemCallError) -> Result
     ) throws(SystemCallError) -> Result {
@@ -121,7 +122,7 @@ public final class DMABuffer: Sendable {
       do {
         result = try body()
       } catch {
-        // The body's own error says more than a failed end of access.
+        // The error of `body` says more than a failed end of access.
         try? buffer.sync(start: false, direction)
         throw error
       }
@@ -150,15 +151,16 @@ public final class DMABuffer: Sendable {
 }
 
 extension DMABuffer.Backing {
-  /// What a descriptor is of, by the kernel's account: whoever gave it has no say in that, nor has the
-  /// file, and nobody who serves a file system is asked. fcntl(2) with F_GET_SEALS knows memory files,
-  /// statx(2) and fstatfs(2) dma-bufs.
+  /// Identifies a descriptor's file by the kernel's account alone. Neither the sender of the
+  /// descriptor nor the file can change the answer, and no file system's server is asked. fcntl(2)
+  /// with F_GET_SEALS recognises memory files, statx(2) and fstatfs(2) recognise dma-bufs.
   ///
   /// - Parameters:
   ///   - fd: the descriptor, which stays the caller's.
-  ///   - name: what it is called in errors.
-  /// - Throws: `SystemCallError` when it is neither a dma-buf nor a memory file that is sealed against
-  ///   becoming shorter: whoever maps one that is not is ended by SIGBUS when it does.
+  ///   - name: its name in errors.
+  /// - Throws: `SystemCallError` when the file is neither a dma-buf nor a memory file that is
+  ///   sealed against shrinking. A memory file without the seal can shrink, and an access to the
+  ///   lost pages raises SIGBUS.
   public init(of fd: borrowing OwnedFileDescriptor, name: String) throws(SystemCallError) {
     let kernel = fd.kernel
     let number = fd.rawValue
@@ -174,8 +176,8 @@ extension DMABuffer.Backing {
       self = .memoryFile
       return
     }
-    // fstatfs(2) of a file asks whoever serves its file system, who may never answer. No file system
-    // has files of a dma-buf's kind.
+    // fstatfs(2) of a file asks the server of its file system, which may never answer. No such file
+    // system has files of a dma-buf's kind.
     guard try fd.status(of: name) == .anonymous else { throw Self.neither("statx", name) }
     let system = try SystemCall.make("fstatfs", on: name) { kernel.fileSystem(number) }
     guard
@@ -193,9 +195,9 @@ extension DMABuffer.Backing {
 }
 
 extension Kernel {
-  /// Before Linux 5.3 dma-bufs had no file system of their own, but were among the kernel's other
-  /// objects without a name. Of those they alone know DMA_BUF_IOCTL_SYNC and have a size. A call with
-  /// flags of zero changes nothing: a dma-buf refuses it with EINVAL.
+  /// Before Linux 5.3 dma-bufs had no file system of their own, but were anonymous files among the
+  /// kernel's other ones. Only dma-bufs know DMA_BUF_IOCTL_SYNC and have a size. A call with zero
+  /// flags changes nothing: a dma-buf refuses it with EINVAL.
   fileprivate func knowsSync(_ fd: Int32) -> Bool {
     var none = dma_buf_sync()
     let answer = SystemCall.uninterrupted {

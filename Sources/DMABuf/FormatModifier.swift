@@ -6,14 +6,14 @@ public struct FormatModifier: RawRepresentable, Hashable, Sendable {
   /// The vendor and the code.
   public let rawValue: UInt64
 
-  /// Makes a modifier of its number.
+  /// Makes a modifier from its number.
   public init(rawValue: UInt64) { self.rawValue = rawValue }
 
   private init(vendor: UInt64, code: UInt64) { rawValue = vendor << 56 | code }
 
   /// Line after line.
   public static let linear = FormatModifier(rawValue: 0)
-  /// Not said: the exporter and the importer agree by other means.
+  /// Unspecified: the exporter and the importer agree by other means.
   public static let invalid = FormatModifier(rawValue: 0x00FF_FFFF_FFFF_FFFF)
   /// Intel, tiles of 512 bytes by 8 lines.
   public static let i915XTiled = FormatModifier(vendor: 1, code: 1)

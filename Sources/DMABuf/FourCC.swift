@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A pixel format by its DRM fourcc (`<drm_fourcc.h>`). Any 32-bit value is one; `PixelFormat` says
-/// which are known.
+/// A pixel format by its DRM fourcc (`<drm_fourcc.h>`). Any 32-bit value is a fourcc; `PixelFormat`
+/// lists the known ones.
 public struct FourCC: RawRepresentable, Hashable, Sendable {
   /// The four characters, the first in the lowest byte.
   public let rawValue: UInt32
 
-  /// Makes a format of its number.
+  /// Makes a format from its number.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  /// Makes a format of its four ASCII characters, such as `"XR24"`; `nil` for anything else.
+  /// Makes a format from its four ASCII characters, such as `"XR24"`; `nil` for anything else.
   public init?(_ characters: String) {
     let bytes = Array(characters.utf8)
     guard bytes.count == 4, bytes.allSatisfy({ $0 < 0x80 }) else { return nil }
@@ -22,21 +22,21 @@ public struct FourCC: RawRepresentable, Hashable, Sendable {
     }
   }
 
-  /// 32 bits, blue in the lowest byte; the highest byte means nothing.
+  /// 32 bits, blue in the lowest byte; the highest byte is unused.
   public static let xrgb8888 = FourCC(code: "XR24")
-  /// 32 bits, blue in the lowest byte, alpha in the highest, colours multiplied by it.
+  /// 32 bits, blue in the lowest byte, alpha in the highest; the colours are multiplied by alpha.
   public static let argb8888 = FourCC(code: "AR24")
-  /// 32 bits, red in the lowest byte; the highest byte means nothing.
+  /// 32 bits, red in the lowest byte; the highest byte is unused.
   public static let xbgr8888 = FourCC(code: "XB24")
-  /// 32 bits, red in the lowest byte, alpha in the highest, colours multiplied by it.
+  /// 32 bits, red in the lowest byte, alpha in the highest; the colours are multiplied by alpha.
   public static let abgr8888 = FourCC(code: "AB24")
   /// 24 bits, blue in the lowest byte.
   public static let rgb888 = FourCC(code: "RG24")
   /// 16 bits, blue in the lowest five.
   public static let rgb565 = FourCC(code: "RG16")
-  /// 32 bits, blue in the lowest ten; the highest two mean nothing.
+  /// 32 bits, blue in the lowest ten; the highest two are unused.
   public static let xrgb2101010 = FourCC(code: "XR30")
-  /// 32 bits, red in the lowest ten; the highest two mean nothing.
+  /// 32 bits, red in the lowest ten; the highest two are unused.
   public static let xbgr2101010 = FourCC(code: "XB30")
   /// 8 bits that index a palette, which VFIO does not hand out.
   public static let c8 = FourCC(code: "C8  ")
@@ -53,7 +53,7 @@ public struct FourCC: RawRepresentable, Hashable, Sendable {
 }
 
 extension FourCC: CustomStringConvertible {
-  /// The four characters, or the number in hexadecimal where they cannot be printed.
+  /// The four characters, or the number in hexadecimal when they cannot be printed.
   public var description: String {
     let bytes = (0..<4).map { UInt8(truncatingIfNeeded: rawValue >> (8 * UInt32($0))) }
     guard bytes.allSatisfy({ (0x20..<0x7F).contains($0) }) else {

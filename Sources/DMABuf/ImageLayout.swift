@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How a picture lies in a buffer.
+/// A picture's layout in a buffer.
 public struct ImageLayout: Hashable, Sendable {
-  /// Where one memory plane lies in a buffer.
+  /// The place of one memory plane in a buffer.
   public struct Plane: Hashable, Sendable {
     /// Bytes from the buffer's start.
     public var offset: Int
     /// Bytes from one line to the next.
     public var stride: Int
 
-    /// Makes a plane of its two numbers.
+    /// Makes a plane from its two numbers.
     public init(offset: Int, stride: Int) {
       self.offset = offset
       self.stride = stride
@@ -42,8 +42,8 @@ public struct ImageLayout: Hashable, Sendable {
   /// Bytes from one line of the first plane to the next.
   public var stride: Int { planes.first?.stride ?? 0 }
 
-  /// The end of the picture's last pixel in bytes from the buffer's start, for one that lies line
-  /// after line; `nil` when that is beyond `Int`.
+  /// The end of the picture's last pixel in bytes from the buffer's start, for a linear picture;
+  /// `nil` when the number is beyond `Int`.
   public var linearEnd: Int? {
     guard height > 0, let plane = planes.first, let line = format.lineBytes(width: width) else {
       return nil

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What is known of a pixel format: every one that i915's GVT-g, mbochs, mdpy and NVIDIA's vGPU
-/// driver report for a plane. All of them have one memory plane.
+/// The properties of a pixel format. The table has every format that i915's GVT-g, mbochs, mdpy and
+/// NVIDIA's vGPU driver report for a plane. All of them have one memory plane.
 public struct PixelFormat: Hashable, Sendable {
-  /// How a pixel's bits are to be read.
+  /// The meaning of a pixel's bits.
   public enum Model: Hashable, Sendable {
     /// Red, green and blue.
     case rgb
@@ -15,9 +15,9 @@ public struct PixelFormat: Hashable, Sendable {
 
   /// The format.
   public let fourCC: FourCC
-  /// Memory that a pixel takes, on average.
+  /// The memory that a pixel takes, on average.
   public let bitsPerPixel: Int
-  /// How a pixel's bits are to be read.
+  /// The meaning of a pixel's bits.
   public let model: Model
   /// The pixels are translucent.
   public let hasAlpha: Bool
@@ -49,13 +49,13 @@ public struct PixelFormat: Hashable, Sendable {
     PixelFormat(.ayuv, bits: 32, .yuv, hasAlpha: true),
   ]
 
-  /// What is known of a format; `nil` for one that no driver reports.
+  /// The properties of a format; `nil` for a format that no driver reports.
   public init?(_ fourCC: FourCC) {
     guard let format = Self.all.first(where: { $0.fourCC == fourCC }) else { return nil }
     self = format
   }
 
-  /// The bytes that a line of `width` pixels takes; `nil` when that is beyond `Int`.
+  /// The bytes that a line of `width` pixels takes; `nil` when the number is beyond `Int`.
   public func lineBytes(width: Int) -> Int? {
     let (bits, overflow) = width.multipliedReportingOverflow(by: bitsPerPixel)
     return overflow || bits > Int.max - 7 ? nil : (bits + 7) / 8

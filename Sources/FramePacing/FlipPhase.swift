@@ -1,85 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where between two refreshes a guest flips that does so about as often as the monitor refreshes.
+/// The moment between two refreshes at which a guest flips, for a guest that flips about as often
+/// as the monitor refreshes.
 ///
-/// Its flip can be seen as soon as it is made: what is handed over then is in the same refresh, and a
-/// machine that wakes threads late has the rest of the refresh to spare. So there is a first look
-/// where the flip has just been, and a last one, at the latest moment, only when that saw nothing.
+/// A flip can be seen as soon as the guest makes it. A frame that is handed over at that moment is
+/// in the same refresh, and a machine that wakes threads late has the rest of the refresh to spare.
+/// So the first look comes just after the expected flip. A last look comes at the latest moment,
+/// only when the first one saw nothing.
 ///
-/// The flips of a guest that is never quite as fast as the monitor wander through the refresh. While
-/// they pass one of the two looks, the least jitter loses nothing: the other look sees the flip.
+/// A guest's rate never equals the monitor's exactly, so its flips wander through the refresh.
+/// While they pass one of the two looks, jitter loses no flip, because the other look sees it.
 package struct FlipPhase: Sendable {
-  /// Which look before a refresh saw a flip.
+  /// The look before a refresh that saw a flip.
   package enum Sight: Hashable, Sendable {
-    /// The first one, so that there was no last one.
+    /// The first look, so that there was no last one.
     case first
-    /// The last one, after a first one that saw nothing.
+    /// The last look, after a first one that saw nothing.
     case last
-    /// The last one, which was the only one.
+    /// The last look, which was the only one.
     case only
     /// The guest did not flip.
     case neither
   }
 
-  /// How long before the refresh the first look is, in 1/512 of the monitor's interval.
+  /// The time from the first look to the refresh, in 1/512 of the monitor's interval.
   private var lead = wholeInterval
-  /// First looks that saw a flip, since one that did not.
+  /// The number of first looks in a row that saw a flip.
   private var streak = 0
-  /// Refreshes, the last one lowest; set for those with a flip.
+  /// One bit for each refresh, the last refresh lowest; set when the refresh had a flip.
   private var history: UInt32 = 0
   private var sinceSearch = 0
   private var sinceOvertaken = longestPause
   private var pause = shortestPause
-  /// So many refreshes have one look, the last.
+  /// The number of coming refreshes that have only a last look.
   private var lastOnly = 0
 
   private static let wholeInterval = 512
-  /// It is never later.
+  /// The first look is never later than this.
   private static let least = wholeInterval / 32
-  /// What the first look moves by when it saw nothing: while it searches, and after.
+  /// The step of the first look when it saw nothing, during the search and after it.
   private static let searchStep = wholeInterval / 16
   private static let step = wholeInterval / 32
   private static let search = 24
-  /// First looks that saw a flip before the next ones come earlier.
+  /// The number of first looks that must see a flip before the next ones come earlier.
   private static let calm = 48
-  /// Refreshes after which it searches anew where there was no first look.
+  /// Refreshes without a first look, after which the search begins anew.
   private static let longestSearchPause = 256
-  /// Of 24 refreshes so many have a flip when a guest flips about as often.
+  /// The number of refreshes with a flip, of 24, that shows a guest about as fast as the monitor.
   private static let steady = 22
   private static let refreshes: UInt32 = 1 << 24 - 1
-  /// Frames from one check to the next.
+  /// Frames between two checks.
   private static let checkEvery = 16
-  /// Refreshes without a first look after it was overtaken twice, at least and at most.
+  /// Refreshes without a first look after the guest overtook it twice: the least and the most.
   private static let shortestPause = 64
   private static let longestPause = 16_384
 
-  /// How long before the last look a check is, in nanoseconds: flips that are nearer to it than this
-  /// would have some before and some after it.
+  /// The time from a check to the last look, in nanoseconds. Flips nearer to the last look than
+  /// this would fall partly before and partly after it.
   static func guardTime(interval: Int) -> Int { interval / 8 }
 
   /// Nothing was seen yet.
   package init() {}
 
-  /// How long before a refresh to look first.
+  /// The time from the first look to the refresh.
   ///
-  /// - Parameter interval: the monitor's, in nanoseconds.
-  /// - Returns: nanoseconds; `nil` where the last look is enough.
+  /// - Parameter interval: the monitor's interval, in nanoseconds.
+  /// - Returns: nanoseconds; `nil` when the last look is enough.
   package func lead(interval: Int) -> Int? {
     guard isSteady, lastOnly == 0 else { return nil }
     return interval / Self.wholeInterval * lead
   }
 
-  /// Whether, the first look having seen a flip, there is to be a look whether the guest flips once
-  /// more before the refresh.
+  /// Whether a check follows a first look that saw a flip. The check finds out whether the guest
+  /// flips once more before the refresh.
   package var asksForCheck: Bool {
     sinceSearch < Self.search || sinceSearch.isMultiple(of: Self.checkEvery)
   }
 
   private var isSteady: Bool { history.nonzeroBitCount >= Self.steady }
 
-  /// A refresh's looks were taken.
+  /// Records the looks of a refresh.
   ///
-  /// - Parameter sight: which of them saw a flip.
+  /// - Parameter sight: the look that saw a flip.
   package mutating func saw(_ sight: Sight) {
     let wasSteady = isSteady
     history = (history << 1 | (sight == .neither ? 0 : 1)) & Self.refreshes
@@ -93,7 +95,8 @@ package struct FlipPhase: Sendable {
     }
     switch sight {
     case .first:
-      // Not at once, so that few looks are too early, and then faster and faster.
+      // The first look comes earlier only after a while, so that few looks are too early, and then
+      // faster and faster.
       lead = min(Self.wholeInterval, lead + streak / Self.calm)
       streak += 1
     case .last:
@@ -101,19 +104,20 @@ package struct FlipPhase: Sendable {
       lead = max(Self.least, lead - step)
       streak = 0
     case .only:
-      // It may flip more evenly by now.
+      // The guest may flip more evenly by now.
       if isSteady, sinceSearch >= Self.longestSearchPause { searchAnew() }
     case .neither:
-      // The flip comes after the last look: the next first one sees it.
+      // The flip comes after the last look, so the next first look sees it.
       if wasSteady { searchAnew() }
     }
   }
 
-  /// A check saw that the guest had flipped once more: the frame of the first look would have been
-  /// replaced in time.
+  /// Records that a check saw another flip: a later look would have replaced the first look's frame
+  /// in time.
   package mutating func wasOvertaken() {
     if sinceOvertaken <= 2 * pause {
-      // Again: it is faster than the monitor, and its newest frame is wanted.
+      // A second time: the guest is faster than the monitor, and only the last look gets its newest
+      // frame.
       pause = min(2 * pause, Self.longestPause)
       lastOnly = pause
     } else {
@@ -123,7 +127,8 @@ package struct FlipPhase: Sendable {
     sinceOvertaken = 0
   }
 
-  /// The guest's pointer moves, which it does without a flip: it is wanted as new as can be.
+  /// Records that the guest's pointer moves. It moves without a flip, and only the last look sees
+  /// its newest place.
   package mutating func pointerMoved() { lastOnly = max(lastOnly, Self.search) }
 
   private mutating func searchAnew() {

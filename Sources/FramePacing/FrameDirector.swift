@@ -2,8 +2,8 @@
 
 public import LinuxSystem
 
-/// Decides when a guest is looked at, and whether its picture is shown: the one place that decides
-/// whether a picture is new.
+/// Decides when to look at a guest, and whether to show its picture. Only this type decides whether
+/// a picture is new.
 ///
 /// Pure arithmetic. A program that shows frames
 /// 1. tells the director about the surface and its user (`asked`, `covered`, `isStale`, ...),
@@ -11,14 +11,14 @@ public import LinuxSystem
 /// 3. takes the turn (`took`), looks, and tells what the guest shows (`saw`),
 /// 4. follows the answer, and tells the result (`compared`, `handedOver`, `saysMessage`).
 public struct FrameDirector: Sendable {
-  /// What tells a frame from another one without a look at its pixels.
+  /// The properties that distinguish two frames without a look at their pixels.
   public struct Sight: Hashable, Sendable {
-    /// How often the guest had shown another buffer than before.
+    /// The number of the guest's flips so far.
     public var flip: UInt64
     /// The picture's buffer.
     public var buffer: UInt64
-    /// How often the source has told of a change within the buffer; `nil` when the source cannot
-    /// tell, so that the pixels have to be compared.
+    /// The number of changes within the buffer that the source has told; `nil` when the source
+    /// cannot tell, so that the pixels must be compared.
     public var revision: UInt64?
     /// The pointer's buffer, when the guest has its pointer on a plane of its own.
     public var cursor: UInt64?
@@ -27,7 +27,7 @@ public struct FrameDirector: Sendable {
     /// Where the pointer is, in pixels of the guest.
     public var y: Int
 
-    /// Makes a sight of its parts.
+    /// Makes a sight from its parts.
     public init(
       flip: UInt64, buffer: UInt64, revision: UInt64?, cursor: UInt64?, x: Int, y: Int
     ) {
@@ -40,58 +40,58 @@ public struct FrameDirector: Sendable {
     }
   }
 
-  /// What is to be done with what was seen.
+  /// The decision about a sight.
   public enum Decision: Hashable, Sendable {
-    /// Nothing: it is shown already, or a later look shows it.
+    /// Do nothing: the screen shows it already, or a later look shows it.
     case leave
-    /// Nobody knows: the pixels decide, and `compared` tells what they said.
+    /// Compare the pixels, and tell the result by `compared`.
     case compare
-    /// It is to be shown.
+    /// Show it.
     ///
-    /// - Parameter isFlip: whether it is in another buffer than the one that was shown last.
+    /// - Parameter isFlip: whether it is in another buffer than the last shown frame.
     case show(isFlip: Bool)
   }
 
-  /// What is learned of the monitor.
+  /// The knowledge about the monitor.
   public private(set) var schedule: FrameSchedule
   private var habit = FlipHabit()
-  /// There is something to show frames on.
+  /// Whether a surface for frames exists.
   private var hasSurface = false
-  /// The surface was given a frame and has not asked for the next.
+  /// Whether the surface was given a frame and has not asked for the next one.
   private var isWaiting = false
-  /// Nothing of the surface can be seen.
+  /// Whether the surface is entirely hidden.
   private var isCovered = false
-  /// There is no picture, and a message is shown.
+  /// Whether a message is shown because there is no picture.
   private var hasMessage = false
-  /// A source that tells has something new that was not looked at, or not shown yet.
+  /// Whether the source has signalled a change that nobody has looked at, or shown, yet.
   public private(set) var isTold = false
-  /// So many frames are to be shown though the guest shows nothing new.
+  /// The number of frames to show even when the guest shows nothing new.
   private var staleFrames = 1
   private var lastLook = MonotonicInstant(nanoseconds: 0)
   private var lastChange = MonotonicInstant(nanoseconds: 0)
-  /// What was shown last.
+  /// The last shown sight.
   private var shown: Sight?
 
-  /// How often a guest without a picture is looked at, in nanoseconds.
+  /// The time between two looks at a guest without a picture, in nanoseconds.
   public static let slowPeriod = 150_000_000
-  /// A guest that has shown nothing new for so long is at rest, in nanoseconds.
+  /// The time without a change after which a guest is at rest, in nanoseconds.
   public static let rest = 1_000_000_000
-  /// A surface that asks for nothing is given a frame that often all the same, in nanoseconds: it may
-  /// be hidden, and the guest's end should not go unnoticed; or the compositor had not shown it yet
-  /// when it got the first frame.
+  /// The time between two frames for a surface that asks for none, in nanoseconds. Such a surface
+  /// may be hidden, and the guest's end should not go unnoticed. Or the compositor had not shown
+  /// the surface yet when it got the first frame.
   public static let hiddenPeriod = 1_000_000_000
 
-  /// - Parameter fallbackInterval: nanoseconds between looks while nothing is known of the monitor.
+  /// - Parameter fallbackInterval: nanoseconds between looks while the monitor's timing is unknown.
   public init(fallbackInterval: Int) {
     schedule = FrameSchedule(fallbackInterval: fallbackInterval)
   }
 
   // MARK: What the surface and its user say
 
-  /// There is a surface to show frames on.
+  /// Tells that a surface for frames exists.
   public mutating func gainedSurface() { hasSurface = true }
 
-  /// The surface has gone. The monitor's timing is forgotten with it.
+  /// Tells that the surface has gone. The director forgets the monitor's timing.
   public mutating func lostSurface() {
     guard hasSurface else { return }
     hasSurface = false
@@ -102,50 +102,51 @@ public struct FrameDirector: Sendable {
     schedule = FrameSchedule(fallbackInterval: schedule.fallbackInterval)
   }
 
-  /// Nanoseconds between looks while nothing is known of the monitor.
+  /// Nanoseconds between looks while the monitor's timing is unknown.
   public var fallbackInterval: Int {
     get { schedule.fallbackInterval }
     set { schedule.fallbackInterval = newValue }
   }
 
-  /// The surface asks for the next frame.
+  /// Tells that the surface asks for the next frame.
   public mutating func asked(now: MonotonicInstant) {
     isWaiting = false
     schedule.asked(now: now)
   }
 
-  /// Nothing of the surface can be seen, or something again.
+  /// Tells whether the surface is entirely hidden.
   public mutating func covered(_ isCovered: Bool) {
     if !isCovered { isStale() }
     self.isCovered = isCovered
   }
 
-  /// The picture could be shown better now: the surface's size, the scaling or the overlay has changed.
+  /// Tells that the shown frame is out of date: the surface's size, the scaling or the overlay has
+  /// changed.
   ///
-  /// - Parameter frames: so many frames are shown for it.
+  /// - Parameter frames: the number of frames to show because of the change.
   public mutating func isStale(frames: Int = 1) { staleFrames = max(frames, staleFrames) }
 
-  /// A frame was shown at a refresh.
+  /// Tells that a frame was shown at a refresh.
   public mutating func presented(
     _ number: UInt64, _ feedback: PresentationFeedback, now: MonotonicInstant
   ) -> FrameSchedule.Verdict {
     schedule.presented(number, feedback, now: now)
   }
 
-  /// A frame was not shown, and never will be.
+  /// Tells that a frame was not shown, and never will be.
   public mutating func discarded(_ number: UInt64) { schedule.discarded(number) }
 
-  /// A source that tells has something new.
+  /// Tells that the source has signalled a change.
   public mutating func told() { isTold = true }
 
   // MARK: When to look
 
-  /// The next turn; `nil` when there is none until something is told.
+  /// The next turn; `nil` when no turn comes until the director is told something.
   ///
   /// - Parameters:
   ///   - now: the time.
-  ///   - lastInput: when the guest was last told of input.
-  ///   - tells: the source tells when it has something new, so that no look is needed before.
+  ///   - lastInput: the time of the guest's last input.
+  ///   - tells: whether the source signals changes, so that no look is needed before a signal.
   public func next(
     now: MonotonicInstant, lastInput: MonotonicInstant, tells: Bool
   ) -> FrameSchedule.Turn? {
@@ -157,8 +158,8 @@ public struct FrameDirector: Sendable {
     return schedule.next(now: now, skipping: isAtRest(lastInput) ? 1 : 0)
   }
 
-  /// Whether a turn that was planned has come, and may still be taken. However late it is, it is
-  /// taken: a busy machine gets later frames, not none.
+  /// Whether the time of a planned turn has come. Even a very late turn is taken, so that a busy
+  /// machine gets late frames instead of none.
   public func isDue(
     _ turn: FrameSchedule.Turn, now: MonotonicInstant, lastInput: MonotonicInstant, tells: Bool
   ) -> Bool {
@@ -168,8 +169,9 @@ public struct FrameDirector: Sendable {
       || next(now: now, lastInput: lastInput, tells: tells).map { $0.wake <= now } ?? false
   }
 
-  /// The guest has shown nothing new for a while, and was told nothing that it would show something
-  /// for. Then it is looked at for every other refresh: what it shows is a refresh late at most.
+  /// Whether the guest has shown nothing new for a while, and got no input that it would react to.
+  /// Such a guest is looked at for every other refresh, so its next change is shown at most one
+  /// refresh late.
   private func isAtRest(_ lastInput: MonotonicInstant) -> Bool {
     staleFrames == 0 && lastLook.nanoseconds(since: max(lastChange, lastInput)) > Self.rest
   }
@@ -180,46 +182,46 @@ public struct FrameDirector: Sendable {
 
   // MARK: What was seen, and what came of it
 
-  /// A turn is taken now.
+  /// Tells that a turn is taken now.
   public mutating func took(_ turn: FrameSchedule.Turn, now: MonotonicInstant) {
-    // A surface that has not asked gets its frame drawn, new or not.
+    // A surface that has not asked gets a frame, new or not.
     if isWaiting || isCovered, turn.look != .check { isStale() }
     isTold = false
     lastLook = now
     schedule.took(turn, now: now)
   }
 
-  /// What the guest shows.
+  /// Tells the guest's present sight.
   public mutating func saw(_ sight: Sight, in turn: FrameSchedule.Turn) -> Decision {
     let isFlip = sight.flip != shown?.flip
     schedule.saw(
       turn, flip: isFlip, pointerMoved: sight.x != shown?.x || sight.y != shown?.y)
     guard turn.look == .last || turn.look == .first && isFlip else {
-      // What this look saw and did not show is shown by a later one.
+      // A later look shows the change that this look saw and did not show.
       if sight != shown { isTold = true }
       return .leave
     }
     if isFlip { habit.flipped(at: lastLook) }
     if sight != shown { lastChange = lastLook }
     if staleFrames > 0 || sight != shown { return .show(isFlip: isFlip) }
-    // Nothing is compared between two flips of a steady guest, nor when the source tells.
+    // No pixels are compared between two flips of a steady guest, or when the source tells changes.
     guard sight.revision == nil, !habit.isDue(now: lastLook) else { return .leave }
     return .compare
   }
 
-  /// What the pixels said.
+  /// Tells the result of a comparison.
   public mutating func compared(hasChanged: Bool) -> Decision {
     guard hasChanged else { return .leave }
     lastChange = lastLook
     return .show(isFlip: false)
   }
 
-  /// What was seen was handed to the display server.
+  /// Tells that a sight was handed to the display server.
   ///
   /// - Parameters:
-  ///   - number: what its feedback will call it.
-  ///   - sight: what it was.
-  ///   - asksForFrames: the surface will ask for the next.
+  ///   - number: the frame's number in its feedback.
+  ///   - sight: the sight.
+  ///   - asksForFrames: whether the surface will ask for the next frame.
   ///   - now: when.
   public mutating func handedOver(
     _ number: UInt64, _ sight: Sight, asksForFrames: Bool, at now: MonotonicInstant
@@ -231,29 +233,30 @@ public struct FrameDirector: Sendable {
     hasMessage = false
   }
 
-  /// There is no picture, and the surface is hidden for a message.
+  /// Tells that the surface is hidden and a message shown, because there is no picture.
   public mutating func saysMessage() {
     isStale()
     hasMessage = true
   }
 }
 
-/// How a guest flips. A guest that is between two flips is told from one that draws into the buffer
-/// that it shows: between two flips, the picture need not be compared with itself.
+/// A guest's habit of flipping. It distinguishes a guest between two flips from a guest that draws
+/// into the shown buffer: between two flips of a steady guest, no pixels need a comparison.
 package struct FlipHabit: Sendable {
   private var last: MonotonicInstant?
   private var usual: Int?
   private var count = 0
 
-  /// Flips in a row that make a habit.
+  /// The number of flips in a row that make a habit.
   private static let steady = 8
-  /// Nanoseconds between flips beyond which nobody calls it steady: a change would wait too long.
+  /// The longest time between flips of a steady guest, in nanoseconds. With a longer one, a change
+  /// would wait too long.
   private static let longest = 50_000_000
 
   /// Nothing is known yet.
   package init() {}
 
-  /// The guest was seen to show another buffer.
+  /// Records a flip.
   package mutating func flipped(at now: MonotonicInstant) {
     defer { last = now }
     guard let last else { return }

@@ -2,33 +2,34 @@
 
 public import LinuxSystem
 
-/// When to look at a guest, so that its picture is handed over just before the display server needs
-/// it. Earlier the picture would be older; later it would be shown a refresh late.
+/// Plans the looks at a guest, so that its picture is handed over just before the display server
+/// needs it. An earlier look would show an older picture; a later one would come a refresh late.
 ///
 /// Pure arithmetic. A program that shows frames asks for the next turn, sleeps until then, looks, and
 /// tells the schedule the result.
 public struct FrameSchedule: Sendable {
-  /// Which of the looks before a refresh.
+  /// One of the looks before a refresh.
   public enum Look: Hashable, Sendable {
-    /// Where a steady guest has just flipped. Only a flip is shown then: all else may change until
-    /// the last look, which follows when there was none.
+    /// Just after a steady guest's flip. Only a flip is shown then, because everything else may
+    /// change until the last look. The last look follows when the first saw no flip.
     case first
     /// At the latest moment.
     case last
-    /// After a first one that saw a flip: whether the guest flips again. Nothing is shown.
+    /// After a first look that saw a flip: finds out whether the guest flips again. Nothing is
+    /// shown.
     case check
   }
 
-  /// When to look, and for which refresh.
+  /// A planned look: its time and its refresh.
   public struct Turn: Hashable, Sendable {
-    /// When to look at the guest.
+    /// The time to look at the guest.
     public var wake: MonotonicInstant
-    /// The refresh that is aimed at; `nil` while none can be foreseen.
+    /// The refresh that the look aims at; `nil` while no refresh can be foreseen.
     public var aim: MonotonicInstant?
-    /// Which look it is.
+    /// The kind of look.
     public var look: Look
 
-    /// Makes a turn of its parts.
+    /// Makes a turn from its parts.
     public init(wake: MonotonicInstant, aim: MonotonicInstant?, look: Look = .last) {
       self.wake = wake
       self.aim = aim
@@ -36,48 +37,48 @@ public struct FrameSchedule: Sendable {
     }
   }
 
-  /// What became of a frame.
+  /// A frame's result.
   public enum Verdict: Hashable, Sendable {
-    /// It was in the refresh that it aimed at, or in an earlier one.
+    /// It was shown at the refresh that it aimed at, or at an earlier one.
     case inTime
-    /// It was in a later one.
+    /// It was shown at a later refresh.
     case late
-    /// It aimed at none.
+    /// It aimed at no refresh.
     case unknown
   }
 
-  /// When the monitor refreshes.
+  /// The monitor's refreshes.
   public private(set) var clock = PresentationClock()
-  /// Nanoseconds between looks while nothing is known of the monitor's refreshes.
+  /// Nanoseconds between looks while the monitor's refreshes are unknown.
   public var fallbackInterval: Int
 
   private var deadline: HandoverDeadline
   private var looks = RefreshLooks()
   private var current: TakenTurn?
-  /// The server has asked for a frame since the last turn.
+  /// Whether the server has asked for a frame since the last turn.
   private var isAsked = false
   private var last = LastHandover()
   private var awaited = AimedFrames()
 
-  /// Without feedback for so many nanoseconds the foreseen refreshes have drifted away from the
-  /// true ones: a late frame then says nothing of the margin.
+  /// Nanoseconds without feedback after which the foreseen refreshes have drifted away from the
+  /// true ones. A late frame then proves nothing about the margin.
   private static let memory = 2_000_000_000
 
-  /// - Parameter fallbackInterval: nanoseconds between looks while nothing is known.
+  /// - Parameter fallbackInterval: nanoseconds between looks while the refreshes are unknown.
   public init(fallbackInterval: Int) {
     self.fallbackInterval = fallbackInterval
     deadline = HandoverDeadline(interval: fallbackInterval)
   }
 
-  /// The interval that is worked with, in nanoseconds.
+  /// The interval in use, in nanoseconds.
   package var interval: Int { clock.interval ?? fallbackInterval }
-  /// How long before a refresh a frame has to be handed over.
+  /// The time before a refresh at which a frame must be handed over, in nanoseconds.
   package var margin: DeadlineMargin { deadline.margin }
-  /// How long a frame takes.
+  /// The time that a frame takes, in nanoseconds.
   package var work: WorkEstimate { deadline.work }
-  /// How much later than planned a frame may be.
+  /// The time set aside for a delay of a frame, in nanoseconds.
   package var lateness: Lateness { deadline.lateness }
-  /// When the guest flips.
+  /// The moment of the guest's flips.
   package var phase: FlipPhase { looks.phase }
 
   // MARK: The next turn
@@ -86,31 +87,32 @@ public struct FrameSchedule: Sendable {
   ///
   /// - Parameters:
   ///   - now: the time.
-  ///   - skipped: so many refreshes between the last turn's and this one's have none.
+  ///   - skipped: the number of refreshes without a turn between the last turn's refresh and the
+  ///     next.
   public func next(now: MonotonicInstant, skipping skipped: Int = 0) -> Turn {
     guard let interval = clock.interval else { return turnWithoutClock(now, skipped) }
     if let aim = looks.awaited, aim > now {
       return Turn(wake: max(now, aim.advanced(nanoseconds: -deadline.lead)), aim: aim)
     }
-    // The clock may have been put right by less than half a refresh.
+    // The clock may have been corrected by less than half a refresh.
     let lastAim = [current?.turn.aim, last.refresh].lazy.compactMap { $0 }.max()
     let earliest = lastAim?.advanced(nanoseconds: interval / 2 + skipped * interval) ?? now
     let aim = clock.nextRefresh(after: max(now, earliest))
     let lastLook = max(now, (aim ?? now).advanced(nanoseconds: -deadline.lead))
     let turn = Turn(wake: lastLook, aim: aim)
-    // The margin is learned from last looks.
+    // The margin is learned from last looks only.
     guard skipped == 0, deadline.margin.isSettled, let aim,
       let lead = looks.phase.lead(interval: interval)
     else { return turn }
-    // Until the last refresh has passed a frame might replace the one that is to be shown there.
+    // Until the last refresh has passed, a new frame might replace the one that waits for it.
     let passed = lastAim?.advanced(nanoseconds: interval / 16) ?? now
     let firstLook = max(now, passed, aim.advanced(nanoseconds: -lead))
-    // What would come so soon before the last look is not worth a look of its own.
+    // A first look so soon before the last one is not worth its cost.
     guard lastLook.nanoseconds(since: firstLook) > interval / 16 else { return turn }
     return Turn(wake: firstLook, aim: aim, look: .first)
   }
 
-  /// Without a clock the server's own asking is the best there is.
+  /// Without a clock, the server's own requests are the best guide.
   private func turnWithoutClock(_ now: MonotonicInstant, _ skipped: Int) -> Turn {
     let wake =
       isAsked
@@ -118,23 +120,25 @@ public struct FrameSchedule: Sendable {
     return Turn(wake: max(wake, now), aim: nil)
   }
 
-  /// The look at what the guest does after its frame was handed over, where there is to be one. It
-  /// needs nobody's leave, because nothing is shown.
+  /// The check after a frame was handed over, if one is planned. It waits for no request of the
+  /// server, because it shows nothing.
   public func check(now: MonotonicInstant) -> Turn? { looks.check(now: now, interval: interval) }
 
   // MARK: What happens
 
-  /// The server has taken the frame that was handed over last, and asks for the next
+  /// Tells that the server has taken the last frame, and asks for the next one
   /// (`wl_surface.frame`).
   public mutating func asked(now: MonotonicInstant) {
     isAsked = true
-    // A server that asks after it has told of the frame asks late, and takes the next in time.
+    // A server that asks after it has told the refresh of a frame only asks late; it takes the next
+    // frame in time.
     guard let aim = current?.turn.aim, !last.isTold else { return }
-    // Taken after its refresh it can only be in a later one, and so can what follows it.
+    // A frame that the server takes after its refresh can only be shown at a later one, and so can
+    // the next frame.
     last.refresh = now > aim ? clock.nextRefresh(after: now) : aim
   }
 
-  /// The turn was taken; `saw` and `handedOver` tell the result.
+  /// Tells that the turn was taken; `saw` and `handedOver` tell the result.
   public mutating func took(_ turn: Turn, now: MonotonicInstant) {
     looks.begin()
     current = TakenTurn(
@@ -143,23 +147,23 @@ public struct FrameSchedule: Sendable {
     isAsked = false
   }
 
-  /// What the guest was seen to have done since its last frame was shown.
+  /// Tells the guest's changes since its last frame was shown.
   ///
   /// - Parameters:
   ///   - turn: the turn that was taken.
-  ///   - flip: whether it shows another frame.
-  ///   - pointerMoved: whether its pointer plane is elsewhere.
+  ///   - flip: whether the guest shows another frame.
+  ///   - pointerMoved: whether its pointer plane has moved.
   public mutating func saw(_ turn: Turn, flip: Bool, pointerMoved: Bool = false) {
     looks.saw(
       turn, flip: flip, pointerMoved: pointerMoved,
       checkLead: deadline.lead + FlipPhase.guardTime(interval: interval))
   }
 
-  /// A frame was handed over in the last turn.
+  /// Tells that a frame was handed over in the last turn.
   ///
   /// - Parameters:
-  ///   - number: by which its feedback will be told.
-  ///   - now: when, CLOCK_MONOTONIC.
+  ///   - number: the frame's number in its feedback.
+  ///   - now: the time, of CLOCK_MONOTONIC.
   public mutating func handedOver(_ number: UInt64, at now: MonotonicInstant) {
     guard let current else { return }
     last.number = number
@@ -176,7 +180,7 @@ public struct FrameSchedule: Sendable {
         isTelling: early <= deadline.lateness.nanoseconds + interval / 16))
   }
 
-  /// The server has shown a frame.
+  /// Tells that the server has shown a frame.
   public mutating func presented(
     _ number: UInt64, _ feedback: PresentationFeedback, now: MonotonicInstant
   ) -> Verdict {
@@ -193,35 +197,35 @@ public struct FrameSchedule: Sendable {
     return isInTime ? .inTime : .late
   }
 
-  /// The server has not shown a frame, and never will.
+  /// Tells that the server has not shown a frame, and never will.
   public mutating func discarded(_ number: UInt64) { _ = awaited.take(number) }
 }
 
 /// The turn that was taken last.
 private struct TakenTurn {
-  /// When it was taken, for which refresh, and which look it was.
+  /// Its time, its refresh and its kind of look.
   let turn: FrameSchedule.Turn
-  /// When its frame should be handed over; `nil` when it has no refresh to aim at.
+  /// The planned time of its frame's hand-over; `nil` when it aims at no refresh.
   let handover: MonotonicInstant?
 }
 
 /// The frame that was handed over last.
 private struct LastHandover {
   var number: UInt64 = 0
-  /// The refresh that shows it, as far as is known.
+  /// The refresh that shows it, as far as it is known.
   var refresh: MonotonicInstant?
-  /// The server has told the refresh: it is no guess.
+  /// Whether the server has told the refresh; else it is a guess.
   var isTold = false
 }
 
-/// Which looks are left before a refresh.
+/// The looks that are left before a refresh.
 private struct RefreshLooks {
   private(set) var phase = FlipPhase()
   /// The refresh whose last look is still to come, because the first one saw nothing.
   private(set) var awaited: MonotonicInstant?
   private var check: FrameSchedule.Turn?
 
-  /// A turn is taken: a check that was planned is out of date.
+  /// Records a turn. A check that was planned before is dropped.
   mutating func begin() { check = nil }
 
   func check(now: MonotonicInstant, interval: Int) -> FrameSchedule.Turn? {
@@ -229,7 +233,7 @@ private struct RefreshLooks {
     return check
   }
 
-  /// - Parameter checkLead: how long before the refresh a check would be, in nanoseconds.
+  /// - Parameter checkLead: the time from a check to the refresh, in nanoseconds.
   mutating func saw(
     _ turn: FrameSchedule.Turn, flip: Bool, pointerMoved: Bool, checkLead: Int
   ) {
@@ -256,17 +260,19 @@ private struct RefreshLooks {
 struct AimedFrame {
   let number: UInt64
   let aim: MonotonicInstant
-  /// It was handed over as early as the margin asks: if it is late, the margin is too small.
+  /// Whether it was handed over as early as the margin demands: if it is late, the margin is too
+  /// small.
   let isFair: Bool
-  /// It was not handed over so much earlier that being in time says nothing of the margin.
+  /// Whether it was handed over close to the margin. A frame that was handed over much earlier
+  /// proves nothing about the margin by being in time.
   let isTelling: Bool
 }
 
-/// The frames whose feedback is awaited.
+/// The frames that wait for feedback.
 private struct AimedFrames {
   private var frames: [AimedFrame] = []
 
-  /// A server that says nothing of its frames is not waited for: no more than these are on their way.
+  /// The most frames that wait for feedback. A server that gives none costs no more than these.
   private static let most = 8
 
   mutating func append(_ frame: AimedFrame) {

@@ -2,8 +2,8 @@
 
 import LinuxSystem
 
-/// How long before a refresh the guest is looked at for the last time: the display server's margin,
-/// the time that a frame takes, and the time by which a busy machine is late.
+/// The time from the last look at a guest to the refresh: the display server's margin, the time
+/// that a frame takes, and the delay of a busy machine.
 struct HandoverDeadline {
   private(set) var margin: DeadlineMargin
   private(set) var work = WorkEstimate()
@@ -15,18 +15,18 @@ struct HandoverDeadline {
   /// Nanoseconds from the last look to the refresh.
   var lead: Int { margin.nanoseconds + work.nanoseconds + lateness.nanoseconds }
 
-  /// When the frame of a look is handed over, if all goes as usual.
+  /// The expected time of a frame's hand-over after a look.
   func handover(after look: MonotonicInstant) -> MonotonicInstant {
     look.advanced(nanoseconds: work.nanoseconds)
   }
 
-  /// Learns from a frame's way to its hand-over.
+  /// Learns from a frame's hand-over.
   ///
   /// - Parameters:
-  ///   - look: when the guest was looked at.
-  ///   - planned: when the frame should have been handed over; `nil` when it aimed at no refresh.
-  ///   - now: when it was.
-  ///   - interval: the monitor's, in nanoseconds.
+  ///   - look: the time of the look.
+  ///   - planned: the planned time of the hand-over; `nil` when the frame aimed at no refresh.
+  ///   - now: the time of the hand-over.
+  ///   - interval: the monitor's interval, in nanoseconds.
   mutating func learn(
     look: MonotonicInstant, planned: MonotonicInstant?, handedOver now: MonotonicInstant,
     interval: Int
@@ -35,9 +35,10 @@ struct HandoverDeadline {
     work.learn(now.nanoseconds(since: look), most: interval)
   }
 
-  /// Begins anew on another monitor, or in another mode of it: the old margin does not hold there.
+  /// Begins anew for another monitor, or another mode of the monitor, because the old margin does
+  /// not hold there.
   ///
-  /// - Returns: whether it is another one.
+  /// - Returns: whether the monitor or its mode is another one.
   mutating func beginsAnew(interval: Int) -> Bool {
     guard abs(interval - margin.interval) > margin.interval / 16 else { return false }
     margin = DeadlineMargin(interval: interval)
@@ -54,30 +55,32 @@ struct HandoverDeadline {
   }
 }
 
-/// How long before a refresh a frame has to be handed over to be in it. No display server tells this:
-/// it is learned from frames that were in the refresh that they aimed at, and from those that were
-/// not.
+/// The time before a refresh at which a frame must be handed over to be shown there. No display
+/// server tells this time. It is learned from frames that hit the refresh that they aimed at, and
+/// from frames that missed it.
 ///
-/// The margin begins with a whole refresh. While every frame is in time, it shrinks by a quarter of
-/// what is left, so that it is small within a second: a guest that flips once a refresh loses a frame
-/// whenever the moment of looking passes that of its flip. When a frame is late, the margin grows at
-/// once; after that it shrinks far more slowly, so that trying costs few frames.
+/// The margin begins with a whole refresh. While every frame is in time, the margin shrinks by a
+/// quarter of the rest. So it is small within a second, and must be: a guest that flips once a
+/// refresh loses a frame whenever the moment of the look passes the moment of the flip. When a
+/// frame is late, the margin grows at once; after that it shrinks far more slowly, so that trying
+/// costs few frames.
 package struct DeadlineMargin: Sendable {
   /// Nanoseconds before the refresh.
   package private(set) var nanoseconds: Int
-  /// Nanoseconds between the refreshes of the monitor that it was learned of.
+  /// Nanoseconds between the refreshes of the monitor from which it was learned.
   let interval: Int
   private var inTime = 0
   private var stride = firstStride
 
-  /// Frames in time before it creeps on, at first, after the first late one, and at most.
+  /// The number of frames in time before the margin shrinks again: at first, after the first late
+  /// frame, and at most.
   private static let firstStride = 4
   private static let cautiousStride = 512
   private static let longestStride = 4096
-  /// It never comes nearer, in nanoseconds: a thread's wake-up is not more punctual.
+  /// The smallest margin, in nanoseconds: a thread's wake-up is not more punctual.
   private static let least = 500_000
 
-  /// For a monitor with so many nanoseconds between its refreshes.
+  /// Makes a margin for a monitor with so many nanoseconds between its refreshes.
   init(interval: Int) {
     self.interval = interval
     nanoseconds = interval
@@ -86,12 +89,12 @@ package struct DeadlineMargin: Sendable {
   /// A thirty-second of a refresh: half a millisecond at 60 Hz.
   private var step: Int { interval / 32 }
 
-  /// It is near the deadline, for what is known.
+  /// Whether the margin is near the deadline, as far as it is known.
   package var isSettled: Bool { stride != Self.firstStride || nanoseconds == floor }
 
   private var floor: Int { max(Self.least, step) }
 
-  /// A frame that was handed over this early, or later, was in time.
+  /// Learns from a frame that was in time after a hand-over this early, or later.
   mutating func madeIt() {
     inTime += 1
     guard inTime >= stride else { return }
@@ -100,18 +103,18 @@ package struct DeadlineMargin: Sendable {
     nanoseconds = max(nanoseconds - stepDown, floor)
   }
 
-  /// A frame that was handed over this early was not in the refresh that it aimed at.
+  /// Learns from a frame that missed its refresh after a hand-over this early.
   mutating func missed() {
     inTime = 0
-    // Half as long again as a refresh: where even that is late, the server decides when it draws,
-    // and whoever hands over as soon as he may is never later than he must.
+    // At most one and a half refreshes. When even that is late, the server chooses its own time to
+    // draw, and a program that hands over as soon as it may is never too late.
     nanoseconds = min(nanoseconds + 4 * step, interval + interval / 2)
     stride = min(max(stride * 4, Self.cautiousStride), Self.longestStride)
   }
 }
 
-/// How long it takes from looking at the guest to handing over its frame: quick to believe that it
-/// takes long, slow to believe that it does not.
+/// The time from a look at the guest to the hand-over of its frame. It follows longer times quickly
+/// and shorter times slowly.
 package struct WorkEstimate: Sendable {
   /// Nanoseconds.
   package private(set) var nanoseconds = 0
@@ -123,9 +126,9 @@ package struct WorkEstimate: Sendable {
   /// Learns from one frame.
   ///
   /// - Parameters:
-  ///   - sample: how long the frame took, in nanoseconds.
-  ///   - most: what is longer counts as this: a frame that had to be imported first, or a thread
-  ///     that had to wait, is no measure.
+  ///   - sample: the frame's time, in nanoseconds.
+  ///   - most: the longest time that counts; a longer one counts as this. A frame with an import,
+  ///     or a thread that had to wait, is no measure.
   mutating func learn(_ sample: Int, most: Int) {
     let sample = min(max(0, sample), most)
     defer { hasSample = true }
@@ -137,16 +140,16 @@ package struct WorkEstimate: Sendable {
   }
 }
 
-/// By how much frames are handed over later than was planned, because a busy machine wakes threads late
-/// and stops them halfway. Time that is set aside costs latency; time that is not costs frames.
+/// The delay of hand-overs behind their plan, because a busy machine wakes threads late and stops
+/// them halfway. Time that is set aside for delays costs latency; too little of it costs frames.
 ///
-/// It comes to the time that all but one frame in a thousand or so need. A rarer delay costs next to
-/// nothing, and is not waited for.
+/// It approaches the delay that about one frame in a thousand exceeds. A rarer delay costs next to
+/// nothing, and no time is set aside for it.
 package struct Lateness: Sendable {
-  /// Nanoseconds to be set aside.
+  /// Nanoseconds to set aside.
   package private(set) var nanoseconds = 0
 
-  /// Frames in time that make up for a late one.
+  /// The number of frames in time that make up for a late one.
   private static let balance = 1024
 
   /// Nothing was late yet.
@@ -155,9 +158,9 @@ package struct Lateness: Sendable {
   /// Learns from one frame.
   ///
   /// - Parameters:
-  ///   - sample: how late it was handed over, in nanoseconds; less than 0 when early.
-  ///   - interval: the monitor's, in nanoseconds. What is later than a quarter of it says nothing: a
-  ///     machine that stands still is not waited for.
+  ///   - sample: the delay of its hand-over, in nanoseconds; less than 0 when it was early.
+  ///   - interval: the monitor's interval, in nanoseconds. A delay of more than a quarter of it is
+  ///     ignored, because no time is set aside for a machine that stands still.
   mutating func learn(_ sample: Int, interval: Int) {
     guard sample <= interval / 4 else { return }
     let step = interval / 16

@@ -2,17 +2,18 @@
 
 public import LinuxSystem
 
-/// What a display server says of a frame that it has shown.
+/// A display server's feedback on a frame that it has shown.
 public struct PresentationFeedback: Hashable, Sendable {
-  /// When the frame became visible, or was about to; CLOCK_MONOTONIC.
+  /// The time at which the frame became visible, or was about to; CLOCK_MONOTONIC.
   public var time: MonotonicInstant
-  /// The nanoseconds to the next refresh, as the server foresees them; 0 where it does not know, as
+  /// The nanoseconds to the next refresh, as the server foresees them; 0 when it does not know, as
   /// with a variable refresh rate.
   public var interval: Int
-  /// A number that each refresh of the same monitor increases by one; `nil` where there is none.
+  /// A number that each refresh of the same monitor increases by one; `nil` when the server gives
+  /// none.
   public var sequence: UInt64?
 
-  /// Makes feedback of its parts.
+  /// Makes feedback from its parts.
   public init(time: MonotonicInstant, interval: Int, sequence: UInt64? = nil) {
     self.time = time
     self.interval = interval
@@ -20,24 +21,24 @@ public struct PresentationFeedback: Hashable, Sendable {
   }
 }
 
-/// When a monitor refreshes, learned from the display server's feedback on frames.
+/// A monitor's refreshes, learned from the display server's feedback on frames.
 public struct PresentationClock: Sendable {
-  /// Nanoseconds from one refresh to the next; `nil` while none is known, and where the rate
-  /// varies.
+  /// Nanoseconds from one refresh to the next; `nil` while it is unknown, and when the rate varies.
   public private(set) var interval: Int?
-  /// The last refresh that is known of.
+  /// The last known refresh.
   public private(set) var lastRefresh: MonotonicInstant?
   private var lastSequence: UInt64?
-  /// Since when, and since which counted refresh, the interval is being measured.
+  /// The start of the interval's measurement: the time, and the number of the refresh.
   private var start: (time: MonotonicInstant, sequence: UInt64)?
 
   /// Intervals that a monitor may have, in nanoseconds: 1000 Hz to 5 Hz.
   public static let intervals = 1_000_000...200_000_000
-  /// How far a timestamp may be from the present, in nanoseconds, to be believed.
+  /// The greatest distance of a believed timestamp from the present, in nanoseconds.
   private static let plausibleDistance = 1_000_000_000
-  /// Refreshes over which an interval is measured: single timestamps may scatter a great deal.
+  /// The number of refreshes over which an interval is measured, because single timestamps may
+  /// scatter widely.
   private static let measured: UInt64 = 32
-  /// Refreshes after which there is a first, rough measure.
+  /// The number of refreshes before a first, rough measure.
   private static let roughly: UInt64 = 4
 
   /// Nothing is known yet.
@@ -46,9 +47,9 @@ public struct PresentationClock: Sendable {
   /// Learns from a refresh.
   ///
   /// - Parameters:
-  ///   - feedback: what the display server says of one frame.
-  ///   - now: what a timestamp is held against: one that is not near is not believed.
-  /// - Returns: when the refresh was, or `nil` where it was not believed.
+  ///   - feedback: the display server's feedback on one frame.
+  ///   - now: the present. A timestamp that is not near it is not believed.
+  /// - Returns: the refresh's time, or `nil` when the timestamp is not believed.
   @discardableResult
   public mutating func learn(
     _ feedback: PresentationFeedback, now: MonotonicInstant
@@ -69,8 +70,8 @@ public struct PresentationClock: Sendable {
     return time
   }
 
-  /// The timestamps of a server that does not know the interval scatter, because it counts without a
-  /// monitor: each moves the clock by an eighth of its distance.
+  /// Follows a server that does not know the interval. Its timestamps scatter, because it counts
+  /// without a monitor. Each timestamp moves the clock by an eighth of the distance.
   private func smoothed(_ feedback: PresentationFeedback) -> MonotonicInstant {
     guard feedback.interval == 0, let sequence = feedback.sequence, let lastSequence, let interval,
       let lastRefresh, sequence >= lastSequence, sequence - lastSequence < Self.measured
@@ -83,7 +84,7 @@ public struct PresentationClock: Sendable {
   private mutating func measure(_ time: MonotonicInstant, _ sequence: UInt64) {
     guard let start, sequence >= start.sequence, sequence - start.sequence < 2 * Self.measured
     else {
-      // The first, or the first after a while, or of another monitor.
+      // The first timestamp, or the first after a while, or one of another monitor.
       start = (time, sequence)
       return
     }

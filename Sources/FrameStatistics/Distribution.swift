@@ -2,31 +2,31 @@
 
 import Histogram
 
-/// How long something took, of many times.
+/// The durations of a step that was taken many times.
 ///
-/// The percentiles are within 1 % of the recorded values, as HdrHistogram keeps two significant
-/// digits of each.
+/// The percentiles are within 1 % of the recorded values, because the histogram keeps two
+/// significant digits of each value, like HdrHistogram.
 public struct Distribution: Hashable, Sendable {
-  /// How many times; the other numbers are zero when there was none.
+  /// The number of samples; the other numbers are zero when it is zero.
   public var count = 0
-  /// Nanoseconds that half of them did not exceed.
+  /// Nanoseconds that half of the samples did not exceed.
   public var p50: UInt64 = 0
-  /// Nanoseconds that 95 % of them did not exceed.
+  /// Nanoseconds that 95 % of the samples did not exceed.
   public var p95: UInt64 = 0
-  /// Nanoseconds that 99 % of them did not exceed.
+  /// Nanoseconds that 99 % of the samples did not exceed.
   public var p99: UInt64 = 0
-  /// Nanoseconds of the longest; at most `Distribution.longest`.
+  /// The longest sample, in nanoseconds; at most `Distribution.longest`.
   public var max: UInt64 = 0
 
   /// Nothing yet.
   public init() {}
 
-  /// What is longer counts as this: 68.7 s.
+  /// The longest duration that counts, 68.7 s; a longer one counts as this.
   public static let longest: UInt64 = 1 << 36 - 1
 
   init(_ values: borrowing Values) {
     count = Int(clamping: values.totalCount)
-    // A percentile is the upper end of its bucket, which may lie above the longest.
+    // A percentile is the upper end of its bucket, which may lie above the longest sample.
     max = values.maxRecorded
     p50 = min(values.valueAtPercentile(50), max)
     p95 = min(values.valueAtPercentile(95), max)
@@ -34,7 +34,7 @@ public struct Distribution: Hashable, Sendable {
   }
 }
 
-/// A histogram of nanoseconds. It never grows, so that recording allocates nothing.
+/// A histogram of nanoseconds. It never grows, so recording allocates nothing.
 typealias Values = Histogram<UInt32>
 
 extension Values {
@@ -52,7 +52,7 @@ extension Distribution: Codable {
     case count, p50, p95, p99, max
   }
 
-  /// Reads what `encode(to:)` writes.
+  /// Reads the output of `encode(to:)`.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     func nanoseconds(_ key: CodingKeys) throws -> UInt64 {

@@ -2,12 +2,12 @@
 
 import SafeText
 
-/// A record as a picture for a report: how long frames took from detection to presentation, and
-/// when each was presented.
+/// A record as a picture for a report: the frames' latencies from detection to presentation, and
+/// the time of each presentation.
 public struct FramePlot: Sendable {
   /// The heading.
   public let title: String
-  /// What else there is to know of the run, a line each, below the heading.
+  /// Further facts about the run, a line each, below the heading.
   public let notes: [String]
   private let record: FrameMeasurement
 
@@ -16,10 +16,10 @@ public struct FramePlot: Sendable {
   private static let plotWidth = 760.0
   private static let plotHeight = 190.0
   private static let bins = 48
-  /// Characters that fit into a line of a note.
+  /// The number of characters that fit into a line of a note.
   private static let noteWidth = 125
 
-  /// Makes a plot of a record.
+  /// Makes a plot from a record.
   public init(_ record: FrameMeasurement, title: String, notes: [String]) {
     self.record = record
     self.title = title
@@ -119,7 +119,7 @@ public struct FramePlot: Sendable {
       panel.say(&drawing, "nothing was measured")
       return
     }
-    // One line a column of the picture, however many presentations there are.
+    // One line for each column of the picture, however many presentations the record has.
     let columns = Int(Self.plotWidth)
     var ranges = [(low: Double, high: Double)?](repeating: nil, count: columns)
     var missed: [Double] = []
@@ -138,7 +138,7 @@ public struct FramePlot: Sendable {
       guard let range else { continue }
       let x = Self.left + Double(column) + 0.5
       let low = panel.y(range.low)
-      // Even a single value is seen.
+      // Even a single value must be visible.
       inside.append((x, low + 0.1, min(low - 0.1, panel.y(range.high))))
       if range.high > panel.yAxis.end { above.append((x, panel.top, panel.top + 9)) }
     }
@@ -234,11 +234,11 @@ public struct FramePlot: Sendable {
 struct PlotAxis {
   /// The value at the axis's end.
   let end: Double
-  /// From one tick to the next.
+  /// The distance from one tick to the next.
   let step: Double
   private let decimals: Int
 
-  /// An axis on which `value` has its place, with about `ticks` ticks.
+  /// Makes an axis that reaches `value`, with about `ticks` ticks.
   init(upTo value: Double, ticks: Int) {
     let value = value.isFinite && value > 0 ? value : 1
     let rough = value / Double(max(1, ticks))

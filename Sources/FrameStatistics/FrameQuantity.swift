@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The one list of what is measured of frames. The recorder's samples, the report, its JSON, the table,
-// the overlay and the plot go by it: a new quantity is a case here, and a line where the recorder
-// notes it.
+// The only list of the measured quantities of frames. The recorder's samples, the report, its JSON,
+// the table, the overlay and the plot follow it. A new quantity is a case here, and a line in the
+// recorder that notes it.
 
-/// What is counted of frames.
+/// The counted quantities of frames.
 @nonexhaustive
 public enum FrameCount: Int, CaseIterable, Sendable {
   /// Frames presented.
   case presented
-  /// Those of them that were the first to show a frame of the guest's.
+  /// Presented frames that were the first to show a frame of the guest.
   case updates
   /// Frames that were left out as warm-up.
   case warmUp
   /// Refreshes that showed an old frame although a newer one had been detected.
   case missed
-  /// Frames of the guest's that were detected, and not drawn because a newer one came.
+  /// Frames of the guest that were detected, but not drawn because a newer one came.
   case superseded
   /// Frames that were handed over and never shown.
   case discarded
-  /// Intervals of more than a second, in which the guest drew nothing. They are in no distribution.
+  /// Intervals of more than a second, in which the guest drew nothing. No distribution includes
+  /// them.
   case pauses
 
   /// The key in JSON.
@@ -35,26 +36,26 @@ public enum FrameCount: Int, CaseIterable, Sendable {
     }
   }
 
-  /// The counts of what did not go as it should.
+  /// The counts of irregularities.
   public static let troubles: [FrameCount] = [.missed, .superseded, .discarded, .pauses]
 }
 
-/// The steps of a frame's way whose durations are measured, in the order of that way.
+/// The measured steps of a frame's way, in their order.
 @nonexhaustive
 public enum FrameStep: Int, CaseIterable, Sendable {
   /// One look at the guest: all planes.
   case query
-  /// The import of a buffer, those of the warm-up too.
+  /// The import of a buffer, during the warm-up too.
   case importing
   /// Drawing a frame, by the CPU.
   case draw
-  /// From the moment that a guest's new buffer was seen until it was handed to the display server.
+  /// From the detection of a guest's new buffer to its hand-over to the display server.
   case detectToCommit
-  /// The same until its first presentation.
+  /// From the detection of a guest's new buffer to its first presentation.
   case detectToPresent
   /// From one presentation to the next.
   case interval
-  /// How much an interval differs from the one before it.
+  /// The difference between an interval and the previous one.
   case jitter
 
   /// The key in JSON.
@@ -70,7 +71,7 @@ public enum FrameStep: Int, CaseIterable, Sendable {
     }
   }
 
-  /// The name for people.
+  /// The name for people to read.
   public var name: String {
     switch self {
     case .query: "query"

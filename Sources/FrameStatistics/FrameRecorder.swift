@@ -4,29 +4,29 @@ import CSignpost
 public import LinuxSystem
 import Synchronization
 
-/// Notes what becomes of a guest's frames, step by step, on the thread that shows them.
+/// Records the fate of a guest's frames, step by step, on the thread that shows them.
 ///
-/// It belongs to whoever shows frames, and may be moved to another thread once it is made. No call
-/// allocates, waits, or makes a system call; each is also a tracepoint (docs/statistics.md).
-/// `reporter` hands what it noted to others.
+/// It belongs to the program part that shows frames, and may be moved to another thread after it is
+/// made. No call allocates, waits, or makes a system call; each call is also a tracepoint
+/// (docs/statistics.md). `reporter` hands the records to other threads.
 ///
 /// Call, in this order: `queried` after each look at the guest; `newFrame` when it shows another
 /// buffer; `imported` and `drawn` while that is drawn; `committed` when it is handed over; and once
-/// for each of these, in the order of the commits, `presented` or `discarded`. Where the display
-/// server tells nothing, `presented` is called with the time of the hand-over, and `feedback` says
-/// so.
+/// for each of these, in the order of the commits, `presented` or `discarded`. When the display
+/// server tells nothing, call `presented` with the time of the hand-over, and set `feedback`
+/// accordingly.
 ///
-/// The first second after the first commit is left out: there shaders are compiled and buffers
-/// imported. Imports are counted all the same, since nearly all of them happen then.
+/// The first second after the first commit is left out, because shaders are compiled and buffers
+/// imported then. Imports are counted all the same, because nearly all of them happen then.
 public struct FrameRecorder: ~Copyable, Sendable {
-  /// Where others get at what was noted.
+  /// Gives other threads the records.
   public let reporter: FrameReporter
-  /// Who tells when frames are presented; to be set before the first is.
+  /// The origin of the presentation times. Set it before the first frame is presented.
   public var feedback: FeedbackSource {
     get { origin.feedback }
     set { origin.feedback = newValue }
   }
-  /// By which clock; to be set before the first is.
+  /// The clock of the presentation times. Set it before the first frame is presented.
   public var clock: TimestampClock {
     get { origin.clock }
     set { origin.clock = newValue }
@@ -37,22 +37,22 @@ public struct FrameRecorder: ~Copyable, Sendable {
   private let warmUp: UInt64
   private var firstCommit: UInt64?
   private var isMeasuring: Bool
-  /// The guest's frame that was not committed yet: when it was detected.
+  /// The time when the guest's uncommitted frame was detected.
   private var pending: UInt64?
   private var inFlight = CommitQueue()
   private var lastNumber: UInt64 = 0
   private var last: (time: UInt64, interval: UInt64?, sequence: UInt64?)?
 
-  /// A longer interval between two presentations is no slow frame but a guest that drew nothing:
-  /// a pause, in nanoseconds.
+  /// The longest interval between two presentations, in nanoseconds, that counts as a slow frame.
+  /// In a longer one the guest drew nothing: it is a pause.
   public static let pause: UInt64 = 1_000_000_000
 
   /// Makes a recorder and its reporter.
   ///
   /// - Parameters:
-  ///   - warmUp: how long after the first commit frames are left out.
-  ///   - capacity: how many of the last presentations are kept for a time line, 48 bytes each and
-  ///     three times over.
+  ///   - warmUp: the time after the first commit in which frames are left out.
+  ///   - capacity: the number of the last presentations that are kept for a time line, 48 bytes
+  ///     each, in three copies.
   public init(warmUp: Duration = .seconds(1), capacity: Int = 600) {
     let (seconds, attoseconds) = warmUp.components
     self.warmUp = UInt64(
@@ -63,42 +63,42 @@ public struct FrameRecorder: ~Copyable, Sendable {
     reporter = FrameReporter(capacity: capacity)
   }
 
-  /// A look at the guest took so many nanoseconds.
+  /// Records the time of a look at the guest, in nanoseconds.
   public mutating func queried(_ nanoseconds: UInt64) {
     vgpu_signpost_query(nanoseconds)
     if isMeasuring { samples[.query].record(nanoseconds: nanoseconds) }
     if reporter.isWanted.load(ordering: .relaxed) { reporter.exchange(&samples, origin) }
   }
 
-  /// The guest shows a buffer that it did not show before. One that was not committed before the
-  /// next is superseded.
+  /// Records that the guest shows a new buffer. A buffer that is not committed before the next one
+  /// is superseded.
   ///
-  /// - Parameter instant: when it was seen first.
+  /// - Parameter instant: the time when the buffer was first seen.
   public mutating func newFrame(detectedAt instant: MonotonicInstant) {
     vgpu_signpost_new_frame(instant.nanoseconds)
     if pending != nil { superseded() }
     pending = instant.nanoseconds
   }
 
-  /// The import of a buffer took so many nanoseconds.
+  /// Records the time of a buffer's import, in nanoseconds.
   public mutating func imported(_ nanoseconds: UInt64) {
     vgpu_signpost_import(nanoseconds)
     samples[.importing].record(nanoseconds: nanoseconds)
   }
 
-  /// A frame was drawn, which took the CPU so many nanoseconds; what the GPU does later is not in
-  /// it.
+  /// Records the CPU's time for drawing a frame, in nanoseconds. The GPU's later work is not
+  /// included.
   public mutating func drawn(_ nanoseconds: UInt64) {
     vgpu_signpost_draw(nanoseconds)
     if isMeasuring { samples[.draw].record(nanoseconds: nanoseconds) }
   }
 
-  /// The frame was handed to the display server.
+  /// Records that the frame was handed to the display server.
   ///
   /// - Parameters:
   ///   - instant: when, CLOCK_MONOTONIC.
-  ///   - number: what `presented` and `discarded` call it, higher than the last; `nil` for the next
-  ///     number.
+  ///   - number: the frame's number for `presented` and `discarded`, higher than the last; `nil`
+  ///     for the next number.
   public mutating func committed(at instant: MonotonicInstant, number: UInt64? = nil) {
     let now = instant.nanoseconds
     vgpu_signpost_commit(now)
@@ -111,18 +111,19 @@ public struct FrameRecorder: ~Copyable, Sendable {
       samples[.warmUp] &+= 1
       let first = firstCommit ?? now
       firstCommit = first
-      // From the next look on: each step of the same frames is counted.
+      // Counting starts with the next look, so that each step counts the same frames.
       isMeasuring = elapsed(first, now) >= warmUp
     }
     lastNumber = number ?? lastNumber &+ 1
     inFlight.append(Commit(number: lastNumber, detected: detected, isMeasured: isMeasured))
   }
 
-  /// A commit was shown.
+  /// Records that a commit was shown.
   ///
   /// - Parameters:
-  ///   - number: which; `nil` for the oldest that nothing is known of yet. Older ones are forgotten.
-  ///   - instant: when, by `clock`.
+  ///   - number: the commit's number; `nil` for the oldest pending commit. Older pending commits
+  ///     are forgotten.
+  ///   - instant: the time, by `clock`.
   ///   - refresh: nanoseconds to the display's next refresh; 0 when it does not tell.
   ///   - sequence: the vertical blank's number; `nil` when it has none.
   public mutating func presented(
@@ -140,8 +141,7 @@ public struct FrameRecorder: ~Copyable, Sendable {
     let period = refresh != 0 ? refresh : period(until: now, sequence)
     if let latency {
       samples[.detectToPresent].record(nanoseconds: latency)
-      // The refreshes before this one at which the frame was there already; none while the window
-      // was hidden.
+      // The earlier refreshes that could have shown the frame; none while the window was hidden.
       if period != 0, latency <= Self.pause {
         entry.missed = UInt32(clamping: latency / period)
         samples[.missed] &+= Int(entry.missed)
@@ -151,21 +151,22 @@ public struct FrameRecorder: ~Copyable, Sendable {
     note(entry)
   }
 
-  /// A commit was never shown, because another took its place (wp_presentation_feedback.discarded).
+  /// Records that a commit was never shown, because another took its place
+  /// (wp_presentation_feedback.discarded).
   ///
-  /// - Parameter number: which; `nil` for the oldest that nothing is known of yet.
+  /// - Parameter number: the commit's number; `nil` for the oldest pending commit.
   public mutating func discarded(_ number: UInt64? = nil) {
     guard let commit = inFlight.remove(number), commit.isMeasured else { return }
     samples[.discarded] &+= 1
   }
 
-  /// A guest's frame was detected and not used, because a newer one came.
+  /// Records that a guest's frame was detected and not used, because a newer one came.
   private mutating func superseded() {
     if isMeasuring { samples[.superseded] &+= 1 }
   }
 
-  /// Hands over everything that was noted, waiting for a report that is being taken: before the
-  /// last report, and when the thread is going to sleep for long.
+  /// Hands over all records, and waits for a report that is being taken. Call it before the last
+  /// report, and before the thread sleeps for long.
   public mutating func flush() { reporter.flush(&samples, origin) }
 
   private func elapsed(_ earlier: UInt64, _ later: UInt64) -> UInt64 {
@@ -179,7 +180,7 @@ public struct FrameRecorder: ~Copyable, Sendable {
     return (now - last.time) / (sequence - before)
   }
 
-  /// - Returns: the interval since the presentation before; 0 when there is none.
+  /// - Returns: the interval since the previous presentation; 0 when there is none.
   private mutating func noteInterval(until now: UInt64, _ sequence: UInt64?) -> UInt64 {
     guard let last, now > last.time else {
       self.last = (now, nil, sequence)
@@ -212,16 +213,16 @@ public struct FrameRecorder: ~Copyable, Sendable {
   }
 }
 
-/// A frame that was handed over, until it is known what became of it.
+/// A pending commit: a frame that was handed over and not yet presented or discarded.
 private struct Commit: Sendable {
   var number: UInt64
-  /// When its picture was detected; `nil` when it was an old one.
+  /// The time when its picture was detected; `nil` when the picture was an old one.
   var detected: UInt64?
   var isMeasured: Bool
 }
 
-/// The commits that nothing is known of yet, the oldest first. A display server that never answers
-/// costs no memory: the oldest is forgotten.
+/// The pending commits, the oldest first. A display server that never answers costs no memory,
+/// because the oldest is then forgotten.
 private struct CommitQueue: Sendable {
   private static let capacity = 8
   private var entries = [Commit](
@@ -235,7 +236,7 @@ private struct CommitQueue: Sendable {
     count += 1
   }
 
-  /// The commit with a number, and all before it; or the oldest.
+  /// Removes the commit with a number and all before it, or the oldest.
   mutating func remove(_ number: UInt64?) -> Commit? {
     guard let number else { return removeFirst() }
     while count > 0, entries[first].number <= number {

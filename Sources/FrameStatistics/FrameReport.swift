@@ -2,29 +2,29 @@
 
 import Histogram
 
-/// What became of a guest's frames, in numbers: a copy that is anyone's.
+/// The fate of a guest's frames in numbers: a copy that any thread may keep.
 ///
 /// Encoded, its keys are those of `timing` in docs/statistics.md.
 public struct FrameReport: Hashable, Sendable {
   /// The clock of the presentation times, such as `CLOCK_MONOTONIC`.
   public var clock: String
-  /// Who told when frames were presented.
+  /// The origin of the presentation times.
   public var feedback: FeedbackSource
-  /// Refreshes of the display per second; `nil` when it does not tell.
+  /// Refreshes of the display per second; `nil` when the display server does not tell.
   public var displayRate: Double?
   /// Seconds from the first presented frame to the last, after the warm-up.
   public var seconds: Double
-  /// Frames presented per second: intervals between them, by `seconds`.
+  /// Frames presented per second: the number of intervals between them, divided by `seconds`.
   public var framesPerSecond: Double
-  /// New frames of the guest's that were shown per second (UPS).
+  /// New frames of the guest that were shown per second (UPS).
   public var updatesPerSecond: Double
   private var counts: [FrameCount: Int]
   private var steps: [FrameStep: Distribution]
 
-  /// How often something was counted.
+  /// The value of a count.
   public subscript(count: FrameCount) -> Int { counts[count] ?? 0 }
 
-  /// How long a step took.
+  /// The durations of a step.
   public subscript(step: FrameStep) -> Distribution { steps[step] ?? Distribution() }
 
   init(_ samples: borrowing FrameSamples, _ origin: FrameOrigin) {
@@ -43,7 +43,7 @@ public struct FrameReport: Hashable, Sendable {
       seconds > 0 ? Double(samples[.updates] - (span.isFirstUpdate ? 1 : 0)) / seconds : 0
   }
 
-  /// What did not go as it should: `missed 3, superseded 0, discarded 0, pauses 1`.
+  /// The irregularities: `missed 3, superseded 0, discarded 0, pauses 1`.
   package var troubles: String {
     FrameCount.troubles.map { "\($0.key) \(self[$0])" }.joined(separator: ", ")
   }
@@ -66,7 +66,7 @@ extension FrameReport: Codable {
     static let updatesPerSecond = Key("updatesPerSecond")
   }
 
-  /// Reads what `encode(to:)` writes.
+  /// Reads the output of `encode(to:)`.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: Key.self)
     clock = try values.decode(String.self, forKey: .clock)
@@ -99,17 +99,17 @@ extension FrameReport: Codable {
   }
 }
 
-/// A report, and what is needed to draw it.
+/// A report, and the data for drawing it.
 public struct FrameMeasurement: Hashable, Sendable {
-  /// How often a duration was recorded.
+  /// A recorded duration and its count.
   public struct Occurrence: Hashable, Sendable {
-    /// Nanoseconds, which stand for all values within 1 %.
+    /// Nanoseconds; they stand for all values within 1 %.
     public var nanoseconds: UInt64
-    /// How often.
+    /// The number of times.
     public var count: Int
   }
 
-  /// The numbers.
+  /// The report.
   public var report: FrameReport
   /// The last presentations, the oldest first.
   public var presentations: [Presentation]

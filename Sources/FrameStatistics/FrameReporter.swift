@@ -3,21 +3,21 @@
 import Histogram
 import Synchronization
 
-/// The other end of a `FrameRecorder`, for any thread: adds up what was recorded.
+/// The other end of a `FrameRecorder`, for any thread: adds up the records.
 ///
-/// The recorder's thread never waits. A report leaves it an empty set of samples to go on with; at
-/// its next query the recorder exchanges that for the full one, which is a few hundred bytes under
-/// a lock that it only tries. So a report tells what was recorded until about the report before:
-/// take them at a low rate, such as four a second, and let the recorder's thread call
-/// `FrameRecorder.flush` before the last.
+/// The recorder's thread never waits. A report leaves an empty set of samples for the recorder. At
+/// its next query the recorder exchanges its full set for the empty one: a few hundred bytes, under
+/// a lock that it only tries. So a report has the records until about the previous report. Take
+/// reports at a low rate, such as four a second, and let the recorder's thread call
+/// `FrameRecorder.flush` before the last one.
 public final class FrameReporter: Sendable {
-  /// Whether an empty set waits for the recorder, which looks here before it tries the lock.
+  /// Whether an empty set waits for the recorder. The recorder looks here before it tries the lock.
   let isWanted = Atomic(true)
   private let slot: Mutex<Slot>
   private let total: Mutex<Total>
 
   private struct Slot: Sendable {
-    /// The recorder's samples, or a set for it to go on with.
+    /// The recorder's full samples, or an empty set for it.
     var samples: FrameSamples
     var isFull = false
     var origin = FrameOrigin()
@@ -25,12 +25,12 @@ public final class FrameReporter: Sendable {
 
   private struct Total: Sendable {
     var samples: FrameSamples
-    /// Goes back and forth between this and the slot.
+    /// A set of samples that moves between this object and the slot.
     var spare: FrameSamples
     var origin = FrameOrigin()
   }
 
-  /// - Parameter capacity: presentations that the time line holds.
+  /// - Parameter capacity: the number of presentations that the time line holds.
   init(capacity: Int) {
     slot = Mutex(Slot(samples: FrameSamples(capacity: capacity)))
     total = Mutex(
@@ -38,9 +38,9 @@ public final class FrameReporter: Sendable {
         samples: FrameSamples(capacity: capacity), spare: FrameSamples(capacity: capacity)))
   }
 
-  /// The recorder's exchange; does nothing while a report is being taken.
+  /// Exchanges the recorder's samples; does nothing while a report is being taken.
   func exchange(_ samples: inout FrameSamples, _ origin: FrameOrigin) {
-    // Not a closure that would keep `samples`: nothing is allocated here.
+    // No closure that would capture `samples`, because nothing may be allocated here.
     _ = slot.withLockIfAvailable { slot in
       guard !slot.isFull else { return }
       swap(&samples, &slot.samples)
@@ -50,7 +50,7 @@ public final class FrameReporter: Sendable {
     }
   }
 
-  /// The recorder's last word: waits for the lock.
+  /// Exchanges the recorder's last samples: waits for the lock.
   func flush(_ samples: inout FrameSamples, _ origin: FrameOrigin) {
     slot.withLock { slot in
       if slot.isFull {
@@ -65,7 +65,7 @@ public final class FrameReporter: Sendable {
     }
   }
 
-  /// What has been recorded so far, without the warm-up.
+  /// The records so far, without the warm-up.
   public func report() -> FrameReport {
     total.withLock { total in
       collect(&total)
@@ -101,10 +101,11 @@ public final class FrameReporter: Sendable {
   }
 }
 
-/// Where presentation times come from.
+/// The origin of the presentation times.
 struct FrameOrigin: Hashable, Sendable {
   var clock = TimestampClock.monotonic
   var feedback = FeedbackSource.none
-  /// Nanoseconds from one refresh of the display to the next; 0 when it does not tell.
+  /// Nanoseconds from one refresh of the display to the next; 0 when the display server does not
+  /// tell.
   var refresh: UInt64 = 0
 }

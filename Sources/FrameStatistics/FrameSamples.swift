@@ -2,10 +2,10 @@
 
 import Histogram
 
-/// What was recorded in some stretch of time. Two of them can be added.
+/// The records of a stretch of time. Two of them can be added.
 struct FrameSamples: Sendable {
-  // In place, so that recording neither allocates nor asks whether an array is shared. Every report
-  // goes through all cases, so that a number that is too small traps in any test.
+  // The samples lie in place, so that recording neither allocates nor checks whether an array is
+  // shared. Every report goes through all cases, so a number that is too small traps in any test.
   private var steps = InlineArray<7, Values> { _ in .ofNanoseconds() }
   private var counts = InlineArray<7, Int>(repeating: 0)
   var span = Span()
@@ -13,7 +13,7 @@ struct FrameSamples: Sendable {
 
   /// The first and the last presented frame.
   struct Span: Sendable {
-    /// Of the first one; 0 before it.
+    /// The time of the first frame, in nanoseconds; 0 before it.
     var first: UInt64 = 0
     var last: UInt64 = 0
     var isFirstUpdate = false

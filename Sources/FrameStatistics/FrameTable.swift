@@ -4,7 +4,7 @@
 public struct FrameTable: Sendable, CustomStringConvertible {
   private let report: FrameReport
 
-  /// Makes a table of a report.
+  /// Makes a table from a report.
   public init(_ report: FrameReport) { self.report = report }
 
   /// Several lines without a newline at the end.
@@ -42,7 +42,8 @@ public struct FrameTable: Sendable, CustomStringConvertible {
 }
 
 extension Double {
-  /// The number with so many decimals, rounded; `-` for what is none. Without Foundation.
+  /// The number with so many decimals, rounded; `-` for a value that is no number. It works without
+  /// Foundation.
   package func fixed(_ decimals: Int) -> String {
     guard isFinite, magnitude < 1e15 else { return "-" }
     var scale = 1.0

@@ -2,20 +2,20 @@
 
 /// One frame that was presented, for a time line.
 public struct Presentation: Hashable, Sendable {
-  /// When, in nanoseconds of the presentation clock.
+  /// The time, in nanoseconds of the presentation clock.
   public var time: UInt64
-  /// Nanoseconds since the one before; 0 for the first, and for the first after a pause.
+  /// Nanoseconds since the previous presentation; 0 for the first, and for the first after a pause.
   public var interval: UInt64
-  /// Nanoseconds since its guest frame was detected; 0 when it showed no new one, or the clock does
-  /// not allow to tell.
+  /// Nanoseconds since its guest frame was detected; 0 when it showed no new frame, or the clocks
+  /// cannot be compared.
   public var latency: UInt64
-  /// Whether it was the first to show a frame of the guest's.
+  /// Whether it was the first to show a frame of the guest.
   public var isNew: Bool
-  /// At how many refreshes before it the frame was there but not shown.
+  /// The number of earlier refreshes at which the frame existed and was not shown.
   public var missed: UInt32
 }
 
-/// The last presentations, as many as there is room for. Appending allocates nothing.
+/// The last presentations, up to a fixed number. Appending allocates nothing.
 struct PresentationRing: Sendable {
   private var entries: [Presentation]
   private var next = 0
@@ -42,7 +42,7 @@ struct PresentationRing: Sendable {
     count = 0
   }
 
-  /// 0 is the oldest.
+  /// The presentation at an index; 0 is the oldest.
   private subscript(_ index: Int) -> Presentation {
     let place = next - count + index
     return entries[place < 0 ? place + entries.count : place]
@@ -52,13 +52,13 @@ struct PresentationRing: Sendable {
   var all: [Presentation] { (0..<count).map { self[$0] } }
 }
 
-/// The clock that a display server stamps its frames with.
+/// The clock of a display server's timestamps.
 @nonexhaustive
 public enum TimestampClock: Hashable, Sendable {
-  /// CLOCK_MONOTONIC, which is also what frames are detected and committed by.
+  /// CLOCK_MONOTONIC, which also times the detection and the commit of frames.
   case monotonic
-  /// Another clock of clock_gettime(2), by its number, as wp_presentation.clock_id tells it. Its
-  /// times are compared with each other only.
+  /// Another clock of clock_gettime(2), by its number from wp_presentation.clock_id. Its times are
+  /// compared only with each other.
   case id(UInt32)
 }
 
@@ -72,8 +72,8 @@ extension TimestampClock: CustomStringConvertible {
   }
 }
 
-/// Who tells when frames are presented, and so what the time of a presentation means. The words are those
-/// of the statistics file.
+/// The origin of presentation times, and so their meaning. The raw values are the words of the
+/// statistics file.
 @nonexhaustive
 public enum FeedbackSource: String, Hashable, Sendable, Codable {
   /// Wayland's wp_presentation_feedback.presented: when the frame became visible, as far as the
@@ -81,11 +81,12 @@ public enum FeedbackSource: String, Hashable, Sendable, Codable {
   case presentation = "presentation-time"
   /// X11's Present extension, PresentCompleteNotify: the vertical blank after the frame was handed over.
   case present = "present"
-  /// Wayland's wl_surface.frame alone, which tells that the compositor has taken a frame. The time of a
-  /// presentation is that of the hand-over; when the frame is seen is not known.
+  /// Wayland's wl_surface.frame alone, which tells that the compositor has taken a frame. The time
+  /// of a presentation is the time of the hand-over; the time at which the frame becomes visible is
+  /// unknown.
   case frameCallback = "frame-callback"
-  /// Nobody: frames are shown at the rate that the monitor is said to have. The time of a presentation
-  /// is that of the hand-over, or of the painting into the window.
+  /// None: frames are shown at the monitor's nominal rate. The time of a presentation is the time
+  /// of the hand-over, or of the painting into the window.
   case timer = "timer"
   /// Nothing was presented yet.
   case none = "none"

@@ -2,7 +2,7 @@
 
 import SafeText
 
-/// A drawing in SVG 1.1 as it grows. What is text is escaped, so that it may hold anything.
+/// A growing drawing in SVG 1.1. Text is escaped, so it may hold any character.
 struct SVGDrawing {
   let width: Int
   let height: Int
@@ -65,7 +65,7 @@ struct SVGDrawing {
     """
   }
 
-  /// For the content of elements. What XML 1.0 does not allow at all becomes a question mark.
+  /// Escapes the content of elements. A character that XML 1.0 forbids becomes a question mark.
   static func escape(_ text: String) -> String {
     var escaped = ""
     for scalar in PlainText.line(text).unicodeScalars {

@@ -19,20 +19,20 @@ public enum HostDevicesError: Error, Hashable, Sendable {
   case unknownParent(name: String, existing: [String])
   /// No parent, or not the one that was named, offers this type; these are offered.
   case unknownType(id: String, existing: [String])
-  /// Several parents offer types of this id that differ, so that it matters which is taken.
+  /// Several parents offer types of this id, and the types differ: the caller must choose a parent.
   case ambiguousType(id: String, parents: [String])
   /// The parents that offer the type have no instance of it left.
   case noInstancesLeft(type: String, parents: [String])
   /// There is an mdev of this UUID already.
   case uuidInUse(MdevUUID)
-  /// The new mdev could not be used. It is gone again unless `remains` says why it was not removed.
+  /// The new mdev could not be used. It was removed again, unless `remains` says why not.
   case incomplete(uuid: MdevUUID, defect: MdevDefect, remains: String?)
-  /// There is no mdev of this UUID; these exist.
+  /// No mdev has this UUID; these exist.
   case noSuchDevice(MdevUUID, existing: [MdevUUID])
-  /// Somebody has the mdev open: these processes, or, when there are none, others that do not show
-  /// it in `/proc`.
+  /// Somebody has the mdev open: these processes, or, when the list is empty, processes whose
+  /// descriptors `/proc` does not show.
   case inUse(MdevUUID, processes: [Int32])
-  /// The kernel took the removal but has not carried it out in time.
+  /// The kernel accepted the removal but has not carried it out in time.
   case stillThere(MdevUUID)
 }
 
@@ -115,7 +115,7 @@ extension HostDevicesError: CustomStringConvertible {
 }
 
 extension SystemCallError {
-  /// What helps against this error, known from what the kernel's mdev code checks.
+  /// The remedy for this error, known from the checks in the kernel's mdev code.
   var advisedForMdev: SystemCallError {
     advising(Self.mdevRemedy(errno))
   }
@@ -136,14 +136,14 @@ extension SystemCallError {
   }
 }
 
-/// What a newly created mdev lacks.
+/// The part that a newly created mdev lacks.
 @nonexhaustive
 public enum MdevDefect: Hashable, Sendable {
   /// It is not in `/sys/bus/mdev/devices`, or has no type there.
   case unlisted
   /// It has neither an IOMMU group nor a node of its own: no vfio driver took it.
   case noGroup
-  /// The kernel speaks of a node that `/dev` does not have.
+  /// The kernel names a node that `/dev` does not have.
   case noNode(path: String)
 }
 
@@ -161,13 +161,13 @@ extension MdevDefect: CustomStringConvertible {
   }
 }
 
-/// What somebody may have meant who typed a name that does not exist.
+/// Suggestions for a mistyped name.
 enum SpellingMatch {
-  /// The names that are like what was typed: but for case, or else beginning or ending with it, or
-  /// else the ones that one or two letters make of it.
+  /// The names that resemble the typed text: those that differ only in case; else those that begin
+  /// or end with it; else those that one or two changed letters lead to.
   static func nearest(to typed: String, in names: [String]) -> [String] {
     let longest = names.map(\.utf8.count).max() ?? 0
-    // Longer by three letters, it is like none of them: not compared at all.
+    // A text that is longer by three letters resembles none of the names, so it is not compared.
     guard !typed.isEmpty, typed.utf8.count < longest + 3 else { return [] }
     let typed = Array(typed.lowercased().utf8)
     let ranked = names.map { (name: $0, rank: rank(Array($0.lowercased().utf8), typed)) }
@@ -182,7 +182,7 @@ enum SpellingMatch {
     return distance <= 2 ? 1 + distance : nil
   }
 
-  /// How many letters must be put in, left out or changed (Levenshtein).
+  /// The number of letters to insert, leave out or change (Levenshtein).
   private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
     var row = Array(0...right.count)
     for (index, letter) in left.enumerated() {

@@ -4,13 +4,13 @@ import CLinux
 public import LinuxSystem
 public import SystemPackage
 
-/// What the host has for vGPUs, read from sysfs at every call: PCI functions, IOMMU groups, mdev
-/// parents, the types that they offer, and the mdevs that there are.
+/// The host's hardware for vGPUs, read from sysfs at every call: PCI functions, IOMMU groups, mdev
+/// parents, the types that they offer, and the existing mdevs.
 ///
-/// Lists are sorted. A device that comes or goes while it is read, or whose files make no sense, is
-/// left out of a list; a single file that makes no sense leaves its property `nil`. A folder that
-/// is missing is an empty list, for that is how sysfs says "none"; a folder that may not be read is
-/// an error.
+/// Lists are sorted. A list leaves out a device that comes or goes during the read, or whose files
+/// make no sense. A single file that makes no sense leaves its property `nil`. A missing folder is
+/// an empty list, because sysfs means "none" by it. A folder that this user may not read is an
+/// error.
 public struct HostHardware: Sendable {
   package let sysfs: Sysfs
 
@@ -18,8 +18,8 @@ public struct HostHardware: Sendable {
   ///
   /// - Parameters:
   ///   - root: `/` for this machine; another folder for a tree that was captured elsewhere. The
-  ///     values' paths are the machine's own in both cases.
-  ///   - kernel: what opens, reads and writes the files.
+  ///     paths in the values are those of the captured machine in both cases.
+  ///   - kernel: opens, reads and writes the files.
   public init(root: FilePath = "/", kernel: any Kernel = RunningKernel()) {
     sysfs = Sysfs(root: root, kernel: kernel)
   }

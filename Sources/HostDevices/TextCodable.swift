@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A value that stands in JSON as its text. No `RawRepresentable`: of that the compiler would make
-/// its own coding, with the raw value.
+/// A value whose JSON form is its text. It is not `RawRepresentable`, because the compiler would
+/// then make its own coding, with the raw value.
 public protocol TextCodable: Codable, LosslessStringConvertible {}
 
 extension TextCodable {
-  /// Reads the text; throws `DecodingError.dataCorrupted` when it is no such value.
+  /// Reads the text; throws `DecodingError.dataCorrupted` when the text is not such a value.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     let text = try container.decode(String.self)

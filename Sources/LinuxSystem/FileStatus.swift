@@ -2,8 +2,8 @@
 
 import CLinux
 
-/// What an open file is, as the kernel knows it (statx(2)): not what a path or the text of a link
-/// says, which whoever makes mounts chooses.
+/// The kind of an open file, as the kernel knows it (statx(2)). A path or the text of a link proves
+/// nothing, because a user who makes mounts chooses both.
 public enum FileStatus: Hashable, Sendable {
   /// A file without a name that a kernel driver made: a VFIO device out of a group, an eventfd, a
   /// dma-buf. No file system has files of this kind.
@@ -26,12 +26,12 @@ public enum FileStatus: Hashable, Sendable {
 
 /// A device's number, by which a driver knows its node whatever the node is called.
 public struct DeviceNumber: Hashable, Sendable {
-  /// The driver's.
+  /// The driver's number.
   public let major: UInt32
-  /// The device's.
+  /// The device's number within the driver.
   public let minor: UInt32
 
-  /// Makes a number of its parts.
+  /// Makes a number from its parts.
   public init(major: UInt32, minor: UInt32) {
     self.major = major
     self.minor = minor
@@ -39,7 +39,7 @@ public struct DeviceNumber: Hashable, Sendable {
 }
 
 extension DeviceNumber: LosslessStringConvertible {
-  /// As sysfs writes it, in files `dev` and the names of `/sys/dev/char`: `10:196`.
+  /// The text that sysfs writes into files `dev` and into the names of `/sys/dev/char`: `10:196`.
   public var description: String { "\(major):\(minor)" }
 
   /// Reads what `description` writes; `nil` for anything else.
@@ -53,9 +53,9 @@ extension DeviceNumber: LosslessStringConvertible {
 }
 
 extension OwnedFileDescriptor {
-  /// What the descriptor is of.
+  /// The kind of file that the descriptor belongs to.
   ///
-  /// - Parameter object: what it is said to be of, for the error.
+  /// - Parameter object: the file's name in errors.
   /// - Throws: `SystemCallError` on `object`.
   public func status(of object: String) throws(SystemCallError) -> FileStatus {
     var status = FileStatus.other
@@ -65,16 +65,17 @@ extension OwnedFileDescriptor {
 }
 
 extension FileTree {
-  /// What a descriptor of a process is of, as far as it can be used: through
-  /// `/proc/PID/fd/N`, which leads to the file itself, whatever its text says.
+  /// The kind of file that a process's descriptor can be used on. `/proc/PID/fd/N` leads to the
+  /// file itself, whatever the link's text says.
   ///
-  /// A descriptor that only marks a place (O_PATH) counts as `other`: no driver has opened it, so
-  /// that anybody can have one of a node on a file system of his own.
+  /// A descriptor that only marks a place (O_PATH) counts as `other`. No driver has opened its
+  /// file, so that any user can have such a descriptor of a node on a file system of his own.
   ///
   /// - Parameters:
-  ///   - number: the descriptor's, a name in `fd`.
-  ///   - folder: the process's, such as `/proc/4711`.
-  /// - Returns: `nil` when there is none, or when it may not be looked at.
+  ///   - number: the descriptor's number, a name in `fd`.
+  ///   - folder: the process's folder, such as `/proc/4711`.
+  /// - Returns: `nil` when the process has no such descriptor, or when this user may not look at
+  ///   it.
   public static func status(ofDescriptor number: String, in folder: String) -> FileStatus? {
     var status = vgpu_file_status()
     let path = "\(folder)/fd/\(number)"
@@ -84,9 +85,10 @@ extension FileTree {
     return isOpened("\(folder)/fdinfo/\(number)", status) ? found : .other
   }
 
-  /// Lines `flags`, `mnt_id` and `ino` of proc_pid_fdinfo(5): whether a driver has opened the very file
-  /// that was looked at. Between the two looks its owner can put another file in its place, so that
-  /// both must be of one file; before Linux 5.14, which has no `ino`, that cannot be told.
+  /// Lines `flags`, `mnt_id` and `ino` of proc_pid_fdinfo(5): whether a driver has opened the very
+  /// file that statx(2) looked at. Between the two looks the process can put another file in its
+  /// place, so both looks must find the same file. Before Linux 5.14 there is no `ino`, and the
+  /// looks cannot be compared.
   private static func isOpened(_ path: String, _ status: vgpu_file_status) -> Bool {
     guard let file = try? OwnedFileDescriptor.open(path, flags: O_RDONLY | O_NONBLOCK),
       let bytes = try? file.readAll(limit: 1 << 16, of: path)
@@ -105,7 +107,7 @@ extension FileTree {
         guard status.mount == 0 || UInt64(value) == status.mount else { return false }
       case "ino":
         guard UInt64(value) == status.inode else { return false }
-        // What follows is the driver's own, and says nothing of these.
+        // The lines that follow are the driver's own and say nothing about these three.
         return isOpened
       default: break
       }

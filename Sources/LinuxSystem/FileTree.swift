@@ -3,11 +3,11 @@
 import CLinux
 import SystemPackage
 
-/// What the kernel's file trees (sysfs, procfs) are walked with: names in a folder, where a link
-/// leads, whether a name exists.
+/// The calls that walk the kernel's file trees (sysfs, procfs): the names in a folder, a link's
+/// target, a name's existence.
 public enum FileTree {
   /// opendir(3), readdir(3): the names in a folder, without `.` and `..`, in no order. Names that
-  /// are not UTF-8 are left out: nothing that the kernel makes is named so.
+  /// are not UTF-8 are left out: the kernel makes none.
   ///
   /// - Throws: `SystemCallError` on `path`.
   public static func names(in path: String) throws(SystemCallError) -> [String] {
@@ -26,7 +26,8 @@ public enum FileTree {
     return names
   }
 
-  /// readlink(2): what a symbolic link says, uninterpreted; `nil` when it is none or cannot be read.
+  /// readlink(2): the text of a symbolic link, uninterpreted; `nil` when the path is no link or
+  /// cannot be read.
   public static func linkTarget(of path: String) -> String? {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
       guard let start = buffer.baseAddress else { return nil }
@@ -53,8 +54,8 @@ public enum FileTree {
     return String(validatingCString: resolved)
   }
 
-  /// stat(2): whether something is there, at the end of all links. access(2) would not do: where a
-  /// control group keeps a process from a device, it says so of the device's node too.
+  /// stat(2): whether a file exists at the end of all links. access(2) would not do, because it
+  /// refuses a device's node that exists when a control group keeps this process from the device.
   public static func exists(_ path: String) -> Bool {
     (try? Stat(path)) != nil
   }

@@ -4,24 +4,26 @@ import CLinux
 import CProcess
 import Synchronization
 
-/// Closes descriptors that another process has sent, and sockets by which it could have.
+/// Closes descriptors that another process has sent, and sockets that may hold such descriptors
+/// unread.
 ///
-/// close(2) of what somebody else has chosen takes as long as he likes: the last descriptor of a TCP
-/// connection lingers (SO_LINGER), a file of FUSE asks whoever serves it. A socket that is closed
-/// closes what lies unread in it.
+/// close(2) of a file that another user chose takes as long as that user likes: the last descriptor
+/// of a TCP connection lingers (SO_LINGER), and a file on FUSE asks its server. Closing a socket
+/// also closes the descriptors that lie unread in it.
 public final class ForeignDescriptors: Sendable {
   private let count = Atomic<Int>(0)
 
-  /// None waits yet.
+  /// Makes an object that has nothing to close yet.
   public init() {}
 
-  /// How many descriptors there are that `close` has not closed yet.
+  /// The number of descriptors that `close` has taken and not closed yet.
   public var waiting: Int { count.load(ordering: .relaxed) }
 
-  /// close(2), one after the other, on a thread of their own, which waits as long as that takes. When
-  /// there is no thread they stay open, and are counted.
+  /// close(2) of one descriptor after the other, on a thread of their own that waits as long as the
+  /// calls take. When no thread can be made, the descriptors stay open and are counted.
   ///
-  /// - Parameter descriptors: of whatever was sent together; they are this object's from now on.
+  /// - Parameter descriptors: descriptors of any kind that were sent together; this object owns
+  ///   them from now on.
   public func close(_ descriptors: [Int32]) {
     if descriptors.isEmpty { return }
     count.wrappingAdd(descriptors.count, ordering: .relaxed)
@@ -33,10 +35,11 @@ public final class ForeignDescriptors: Sendable {
     }
   }
 
-  /// close(2) of sockets, with all that lies unread in them, and without waiting for any of it: a
-  /// thread has copies of them, and ends. What is closed by an exit does not linger (socket(7)).
+  /// close(2) of sockets and of all descriptors that lie unread in them, without waiting. A thread
+  /// takes copies of the sockets and ends: a socket that an exit closes does not linger
+  /// (socket(7)).
   ///
-  /// - Returns: whether there was a thread; if not, they are open still.
+  /// - Returns: whether a thread could be made; if not, the sockets are still open.
   public static func close(sockets: [Int32]) -> Bool {
     vgpu_close_at_exit(sockets, sockets.count) == 0
   }

@@ -2,11 +2,11 @@
 
 import CLinux
 
-/// The system calls that the libraries make, one function per call: the seam at which a test puts
-/// a kernel of its own.
+/// The system calls that the libraries make, one function for each call. A test puts a kernel of
+/// its own in this place.
 ///
-/// Every function returns what the kernel returned, or the *negated* errno, as the kernel itself
-/// does. Nothing here retries, converts or interprets; `SystemCall` does that.
+/// Every function returns the kernel's answer, or the *negated* errno, as the kernel itself does.
+/// Nothing here retries, converts or interprets; `SystemCall` does that.
 public protocol Kernel: Sendable {
   /// open(2). Returns a descriptor that the caller closes.
   func open(_ path: String, flags: Int32) -> Int
@@ -16,7 +16,7 @@ public protocol Kernel: Sendable {
   func ioctl(_ fd: Int32, _ request: UInt, _ argument: UnsafeMutableRawPointer?) -> Int
   /// fcntl(2) with an integer argument.
   func fcntl(_ fd: Int32, command: Int32, argument: Int) -> Int
-  /// statx(2) of a descriptor, without asking whoever serves its file system.
+  /// statx(2) of a descriptor, without asking the server of its file system.
   func status(_ fd: Int32, _ status: inout FileStatus) -> Int
   /// pread(2).
   func pread(_ fd: Int32, _ buffer: UnsafeMutableRawBufferPointer, offset: UInt64) -> Int
@@ -38,8 +38,9 @@ public protocol Kernel: Sendable {
   func duplicate(_ fd: Int32, fromProcess pidfd: Int32) -> Int
   /// sendmsg(2) with at most one descriptor (SCM_RIGHTS); `fd` is -1 for none.
   func send(_ socket: Int32, _ bytes: UnsafeRawBufferPointer, fd: Int32) -> Int
-  /// recvmsg(2), with all descriptors that come with the message, close-on-exec from birth. The caller
-  /// closes them, which can take as long as their sender likes (`ForeignDescriptors`).
+  /// recvmsg(2), with all descriptors that come with the message, close-on-exec from birth. The
+  /// caller closes the descriptors; closing can take as long as their sender likes
+  /// (`ForeignDescriptors`).
   func receive(_ socket: Int32, _ bytes: UnsafeMutableRawBufferPointer, fds: inout [Int32]) -> Int
   /// fstatfs(2). Returns the file system's magic number (`<linux/magic.h>`).
   func fileSystem(_ fd: Int32) -> Int
@@ -86,7 +87,7 @@ public struct RunningKernel: Kernel {
   }
 
   public func map(_ fd: Int32, length: Int, protection: Int32, offset: UInt64) -> Int {
-    // MAP_FAILED is address -1, and so a negative answer like every other failure.
+    // MAP_FAILED is address -1: a negative answer, like every other failure.
     vgpu_result(
       Int(
         bitPattern: mmap(nil, length, protection, MAP_SHARED, fd, off_t(truncatingIfNeeded: offset))

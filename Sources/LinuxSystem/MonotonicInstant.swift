@@ -8,7 +8,7 @@ public struct MonotonicInstant: InstantProtocol, Hashable, Sendable {
   /// Nanoseconds since an unspecified point before the program started.
   public let nanoseconds: UInt64
 
-  /// Makes an instant of a timestamp that someone else took on the same clock.
+  /// Makes an instant from a timestamp that another program took on the same clock.
   public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
   /// clock_gettime(2) with CLOCK_MONOTONIC.
@@ -18,14 +18,13 @@ public struct MonotonicInstant: InstantProtocol, Hashable, Sendable {
     return MonotonicInstant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
   }
 
-  /// The time from this instant to `other`; negative when that comes before. It is never more than
+  /// The time from this instant to `other`; negative when `other` is earlier. It is never more than
   /// 292 years.
   public func duration(to other: MonotonicInstant) -> Duration {
     .nanoseconds(other.nanoseconds(since: self))
   }
 
-  /// This instant moved by whole nanoseconds. What would lie before the clock's start, or beyond its
-  /// end, is the clock's start or end.
+  /// This instant moved by whole nanoseconds. The result stays within the clock's start and end.
   public func advanced(by duration: Duration) -> MonotonicInstant {
     let (seconds, attoseconds) = duration.components
     let (whole, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
@@ -34,18 +33,18 @@ public struct MonotonicInstant: InstantProtocol, Hashable, Sendable {
       nanoseconds: overflows || alsoOverflows ? (seconds < 0 ? .min : .max) : Int(sum))
   }
 
-  /// The seconds from `earlier` to this instant; negative when it comes before.
+  /// The seconds from `earlier` to this instant; negative when this instant is the earlier one.
   package func seconds(since earlier: MonotonicInstant) -> Double {
     (Double(nanoseconds) - Double(earlier.nanoseconds)) / 1e9
   }
 
-  /// The whole nanoseconds from `earlier` to this instant; zero when it comes before.
+  /// The whole nanoseconds from `earlier` to this instant; zero when this instant is the earlier
+  /// one.
   package func elapsed(since earlier: MonotonicInstant) -> UInt64 {
     nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0
   }
 
-  /// This instant moved by nanoseconds. What would lie before the clock's start, or beyond its end,
-  /// is the clock's start or end.
+  /// This instant moved by nanoseconds. The result stays within the clock's start and end.
   package func advanced(nanoseconds delta: Int) -> MonotonicInstant {
     let magnitude = UInt64(delta.magnitude)
     let (sum, overflows) =
@@ -55,15 +54,15 @@ public struct MonotonicInstant: InstantProtocol, Hashable, Sendable {
     return MonotonicInstant(nanoseconds: overflows ? (delta < 0 ? 0 : .max) : sum)
   }
 
-  /// The nanoseconds from `earlier` to this instant; negative when it comes before, and never more
-  /// than an `Int` holds.
+  /// The nanoseconds from `earlier` to this instant; negative when this instant is the earlier one,
+  /// and never more than an `Int` holds.
   package func nanoseconds(since earlier: MonotonicInstant) -> Int {
     nanoseconds >= earlier.nanoseconds
       ? Int(clamping: nanoseconds - earlier.nanoseconds)
       : -Int(clamping: earlier.nanoseconds - nanoseconds)
   }
 
-  /// Whether one instant comes before another.
+  /// Whether the left instant is the earlier one.
   public static func < (left: MonotonicInstant, right: MonotonicInstant) -> Bool {
     left.nanoseconds < right.nanoseconds
   }

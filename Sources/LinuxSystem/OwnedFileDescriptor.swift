@@ -3,18 +3,18 @@
 public import CLinux
 import SystemPackage
 
-/// A file descriptor with exactly one owner: it is closed when this value ends.
+/// A file descriptor with exactly one owner. The descriptor is closed when this value ends.
 public struct OwnedFileDescriptor: ~Copyable, Sendable {
   /// The descriptor's number in this process. Borrow it for a call; never close it.
   public let rawValue: Int32
   /// The kernel that the descriptor belongs to.
   public let kernel: any Kernel
-  /// Whether that is the kernel that this process runs on: the call of every frame is then a direct
-  /// one.
+  /// Whether `kernel` is the kernel that this process runs on. The call that is made for every
+  /// frame is then a direct one.
   @usableFromInline let isRunningKernel: Bool
   private var isOwned = true
 
-  /// Takes over a descriptor that nobody else will close.
+  /// Takes over a descriptor. Nobody else may close it.
   public init(owning rawValue: Int32, kernel: any Kernel = RunningKernel()) {
     self.rawValue = rawValue
     self.kernel = kernel
@@ -29,7 +29,7 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
   }
 
   deinit {
-    // close(2) on Linux frees the number even when it reports EINTR: never made twice.
+    // close(2) on Linux frees the number even when it reports EINTR, so the call is never repeated.
     if isOwned { _ = kernel.close(rawValue) }
   }
 
@@ -37,7 +37,7 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
   ///
   /// - Parameters:
   ///   - path: the file.
-  ///   - flags: `O_RDWR` and the like; `O_CLOEXEC` is added.
+  ///   - flags: such as `O_RDWR`; `O_CLOEXEC` is added.
   ///   - kernel: answers the system calls, for tests.
   /// - Throws: `SystemCallError` on `path`.
   public static func open(
@@ -49,7 +49,7 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
 
   /// fcntl(F_DUPFD_CLOEXEC): a second descriptor of the same open file.
   ///
-  /// - Parameter object: what the descriptor is of, for the error.
+  /// - Parameter object: the file's name in errors.
   /// - Throws: `SystemCallError` on `object` when this process may have no more descriptors.
   public func duplicate(of object: String) throws(SystemCallError) -> OwnedFileDescriptor {
     let fd = try SystemCall.make("fcntl(F_DUPFD_CLOEXEC)", on: object) {
@@ -58,7 +58,7 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
     return OwnedFileDescriptor(owning: Int32(fd), kernel: kernel)
   }
 
-  /// fcntl(F_SETFD, FD_CLOEXEC), for a descriptor that a driver handed out without it.
+  /// fcntl(F_SETFD, FD_CLOEXEC), for a descriptor that a driver handed out without close-on-exec.
   ///
   /// - Throws: `SystemCallError` on `object`.
   public func setCloseOnExec(of object: String) throws(SystemCallError) {
@@ -67,7 +67,7 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
     }
   }
 
-  /// Gives the descriptor up: the caller closes it from now on.
+  /// Gives the descriptor to the caller, who closes it.
   public consuming func release() -> Int32 {
     isOwned = false
     return rawValue
@@ -75,10 +75,10 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
 }
 
 extension OwnedFileDescriptor {
-  /// open(2) for reading, of a plain file and of nothing else: to open a device, which somebody else
-  /// may have named, can do something.
+  /// open(2) for reading, of plain files only. Somebody else may have put a device under the file's
+  /// name, and opening a device can have effects.
   ///
-  /// - Throws: `SystemCallError` on `path`; EINVAL for what is no plain file.
+  /// - Throws: `SystemCallError` on `path`; EINVAL for a file that is not plain.
   public static func openPlainFile(
     _ path: String
   ) throws(SystemCallError) -> OwnedFileDescriptor {
@@ -93,8 +93,8 @@ extension OwnedFileDescriptor {
   /// pread(2) from the start to the end of the file, or to `limit` bytes.
   ///
   /// - Parameters:
-  ///   - limit: bytes; what lies beyond is not read.
-  ///   - object: what the descriptor is of, for the error.
+  ///   - limit: bytes; the rest is not read.
+  ///   - object: the file's name in errors.
   /// - Throws: `SystemCallError` on `object`.
   public func readAll(limit: Int, of object: String) throws(SystemCallError) -> [UInt8] {
     var bytes: [UInt8] = []

@@ -3,23 +3,23 @@
 import CLinux
 import SystemPackage
 
-/// What the kernel says in `/proc` of processes and of itself. Everybody may read these files.
+/// The kernel's descriptions of processes and of itself in `/proc`. Everybody may read these files.
 public enum ProcFiles {
   /// A command line may have 2 MiB by default (execve(2)).
   private static let longestCommandLine = 2 << 20
 
-  /// The processes that this one can see, by number.
+  /// The processes that this process can see, by number.
   ///
-  /// - Parameter proc: the mounted proc(5).
+  /// - Parameter proc: the folder where proc(5) is mounted.
   public static func processes(in proc: String = "/proc") -> [Int32] {
     ((try? FileTree.names(in: proc)) ?? []).compactMap { Int32($0) }.sorted()
   }
 
-  /// A process's arguments, its program's name first: `/proc/PID/cmdline`. The process can write
-  /// there whatever it likes.
+  /// A process's arguments, its program's name first: `/proc/PID/cmdline`. The process can put any
+  /// text there.
   ///
-  /// - Returns: none for a process that has ended and that its parent has not waited for. An argument
-  ///   that is not UTF-8 is empty.
+  /// - Returns: none for a process that has ended while its parent has not waited for it. An
+  ///   argument that is not UTF-8 is empty.
   /// - Throws: `SystemCallError` on the file; ENOENT or ESRCH when there is no such process.
   public static func arguments(
     of process: Int32, in proc: String = "/proc"
@@ -29,7 +29,7 @@ public enum ProcFiles {
     return arguments(in: try file.readAll(limit: longestCommandLine, of: path))
   }
 
-  /// The arguments in the bytes of such a file: each ends with a zero.
+  /// The arguments in the bytes of a `cmdline` file: each ends with a zero.
   package static func arguments(in bytes: [UInt8]) -> [String] {
     var parts = bytes.split(separator: 0, omittingEmptySubsequences: false)
     if parts.last?.isEmpty == true { parts.removeLast() }
@@ -48,14 +48,15 @@ public enum ProcFiles {
   }
 }
 
-/// The two numbers of a kernel's release that tell its age: `6.12` of `6.12.117+deb12-amd64`.
+/// The first two numbers of a kernel's release, which tell its age: `6.12` of
+/// `6.12.117+deb12-amd64`.
 public struct KernelVersion: Hashable, Comparable, Sendable {
   /// The first number.
   public let major: Int
   /// The second number.
   public let minor: Int
 
-  /// Makes a version of its numbers.
+  /// Makes a version from its numbers.
   public init(_ major: Int, _ minor: Int) {
     self.major = major
     self.minor = minor
@@ -69,7 +70,7 @@ public struct KernelVersion: Hashable, Comparable, Sendable {
     self.init(major, minor)
   }
 
-  /// The running kernel's, from `/proc/sys/kernel/osrelease`.
+  /// The running kernel's version, from `/proc/sys/kernel/osrelease`.
   public static var running: KernelVersion? {
     ProcFiles.text("/proc/sys/kernel/osrelease").flatMap(KernelVersion.init(release:))
   }

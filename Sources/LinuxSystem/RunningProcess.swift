@@ -3,11 +3,11 @@
 import CLinux
 import SystemPackage
 
-/// A process that is not mistaken for another (pidfd_open(2)): a number alone can be used again by
-/// the next one between two looks. Everything that is found out about it or taken from it goes by
-/// this one object.
+/// A process that cannot be mistaken for another (pidfd_open(2)). The kernel can give the number of
+/// an ended process to a new one between two looks. So everything that is read about a process or
+/// taken from it goes through this one object.
 public final class RunningProcess: Sendable {
-  /// Its number, which is its own as long as it has not ended.
+  /// Its number (pid), which belongs to it until it has ended.
   public let pid: Int32
   private let pidfd: OwnedFileDescriptor
 
@@ -24,30 +24,30 @@ public final class RunningProcess: Sendable {
   /// The pidfd's number; the descriptor stays this object's.
   package var rawValue: Int32 { pidfd.rawValue }
 
-  /// Whether it has ended, waited for by its parent or not.
+  /// Whether it has ended, even if its parent has not waited for it.
   public var hasEnded: Bool {
-    // A pidfd becomes readable as its process ends.
+    // A pidfd becomes readable when its process ends.
     var entry = pollfd(fd: pidfd.rawValue, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, 0) > 0
   }
 
-  /// Reads files of `/proc/PID`, given the number: what was read is of this process and of no later
-  /// one.
+  /// Reads files of `/proc/PID`. `body` gets the number, and its result is sure to describe this
+  /// process and no later one.
   ///
   /// - Returns: `nil` when the process has ended meanwhile.
   public func reading<Value, Failure: Error>(
     _ body: (Int32) throws(Failure) -> Value
   ) throws(Failure) -> Value? {
-    // Its number can be given to another only after it has ended: it has not, so `body` has read its
-    // own files.
+    // The kernel gives the number to another process only after this one has ended. It has not
+    // ended, so `body` has read its files.
     let value = try body(pid)
     return hasEnded ? nil : value
   }
 
   /// pidfd_getfd(2), Linux 5.6: a duplicate of one of its descriptors, close-on-exec from birth.
   ///
-  /// - Throws: `SystemCallError`: EPERM without the right to trace the process, ESRCH when it has
-  ///   ended, EBADF when it has closed the descriptor.
+  /// - Throws: `SystemCallError`: EPERM without the right to trace the process, ESRCH when the
+  ///   process has ended, EBADF when the process has closed the descriptor.
   public func duplicate(descriptor number: Int32) throws(SystemCallError) -> OwnedFileDescriptor {
     let fd = try SystemCall.make("pidfd_getfd", on: "process \(pid), descriptor \(number)") {
       pidfd.kernel.duplicate(number, fromProcess: pidfd.rawValue)
@@ -55,11 +55,11 @@ public final class RunningProcess: Sendable {
     return OwnedFileDescriptor(owning: Int32(fd), kernel: pidfd.kernel)
   }
 
-  /// Whether one of its descriptors still is of the open file of which this process has a duplicate
-  /// (kcmp(2)).
+  /// Whether one of its descriptors still belongs to the open file that this process has a
+  /// duplicate of (kcmp(2)).
   ///
-  /// - Returns: `nil` when the kernel does not tell: no such call, or no right to trace the process
-  ///   any more.
+  /// - Returns: `nil` when the kernel does not tell, because it lacks the call or this user may no
+  ///   longer trace the process.
   public func holds(
     descriptor number: Int32, ofSameFileAs duplicate: borrowing OwnedFileDescriptor
   ) -> Bool? {
@@ -69,10 +69,10 @@ public final class RunningProcess: Sendable {
     return SystemCall.errno(answer) == .badFileDescriptor ? false : nil
   }
 
-  /// Whether one of its descriptors still is of a character device: the same open
-  /// file, where the device can be open once at most.
+  /// Whether one of its descriptors still belongs to a character device. For a device that can be
+  /// open only once, that is the same open file.
   ///
-  /// - Returns: `nil` when that may not be looked at any more.
+  /// - Returns: `nil` when this user may no longer look at the descriptor.
   public func holds(descriptor number: Int32, of device: DeviceNumber) -> Bool? {
     var file = vgpu_file_status()
     let answer = vgpu_file_status(AT_FDCWD, "/proc/\(pid)/fd/\(number)", &file)

@@ -2,7 +2,7 @@
 
 public import SystemPackage
 
-/// What is common to all system calls: an interrupted one is made again, a refused one is an error
+/// The rules for all system calls: an interrupted call is made again, a refused call is an error
 /// with a name.
 public enum SystemCall {
   /// The kernel's reason in an answer below zero.
@@ -11,8 +11,8 @@ public enum SystemCall {
     Errno(rawValue: CInt(truncatingIfNeeded: -answer))
   }
 
-  /// Makes `body`'s call until it is not interrupted (EINTR), and returns the answer: zero and up
-  /// is success, below zero is the negated errno.
+  /// Makes `body`'s call until no signal interrupts it (EINTR), and returns the answer: zero and
+  /// above is success, below zero is the negated errno.
   @inlinable
   public static func uninterrupted(_ body: () -> Int) -> Int {
     while true {
@@ -21,9 +21,9 @@ public enum SystemCall {
     }
   }
 
-  /// Makes `body`'s call until it is not interrupted (EINTR).
+  /// Makes `body`'s call until no signal interrupts it (EINTR).
   ///
-  /// - Returns: what the kernel returned, zero or more.
+  /// - Returns: the kernel's answer, zero or more.
   /// - Throws: `SystemCallError` with this call and object.
   @inlinable
   @discardableResult
@@ -42,14 +42,14 @@ public enum SystemCall {
 public struct SystemCallError: Error, Hashable, Sendable {
   /// The call, by its name in C, such as `"VFIO_GROUP_GET_STATUS"` or `"open"`.
   public var call: String
-  /// What it was made on: a path, a device's name, "process 4711".
+  /// The object of the call: a path, a device's name, "process 4711".
   public var object: String
   /// The kernel's reason.
   public var errno: Errno
-  /// What the user can do about it; `nil` where nothing is known that helps.
+  /// The remedy for the user; `nil` when none is known.
   public var remedy: String?
 
-  /// Makes an error of its four parts.
+  /// Makes an error from its four parts.
   public init(call: String, object: String, errno: Errno, remedy: String? = nil) {
     self.call = call
     self.object = object
@@ -57,7 +57,7 @@ public struct SystemCallError: Error, Hashable, Sendable {
     self.remedy = remedy
   }
 
-  /// The same error with what to do about it, unless it says so already.
+  /// The same error with a remedy, unless it has one already.
   public func advising(_ remedy: @autoclosure () -> String?) -> SystemCallError {
     var copy = self
     copy.remedy = self.remedy ?? remedy()

@@ -4,14 +4,15 @@ import CLinux
 import CProcess
 import SystemPackage
 
-/// A program of the system's that does a part of this program's work, such as mdevctl(8).
+/// An installed program that does a part of this program's work, such as mdevctl(8).
 public struct SystemProgram: Sendable {
   /// Its name, such as `mdevctl`.
   public let name: String
-  /// Where it is.
+  /// Its path.
   public let path: String
 
-  /// Administrators' programs are not always in an ordinary user's `PATH`.
+  /// The system's folders, because an ordinary user's `PATH` may lack those of administrators'
+  /// programs.
   private static let folders = [
     "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin",
   ]
@@ -27,37 +28,37 @@ public struct SystemProgram: Sendable {
     self.path = path
   }
 
-  /// How a program ended, and what it printed.
+  /// A program's end, and its output.
   public struct Outcome: Hashable, Sendable {
     /// How a program ends.
     @nonexhaustive
     public enum End: Hashable, Sendable {
-      /// By itself, with this exit code.
+      /// It exited, with this code.
       case exited(Int32)
-      /// By a signal.
+      /// This signal ended it.
       case killed(Int32)
     }
 
     /// How it ended.
     public let end: End
-    /// What it wrote to its standard output.
+    /// Its standard output.
     public let output: [UInt8]
-    /// What it wrote to its standard error.
+    /// Its standard error.
     public let errors: [UInt8]
   }
 
-  /// Runs it to its end (posix_spawn(3), waitpid(2)), in a session of its own and with this process's
-  /// environment; its standard input is `/dev/null`. The caller waits as long as that takes.
+  /// Runs the program to its end (posix_spawn(3), waitpid(2)), in a session of its own and with
+  /// this process's environment; its standard input is `/dev/null`. The caller waits for the end.
   ///
   /// - Parameters:
-  ///   - arguments: without the program's name, which goes before them.
-  ///   - limit: how many bytes of either output are given; the rest is dropped.
-  /// - Throws: `SystemCallError` when it cannot be started; ECHILD when this program ignores SIGCHLD,
-  ///   and so nobody can tell how it ended.
+  ///   - arguments: the arguments after the program's name.
+  ///   - limit: the bytes of each output that are kept; the rest is dropped.
+  /// - Throws: `SystemCallError` when the program cannot be started; ECHILD when this process
+  ///   ignores SIGCHLD, because the kernel then keeps no exit code.
   public func run(
     _ arguments: [String], limit: Int = 1 << 24
   ) throws(SystemCallError) -> Outcome {
-    // Files and not pipes: whoever reads two pipes in turn can wait for ever.
+    // Files and not pipes, because reading two pipes in turn can wait for ever.
     let output = try Self.memoryFile("\(name)'s output")
     let errors = try Self.memoryFile("\(name)'s errors")
     var strings = ([path] + arguments).map { strdup($0) }
@@ -70,7 +71,7 @@ public struct SystemProgram: Sendable {
     }
     var status: Int32 = 0
     try SystemCall.make("waitpid", on: path) { vgpu_result(Int(waitpid(pid, &status, 0))) }
-    // What WIFEXITED, WEXITSTATUS and WTERMSIG of wait(2) read.
+    // The bits that WIFEXITED, WEXITSTATUS and WTERMSIG of wait(2) read.
     let signal = status & 0x7F
     return Outcome(
       end: signal == 0 ? .exited(status >> 8 & 0xFF) : .killed(signal),

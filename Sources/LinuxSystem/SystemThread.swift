@@ -4,19 +4,20 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// A thread of the system's (pthread_create(3)), for work that blocks: a task may not, because it
-/// would hold up one of the few threads that all tasks share. Such a thread takes no signals; they
-/// are the program's.
+/// A thread of the system (pthread_create(3)), for work that blocks. A task may not block, because
+/// it would hold up one of the few threads that all tasks share. Such a thread takes no signals:
+/// the program's other threads handle them.
 public struct SystemThread: ~Copyable, Sendable {
   private let thread: pthread_t
 
-  /// Carries a body over to its thread.
+  /// Carries a body to its thread.
   private final class Start {
     let body: () -> Void
     init(_ body: @escaping () -> Void) { self.body = body }
   }
 
-  /// Runs a body, of which the caller keeps no part, on a new thread. `join` waits for it.
+  /// Runs a body on a new thread. The caller keeps no part of the body. `join` waits for the
+  /// thread.
   ///
   /// - Parameters:
   ///   - object: the thread's work, for the error.
@@ -33,7 +34,7 @@ public struct SystemThread: ~Copyable, Sendable {
   /// pthread_join(3): waits until the body has returned and has been released.
   public consuming func join() { _ = vgpu_join_thread(thread) }
 
-  /// Runs a body, of which the caller keeps no part, on a new thread that nobody waits for.
+  /// Runs a body on a new thread that nobody waits for. The caller keeps no part of the body.
   ///
   /// - Parameters:
   ///   - object: the thread's work, for the error.
@@ -45,7 +46,8 @@ public struct SystemThread: ~Copyable, Sendable {
     try start(object(), body) { vgpu_start_thread($0, $1) }
   }
 
-  /// clock_nanosleep(2) on CLOCK_MONOTONIC: holds up this thread for that long, signals or not.
+  /// clock_nanosleep(2) on CLOCK_MONOTONIC: holds up this thread for the whole duration, even when
+  /// signals arrive.
   public static func sleep(for duration: Duration) {
     let (seconds, attoseconds) = duration.components
     guard seconds >= 0, attoseconds >= 0 else { return }

@@ -5,20 +5,20 @@ import SystemPackage
 
 /// The host's users and groups.
 public enum UserDatabase {
-  /// A user as the host knows him.
+  /// A user of the host.
   public struct User: Hashable, Sendable {
-    /// His name.
+    /// The user's name.
     public let name: String
-    /// His number.
+    /// The user's number.
     public let user: UInt32
-    /// His own group's number.
+    /// The number of the user's own group.
     public let group: UInt32
   }
 
-  /// A user by his name (getpwnam_r(3)) or, in digits, his number: `nil` when there is no such user.
+  /// A user by name (getpwnam_r(3)) or, in digits, by number; `nil` when the host has no such user.
   ///
-  /// - Throws: `SystemCallError` when the host cannot tell, such as a directory service that does not
-  ///   answer.
+  /// - Throws: `SystemCallError` when the host cannot tell, for example because a directory service
+  ///   does not answer.
   public static func user(_ text: String) throws(SystemCallError) -> User? {
     if let number = UInt32(text) { return try user(number) }
     return try find("getpwnam", text) { entry, buffer, size, found in
@@ -28,7 +28,7 @@ public enum UserDatabase {
     }
   }
 
-  /// A user by his number (getpwuid_r(3)): `nil` when there is no such user.
+  /// A user by number (getpwuid_r(3)); `nil` when the host has no such user.
   ///
   /// - Throws: `SystemCallError` when the host cannot tell.
   public static func user(_ number: UInt32) throws(SystemCallError) -> User? {
@@ -39,8 +39,8 @@ public enum UserDatabase {
     }
   }
 
-  /// A group's number by its name (getgrnam_r(3)): `nil` when there is no such group. A number is
-  /// itself.
+  /// A group's number by its name (getgrnam_r(3)); `nil` when the host has no such group. Digits
+  /// count as the number itself.
   ///
   /// - Throws: `SystemCallError` when the host cannot tell.
   public static func group(_ text: String) throws(SystemCallError) -> UInt32? {
@@ -58,8 +58,8 @@ public enum UserDatabase {
     UnsafeMutablePointer<UnsafeMutablePointer<Entry>?>
   ) -> Int32
 
-  /// Room for an entry's texts, in bytes: enough for nearly all; the greatest holds a group of a
-  /// million members.
+  /// Room for an entry's texts, in bytes: the first is enough for nearly all entries, the last for
+  /// a group of a million members.
   private static let room = (first: 1 << 12, most: 1 << 26)
 
   /// Makes a call with as much room as its answer needs.
@@ -79,7 +79,7 @@ public enum UserDatabase {
         }
       }
       switch code {
-      // The latter are what some services say of a name that they do not know (getpwnam(3)).
+      // Some services answer an unknown name with one of these errors (getpwnam(3)).
       case 0, ENOENT, ESRCH: return result
       case EINTR: continue
       case ERANGE where room < Self.room.most: room *= 2

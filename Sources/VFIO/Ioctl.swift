@@ -59,16 +59,17 @@ extension OwnedFileDescriptor {
     return answer
   }
 
-  /// The common form of VFIO's queries: a structure that begins with `argsz`, which the kernel
-  /// raises when it has more to say (a capability chain) than there was room for.
+  /// The common form of VFIO's queries: a structure that begins with `argsz`. The kernel raises
+  /// `argsz` when its answer (with a capability chain) is longer than the room.
   ///
-  /// - Returns: the structure, followed by all that the kernel had to say.
+  /// - Returns: the structure, followed by the rest of the kernel's answer.
   func growingQuery<Argument>(
     _ call: StaticString, _ request: UInt, on object: String, _ argument: Argument
   ) throws(VFIOError) -> [UInt8] {
     let minimum = MemoryLayout<Argument>.size
     var room = minimum
-    // Twice is enough unless the device changes meanwhile; four times is surely not the kernel's way.
+    // Two calls are enough unless the device changes meanwhile; a driver that wants more room after
+    // four calls misbehaves.
     for _ in 0..<4 {
       var bytes = [UInt8](repeating: 0, count: room)
       bytes.withUnsafeMutableBytes { buffer in
@@ -86,7 +87,8 @@ extension OwnedFileDescriptor {
     throw .malformed(object: object, reason: "\(call) wants more room each time it is asked")
   }
 
-  /// Far more than any capability chain that the kernel builds; bounds what a driver can make us allocate.
+  /// It is far more than any capability chain that the kernel builds, and bounds the memory that a
+  /// driver can make this process allocate.
   private static var largestAnswer: Int { 1 << 20 }
 }
 

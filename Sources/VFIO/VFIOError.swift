@@ -9,15 +9,15 @@ public import SystemPackage
 public enum VFIOError: Error, Hashable, Sendable {
   /// The kernel refused a system call.
   case system(SystemCallError)
-  /// The container speaks another API version than 0, the only one that was ever released.
+  /// The container speaks an API version other than 0, the only one that was ever released.
   case unsupportedAPIVersion(object: String, found: Int)
   /// A device of the IOMMU group is still bound to a host driver.
   case groupNotViable(group: String)
-  /// The kernel or the driver answered with something that its own ABI rules out.
+  /// The answer of the kernel or the driver violates its own ABI.
   case malformed(object: String, reason: String)
-  /// The device lacks what was asked of it.
+  /// The device lacks a function that the caller asked for.
   case unsupported(object: String, feature: String)
-  /// What the caller asked for lies outside the object: a range, an index.
+  /// The caller asked for a range or an index outside of the object.
   case outOfRange(object: String, reason: String)
 }
 
@@ -50,7 +50,7 @@ extension VFIOError: CustomStringConvertible {
 }
 
 extension SystemCallError {
-  /// What helps against this error, known from what the kernel's VFIO code checks.
+  /// The remedy for this error, known from the checks in the kernel's VFIO code.
   var advisedForVFIO: SystemCallError {
     advising(Self.remedy(call: call, errno: errno))
   }

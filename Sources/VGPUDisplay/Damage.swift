@@ -2,16 +2,17 @@
 
 /// Which pixels of a picture may have changed.
 ///
-/// It holds up to four rectangles in place, so that passing it on allocates nothing. One that does
-/// not fit is joined to the rectangle that grows least by it, so the damage is at least what was
-/// told, and may be more.
+/// It holds up to four rectangles in place, so that passing it on allocates nothing. A fifth
+/// rectangle is joined to the one that grows least by it. So the damage covers at least the
+/// reported pixels, and may cover more.
 public struct Damage: Hashable, Sendable {
   /// The most rectangles that are kept apart.
   public static let capacity = 4
 
-  /// Left, top, right and bottom edge of each. A frame carries this everywhere, so it is small.
+  /// The left, top, right and bottom edge of each rectangle, in a small type, because every frame
+  /// carries a damage.
   private var edges = (SIMD4<Int32>(), SIMD4<Int32>(), SIMD4<Int32>(), SIMD4<Int32>())
-  /// How many rectangles there are. None lies within another one.
+  /// The number of rectangles. None lies within another one.
   public private(set) var count = 0
 
   /// No pixel has changed.
@@ -25,7 +26,7 @@ public struct Damage: Hashable, Sendable {
 
   /// A rectangle.
   ///
-  /// - Parameter index: from 0 to `count - 1`; beyond, the rectangle is empty.
+  /// - Parameter index: from 0 to `count - 1`; the rectangle of any other index is empty.
   public subscript(index: Int) -> PixelRectangle { PixelRectangle(edges: self[edges: index]) }
 
   /// The pixels of a rectangle have changed too. Numbers beyond 32 bits count as the largest.
@@ -38,12 +39,12 @@ public struct Damage: Hashable, Sendable {
         Int32(clamping: rectangle.y.addingClamped(rectangle.height))))
   }
 
-  /// All that another damage has.
+  /// Adds the rectangles of another damage.
   public mutating func add(_ other: Damage) {
     for index in 0..<other.count { add(other[edges: index]) }
   }
 
-  /// What of it lies within a rectangle.
+  /// The part that lies within a rectangle.
   public func clipped(to bounds: PixelRectangle) -> Damage {
     var damage = Damage()
     for index in 0..<count { damage.add(self[index].intersection(bounds)) }

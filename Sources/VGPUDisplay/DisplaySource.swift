@@ -5,8 +5,8 @@ public import LinuxSystem
 import SystemPackage
 import VFIO
 
-/// The frames of one vGPU: asks its driver, checks what it says, and keeps the buffers that the
-/// guest flips among.
+/// The frames of one vGPU: asks the vGPU's driver, checks the answers, and keeps the buffers that
+/// the guest flips among.
 public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSource {
   private let provider: Provider
   private let now: () -> MonotonicInstant
@@ -15,14 +15,14 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
   /// What the source has done so far.
   public var counters: SourceCounters { screen.counters }
 
-  /// How long a driver may answer with a transient error before the last frame is taken away: a
+  /// The time that a driver may answer with transient errors before the last frame is taken away. A
   /// mode set takes a few frames.
   public static var patience: Duration { .nanoseconds(GuestScreen.patience) }
 
-  /// Makes a source of a device.
+  /// Makes a source from a device.
   ///
   /// - Parameters:
-  ///   - provider: the device, which the source then owns.
+  ///   - provider: the device; the source owns it from now on.
   ///   - now: the clock, for tests that cannot wait.
   public init(
     _ provider: consuming Provider, now: @escaping () -> MonotonicInstant = { .now }
@@ -31,27 +31,29 @@ public final class DisplaySource<Provider: PlaneProvider & ~Copyable>: FrameSour
     self.now = now
   }
 
-  /// What is looked at.
+  /// The device's name.
   public var name: String { provider.name }
 
-  /// What becomes readable when there is something new, when the provider has such a descriptor.
+  /// A descriptor that becomes readable when the guest shows something new, if the provider has
+  /// one.
   public var eventDescriptor: Int32? { provider.eventDescriptor }
 
-  /// Where the picture has changed since the last call, when the provider can tell.
+  /// The changed parts of the picture since the last call, when the provider can tell.
   public func takeDamage() -> Damage? { provider.takeDamage() }
 
   /// Looks at the guest's screen now; see `FrameSource`.
   public func poll() -> DisplayState { screen.poll(provider, now) }
 }
 
-/// What a source knows of its guest's screen.
+/// A source's knowledge of its guest's screen.
 ///
-/// It is a struct, so that a look takes exclusive access to all of it once. As variables of the source
-/// each of them would be accessed by itself, which costs a look hundreds of instructions.
+/// It is a struct, so that a look takes exclusive access to all members at once. If the members
+/// were variables of the source, each access would be checked by itself, which costs a look
+/// hundreds of instructions.
 private struct GuestScreen {
   private var transport: PlaneTransport?
-  // A cache of its own keeps the cursor and the picture from throwing each other out, whatever a
-  // driver numbers them.
+  // The cursor and the picture have a cache each, so that neither throws the other out, whatever
+  // ids a driver gives them.
   private var primaryBuffers = PlaneCache()
   private var cursorBuffers = PlaneCache()
   private var lastFrame: Frame?
@@ -141,7 +143,8 @@ private struct GuestScreen {
       do {
         fd = try provider.dmaBuf(plane.handle)
       } catch {
-        // Between the query and this call the guest may have flipped on and the buffer be gone.
+        // Between the query and this call the guest may have flipped to another buffer, and the
+        // queried one may be gone.
         throw error.isModeSet || error.errno == .noSuchFileOrDirectory
           ? .settingMode(error) : .failed(error)
       }
@@ -163,12 +166,13 @@ private struct GuestScreen {
     }
   }
 
-  /// The cursor plane, or `nil`: without a pointer the picture is still worth showing, so nothing
-  /// that is wrong with it is an error.
+  /// The cursor plane, or `nil`. No defect of the cursor is an error, because the picture is worth
+  /// showing without a pointer.
   private mutating func cursor<Provider: PlaneProvider & ~Copyable>(
     _ provider: borrowing Provider, _ transport: PlaneTransport
   ) -> Cursor? {
-    // mdpy answers for its cursor as for its picture, and no driver has a cursor in a region.
+    // A cursor in a region is ignored: no driver has one, but mdpy answers for its cursor as for
+    // its picture.
     guard transport == .dmaBuf, let plane = try? query(provider, .cursor, transport), !plane.isOff,
       let x = Self.position(plane.x), let y = Self.position(plane.y)
     else { return nil }
@@ -208,8 +212,8 @@ private struct GuestScreen {
     }
     lastFrame = nil
     if case .failed = problem {
-      // Only now: a guest that blanks its screen comes back to the same buffers, and mbochs must
-      // not be asked for one twice.
+      // The buffers are dropped only now, because a guest that blanks its screen comes back to the
+      // same ones, and mbochs must not be asked for a buffer twice.
       primaryBuffers.removeAll()
       cursorBuffers.removeAll()
     }
@@ -240,8 +244,8 @@ extension PlaneBuffer {
 }
 
 extension VFIOError {
-  /// The errors that come and go while a guest sets a mode: i915 answers EINVAL or EFAULT, mbochs
-  /// ENOMEM.
+  /// Whether an error comes and goes while a guest sets a mode: i915 answers EINVAL or EFAULT,
+  /// mbochs ENOMEM.
   var isModeSet: Bool {
     errno == .invalidArgument || errno == .badAddress || errno == .noMemory
   }

@@ -2,22 +2,23 @@
 
 public import LinuxSystem
 
-/// What a guest's screen shows at one moment.
+/// The contents of a guest's screen at one moment.
 public struct Frame {
   /// The picture.
   public let primary: PlaneBuffer
-  /// The mouse pointer that the guest draws by a plane of its own; `nil` when it has none.
+  /// The mouse pointer, when the guest draws it on a plane of its own; `nil` when it does not.
   public let cursor: Cursor?
-  /// Counts how often the guest has shown another buffer than before, from 1. It stays the same
-  /// while a guest draws into the buffer that it shows.
+  /// The number of times that the guest has changed the shown buffer, from 1. It stays the same
+  /// while a guest draws into the shown buffer.
   public let flip: UInt64
-  /// When the source saw this frame's buffer for the first time.
+  /// The time when the source first saw this frame's buffer.
   public let detectedAt: MonotonicInstant
-  /// Counts the changes that the source was told of: when it is the same, so is every pixel. `nil`
-  /// when the source cannot tell, as with VFIO, so that whoever wants to know compares the pixels.
+  /// Counts the changes that the source was told of: frames with the same number have the same
+  /// pixels. `nil` when the source cannot tell, as with VFIO: then only comparing the pixels can
+  /// tell.
   public let revision: UInt64?
 
-  /// Makes a frame of its parts, as a frame source does.
+  /// Makes a frame from its parts, as a frame source does.
   public init(
     primary: PlaneBuffer, cursor: Cursor?, flip: UInt64, detectedAt: MonotonicInstant,
     revision: UInt64? = nil
@@ -38,10 +39,10 @@ public struct Cursor {
   public let x: Int
   /// The picture's upper edge, in pixels from the primary plane's.
   public let y: Int
-  /// The pixel of the picture that points; `nil` when the guest did not say.
+  /// The pixel of the picture that points; `nil` when the guest does not tell.
   public let hotspot: (x: Int, y: Int)?
 
-  /// Makes a cursor of its parts, as a frame source does.
+  /// Makes a cursor from its parts, as a frame source does.
   public init(buffer: PlaneBuffer, x: Int, y: Int, hotspot: (x: Int, y: Int)?) {
     self.buffer = buffer
     self.x = x

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where frames come from: a device that this process holds, one duplicated out of another process,
-/// a synthetic guest. Whoever has a guest elsewhere writes one more.
+/// A supplier of frames: a device that this process holds, a device duplicated out of another
+/// process, a synthetic guest. Write one for guests of another kind.
 ///
 /// A source belongs to one thread at a time, and so do the frames that it hands out: a viewer takes
-/// it over (`sending`) and polls it on the thread that draws. Whoever made it keeps no part of it,
-/// unless its type is `Sendable` and says which of its members any thread may use meanwhile. What a
-/// source calls back it calls during a poll, on that thread.
+/// it over (`sending`) and polls it on the thread that draws. The maker of a source keeps no part
+/// of it, unless the source's type is `Sendable` and tells which of its members any thread may use
+/// meanwhile. A source makes its callbacks during a poll, on the polling thread.
 ///
-/// There are two kinds of source. VFIO's is asked once before each refresh, because the kernel signals
-/// neither flips nor vertical blanks. An event-driven display's tells (`eventDescriptor`), and is asked
-/// only after it has told. Either way a source needs no thread.
+/// Sources are of two kinds. VFIO's is asked once before each refresh, because the kernel signals
+/// neither flips nor vertical blanks. A source of an event-driven display signals news
+/// (`eventDescriptor`), and is asked only after a signal. Neither kind needs a thread.
 public protocol FrameSource: AnyObject {
-  /// What is looked at, for titles and messages.
+  /// The name of the display, for titles and messages.
   var name: String { get }
 
   /// Looks at the guest's screen now. It does not block, and in steady state it neither allocates
@@ -22,50 +22,51 @@ public protocol FrameSource: AnyObject {
   /// What the source has done so far.
   var counters: SourceCounters { get }
 
-  /// A descriptor that poll(2) finds readable (POLLIN) when there is something new, until the next
-  /// `poll()`; `nil` while the source has to be asked. It stays the source's, and may be another one
-  /// after each `poll()`. A source that has one counts in its frames what has changed
-  /// (`Frame.revision`), and makes it readable for whatever `poll()` answers differently: a picture
-  /// that comes or goes too.
+  /// A descriptor that is readable (POLLIN of poll(2)) from a change on the screen until the next
+  /// `poll()`; `nil` while the source has to be asked. The source owns the descriptor, and may have
+  /// another one after each `poll()`. A source with a descriptor counts the changes in its frames
+  /// (`Frame.revision`). It makes the descriptor readable whenever the answer of `poll()` differs,
+  /// also when a picture comes or goes.
   var eventDescriptor: Int32? { get }
 
-  /// Where the picture of the last frame may differ from that of the last frame at the call before;
-  /// in pixels of the guest. `nil` when the source cannot tell: then it may differ everywhere.
+  /// Takes the pixels in which the last frame's picture may differ from the picture at the previous
+  /// call, in pixels of the guest. `nil` when the source cannot tell: then all of the picture may
+  /// differ.
   func takeDamage() -> Damage?
 
-  /// Whether a device may be held now, which keeps it busy: such a source must go on being polled, to
-  /// notice when it has to let go. True when the source does not say.
+  /// Whether the source may hold a device now and so keep it busy. Go on polling such a source, so
+  /// that it notices when it must let go. True when the source does not tell.
   var holdsDevice: Bool { get }
 }
 
 extension FrameSource {
-  /// The source has to be asked.
+  /// `nil`: the source has to be asked.
   public var eventDescriptor: Int32? { nil }
-  /// The source cannot tell.
+  /// `nil`: the source cannot tell.
   public func takeDamage() -> Damage? { nil }
 
-  /// It is not known to hold none.
+  /// `true`: the source may hold a device.
   public var holdsDevice: Bool { true }
 }
 
-/// What there is to show.
+/// The result of a look: a picture, or the reason for none.
 @nonexhaustive
 public enum DisplayState {
   /// A picture.
   case frame(Frame)
-  /// None, and why.
+  /// No picture, and the reason.
   case noPicture(NoPicture)
 }
 
-/// What a source has done since it was made. Encoded, its keys are those of docs/statistics.md.
+/// A source's work since it was made. docs/statistics.md lists the keys of its encoded form.
 public struct SourceCounters: Hashable, Sendable, Encodable {
-  /// Planes asked about (VFIO_DEVICE_QUERY_GFX_PLANE).
+  /// Planes that were queried (VFIO_DEVICE_QUERY_GFX_PLANE).
   public var queries = 0
-  /// Buffers fetched (VFIO_DEVICE_GET_GFX_DMABUF) or regions mapped.
+  /// Buffers that were fetched (VFIO_DEVICE_GET_GFX_DMABUF) and regions that were mapped.
   public var gets = 0
   /// Polls at which the guest was setting a mode.
   public var transients = 0
-  /// Times that the guest showed another buffer than before.
+  /// Changes of the shown buffer by the guest.
   public var flips = 0
 
   /// All zero.

@@ -3,7 +3,7 @@
 public import LinuxSystem
 public import VFIO
 
-/// Why there is nothing to show. The window shows the description.
+/// The reason for an empty screen. The window shows the description.
 @nonexhaustive
 public enum NoPicture: Error {
   /// The guest shows no plane: its driver has not started, or it has switched the screen off.
@@ -12,18 +12,18 @@ public enum NoPicture: Error {
   case settingMode(VFIOError)
   /// The guest's plane makes no sense.
   case defective(PlaneDefect)
-  /// The guest's buffer cannot be had.
+  /// The guest's buffer cannot be fetched.
   case unavailable(SystemCallError)
   /// The device has no display that VFIO can hand out.
   case noDisplay(device: String)
-  /// There is no guest yet: what is being waited for.
+  /// No guest exists yet; the text names the awaited one.
   case waiting(String)
-  /// The device is gone, or refuses to be asked.
+  /// The device is gone, or refuses all questions.
   case failed(VFIOError)
 }
 
 extension NoPicture {
-  /// Whether the picture can come back by itself, so that asking again makes sense.
+  /// Whether the picture can come back by itself, so that another look makes sense.
   public var isTransient: Bool {
     switch self {
     case .planeOff, .settingMode, .defective, .unavailable, .waiting: true

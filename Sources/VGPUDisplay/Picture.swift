@@ -3,7 +3,7 @@
 public import DMABuf
 public import LinuxSystem
 
-/// A copy of what a guest shows, in a form that every program can use: for screenshots and tests.
+/// A copy of a guest's picture in a form that every program can use, for screenshots and tests.
 public struct Picture: Hashable, Sendable {
   /// Width in pixels.
   public let width: Int
@@ -12,7 +12,7 @@ public struct Picture: Hashable, Sendable {
   /// Red, green and blue of each pixel, one byte each, line after line without gaps.
   public private(set) var rgb: [UInt8]
 
-  /// Makes a picture of its parts.
+  /// Makes a picture from its parts.
   ///
   /// - Parameters:
   ///   - width: in pixels, more than zero.
@@ -35,7 +35,7 @@ public struct Picture: Hashable, Sendable {
     /// The memory cannot be mapped.
     case unmappable(SystemCallError)
 
-    /// One line that says what is in the way.
+    /// One line: the obstacle.
     public var description: String {
       switch self {
       case .tiled(let modifier):
@@ -48,8 +48,8 @@ public struct Picture: Hashable, Sendable {
     }
   }
 
-  /// Copies the pixels of a plane. The guest may draw meanwhile: a copy can show parts of two
-  /// frames.
+  /// Copies the pixels of a plane. The guest may draw at the same time, so a copy can show parts of
+  /// two frames.
   ///
   /// - Throws: `CopyError`.
   public init(copying plane: PlaneBuffer) throws(CopyError) {
@@ -82,7 +82,7 @@ public struct Picture: Hashable, Sendable {
   }
 }
 
-/// How the CPU reads the pixels of a format.
+/// The CPU's way to read the pixels of a format.
 private struct PixelConversion {
   private let bytesPerPixel: Int
   private let rgb: (UInt32) -> (UInt8, UInt8, UInt8)
@@ -112,7 +112,8 @@ private struct PixelConversion {
     }
   }
 
-  /// The eight-bit number that is as bright as one of fewer bits: full scale stays full scale.
+  /// The eight-bit number with the same brightness as a number of fewer bits: full scale stays full
+  /// scale.
   private static func widen(_ value: UInt32, _ bits: UInt32) -> UInt8 {
     let most = UInt32(1) << bits - 1
     return UInt8(((value & most) * 255 + most / 2) / most)

@@ -7,13 +7,13 @@ public struct PixelSize: Hashable, Sendable {
   /// Pixels from top to bottom.
   public var height: Int
 
-  /// Makes a size of its two numbers.
+  /// Makes a size from its two numbers.
   public init(width: Int, height: Int) {
     self.width = width
     self.height = height
   }
 
-  /// Whether there is not a single pixel.
+  /// Whether it has no pixel.
   public var isEmpty: Bool { width <= 0 || height <= 0 }
 }
 
@@ -28,7 +28,7 @@ public struct PixelRectangle: Hashable, Sendable {
   /// Pixels from top to bottom.
   public var height: Int
 
-  /// Makes a rectangle of its four numbers.
+  /// Makes a rectangle from its four numbers.
   public init(x: Int, y: Int, width: Int, height: Int) {
     self.x = x
     self.y = y
@@ -36,8 +36,8 @@ public struct PixelRectangle: Hashable, Sendable {
     self.height = height
   }
 
-  /// What this rectangle and `other` have in common; with a width or height of zero when that is
-  /// nothing.
+  /// The common part of this rectangle and `other`; its width or height is zero when they share no
+  /// pixel.
   public func intersection(_ other: PixelRectangle) -> PixelRectangle {
     let left = max(x, other.x)
     let top = max(y, other.y)

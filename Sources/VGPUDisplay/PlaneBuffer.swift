@@ -5,16 +5,16 @@ public import LinuxSystem
 import Synchronization
 import SystemPackage
 
-/// The pixels of a plane and how they lie: a dma-buf, or a region of the device. Checked: the
-/// picture lies inside the memory.
+/// The pixels of a plane and their layout: a dma-buf, or a region of the device. It is checked that
+/// the picture lies inside the memory.
 ///
-/// It is the same object as long as the driver shows the same buffer, so that whoever imports it
-/// can keep what was made of it. Not to be shared between threads.
+/// It stays the same object as long as the driver shows the same buffer, so that a renderer can
+/// keep the image that it imported. Do not share it between threads.
 public final class PlaneBuffer {
-  /// Where the pixels are.
+  /// The place of the pixels.
   @nonexhaustive
   public enum Storage {
-    /// In a dma-buf, to be imported or mapped.
+    /// In a dma-buf, for importing or mapping.
     case dmaBuf(DMABuffer)
     /// In a region of the device, mapped for reading.
     case region
@@ -22,14 +22,15 @@ public final class PlaneBuffer {
 
   /// Differs from the id of every other buffer that this process has seen.
   public let id: UInt64
-  /// How the picture lies in the memory.
+  /// The picture's layout in the memory.
   public let layout: ImageLayout
-  /// Where the pixels are.
+  /// The place of the pixels.
   public let storage: Storage
 
-  /// The end of the picture in bytes; a buffer can be as large as whoever made it likes.
+  /// The end of the picture in bytes. The buffer may be larger, as large as its maker likes.
   private let end: Int
-  /// Set once: `Pixels` cannot be in an enum case beside a class reference and be borrowed from it.
+  /// It is set once. It is not part of an enum, because `Pixels` cannot be borrowed from an enum
+  /// case beside a class reference.
   private var pixels: Pixels?
 
   private enum Pixels: ~Copyable {
@@ -70,7 +71,7 @@ public final class PlaneBuffer {
   /// cannot be mapped crashes the renderer when it draws.
   public var isMappable: Bool { (try? mapIfNeeded()) != nil }
 
-  /// Whether the memory went while it was read, so that this buffer will not be read again.
+  /// Whether the memory went away during a read. The buffer cannot be read again then.
   var isGone: Bool { hasGone.load(ordering: .relaxed) }
   private let hasGone = Atomic(false)
 
@@ -78,8 +79,8 @@ public final class PlaneBuffer {
   /// call and stays mapped. The guest may change the bytes at any time.
   ///
   /// - Throws: `SystemCallError` when the buffer cannot be mapped or synchronised; EFAULT when its
-  ///   memory went meanwhile, for example because the device was reset: the bytes that `body` saw are
-  ///   no picture, and a source gets the buffer anew at its next look.
+  ///   memory went away meanwhile, for example because the device was reset. The bytes that `body`
+  ///   saw are then no picture, and a source fetches the buffer anew at its next look.
   public func withPixels<Result>(
     _ body: (UnsafeRawBufferPointer) throws(SystemCallError) -> Result
   ) throws(SystemCallError) -> Result {

@@ -2,17 +2,17 @@
 
 import VFIO
 
-/// The buffers that a guest has shown, by what the driver said of them.
+/// The buffers that a guest has shown, by the driver's description of them.
 ///
-/// Drivers reuse ids, so an id alone proves nothing. An id cannot be reused while we hold the
-/// buffer's descriptor; should it come with another geometry all the same, the buffer behind it is
-/// another one, and what we held is let go.
+/// Drivers reuse ids, so an id alone proves nothing. A driver cannot reuse an id while this process
+/// holds the buffer's descriptor. If the id comes with another geometry all the same, it belongs to
+/// another buffer, and the old one is dropped.
 struct PlaneCache {
   /// Guests flip among two or three buffers; a mode set adds as many. Descriptors are cheap, and
-  /// the memory is the guest's: the bound is for a guest that shows new ones for ever.
+  /// the memory is the guest's. The bound is for a guest that shows new buffers for ever.
   static let capacity = 32
 
-  /// What makes two answers of a driver the same buffer: all but where a cursor is.
+  /// The part of a driver's answer that identifies a buffer: everything except a cursor's position.
   private struct Key: Equatable {
     let handle: UInt32
     let format: UInt32
@@ -37,8 +37,8 @@ struct PlaneCache {
 
   var count: Int { buffers.count }
 
-  /// The buffer of a plane; `nil` when none is known, or its memory went. What was known by the same
-  /// id is let go then, and the buffer is to be fetched and inserted.
+  /// The buffer of a plane; `nil` when none is known, or its memory went away. Then an old buffer
+  /// with the same id is dropped, and the caller fetches and inserts the new one.
   mutating func buffer(of plane: GraphicsPlane) -> PlaneBuffer? {
     if let index = buffers.use(Key(plane)) {
       let buffer = buffers.entries[index].value
@@ -48,7 +48,7 @@ struct PlaneCache {
     return nil
   }
 
-  /// Keeps the buffer of a plane, in place of the one that was not used for longest if need be.
+  /// Keeps the buffer of a plane. When the cache is full, it replaces the least recently used one.
   mutating func insert(_ buffer: PlaneBuffer, for plane: GraphicsPlane) {
     buffers.insert(buffer, for: Key(plane))
   }

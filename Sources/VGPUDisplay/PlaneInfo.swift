@@ -3,26 +3,26 @@
 public import DMABuf
 public import VFIO
 
-/// A plane that is on and whose description holds together: format known, sizes sane, lines that do
-/// not overlap. What remains to be checked is the buffer's true size, which is only known once the
-/// buffer is there (`check(bufferSize:)`).
+/// A plane that is on and whose description is consistent: the format is known, the sizes are sane,
+/// the lines do not overlap. Only the buffer's true size remains to be checked, after the buffer
+/// has been fetched (`check(bufferSize:)`).
 ///
-/// The size that a driver tells decides nothing: Linux counted it in pages before 5.2, and the kernel
-/// knows the buffer's own.
+/// The size in a driver's answer is ignored: before Linux 5.2 it was in pages, and the kernel knows
+/// the buffer's own size.
 public struct PlaneInfo: Hashable, Sendable {
-  /// How the picture lies in its buffer.
+  /// The picture's layout in its buffer.
   public let layout: ImageLayout
-  /// The end of the last pixel in bytes from the buffer's start: lines times stride for a tiled
-  /// layout, where no line ends early.
+  /// The end of the last pixel in bytes from the buffer's start. For a tiled layout it is lines
+  /// times stride, because no line ends early there.
   public let end: Int
 
-  /// The longest side of a picture in pixels: what the display engines and GL renderers of today
-  /// can do.
+  /// The longest side of a picture in pixels: the limit of today's display engines and GL
+  /// renderers.
   public static let largestSide: UInt32 = 16384
 
-  /// Checks what a driver says of a plane that is on.
+  /// Checks a driver's description of a plane that is on.
   ///
-  /// - Throws: `PlaneDefect`, but for `shortBuffer`.
+  /// - Throws: `PlaneDefect`, except `shortBuffer`.
   public init(checking plane: GraphicsPlane) throws(PlaneDefect) {
     let sides = 1...Self.largestSide
     guard sides.contains(plane.width), sides.contains(plane.height) else {
@@ -53,12 +53,12 @@ public struct PlaneInfo: Hashable, Sendable {
   }
 }
 
-/// What is wrong with a plane as a driver or a guest describes it.
+/// A defect in a driver's or a guest's description of a plane.
 @nonexhaustive
 public enum PlaneDefect: Error, Hashable, Sendable {
-  /// No driver that we know reports this format.
+  /// No known driver reports this format.
   case unknownFormat(FourCC)
-  /// A picture that is larger than any display engine's.
+  /// The picture is larger than any display engine's.
   case absurdSize(width: UInt32, height: UInt32)
   /// A line's pixels do not fit between it and the next line.
   case shortStride(stride: UInt32, needed: Int)
@@ -67,7 +67,7 @@ public enum PlaneDefect: Error, Hashable, Sendable {
 }
 
 extension PlaneDefect: CustomStringConvertible {
-  /// One line that says what does not fit.
+  /// One line: the parts that do not fit.
   public var description: String {
     switch self {
     case .unknownFormat(let format):

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Values by key, which remembers when each was used last: few enough that looking at every key is
-/// quicker than hashing one. Looking up allocates nothing.
+/// A table of values by key that remembers the order of their uses. It is for few values: comparing
+/// every key is then quicker than hashing one. A look-up allocates nothing.
 ///
 /// The keys lie apart from the values, because comparing keys must not retain what values hold.
 @usableFromInline
 package struct RecencyTable<Key: Equatable, Value> {
   @usableFromInline var keys: [Key] = []
-  /// By place: `entries[index].value` neither copies the value, of which a weak reference is dear to
-  /// copy, nor needs the allocation that a generic accessor takes when it is not specialised.
+  /// Callers reach a value by its place: `entries[index].value` does not copy the value (copying a
+  /// weak reference is dear), and needs no allocation, unlike a generic accessor that is not
+  /// specialised.
   @usableFromInline package var entries: [Entry] = []
   @usableFromInline var uses: UInt64 = 0
   /// The value that was used last: most look-ups ask for it again, and change nothing.
@@ -26,7 +27,7 @@ package struct RecencyTable<Key: Equatable, Value> {
     }
   }
 
-  /// How many values there are room for without an allocation.
+  /// The number of values that fit without an allocation.
   @usableFromInline package let capacity: Int
 
   /// An empty table.
@@ -48,7 +49,7 @@ package struct RecencyTable<Key: Equatable, Value> {
   @inlinable
   package var indices: Range<Int> { keys.indices }
 
-  /// Where the value of a key is, which counts as a use; `nil` when there is none.
+  /// The place of a key's value, or `nil`. The call counts as a use.
   @inlinable
   package mutating func use(_ key: Key) -> Int? {
     if newest < keys.count, keys[newest] == key { return newest }
@@ -62,7 +63,7 @@ package struct RecencyTable<Key: Equatable, Value> {
     return nil
   }
 
-  /// Whether there is a value of a key; that is no use of it.
+  /// Whether a key has a value. The call does not count as a use.
   @inlinable
   package func contains(_ key: Key) -> Bool { keys.contains(key) }
 
@@ -70,13 +71,13 @@ package struct RecencyTable<Key: Equatable, Value> {
   @inlinable
   package func key(at index: Int) -> Key { keys[index] }
 
-  /// The place of the value that was not used for longest.
+  /// The place of the least recently used value.
   @inlinable
   package var longestUnused: Int? {
     entries.indices.min { entries[$0].lastUse < entries[$1].lastUse }
   }
 
-  /// Adds a value under a key that has none, which counts as a use.
+  /// Adds a value under a key that has none. The call counts as a use.
   @inlinable
   package mutating func append(_ value: Value, for key: Key) {
     uses += 1
@@ -85,8 +86,8 @@ package struct RecencyTable<Key: Equatable, Value> {
     entries.append(Entry(value: value, lastUse: uses))
   }
 
-  /// Adds a value as `append`; when the table is full, in place of the one that was not used for
-  /// longest.
+  /// Adds a value as `append` does; when the table is full, the value replaces the least recently
+  /// used one.
   @inlinable
   package mutating func insert(_ value: Value, for key: Key) {
     if isFull, let longestUnused { remove(at: longestUnused) }
@@ -103,7 +104,7 @@ package struct RecencyTable<Key: Equatable, Value> {
     return entries.remove(at: index).value
   }
 
-  /// Removes the values that `isUnwanted` says so of.
+  /// Removes the values for which `isUnwanted` returns true.
   @inlinable
   package mutating func removeAll(where isUnwanted: (Key, Value) -> Bool) {
     for index in keys.indices.reversed() where isUnwanted(keys[index], entries[index].value) {

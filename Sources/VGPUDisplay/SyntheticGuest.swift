@@ -7,13 +7,13 @@ import SystemPackage
 public import TestPatterns
 public import VFIO
 
-/// A guest that exists only in this process: it flips among three buffers of its own at a set rate
-/// and moves a pointer about, and answers a display source's questions as a driver does.
+/// A guest that exists only in this process: it flips among three buffers of its own at a set rate,
+/// moves a pointer, and answers a display source's questions as a driver does.
 ///
-/// Its frames go the same way as a real guest's from there on, so that a viewer can be tried and
-/// tested on any machine. It draws when it is asked.
+/// Its frames then take the same way as a real guest's, so that a viewer can be tried and tested on
+/// any machine. It draws when it is asked.
 public struct SyntheticGuest: PlaneProvider {
-  /// What the guest shows, for titles and messages.
+  /// The guest's name, for titles and messages.
   public let name: String
   private let pattern: TestPattern
   private let framesPerSecond: Double
@@ -23,13 +23,13 @@ public struct SyntheticGuest: PlaneProvider {
   /// Makes a guest and its buffers: dma-bufs when the machine has `/dev/udmabuf`, else memory files.
   ///
   /// - Parameters:
-  ///   - name: what it is called in titles and messages.
-  ///   - pattern: what it draws.
-  ///   - framesPerSecond: flips a second; 0 stays at the first frame.
+  ///   - name: its name in titles and messages.
+  ///   - pattern: the picture that it draws.
+  ///   - framesPerSecond: flips a second; with 0 it stays at the first frame.
   ///   - hasCursor: whether it has a cursor plane.
-  ///   - tells: whether it tells when a frame is due and what is new in it, as an event-driven
-  ///     display does (`FrameSource.eventDescriptor`); else it has to be asked, as VFIO.
-  ///   - clock: what decides when a frame is due.
+  ///   - tells: whether it signals a due frame and tells the changed pixels, as an event-driven
+  ///     display does (`FrameSource.eventDescriptor`); else it has to be asked, like VFIO.
+  ///   - clock: decides when a frame is due.
   /// - Throws: `SystemCallError` when the machine has no memory for the buffers.
   public init(
     name: String = "demo",
@@ -51,14 +51,14 @@ public struct SyntheticGuest: PlaneProvider {
     }
   }
 
-  /// The buffers and what is in them.
+  /// The buffers and their contents.
   private final class Screen {
     let buffers: [DMABuffer]
     let mappings: Mappings
     let cursor: DMABuffer?
     let start: MonotonicInstant
     var shown: UInt32 = 0
-    /// Goes off when the next frame is due, if the guest tells.
+    /// Goes off when the next frame is due, if the guest signals frames.
     var alarm: OwnedFileDescriptor?
     var damage = Damage()
 
@@ -80,7 +80,8 @@ public struct SyntheticGuest: PlaneProvider {
       self.start = start
     }
 
-    /// Non-copyable values have no array yet that can be borrowed from without copying.
+    /// Three variables, because Swift has no array yet from which a non-copyable value can be
+    /// borrowed.
     struct Mappings: ~Copyable {
       let first: DMABuffer.Mapping
       let second: DMABuffer.Mapping
@@ -122,7 +123,7 @@ public struct SyntheticGuest: PlaneProvider {
   /// Hands out dma-bufs.
   public func transport() -> PlaneTransport? { .dmaBuf }
 
-  /// Draws the frame that is due, if it is another than the last, and tells its buffer.
+  /// Draws the due frame, unless it is already shown, and returns its buffer.
   ///
   /// - Throws: `VFIOError.system` when its own buffer cannot be written.
   public func query(
@@ -158,7 +159,7 @@ public struct SyntheticGuest: PlaneProvider {
       size: UInt32(stride * pattern.height), handle: UInt32(index + 1))
   }
 
-  /// The next frame differs from the shown one there.
+  /// The rectangles in which the next frame differs from the shown one.
   private func addDamage() {
     guard eventDescriptor != nil else { return }
     let block = pattern.block
@@ -170,7 +171,7 @@ public struct SyntheticGuest: PlaneProvider {
     screen.damage.add(PixelRectangle(x: 0, y: 0, width: 32 * block, height: 2 * block))
   }
 
-  /// Has the alarm go off when the frame after this one is due.
+  /// Sets the alarm to the time of the frame after this one.
   private func ring(after frame: UInt32) {
     guard let alarm = eventDescriptor, framesPerSecond > 0 else { return }
     let seconds = (Double(frame) + 1) / framesPerSecond
@@ -178,13 +179,13 @@ public struct SyntheticGuest: PlaneProvider {
     _ = vgpu_timerfd_set(alarm, time.nanoseconds)
   }
 
-  /// What goes off when a frame is due, of a guest that tells.
+  /// The descriptor that becomes readable when a frame is due, if the guest signals frames.
   public var eventDescriptor: Int32? { screen.alarm?.rawValue }
 
-  /// The shown frame's number, of a guest that tells.
+  /// The shown frame's number, if the guest signals frames.
   public var revision: UInt64? { eventDescriptor.map { _ in UInt64(screen.shown) } }
 
-  /// What differs from the frame at the last call, of a guest that tells.
+  /// The difference from the frame at the last call, if the guest signals frames.
   public func takeDamage() -> Damage? {
     guard eventDescriptor != nil else { return nil }
     defer { screen.damage = Damage() }
@@ -197,7 +198,8 @@ public struct SyntheticGuest: PlaneProvider {
       return GraphicsPlane(
         format: 0, modifier: 0, width: 0, height: 0, stride: 0, size: 0, handle: 0)
     }
-    // There and back along the diagonal, once in four seconds of a guest at 60 frames a second.
+    // The pointer moves along the diagonal and back, once in four seconds for a guest at 60 frames
+    // a second.
     let phase = Int(screen.shown % 240)
     let way = phase < 120 ? phase : 240 - phase
     let side = UInt32(Self.cursorSide)
@@ -209,7 +211,7 @@ public struct SyntheticGuest: PlaneProvider {
 
   /// A descriptor of one of its buffers.
   ///
-  /// - Throws: `VFIOError.system`: ENOENT for an id that it has not told.
+  /// - Throws: `VFIOError.system`: ENOENT for an id that no query returned.
   public func dmaBuf(_ id: UInt32) throws(VFIOError) -> OwnedFileDescriptor {
     let index = Int(id) - 1
     let buffer =
@@ -228,7 +230,7 @@ public struct SyntheticGuest: PlaneProvider {
     }
   }
 
-  /// It has no regions.
+  /// Always fails, because the guest has no regions.
   ///
   /// - Throws: `VFIOError.unsupported`, always.
   public func mapPixels(

@@ -2,8 +2,8 @@
 
 import CGTK3
 
-/// Turns the data pointer of a C callback back into the object that it was made of. GTK and
-/// libwayland's default queue call on the main thread alone.
+/// Turns the data pointer of a C callback back into its object. GTK and libwayland's default queue
+/// call on the main thread alone.
 func onMain<Object: AnyObject & Sendable>(
   _ data: UnsafeMutableRawPointer?, as type: Object.Type, _ body: @MainActor (Object) -> Void
 ) {

@@ -36,7 +36,7 @@ G_BEGIN_DECLS
  *   smaller.
  * @VGPU_SCALING_FILL: Covers the whole widget, cut off at two edges.
  *
- * How a guest's picture is sized to the widget; the aspect ratio is always kept.
+ * The rule that sizes a guest's picture to the widget; every rule keeps the aspect ratio.
  */
 typedef enum {
   VGPU_SCALING_FIT = 0,
@@ -140,7 +140,7 @@ GQuark vgpu_view_error_quark(void);
 /**
  * VgpuView:scaling:
  *
- * How the picture is sized to the widget.
+ * The rule that sizes the picture to the widget.
  */
 /**
  * VgpuView:qmp:
@@ -152,13 +152,13 @@ GQuark vgpu_view_error_quark(void);
 /**
  * VgpuView:grabbed:
  *
- * Whether keyboard and mouse are the guest's alone. A grab needs a #VgpuView:qmp that is connected. The
+ * Whether keyboard and mouse are grabbed for the guest. A grab needs a #VgpuView:qmp that is connected. The
  * grab ends when the widget loses the focus.
  */
 /**
  * VgpuView:state:
  *
- * The content now.
+ * The present content.
  */
 /**
  * VgpuView:message:
@@ -244,8 +244,8 @@ GType vgpu_path_get_type(void);
 /**
  * VgpuViewStatistics:
  * @frames_presented: Frames handed to the display server.
- * @first_presented_ns: When the first frame was: nanoseconds of CLOCK_MONOTONIC; 0 for none.
- * @last_presented_ns: When the last frame was.
+ * @first_presented_ns: The time of the first frame: nanoseconds of CLOCK_MONOTONIC; 0 for none.
+ * @last_presented_ns: The time of the last frame.
  * @imports: Buffers imported.
  * @copies: Pictures and cursors that the CPU copied.
  * @frames_late: Frames that were shown a refresh or more too late.

@@ -31,7 +31,7 @@
  * ABI. Structures and functions of this version do not change; a changed one gets a new name. Symbols
  * have the version VGPU_0.
  *
- * Link with `pkg-config --cflags --libs vgpu`. Nothing of Swift has to be installed.
+ * Link with `pkg-config --cflags --libs vgpu`. No part of Swift has to be installed.
  */
 
 #ifndef VGPU_VGPU_H
@@ -155,7 +155,7 @@ vgpu_source *vgpu_source_open(
 vgpu_source *vgpu_source_open_fd(
     int32_t fd, const char *uuid, int32_t process, uint32_t flags, vgpu_error *error);
 
-/** Closes a source: its device, its timer. Buffers that were got from it live on. */
+/** Closes a source: its device, its timer. Its buffers live on. */
 void vgpu_source_close(vgpu_source *source);
 
 /** Writes the source's name as UTF-8: at most `size` bytes with the NUL. Returns the length of the
@@ -184,7 +184,7 @@ typedef struct vgpu_frame {
   /** Counts how often the guest has shown another buffer than before, from 1. The number stays while a
    * guest draws into the buffer on its screen. */
   uint64_t flip;
-  /** When this flip was seen first: nanoseconds of CLOCK_MONOTONIC. */
+  /** The time when this flip was first seen: nanoseconds of CLOCK_MONOTONIC. */
   uint64_t detected_ns;
   /** The buffer: the same number for the same buffer, never reused in this process. It can be the key
    * of images that were made of buffers (EGLImage, VkImage). */
@@ -194,7 +194,7 @@ typedef struct vgpu_frame {
   /** The upper left corner of the cursor's picture, in pixels from that of the frame. */
   int32_t cursor_x;
   int32_t cursor_y;
-  /** The pixel of the cursor's picture that points; -1 when the guest does not say. */
+  /** The pixel of the cursor's picture that points; -1 when the guest does not tell. */
   int32_t hotspot_x;
   int32_t hotspot_y;
 } vgpu_frame;
@@ -231,13 +231,13 @@ int32_t vgpu_source_fd(vgpu_source *source, double rate, vgpu_error *error);
 
 /** A source's work since it was opened. */
 typedef struct vgpu_counters {
-  /** Planes asked about (VFIO_DEVICE_QUERY_GFX_PLANE). */
+  /** Planes that were queried (VFIO_DEVICE_QUERY_GFX_PLANE). */
   uint64_t queries;
-  /** Buffers fetched (VFIO_DEVICE_GET_GFX_DMABUF) or regions mapped. */
+  /** Buffers that were fetched (VFIO_DEVICE_GET_GFX_DMABUF) and regions that were mapped. */
   uint64_t gets;
   /** Polls at which the guest was setting a mode. */
   uint64_t transients;
-  /** Times that the guest showed another buffer than before. */
+  /** Changes of the shown buffer by the guest. */
   uint64_t flips;
 } vgpu_counters;
 
@@ -271,7 +271,7 @@ enum {
   VGPU_STORAGE_REGION = 3
 };
 
-/** How a picture lies in its buffer. Checked: every pixel is inside the memory. */
+/** A picture's layout in its buffer. It is checked: every pixel is inside the memory. */
 typedef struct vgpu_buffer_info {
   /** As in vgpu_frame. */
   uint64_t id;
@@ -300,7 +300,7 @@ vgpu_buffer *vgpu_source_get_buffer(vgpu_source *source, int32_t plane, vgpu_err
 /** Gives up a reference. */
 void vgpu_buffer_release(vgpu_buffer *buffer);
 
-/** Fills in how the picture lies in the buffer. */
+/** Fills in the picture's layout in the buffer. */
 int32_t vgpu_buffer_describe(
     const vgpu_buffer *buffer, vgpu_buffer_info *info, vgpu_error *error);
 

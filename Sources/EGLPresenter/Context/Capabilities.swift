@@ -3,13 +3,13 @@
 import CEGL
 public import DMABuf
 
-/// What an EGL display and its renderer can do with other devices' buffers.
+/// The abilities of an EGL display and its renderer with other devices' buffers.
 public struct Capabilities: Sendable {
   /// A memory layout in which buffers of a format can be imported.
   public struct Layout: Hashable, Sendable {
     /// The memory layout.
     public let modifier: FormatModifier
-    /// Sampled as an external texture only (`GL_TEXTURE_EXTERNAL_OES`): YUV, mostly.
+    /// It can be sampled only as an external texture (`GL_TEXTURE_EXTERNAL_OES`): mostly YUV.
     public let isExternalOnly: Bool
   }
 
@@ -28,8 +28,8 @@ public struct Capabilities: Sendable {
   public let importsModifiers: Bool
   /// External textures can be sampled (GL_OES_EGL_image_external).
   public let samplesExternal: Bool
-  /// What can be imported (eglQueryDmaBufFormatsEXT, eglQueryDmaBufModifiersEXT); empty when the
-  /// driver does not tell.
+  /// The formats and layouts that can be imported (eglQueryDmaBufFormatsEXT,
+  /// eglQueryDmaBufModifiersEXT); empty when the driver does not tell.
   public let layouts: [FourCC: [Layout]]
   /// The longest side of a picture in pixels (GL_MAX_TEXTURE_SIZE).
   public let largestSide: Int
@@ -65,8 +65,8 @@ public struct Capabilities: Sendable {
       .contains { renderer.containsIgnoringCase($0) }
   }
 
-  /// Mesa's software renderers before 24 import through a DRM node and crash on a render node, although
-  /// they list the extension. Copying costs a CPU no more than importing.
+  /// Mesa's software renderers before version 24 import through a DRM node and crash on a render
+  /// node, although they list the extension. For a CPU, copying costs no more than importing.
   static func crashesOnImport(version: String) -> Bool {
     guard let range = version.firstRange(of: "Mesa ") else { return false }
     let digits = version[range.upperBound...].prefix { $0.isASCII && $0.isNumber }
@@ -106,14 +106,14 @@ public struct Capabilities: Sendable {
     }
   }
 
-  /// How a picture can be imported.
+  /// A way to import a picture.
   enum Route: Equatable {
     case explicit(isExternal: Bool)
     case implicit(isExternal: Bool)
     case refused(String)
   }
 
-  /// How a picture can be imported, or why it cannot.
+  /// The way to import a picture, or the obstacle.
   func route(_ layout: ImageLayout) -> Route {
     guard importsDMABufs else { return .refused("the driver imports no dma-bufs") }
     guard layout.format.model != .indexed else {
@@ -134,7 +134,8 @@ public struct Capabilities: Sendable {
       return external(isYUV, .implicit(isExternal: isYUV))
     }
     guard let match = known.first(where: { $0.modifier == layout.modifier }) else {
-      // Some drivers list formats without any modifier: those are told only of the implicit one.
+      // Some drivers list formats without any modifier. For them a picture is imported with the
+      // implicit one.
       if known.isEmpty, layout.modifier == .linear {
         return external(isYUV, .implicit(isExternal: isYUV))
       }
@@ -151,7 +152,7 @@ public struct Capabilities: Sendable {
 }
 
 extension String {
-  /// Whether `part` occurs in this text, whatever the case of ASCII letters.
+  /// Whether `part` occurs in this text; the case of ASCII letters does not matter.
   fileprivate func containsIgnoringCase(_ part: String) -> Bool {
     lowercased().firstRange(of: part.lowercased()) != nil
   }

@@ -3,11 +3,11 @@
 import CEGL
 import Synchronization
 
-/// Where an EGL display comes from.
+/// The origin of an EGL display.
 public enum EGLPlatform {
   /// No window: a GPU by its DRM node (`/dev/dri/renderD128`, EGL_EXT_platform_device).
   case device(node: String)
-  /// No window and no node: Mesa's choice, a software renderer where there is no GPU
+  /// No window and no node: Mesa's choice, which is a software renderer on a machine without a GPU
   /// (EGL_MESA_platform_surfaceless).
   case surfaceless
   /// A Wayland connection, a `struct wl_display *` that outlives the context
@@ -17,7 +17,7 @@ public enum EGLPlatform {
   /// on, and the visual (`VisualID`) of the windows that will be drawn on (EGL_EXT_platform_x11).
   case x11(display: UnsafeMutableRawPointer, visual: UInt)
 
-  /// What it is called in errors and statistics.
+  /// The platform's name in errors and statistics.
   public var name: String {
     switch self {
     case .device(let node): node
@@ -37,14 +37,14 @@ public enum EGLPlatform {
 
 /// An initialised EGL display.
 ///
-/// EGL hands out one display per native display and process, and does not count who uses it. Those
-/// that are ours alone are therefore counted here and terminated with the last user. One made of a
-/// Wayland connection may be in use by the toolkit too, so it is never terminated: it ends with the
-/// process.
+/// EGL hands out one display per native display and process, and does not count its users. So this
+/// type counts the users of the displays that only this process's renderers use, and terminates
+/// each with its last user. The toolkit may use the display of a Wayland connection too. Such a
+/// display is never terminated: it ends with the process.
 final class EGLConnection {
   let display: EGLDisplay
   private let isShared: Bool
-  /// Of the native display; released after the EGL display is terminated.
+  /// The native display's owner; released after the EGL display is terminated.
   private let owner: AnyObject?
 
   private static let users = Mutex<[UInt: Int]>([:])
@@ -128,7 +128,8 @@ final class EGLConnection {
     for device in devices.prefix(Int(count)) {
       for name in [EGL_DRM_RENDER_NODE_FILE_EXT, EGL_DRM_DEVICE_FILE_EXT] {
         let answer = vgpu_eglQueryDeviceStringEXT(device, name)
-        // A software device has no node; its refusal must not be taken for a later call's.
+        // A software device has no node. Its error is cleared, so that no later call is blamed for
+        // it.
         guard let answer else {
           _ = vgpu_eglGetError()
           continue

@@ -2,34 +2,34 @@
 
 import CEGL
 
-/// Something that EGL or OpenGL ES refused, or that a renderer cannot do.
+/// A refusal by EGL or OpenGL ES, or a task that a renderer cannot do.
 public struct GraphicsError: Error, Hashable, Sendable {
   /// What has to be done differently because of it.
   @nonexhaustive
   public enum Kind: Hashable, Sendable {
-    /// There is no EGL, no such device, or no context to be had: draw by other means.
+    /// EGL, the device or a context is not available: draw by other means.
     case unavailable
-    /// The driver does not take this buffer; others may do.
+    /// The driver does not take this buffer; other buffers may work.
     case importRefused
-    /// This picture can be neither imported nor copied; others may be.
+    /// This picture can be neither imported nor copied; other pictures may work.
     case cannotShow
-    /// The GPU was reset (glGetGraphicsResetStatus) or the window is gone: make context, renderer
-    /// and surface anew.
+    /// The GPU was reset (glGetGraphicsResetStatus) or the window is gone: make the context, the
+    /// renderer and the surface anew.
     case lost
-    /// A call failed that should not: a defect here or in the driver.
+    /// A call failed unexpectedly: a defect here or in the driver.
     case failed
   }
 
   /// What has to be done differently because of it.
   public var kind: Kind
-  /// What it was about: a renderer, a render node, a buffer.
+  /// The object: a renderer, a render node, a buffer.
   public var object: String
-  /// What went wrong: the call and its error code's name, or a sentence.
+  /// The cause: the call and its error code's name, or a sentence.
   public var cause: String
-  /// What the user can do about it; `nil` where nothing is known that helps.
+  /// The remedy for the user; `nil` when none is known.
   public var remedy: String?
 
-  /// Makes an error of its four parts.
+  /// Makes an error from its four parts.
   public init(_ kind: Kind, _ object: String, _ cause: String, remedy: String? = nil) {
     self.kind = kind
     self.object = object
@@ -48,7 +48,7 @@ extension GraphicsError: CustomStringConvertible {
 
 /// The names of EGL's and GL's error codes, as their headers spell them.
 enum ErrorNames {
-  /// The name of the thread's last EGL error (eglGetError), which is thereby cleared.
+  /// The name of the thread's last EGL error (eglGetError). The call clears the error.
   static func lastEGL() -> String { egl(vgpu_eglGetError()) }
 
   static func egl(_ code: EGLint) -> String {

@@ -3,15 +3,15 @@
 import CEGL
 package import Synchronization
 
-/// An OpenGL ES context on an EGL display of its own choosing. All drawing of a window or of a
-/// series of screenshots goes through one.
+/// An OpenGL ES context on an EGL display of its own choosing. All drawing for a window, or for a
+/// series of screenshots, goes through one context.
 ///
-/// It belongs to the thread that made it: neither the context nor what was made with it may be used
-/// or released on another.
+/// It belongs to the thread that made it: use and release the context, and every object made with
+/// it, on that thread only.
 public final class RenderContext {
-  /// What the display and its renderer can do.
+  /// The abilities of the display and its renderer.
   public let capabilities: Capabilities
-  /// What the display is called in errors, such as `EGL on wayland (llvmpipe)`.
+  /// The display's name in errors, such as `EGL on wayland (llvmpipe)`.
   public let name: String
 
   let config: EGLConfig?
@@ -23,11 +23,12 @@ public final class RenderContext {
   private var context: EGLContext { handle.context }
 
   /// Connects to EGL (eglGetPlatformDisplay, eglInitialize), makes an OpenGL ES 3 or else 2 context
-  /// (eglCreateContext), one that notices GPU resets where the driver can, and makes it current.
+  /// (eglCreateContext), and makes it current. The context notices GPU resets when the driver can.
   ///
   /// - Parameters:
-  ///   - platform: where the display comes from.
-  ///   - owner: kept until the display is let go, such as the owner of a native connection.
+  ///   - platform: the display's origin.
+  ///   - owner: an object that is kept until the display is released, such as the owner of a native
+  ///     connection.
   /// - Throws: `GraphicsError.Kind.unavailable`.
   public init(_ platform: EGLPlatform, keeping owner: AnyObject? = nil) throws(GraphicsError) {
     let connection = try EGLConnection(platform, keeping: owner)
@@ -57,8 +58,8 @@ public final class RenderContext {
   /// objects. It costs next to nothing when the context is current already.
   func makeCurrent() throws(GraphicsError) { try makeCurrent(nil) }
 
-  /// eglMakeCurrent with a surface, or with none. A toolkit may have made another context current
-  /// at any time, so this comes before every use.
+  /// eglMakeCurrent with a surface, or with none. Call this before every use, because a toolkit may
+  /// make another context current at any time.
   func makeCurrent(_ surface: EGLSurface?) throws(GraphicsError) {
     if vgpu_eglGetCurrentContext() == context,
       vgpu_eglGetCurrentSurface(EGL_DRAW) == surface
@@ -72,7 +73,8 @@ public final class RenderContext {
     }
   }
 
-  /// The thread's last EGL error as ours; what is lost is told apart from what failed.
+  /// The thread's last EGL error as a `GraphicsError`: `lost` for a lost context or window,
+  /// `failed` for the rest.
   func error(afterEGL call: String) -> GraphicsError {
     let code = vgpu_eglGetError()
     let isLost =
@@ -80,11 +82,12 @@ public final class RenderContext {
     return GraphicsError(isLost ? .lost : .failed, name, "\(call): \(ErrorNames.egl(code))")
   }
 
-  /// glGetError after `call`: throws what has gone wrong since the last check.
+  /// glGetError after `call`: throws an error that happened since the last check.
   func checkGL(_ call: @autoclosure () -> String) throws(GraphicsError) {
     let code = vgpu_glGetError()
     guard code != GLenum(GL_NO_ERROR) else { return }
-    // Errors are flags, each told once: a later call must not be blamed for this one.
+    // Errors are flags, and GL reports each once. All are cleared, so that no later call is blamed
+    // for them.
     for _ in 0..<8 where code != GLenum(GL_CONTEXT_LOST) {
       if vgpu_glGetError() == GLenum(GL_NO_ERROR) { break }
     }
@@ -92,8 +95,8 @@ public final class RenderContext {
       code == GLenum(GL_CONTEXT_LOST) ? .lost : .failed, name, "\(call()): \(ErrorNames.gl(code))")
   }
 
-  /// Throws `GraphicsError.Kind.lost` when the GPU was reset since the context was made. Call it once
-  /// for each frame, because nothing else tells of a reset.
+  /// Throws `GraphicsError.Kind.lost` when the GPU was reset since the context was made. Call it
+  /// once for each frame, because no other call reports a reset.
   func checkReset() throws(GraphicsError) {
     if let reset = reset?() { throw GraphicsError(.lost, name, reset.cause) }
   }
@@ -117,7 +120,7 @@ public final class RenderContext {
         }
       }
       let cause = ErrorNames.lastEGL()
-      // The best first: OpenGL ES 3 that notices resets, 3, 2.
+      // The best first: OpenGL ES 3 that notices resets, then 3, then 2.
       if isRobust {
         isRobust = false
       } else if version == 3 {
@@ -130,8 +133,8 @@ public final class RenderContext {
     }
   }
 
-  /// A configuration of eight bits per colour and, so that a compositor does not blend the window
-  /// with what is behind it, no alpha if possible.
+  /// A configuration with eight bits per colour and, if possible, no alpha, so that a compositor
+  /// does not blend the window with the pixels behind it.
   private static func config(
     _ display: EGLDisplay, _ platform: EGLPlatform, version: Int32, _ object: String
   ) throws(GraphicsError) -> EGLConfig? {
@@ -169,7 +172,7 @@ public final class RenderContext {
   }
 }
 
-/// An `EGLContext`, destroyed before its display is let go.
+/// An `EGLContext`, destroyed before its display is released.
 private final class ContextHandle {
   let context: EGLContext
   let connection: EGLConnection
@@ -187,8 +190,8 @@ private final class ContextHandle {
   }
 }
 
-/// The GPU was reset: the context and all its objects are lost. GL does not say so unless it is asked:
-/// drawing goes on without effect, and reading returns any bytes.
+/// The GPU was reset: the context and all its objects are lost. GL reports the loss only when it is
+/// asked: drawing goes on without effect, and reading returns arbitrary bytes.
 package enum GraphicsReset: Sendable {
   /// By this context's drawing; the content of a guest's buffers may be the cause.
   case guilty
@@ -196,14 +199,14 @@ package enum GraphicsReset: Sendable {
   case innocent
   case unknown
 
-  /// Whose word is taken: the driver's, or a test's.
+  /// A call that asks for a reset: the driver's, or a test's.
   package typealias Query = @Sendable () -> GraphicsReset?
 
-  /// What contexts made from then on ask instead of the driver: for tests, which have no GPU.
+  /// A function that later contexts ask instead of the driver, for tests, which have no GPU.
   package static let seam = Mutex<Query?>(nil)
 
-  /// How the current context is asked (glGetGraphicsResetStatus of GL_KHR_robustness or
-  /// GL_EXT_robustness), which costs next to nothing; `nil` where the driver cannot tell.
+  /// The call that asks the current context (glGetGraphicsResetStatus of GL_KHR_robustness or
+  /// GL_EXT_robustness). It costs next to nothing. `nil` when the driver cannot tell.
   static func query() -> Query? {
     if let told = seam.withLock(\.self) { return told }
     if vgpu_has_gl_extension("GL_KHR_robustness") {
@@ -224,7 +227,7 @@ package enum GraphicsReset: Sendable {
     }
   }
 
-  /// The cause as an error has it.
+  /// The cause, in an error's words.
   var cause: String {
     switch self {
     case .guilty: "the GPU was reset because of this program's drawing"

@@ -3,30 +3,30 @@
 import CEGL
 public import VGPUDisplay
 
-/// A native window as a render context draws on it (`EGLSurface`).
+/// A render context's surface on a native window (`EGLSurface`).
 ///
-/// It must be released before its window. It keeps the context alive, and the window where it was given
-/// the window's owner.
+/// Release it before its window. It keeps the context alive; it keeps the window alive when it was
+/// given the window's owner.
 public final class WindowSurface {
-  /// What draws on it.
+  /// The context that draws on it.
   public let context: RenderContext
-  /// The size in device pixels. Whoever resizes the window sets it.
+  /// The size in device pixels. Set it when you resize the window.
   public var size: PixelSize
 
   let surface: EGLSurface
-  /// Released after the surface is destroyed.
+  /// The window's owner; released after the surface is destroyed.
   private let owner: AnyObject?
 
   /// eglCreatePlatformWindowSurface.
   ///
   /// - Parameters:
-  ///   - context: what will draw on it.
-  ///   - window: a `struct wl_egl_window *` on Wayland, a pointer to a `Window` on X11, whichever
-  ///     the context was made for.
-  ///   - owner: the window's, kept until the surface is destroyed.
-  ///   - size: the window's, in device pixels.
-  ///   - swapInterval: eglSwapInterval: with 0 swapping never waits for the display, and may tear
-  ///     where no compositor puts the picture together; with 1 each picture waits for a refresh.
+  ///   - context: the context that will draw on it.
+  ///   - window: a `struct wl_egl_window *` on Wayland, a pointer to a `Window` on X11, depending
+  ///     on the context's platform.
+  ///   - owner: the window's owner, kept until the surface is destroyed.
+  ///   - size: the window's size, in device pixels.
+  ///   - swapInterval: eglSwapInterval: with 0 swapping never waits for the display, and the
+  ///     picture may tear when no compositor composes it; with 1 each picture waits for a refresh.
   /// - Throws: `GraphicsError` when EGL refuses.
   public init(
     _ context: RenderContext, window: UnsafeMutableRawPointer, keeping owner: AnyObject? = nil,
@@ -48,14 +48,15 @@ public final class WindowSurface {
   }
 
   deinit {
-    // A current surface would live on until another one is, and its window with it.
+    // Make no surface current first: a current surface, and its window, would live on until another
+    // one becomes current.
     if vgpu_eglGetCurrentSurface(EGL_DRAW) == surface {
       _ = vgpu_eglMakeCurrent(context.display, nil, nil, nil)
     }
     _ = vgpu_eglDestroySurface(context.display, surface)
   }
 
-  /// Shows what was drawn (eglSwapBuffers). On Wayland this commits the window's surface.
+  /// Shows the drawing (eglSwapBuffers). On Wayland this commits the window's surface.
   ///
   /// - Throws: `GraphicsError.Kind.lost` when the context or the window is gone.
   public func swap() throws(GraphicsError) {

@@ -5,24 +5,25 @@ import DMABuf
 import LinuxSystem
 public import VGPUDisplay
 
-/// Draws guests' frames: imports their buffers once and samples them where they are, or copies
-/// what cannot be imported.
+/// Draws guests' frames: imports each buffer once and samples it in place, or copies buffers that
+/// cannot be imported.
 ///
 /// It belongs to its context's thread. In steady state a drawing neither allocates nor imports,
 /// and copies only on the upload path.
 public final class FrameRenderer {
-  /// What it draws with.
+  /// The context that it draws with.
   public let context: RenderContext
-  /// What it has done so far.
+  /// Its work so far.
   public private(set) var counters = RendererCounters()
-  /// How the last frame's picture was taken; `nil` before the first.
+  /// The path of the last frame's picture; `nil` before the first frame.
   public private(set) var path: PresentationPath?
-  /// Why the last buffer that was not imported was not; `nil` when all were.
+  /// Why the last failed import failed; `nil` when all buffers were imported.
   public private(set) var importRefusal: GraphicsError?
-  /// Imports are not even tried: for comparisons, and for drivers that import badly.
+  /// Whether imports are not even tried: for comparisons, and for drivers that import badly.
   public let alwaysUploads: Bool
 
-  /// What is laid over each frame that is drawn as on a window; uploaded once, when it has changed.
+  /// A picture that is laid over each frame in a window-like drawing. It is uploaded once after
+  /// each change.
   public var overlay: Overlay? {
     didSet { isOverlayUploaded = false }
   }
@@ -30,7 +31,7 @@ public final class FrameRenderer {
   private var overlayTexture: OverlayTexture?
   private var isOverlayUploaded = false
   private var images = ImageCache()
-  // One for each plane: guests flip among buffers of one size and format.
+  // One for each plane, because guests flip among buffers of one size and format.
   private var primaryUpload: UploadTexture?
   private var cursorUpload: UploadTexture?
   private var programs = [ShaderProgram?](repeating: nil, count: 8)
@@ -41,8 +42,8 @@ public final class FrameRenderer {
   /// Makes the GL objects that all drawings share.
   ///
   /// - Parameters:
-  ///   - context: where they are made; current from here on.
-  ///   - alwaysUploads: copies every frame, whatever could be imported.
+  ///   - context: the context that gets the objects; it is current from now on.
+  ///   - alwaysUploads: copies every frame, even one that could be imported.
   /// - Throws: `GraphicsError` when the context cannot be made current.
   public init(
     _ context: RenderContext, alwaysUploads: Bool = false
@@ -63,13 +64,13 @@ public final class FrameRenderer {
     vgpu_glActiveTexture(GLenum(GL_TEXTURE0))
     vgpu_glClearColor(0, 0, 0, 1)
     vgpu_glBlendFunc(GLenum(GL_ONE), GLenum(GL_ONE_MINUS_SRC_ALPHA))
-    // 10 bits to 8 and the like are to be rounded alike wherever a pixel lies.
+    // Without dithering, because a conversion such as 10 bits to 8 must round alike at every pixel.
     vgpu_glDisable(GLenum(GL_DITHER))
     try context.checkGL("the renderer's start")
   }
 
   deinit {
-    // Without a current context the GL objects end with it instead.
+    // If the context cannot be made current, the GL objects end with it instead.
     guard (try? context.makeCurrent()) != nil else { return }
     readback = nil
     changes.removeAll()
@@ -81,15 +82,15 @@ public final class FrameRenderer {
     withUnsafePointer(to: corners) { vgpu_glDeleteBuffers(1, $0) }
   }
 
-  /// Draws a frame on a window, black around it, the cursor over it. `WindowSurface.swap` then
-  /// shows it.
+  /// Draws a frame on a window, with black around the picture and the cursor over it.
+  /// `WindowSurface.swap` then shows the drawing.
   ///
   /// - Parameters:
   ///   - frame: the frame.
-  ///   - placement: where its picture lies in an area of the window's size.
+  ///   - placement: the picture's place in an area of the window's size.
   ///   - surface: the window.
   /// - Throws: `GraphicsError`: `cannotShow` when neither import nor copy is possible, `lost` when
-  ///   context and surface have to be made anew.
+  ///   the context and the surface must be made anew.
   public func draw(
     _ frame: Frame, at placement: Placement, on surface: WindowSurface
   ) throws(GraphicsError) {
@@ -101,12 +102,12 @@ public final class FrameRenderer {
     try context.checkReset()
   }
 
-  /// Whether a frame's pixels are other ones than at the last call with this frame's buffers and
-  /// `flip`; `true` for the first, and where that cannot be found out. Of a guest that draws into the
-  /// buffer that it shows.
+  /// Whether a frame's pixels differ from those at the last call with this frame's buffers and
+  /// `flip`; `true` at the first call, and when the pixels cannot be compared. It is for guests
+  /// that draw into the shown buffer.
   ///
-  /// The CPU compares all bytes. When it cannot read them, or only slowly, the GPU makes a sum of each
-  /// block of pixels, and this call waits for the GPU.
+  /// The CPU compares all bytes. When the CPU cannot read them, or only slowly, the GPU makes a sum
+  /// of each block of pixels, and this call waits for the GPU.
   ///
   /// - Throws: `GraphicsError` as `draw(_:at:on:)`.
   public func hasChanged(_ frame: Frame) throws(GraphicsError) -> Bool {
@@ -116,21 +117,21 @@ public final class FrameRenderer {
     return try changes.hasChanged(frame, texture, context)
   }
 
-  /// How changes within a buffer are found; `nil` before that was first asked.
+  /// The way in which changes within a buffer are found; `nil` before the first comparison.
   public var changeDetection: ChangeDetection? { changes.detection }
 
-  /// Has the GPU find changes, where it can: for tests.
+  /// Makes the GPU find changes when it can, for tests.
   func preferGPUForChanges() { changes.isSlowToRead = true }
 
-  /// Draws a frame into memory, one pixel to one of the guest, without an overlay, and reads it: a
-  /// screenshot.
+  /// Draws a frame into memory, one pixel for each pixel of the guest, without an overlay, and
+  /// reads the pixels: a screenshot.
   ///
   /// - Throws: `GraphicsError` as `draw(_:at:on:)`.
   public func pixels(of frame: Frame) throws(GraphicsError) -> PixelImage {
     try pixels(of: frame, area: frame.primary.size, mode: .oneToOne, hasOverlay: false)
   }
 
-  /// Draws a frame into memory as on a window of `area` device pixels, and reads it.
+  /// Draws a frame into memory as on a window of `area` device pixels, and reads the pixels.
   ///
   /// - Throws: `GraphicsError` as `draw(_:at:on:)`.
   public func pixels(
@@ -163,12 +164,12 @@ public final class FrameRenderer {
     return image
   }
 
-  /// Lets go of buffers whose source has let them go. Drawing does so by itself. Call this when nothing
-  /// is drawn for a while, because the buffers' memory is the guest's.
+  /// Releases buffers that their source has released. Drawing does so by itself. Call this when you
+  /// draw nothing for a while, because the buffers' memory is the guest's.
   public func releaseGoneBuffers() {
     guard images.hasGone, (try? context.makeCurrent()) != nil else { return }
     images.sweep()
-    // GL holds on to what it has drawn last until it draws something else.
+    // GL holds the last drawn texture until it draws another one.
     let size = PixelSize(width: 1, height: 1)
     guard let target = try? PixelReadback(size, context) else { return }
     target.bind()
@@ -183,7 +184,7 @@ public final class FrameRenderer {
     vgpu_glFinish()
   }
 
-  /// Buffers that something is known of; for tests.
+  /// The number of buffers in the cache, for tests.
   var imagesHeld: Int { images.count }
 
   private func readback(_ size: PixelSize) throws(GraphicsError) -> PixelReadback {
@@ -194,7 +195,7 @@ public final class FrameRenderer {
     return made
   }
 
-  /// Draws on the bound framebuffer; not private only because tests count its allocations.
+  /// Draws on the bound framebuffer. It is not private, because tests count its allocations.
   func draw(
     _ frame: Frame, _ placement: Placement, on target: RenderTarget
   ) throws(GraphicsError) {
@@ -206,7 +207,7 @@ public final class FrameRenderer {
     picture.bind(placement.filter)
     try program(picture, isTranslucent: false).draw(placement.picture, on: target)
     self.path = path
-    // Without a pointer the picture is still worth showing.
+    // A failed cursor is no error, because the picture is worth showing without a pointer.
     if let cursor = frame.cursor { try? draw(cursor, placement, on: target) }
     counters.draws += 1
     try context.checkGL("drawing \(frame.primary.layout)")
@@ -295,7 +296,7 @@ public final class FrameRenderer {
       return (texture, .upload)
     } catch {
       guard error.kind == .cannotShow else { throw error }
-      // Both reasons are worth telling: the first is often the one that can be helped.
+      // The error tells both reasons, because the user can often mend the first.
       let both = GraphicsError(
         .cannotShow, error.object, "\(refusal.cause); \(error.cause)", remedy: error.remedy)
       images.insert(.impossible(both), for: buffer)
@@ -331,13 +332,13 @@ public final class FrameRenderer {
   }
 }
 
-/// What a renderer has done since it was made.
+/// A renderer's work since it was made.
 public struct RendererCounters: Hashable, Sendable {
   /// Frames drawn.
   public var draws = 0
   /// Buffers imported (eglCreateImage). In steady state this stands still.
   public var imports = 0
-  /// What they took, in nanoseconds together.
+  /// The total time of the imports, in nanoseconds.
   public var importNanoseconds: UInt64 = 0
   /// Pictures and cursors copied by the CPU (glTexSubImage2D).
   public var uploads = 0
@@ -348,15 +349,15 @@ public struct RendererCounters: Hashable, Sendable {
   public init() {}
 }
 
-/// How the guest's pixels get onto the screen.
+/// The path of the guest's pixels to the screen.
 @nonexhaustive
 public enum PresentationPath: String, Hashable, Sendable {
-  /// The compositor was handed the guest's own buffer: nothing is drawn here.
+  /// The compositor shows the guest's own buffer: this program draws nothing.
   case direct
   /// The GPU samples the guest's own buffer, imported as an `EGLImage`: nothing is copied.
   case `import`
   /// The CPU copies every frame into a texture.
   case upload
-  /// The CPU copies every frame and draws it: there is no EGL.
+  /// The CPU copies every frame and draws it, without EGL.
   case cairo
 }

@@ -4,17 +4,18 @@ import CEGL
 import DMABuf
 public import VGPUDisplay
 
-/// A small picture that is laid over a guest's, in the window's own pixels: it is not scaled.
+/// A small picture that is laid over the guest's picture, in the window's own pixels: it is not
+/// scaled.
 public struct Overlay: Hashable, Sendable {
-  /// Where it lies, in device pixels from the window's upper left corner.
+  /// Its place, in device pixels from the window's upper left corner.
   public let area: PixelRectangle
-  /// Line after line from the top, without gaps: alpha in the highest byte, then red, green and
-  /// blue, multiplied by alpha. That is cairo's ARGB32 and DRM's ARGB8888.
+  /// Its pixels, line after line from the top, without gaps: alpha in the highest byte, then red,
+  /// green and blue, multiplied by alpha. That is cairo's ARGB32 and DRM's ARGB8888.
   public let pixels: [UInt32]
 
-  /// Makes an overlay of its parts.
+  /// Makes an overlay from its parts.
   ///
-  /// - Returns: `nil` when the number of pixels is not the area's, or zero.
+  /// - Returns: `nil` when the number of pixels is zero or differs from the area's.
   public init?(area: PixelRectangle, pixels: [UInt32]) {
     let (count, isTooLarge) = area.width.multipliedReportingOverflow(by: area.height)
     guard area.width > 0, area.height > 0, !isTooLarge, pixels.count == count else { return nil }
@@ -23,8 +24,7 @@ public struct Overlay: Hashable, Sendable {
   }
 }
 
-/// An overlay's pixels as the GPU has them. The context is current whenever this is made, used or
-/// released.
+/// An overlay's pixels on the GPU. The context is current whenever this is made, used or released.
 final class OverlayTexture {
   let texture: Texture
   private let size: PixelSize
@@ -32,7 +32,7 @@ final class OverlayTexture {
 
   /// Makes room for overlays of this size.
   ///
-  /// - Throws: `GraphicsError.Kind.cannotShow` for one that is too large.
+  /// - Throws: `GraphicsError.Kind.cannotShow` for an overlay that is too large.
   init(for overlay: Overlay, _ context: RenderContext) throws(GraphicsError) {
     let limit = context.capabilities.largestSide
     guard let format = PixelFormat(.argb8888),
@@ -52,7 +52,7 @@ final class OverlayTexture {
     try context.checkGL("glTexImage2D of an overlay")
   }
 
-  /// Whether an overlay's pixels have their place in this one.
+  /// Whether an overlay has the size of this texture.
   func fits(_ overlay: Overlay) -> Bool {
     size.width == overlay.area.width && size.height == overlay.area.height
   }

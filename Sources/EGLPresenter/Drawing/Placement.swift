@@ -3,27 +3,28 @@
 import DMABuf
 public import VGPUDisplay
 
-/// How a guest's picture is sized to the area that shows it. The aspect ratio is always kept.
+/// The rule that sizes a guest's picture to the area that shows it. Every rule keeps the aspect
+/// ratio.
 public enum ScalingMode: String, CaseIterable, Hashable, Sendable {
   /// As large as the area allows without cutting anything off.
   case fit
-  /// The largest whole multiple that fits, so that all pixels are equally large and sharp; as
+  /// The largest whole multiple that fits, so that all pixels are equally large and sharp; like
   /// `fit` when the area is smaller than the picture.
   case integer
-  /// One pixel of the guest to one of the device, cut off at the edges when the area is smaller.
+  /// One device pixel for each pixel of the guest, cut off at the edges when the area is smaller.
   case oneToOne = "1:1"
   /// Covers the whole area, cut off at two edges when the aspect ratios differ.
   case fill
 }
 
-/// Where a guest's picture lies in an area of device pixels. Pure arithmetic; the picture is
-/// centred, and the rest of the area is black.
+/// The place of a guest's picture in an area of device pixels. It is pure arithmetic. The picture
+/// is centred, and the rest of the area is black.
 public struct Placement: Hashable, Sendable {
-  /// How a pixel's colour is found between the guest's pixels.
+  /// The rule for a colour between the guest's pixels.
   public enum Filter: Hashable, Sendable {
-    /// The guest's own pixel.
+    /// The nearest pixel of the guest.
     case nearest
-    /// A mixture of the nearest four.
+    /// A mixture of the nearest four pixels.
     case linear
   }
 
@@ -31,7 +32,7 @@ public struct Placement: Hashable, Sendable {
   public let guest: PixelSize
   /// The area in device pixels.
   public let area: PixelSize
-  /// Where the whole picture lies; it reaches beyond the area where it is cut off.
+  /// The place of the whole picture. It reaches beyond the area when the picture is cut off.
   public let picture: PixelRectangle
 
   /// Places a picture. Sizes are at least one pixel; smaller ones count as one.
@@ -41,8 +42,8 @@ public struct Placement: Hashable, Sendable {
     let size = Self.size(guest, area, mode)
     self.guest = guest
     self.area = area
-    // A shift rounds down for negative numbers too, so that growing by a pixel never moves the
-    // picture by more than one.
+    // A shift rounds down for negative numbers too, so that an area that grows by one pixel never
+    // moves the picture by more than one pixel.
     picture = PixelRectangle(
       x: (area.width - size.width) >> 1, y: (area.height - size.height) >> 1, width: size.width,
       height: size.height)
@@ -89,7 +90,7 @@ public struct Placement: Hashable, Sendable {
     picture.width == guest.width && picture.height == guest.height
   }
 
-  /// Nearest for whole multiples, which are exact, and linear otherwise.
+  /// Nearest for whole multiples, because those are exact, and linear otherwise.
   public var filter: Filter {
     picture.width % guest.width == 0 && picture.height % guest.height == 0
       && picture.width / guest.width == picture.height / guest.height ? .nearest : .linear
@@ -101,7 +102,7 @@ public struct Placement: Hashable, Sendable {
       PixelRectangle(x: 0, y: 0, width: area.width, height: area.height))
   }
 
-  /// Where a rectangle of the guest's pixels lies in the area, such as a cursor's. Its edges are
+  /// The place in the area of a rectangle of the guest's pixels, such as a cursor's. Its edges are
   /// those of the pixels beneath it.
   public func rectangle(ofGuest rectangle: PixelRectangle) -> PixelRectangle {
     let left = Self.rounded(rectangle.x * picture.width, by: guest.width)
@@ -119,7 +120,7 @@ public struct Placement: Hashable, Sendable {
   ) -> (x: Int, y: Int) {
     func position(_ offset: Double, of length: Int) -> Int {
       let steps = offset / Double(length) * Double(maximum + 1)
-      // Not a number is at the edge too.
+      // A coordinate that is not a number counts as the edge too.
       return steps >= 1 ? Int(min(steps, Double(maximum))) : 0
     }
     return (

@@ -6,7 +6,7 @@ import VGPUDisplay
 /// A linked GL program that draws one texture into a rectangle. The context is current whenever
 /// this is made, used or released.
 final class ShaderProgram {
-  /// What tells the programs apart.
+  /// The properties that distinguish the programs.
   struct Variant: Hashable {
     var isExternal = false
     var isSwapped = false
@@ -47,7 +47,7 @@ final class ShaderProgram {
     vgpu_glDrawArrays(GLenum(GL_TRIANGLE_STRIP), 0, 4)
   }
 
-  /// A program of two shaders, whose vertices' corners are attribute 0.
+  /// A program of two shaders. Attribute 0 has the corners of the vertices.
   static func link(
     vertex: String, fragment: String, _ context: RenderContext
   ) throws(GraphicsError) -> GLuint {
@@ -74,7 +74,7 @@ final class ShaderProgram {
     _ type: Int32, _ source: String, to program: GLuint, _ context: RenderContext
   ) throws(GraphicsError) {
     let shader = vgpu_glCreateShader(GLenum(type))
-    // The program keeps it as long as it is attached.
+    // The program keeps the shader as long as the shader is attached.
     defer { vgpu_glDeleteShader(shader) }
     source.withCString { vgpu_glShaderSource(shader, $0) }
     vgpu_glCompileShader(shader)
@@ -107,8 +107,8 @@ final class ShaderProgram {
 
   private static func fragmentSource(_ variant: Variant) -> String {
     let colour = variant.isSwapped ? "pixel.bgr" : "pixel.rgb"
-    // High precision where there is any: a medium one cannot tell the pixels of a wide picture
-    // apart.
+    // High precision when the GPU has it, because medium precision cannot tell the pixels of a wide
+    // picture apart.
     return """
       #version 100
       \(variant.isExternal ? "#extension GL_OES_EGL_image_external : require" : "")
@@ -127,10 +127,11 @@ final class ShaderProgram {
   }
 }
 
-/// What is drawn on: the window's own framebuffer, or one in memory.
+/// The target of a drawing: the window's own framebuffer, or one in memory.
 struct RenderTarget {
   var size: PixelSize
-  /// The first line in memory is the upper one, as in a picture; a window's is the lower one.
+  /// Whether the first line in memory is the upper one, as in a picture; in a window it is the
+  /// lower one.
   var isTopDown: Bool
 
   /// A rectangle's y as GL counts it, from the first line in memory.

@@ -3,7 +3,7 @@
 import LinuxSystem
 import VGPUDisplay
 
-/// How changes within a buffer are found.
+/// The way in which changes within a buffer are found.
 @nonexhaustive
 public enum ChangeDetection: String, Hashable, Sendable {
   /// The CPU compares every byte with a copy.
@@ -14,31 +14,32 @@ public enum ChangeDetection: String, Hashable, Sendable {
   case none
 }
 
-/// Finds out whether the pixels of a frame are still those that they were. The context is current
-/// whenever this is used.
+/// Finds out whether the pixels of a frame have changed. The context is current whenever this is
+/// used.
 struct PixelChanges {
   private(set) var detection: ChangeDetection?
-  /// The CPU reads the buffers so slowly that the GPU is asked, where it can tell.
+  /// Whether the CPU reads the buffers so slowly that the GPU compares them, if it can.
   var isSlowToRead = false
   private let shadow = FrameShadow()
   private var digest: PixelDigest?
   private var digested: PixelsKey?
   private var hasNoDigest = false
 
-  /// Memory that is read more slowly, in bytes a second, is not the CPU's own: it is not cached.
+  /// In bytes a second. Memory that is read more slowly is not the CPU's own, and is not cached.
   private static let slow = 1e9
 
-  /// Lets the GL objects go.
+  /// Releases the GL objects.
   mutating func removeAll() {
     digest = nil
     digested = nil
   }
 
-  /// - Parameter texture: the picture, where it was imported.
+  /// - Parameter texture: the picture's texture, when the picture was imported.
   mutating func hasChanged(
     _ frame: Frame, _ texture: Texture?, _ context: RenderContext
   ) throws(GraphicsError) -> Bool {
-    // Both are looked at: what one did not see now it would tell as a change next time.
+    // Picture and pointer are both compared every time: a change that one of them misses now would
+    // count as a change next time.
     let hasPointerChanged = shadow.hasPointerChanged(frame)
     let hasPictureChanged = try hasPictureChanged(frame, texture, context)
     return hasPointerChanged || hasPictureChanged
@@ -53,7 +54,7 @@ struct PixelChanges {
       let hasChanged = try? shadow.hasPictureChanged(frame)
     {
       detection = .cpu
-      // A software renderer reads no faster than the CPU, being the CPU.
+      // A software renderer is the CPU, and so reads no faster.
       if !context.capabilities.isSoftware, let rate = shadow.rate, rate < Self.slow {
         isSlowToRead = true
       }
@@ -70,7 +71,8 @@ struct PixelChanges {
     digested = key
     try context.checkGL("summing up pixels")
     if hasChanged || !isKnown { return true }
-    // Without a drawing, which asks too. A context that is lost finds the same sums for ever.
+    // Ask for a reset here, because no drawing does. A lost context would find the same sums for
+    // ever.
     try context.checkReset()
     return false
   }

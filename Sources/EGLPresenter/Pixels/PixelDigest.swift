@@ -4,12 +4,12 @@ import CEGL
 import Glibc
 import VGPUDisplay
 
-/// A picture boiled down by the GPU to a number for each block of 16 by 16 pixels, by which the
-/// changes of a buffer are found that the CPU cannot read, or only slowly. OpenGL ES 3; the context
-/// is current whenever this is made, used or released.
+/// A picture that the GPU has reduced to a number for each block of 16 by 16 pixels. The numbers
+/// show changes in a buffer that the CPU cannot read, or only slowly. It needs OpenGL ES 3. The
+/// context is current whenever this is made, used or released.
 final class PixelDigest {
-  /// One of 32 bits: that a block's pixels change and its number does not is as good as impossible,
-  /// but not quite.
+  /// The numbers of the blocks, of 32 bits each. A block whose pixels change while its number does
+  /// not is very unlikely, but possible.
   private var numbers: [UInt8]
   private let readback: PixelReadback
   private let size: PixelSize
@@ -20,7 +20,7 @@ final class PixelDigest {
 
   /// Makes room for the numbers of pictures of a size.
   ///
-  /// - Returns: `nil` where the context is no OpenGL ES 3, or cannot read single pixels of an
+  /// - Returns: `nil` when the context is no OpenGL ES 3, or cannot read single pixels of an
   ///   external texture.
   init?(_ size: PixelSize, isExternal: Bool, _ context: RenderContext) throws(GraphicsError) {
     guard vgpu_gl_version() >= 30,
@@ -43,12 +43,12 @@ final class PixelDigest {
     vgpu_glDeleteProgram(program)
   }
 
-  /// Whether this one can be used for a texture.
+  /// Whether this digest can be used for a texture.
   func fits(_ texture: Texture, _ size: PixelSize) -> Bool {
     self.size == size && isExternal == texture.isExternal
   }
 
-  /// Whether a texture's pixels are other ones than at the last call. It waits for the GPU.
+  /// Whether a texture's pixels differ from those at the last call. The call waits for the GPU.
   func hasChanged(_ texture: Texture) -> Bool {
     readback.bind()
     vgpu_glViewport(0, 0, GLsizei(readback.size.width), GLsizei(readback.size.height))

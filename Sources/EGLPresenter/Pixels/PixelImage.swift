@@ -13,9 +13,9 @@ public struct PixelImage: Hashable, Sendable {
   /// gaps. Alpha is 255 everywhere in a guest's picture.
   public let rgba: [UInt8]
 
-  /// Makes an image of its parts.
+  /// Makes an image from its parts.
   ///
-  /// - Returns: `nil` when the number of bytes is not that of the size.
+  /// - Returns: `nil` when the number of bytes does not match the size.
   public init?(width: Int, height: Int, rgba: [UInt8]) {
     guard width > 0, height > 0, rgba.count == width * height * 4 else { return nil }
     self.width = width
@@ -77,7 +77,7 @@ final class PixelReadback {
 
   func bind() { vgpu_glBindFramebuffer(GLenum(GL_FRAMEBUFFER), framebuffer) }
 
-  /// glReadPixels of everything, the first line in memory first.
+  /// glReadPixels of the whole framebuffer, the first line in memory first.
   func read() -> [UInt8] {
     let count = size.width * size.height * 4
     return [UInt8](unsafeUninitializedCapacity: count) { bytes, initialized in

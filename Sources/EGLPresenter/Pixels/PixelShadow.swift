@@ -5,8 +5,8 @@ import Glibc
 import LinuxSystem
 public import VGPUDisplay
 
-/// Copies of a frame's picture and pointer as they were, by which the CPU finds out whether they are
-/// still the same.
+/// Earlier copies of a frame's picture and pointer, with which the CPU finds out whether they have
+/// changed.
 public final class FrameShadow {
   private let picture = PixelShadow()
   private let pointer = PixelShadow()
@@ -14,13 +14,14 @@ public final class FrameShadow {
   /// Nothing is known yet.
   public init() {}
 
-  /// How fast the picture's buffer could be read; see `PixelShadow.rate`.
+  /// The reading speed of the picture's buffer; see `PixelShadow.rate`.
   var rate: Double? { picture.rate }
 
-  /// Whether a frame's pixels are other ones than at the last call with this frame's buffers and
-  /// `flip`; `true` for the first, and when the picture cannot be read.
+  /// Whether a frame's pixels differ from those at the last call with this frame's buffers and
+  /// `flip`; `true` at the first call, and when the picture cannot be read.
   public func hasChanged(_ frame: Frame) -> Bool {
-    // Both are looked at: what one did not see now it would tell as a change next time.
+    // Picture and pointer are both compared every time: a change that one of them misses now would
+    // count as a change next time.
     let hasPointerChanged = hasPointerChanged(frame)
     return ((try? hasPictureChanged(frame)) ?? true) || hasPointerChanged
   }
@@ -29,46 +30,47 @@ public final class FrameShadow {
     try picture.hasChanged(frame.primary, epoch: frame.flip)
   }
 
-  /// A pointer that cannot be read does not count.
+  /// A pointer that cannot be read counts as unchanged.
   func hasPointerChanged(_ frame: Frame) -> Bool {
     guard let cursor = frame.cursor else { return false }
     return (try? pointer.hasChanged(cursor.buffer, epoch: frame.flip)) ?? false
   }
 }
 
-/// What pixels are known of: a buffer, from one flip to the next.
+/// The key of a copy: a buffer, from one flip to the next.
 struct PixelsKey: Equatable {
   let buffer: UInt64
   let epoch: UInt64
 }
 
-/// A copy of a buffer's bytes as they were: every byte is compared, none is guessed at.
+/// An earlier copy of a buffer's bytes. Every byte is compared.
 final class PixelShadow {
   private var bytes: [UInt8] = []
   private var key: PixelsKey?
-  /// How fast the buffer could be read when it was first copied, in bytes a second; `nil` when it
-  /// was too small to tell.
+  /// The reading speed of the buffer at the first copy, in bytes a second; `nil` when the buffer
+  /// was too small for a measurement.
   private(set) var rate: Double?
 
-  /// What is compared before anything is copied: small enough to stay in the processor's cache.
+  /// The bytes that are compared before they are copied: few enough to stay in the processor's
+  /// cache.
   private static let block = 1 << 16
-  /// Bytes from which on it can be told how fast they are read.
+  /// The smallest buffer, in bytes, whose reading speed can be measured.
   private static let telling = 1 << 19
-  /// Bytes from which on comparing takes longer than a refresh: twice as many as a screen of 7680x4320
-  /// pixels has.
+  /// The size, in bytes, above which comparing takes longer than a refresh: twice the size of a
+  /// screen of 7680x4320 pixels.
   private static let most = 1 << 28
 
-  /// How many bytes of the last buffer are kept: its picture's, whatever lies between the lines, and
-  /// however large the buffer is.
+  /// The number of bytes that are kept of the last buffer: only those of its picture, without the
+  /// gaps between lines or the rest of the buffer.
   var count: Int { bytes.count }
 
-  /// Whether a buffer's bytes are other ones than at the last call for it; `true` for the first,
-  /// and for a picture that is too large to be compared.
+  /// Whether a buffer's bytes differ from those at the last call for it; `true` at the first call,
+  /// and for a picture that is too large to compare.
   ///
   /// - Parameters:
-  ///   - buffer: the plane's pixels, all of which are read, and nothing else of it.
-  ///   - epoch: a number that is another one whenever the buffer may have been drawn without this
-  ///     being asked: what is known of it then counts for nothing.
+  ///   - buffer: the plane's buffer; all of its pixels are read, and nothing else.
+  ///   - epoch: a number that changes whenever the buffer may have been drawn without a call of
+  ///     this function. A copy from another epoch does not count.
   /// - Throws: `SystemCallError` when the buffer cannot be read.
   func hasChanged(
     _ buffer: PlaneBuffer, epoch: UInt64
@@ -118,7 +120,8 @@ final class PixelShadow {
   }
 }
 
-/// Where a picture's bytes are in a buffer: runs of one length at one distance, from the start on.
+/// The place of a picture's bytes in a buffer: runs of one length at one distance, from the start
+/// on.
 private struct PixelRuns {
   let runs: Int
   let length: Int
@@ -129,10 +132,9 @@ private struct PixelRuns {
 }
 
 extension PlaneBuffer {
-  /// The picture's bytes: its lines' pixels, or all of its lines where pixels do not lie line after
-  /// line.
+  /// The picture's bytes: the pixels of its lines or, in a tiled layout, all bytes of its lines.
   fileprivate var pixels: PixelRuns {
-    // Checked when the buffer was made; none of it overflows.
+    // The numbers were checked when the buffer was made, so no operation overflows.
     guard layout.modifier == .linear, let line = layout.format.lineBytes(width: layout.width),
       line < layout.stride
     else { return PixelRuns(runs: 1, length: layout.stride * layout.height, distance: 0) }

@@ -4,8 +4,8 @@ import CEGL
 import DMABuf
 import VGPUDisplay
 
-/// A GL texture and how it is to be sampled. It belongs to a context, which is current when this
-/// is made and released.
+/// A GL texture and the way to sample it. It belongs to a context, which is current when this is
+/// made and released.
 final class Texture {
   let name: GLuint
   let target: GLenum
@@ -30,7 +30,7 @@ final class Texture {
 
   var isExternal: Bool { target == GLenum(GL_TEXTURE_EXTERNAL_OES) }
 
-  /// Binding is also what makes others' changes to an imported buffer visible.
+  /// Binding also makes other programs' changes to an imported buffer visible.
   func bind(_ filter: Placement.Filter) {
     vgpu_glBindTexture(target, name)
     guard filter != self.filter else { return }
@@ -42,7 +42,7 @@ final class Texture {
 }
 
 /// A buffer imported as an `EGLImage` and bound to a texture. The image holds the memory by itself;
-/// the buffer's descriptor is needed only while it is made.
+/// the buffer's descriptor is needed only for making the image.
 final class ImportedImage {
   let texture: Texture
   private let image: EGLImageKHR
@@ -71,7 +71,7 @@ final class ImportedImage {
     guard layout.planes.allSatisfy({ max($0.offset, $0.stride) <= Int(EGLint.max) }) else {
       throw Self.refusal(buffer, context, "its lines are too far apart for EGL")
     }
-    // A software renderer maps the buffer as it draws, and crashes where it cannot.
+    // A software renderer maps the buffer when it draws, and crashes when it cannot.
     guard !context.capabilities.isSoftware || buffer.isMappable else {
       throw Self.refusal(
         buffer, context, "a software renderer must map the buffer, and its driver does not allow it"
@@ -84,7 +84,7 @@ final class ImportedImage {
     else {
       throw Self.refusal(buffer, context, "eglCreateImage: \(ErrorNames.lastEGL())")
     }
-    // From here on the image is destroyed with this object, a half-made one too.
+    // From here on this object destroys the image, even when the initializer fails.
     self.image = image
     connection = context.connection
     texture = Texture(
@@ -147,7 +147,7 @@ final class ImportedImage {
 }
 
 extension PlaneBuffer {
-  /// What the buffer is called in errors: its size, format, modifier and, if it has one, name.
+  /// The buffer's name in errors: its size, format, modifier and, if it has one, its own name.
   var name: String {
     switch storage {
     case .dmaBuf(let buffer): "\(layout) in \(buffer.name)"

@@ -5,8 +5,8 @@ import DMABuf
 import LinuxSystem
 import VGPUDisplay
 
-/// A texture that pictures of one size and format are copied into by the CPU. The context is
-/// current whenever it is used.
+/// A texture into which the CPU copies pictures of one size and format. The context is current
+/// whenever it is used.
 final class UploadTexture {
   let texture: Texture
   private let layout: ImageLayout
@@ -80,7 +80,8 @@ final class UploadTexture {
   }
 
   private func copy(_ bytes: UnsafeRawBufferPointer) {
-    // Whoever made the buffer has compared these; a wrong answer here would read others' memory.
+    // The buffer's maker has compared these numbers too, but a mistake here would read memory
+    // outside of the buffer.
     guard let end = layout.linearEnd, end <= bytes.count, let start = bytes.baseAddress else {
       return
     }
@@ -111,11 +112,11 @@ final class UploadTexture {
   }
 }
 
-/// How GL takes a pixel format from memory (the `format` and `type` of glTexSubImage2D).
+/// A pixel format in GL's terms (the `format` and `type` of glTexSubImage2D).
 ///
-/// Every format is taken as red first, and those with blue in the lowest bits are put right by the
-/// shader: that needs no extension. All of them are little-endian words or bytes, as DRM defines
-/// them.
+/// GL takes every format as red first, and the shader exchanges the colours of formats with blue in
+/// the lowest bits: that needs no extension. All formats are little-endian words or bytes, as DRM
+/// defines them.
 struct PixelTransfer: Equatable {
   let internalFormat: GLenum
   let format: GLenum
@@ -155,8 +156,8 @@ struct PixelTransfer: Equatable {
   }
 }
 
-/// How GL is told of the distance between lines: GL_UNPACK_ROW_LENGTH, in pixels, whose bytes GL
-/// rounds up to a multiple of GL_UNPACK_ALIGNMENT. Not every stride can be told that way.
+/// The distance between lines in GL's terms. GL_UNPACK_ROW_LENGTH is in pixels, and GL rounds its
+/// bytes up to a multiple of GL_UNPACK_ALIGNMENT, so some strides cannot be expressed.
 struct UnpackLayout: Equatable {
   /// Pixels; zero for the picture's own width.
   let rowLength: Int
@@ -169,7 +170,7 @@ struct UnpackLayout: Equatable {
   ///   - stride: bytes; at least a line's.
   ///   - hasRowLength: GL_UNPACK_ROW_LENGTH exists: OpenGL ES 3, or GL_EXT_unpack_subimage.
   init?(width: Int, stride: Int, bytesPerPixel: Int, hasRowLength: Bool) {
-    // Renderers count a line's bytes in 32 bits, and one that long is best handed over alone.
+    // Renderers count a line's bytes in 32 bits, so an extremely long line is handed over alone.
     guard stride <= Int(Int32.max) else { return nil }
     let length = hasRowLength ? stride / bytesPerPixel : width
     for alignment in [1, 2, 4, 8] {

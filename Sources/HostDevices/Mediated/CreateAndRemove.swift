@@ -5,13 +5,13 @@ import SystemPackage
 
 extension HostHardware {
   /// Creates an mdev: writes its UUID to `mdev_supported_types/<type>/create` of the parent, and
-  /// waits until its nodes are there. An mdev whose nodes do not come is removed again.
+  /// waits until the mdev's nodes exist. An mdev whose nodes do not come is removed again.
   ///
   /// - Parameters:
   ///   - type: the type's id, such as `i915-GVTg_V5_4`.
   ///   - parent: the parent's name; `nil` for the first one that has an instance left.
   ///   - uuid: the new mdev's name.
-  ///   - timeout: how long to wait for udev and the driver.
+  ///   - timeout: the longest wait for udev and the driver.
   /// - Returns: the mdev, with at least one node in `/dev/vfio` that can be opened.
   /// - Throws: `HostDevicesError`: `noParents`, `noTypes`, `unknownParent`, `unknownType`, `ambiguousType`,
   ///   `noInstancesLeft`, `uuidInUse`, `incomplete`, or `system` with the kernel's reason.
@@ -35,14 +35,14 @@ extension HostHardware {
       uuid: uuid, defect: defect ?? .unlisted, remains: removeAgain(uuid, timeout: timeout))
   }
 
-  /// Finds out whether an mdev of a type could be created now, without creating one.
+  /// Checks whether an mdev of a type could be created now, without creating one.
   ///
   /// - Throws: `HostDevicesError` as `create` does before it asks the kernel.
   public func checkOffer(type: String, parent: String? = nil) throws(HostDevicesError) {
     _ = try place(type: type, parent: parent)
   }
 
-  /// Why an mdev that was created in vain could not be removed; `nil` when it is gone.
+  /// Why an unusable new mdev could not be removed; `nil` when it is gone.
   private func removeAgain(_ uuid: MdevUUID, timeout: Duration) -> String? {
     do {
       try remove(uuid, timeout: timeout)
@@ -74,7 +74,8 @@ extension HostHardware {
     guard let first = offers.first else {
       throw .unknownType(id: id, existing: Set(all.map(\.type.id)).sorted())
     }
-    // A driver that does not count may have one left: it is asked after those that do.
+    // A driver that tells no count may have an instance left: it is tried after the drivers that
+    // tell one.
     let candidates =
       offers.filter { ($0.type.availableInstances ?? 0) > 0 }
       + offers.filter { $0.type.availableInstances == nil }
@@ -100,7 +101,7 @@ extension HostHardware {
     }
   }
 
-  /// What an mdev still lacks before somebody can open it.
+  /// The part that an mdev still lacks before a program can open it.
   private func defect(of uuid: MdevUUID) -> MdevDefect? {
     guard let device = device(uuid) else { return .unlisted }
     let announced = announcedDeviceNode(ofDevice: device.path)
@@ -115,7 +116,7 @@ extension HostHardware {
 }
 
 extension MdevType {
-  /// Whether it is the same thing to a guest on which of the two parents it gets its mdev.
+  /// Whether a guest's mdev would be the same on either of the two parents.
   fileprivate func isInterchangeable(with other: MdevType) -> Bool {
     name == other.name && description == other.description && deviceAPI == other.deviceAPI
   }
@@ -124,13 +125,14 @@ extension MdevType {
 extension HostHardware {
   /// Removes an mdev: writes 1 to `/sys/bus/mdev/devices/<uuid>/remove`, and waits until it is gone.
   ///
-  /// An mdev that somebody has open is not removed. That is found out beforehand, because the
-  /// kernel would make the writer wait, without a way to end it, until the mdev is closed.
+  /// An mdev that somebody has open is not removed. The call checks for users beforehand, because
+  /// the kernel would make the writer wait until the mdev is closed, and nothing could end that
+  /// wait.
   ///
   /// - Parameters:
-  ///   - uuid: which one.
-  ///   - timeout: how long to wait until one who does not show has let go of it, and until the
-  ///     kernel has taken it away.
+  ///   - uuid: the mdev's name.
+  ///   - timeout: the longest wait for an invisible user to close the mdev, and for the kernel to
+  ///     take it away.
   /// - Throws: `HostDevicesError`: `noSuchDevice`, `inUse`, `stillThere`, or `system` with the
   ///   kernel's reason.
   public func remove(
@@ -147,7 +149,7 @@ extension HostHardware {
       switch error.errno {
       case .resourceBusy: throw .inUse(uuid, processes: [])
       case .noSuchFileOrDirectory, .operationNotSupportedByDevice:
-        // Somebody else removes it at this moment: all that is left is to wait.
+        // Another process removes it at this moment, so only waiting is left.
         break
       default: throw .system(error.advisedForMdev)
       }

@@ -4,15 +4,15 @@ import SafeText
 
 /// The UUID that names an mdev, in the text form of RFC 4122: 8-4-4-4-12 hexadecimal digits.
 ///
-/// The kernel takes both cases and any version, and writes lower case in sysfs; so does
-/// `description`, and so it stands in JSON.
+/// The kernel takes both cases and any version, and writes lower case in sysfs. `description` and
+/// JSON have lower case too.
 public struct MdevUUID: Hashable, Sendable {
-  /// The first eight bytes, the first of them highest.
+  /// The first eight bytes; the first byte is the highest.
   public let high: UInt64
   /// The last eight bytes.
   public let low: UInt64
 
-  /// Makes a UUID of its two halves.
+  /// Makes a UUID from its two halves.
   public init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
@@ -32,7 +32,7 @@ public struct MdevUUID: Hashable, Sendable {
     return random(using: &generator)
   }
 
-  /// A new random UUID (RFC 4122, version 4) of the given generator's numbers.
+  /// A new random UUID (RFC 4122, version 4) from the given generator's numbers.
   public static func random(using generator: inout some RandomNumberGenerator) -> MdevUUID {
     let version: UInt64 = 0x4000
     let variant: UInt64 = 0x8000_0000_0000_0000
@@ -81,7 +81,7 @@ extension MdevUUID: LosslessStringConvertible {
 }
 
 extension MdevUUID: Comparable {
-  /// The order of the texts.
+  /// The order of the UUIDs' texts.
   public static func < (left: MdevUUID, right: MdevUUID) -> Bool {
     (left.high, left.low) < (right.high, right.low)
   }

@@ -6,16 +6,17 @@ import SafeText
 ///
 /// JSON keys are the properties' names; what is `nil` is left out.
 public struct MdevParent: Hashable, Codable, Sendable {
-  /// The name in `/sys/class/mdev_bus`: a PCI address, or `mbochs` for a device of software.
+  /// The name in `/sys/class/mdev_bus`: a PCI address, or, for a software device, a name such as
+  /// `mbochs`.
   public let name: String
   /// The folder of the device itself, such as `/sys/devices/pci0000:00/0000:00:02.0`.
   public let path: String
-  /// Its address when it is a PCI function (link `subsystem`); `nil` for a device of software.
+  /// Its address when it is a PCI function (link `subsystem`); `nil` for a software device.
   public let pciAddress: PCIAddress?
   /// The card node of its own GPU driver, such as `/dev/dri/card0`; `nil` when it has none.
   public let cardNode: String?
   /// The render node of its own GPU driver, such as `/dev/dri/renderD128`; `nil` when it has none.
-  /// What a viewer draws with so that a vGPU's frames need not leave its GPU.
+  /// A viewer that draws with this node keeps a vGPU's frames on their GPU.
   public let renderNode: String?
 }
 
@@ -27,19 +28,19 @@ public struct MdevType: Hashable, Codable, Sendable {
   public let id: String
   /// The name of the parent that offers it. Another parent may offer a type of the same id.
   public let parent: String
-  /// The driver's name for people: file `name`.
+  /// The driver's name for it, for people to read: file `name`.
   public let name: String?
-  /// What the driver says about it: file `description`. GVT-g writes several lines (memory, fences,
+  /// The driver's description: file `description`. GVT-g writes several lines (memory, fences,
   /// largest resolution).
   public let description: String?
-  /// How many more of it can be created now: file `available_instances`; `nil` when the driver does
-  /// not tell. Creating another type on the same parent may lower it.
+  /// The number of instances that can still be created now: file `available_instances`; `nil` when
+  /// the driver does not tell. Creating another type on the same parent may lower it.
   public let availableInstances: Int?
-  /// Which VFIO interface its mdevs have: file `device_api`, such as `vfio-pci`.
+  /// The VFIO interface of its mdevs: file `device_api`, such as `vfio-pci`.
   public let deviceAPI: String?
 
-  /// Whether its mdevs can have a screen: VFIO has screens on PCI devices alone. A driver that does
-  /// not tell the interface is given the benefit of the doubt.
+  /// Whether its mdevs can have a screen: VFIO has screens on PCI devices alone. True when the
+  /// driver does not tell the interface.
   package var canHaveScreen: Bool { Self.canHaveScreen(deviceAPI: deviceAPI) }
 
   static func canHaveScreen(deviceAPI: String?) -> Bool {
@@ -59,7 +60,7 @@ public struct MdevDevice: Hashable, Codable, Sendable {
   public let parent: String
   /// Its parent's address when that is a PCI function.
   public let parentPCIAddress: PCIAddress?
-  /// The folder, what QEMU calls `sysfsdev`: `/sys/bus/mdev/devices/<uuid>`.
+  /// Its folder, QEMU's option `sysfsdev`: `/sys/bus/mdev/devices/<uuid>`.
   public let path: String
   /// Its IOMMU group's number, from link `iommu_group`; `nil` until a vfio driver has it.
   public let iommuGroup: Int?
@@ -75,7 +76,7 @@ public struct MdevDevice: Hashable, Codable, Sendable {
 }
 
 extension MdevDevice {
-  /// Describes an mdev that is not there, such as one on another host: it has no nodes.
+  /// Describes an mdev that this host does not have, such as one on another host: it has no nodes.
   public init(uuid: MdevUUID, type: String) {
     self.init(
       uuid: uuid, type: type, parent: "", parentPCIAddress: nil,
@@ -95,7 +96,7 @@ extension HostHardware {
   /// The types of vGPU that all parents offer, by parent and id:
   /// `/sys/class/mdev_bus/<parent>/mdev_supported_types`.
   ///
-  /// Types of other interfaces than `vfio-pci` are left out: VFIO has screens on PCI devices alone,
+  /// Types whose interface is not `vfio-pci` are left out: VFIO has screens on PCI devices alone,
   /// and s390's mdevs are channel and crypto devices (`vfio-ccw`, `vfio-ap`).
   ///
   /// - Throws: `HostDevicesError.system` when a folder may not be read.
@@ -112,11 +113,11 @@ extension HostHardware {
     try allTypes(of: parent).filter(\.canHaveScreen)
   }
 
-  /// The same, and the types of mediated devices that have no screen.
+  /// All types of one parent, those of mediated devices without a screen too.
   package func allTypes(of parent: MdevParent) throws(HostDevicesError) -> [MdevType] {
     try sysfs.names(in: parent.typesFolder).compactMap { id in
       guard let path = sysfs.resolve("\(parent.typesFolder)/\(id)") else { return nil }
-      // A type without an interface is one that the kernel has not finished, or is taking away.
+      // The kernel has not finished a type without an interface, or is taking it away.
       let api = sysfs.text("\(path)/device_api")
       let available = sysfs.number("\(path)/available_instances")
       guard api != nil || available != nil else { return nil }
@@ -127,7 +128,8 @@ extension HostHardware {
     }
   }
 
-  /// The mdevs, by UUID: `/sys/bus/mdev/devices`. Those whose types `types` leaves out are left out.
+  /// The mdevs, by UUID: `/sys/bus/mdev/devices`. Mdevs whose types `types` leaves out are left out
+  /// too.
   ///
   /// - Throws: `HostDevicesError.system` when the folder may not be read.
   public func devices() throws(HostDevicesError) -> [MdevDevice] {
@@ -139,12 +141,12 @@ extension HostHardware {
       .compactMap(device)
   }
 
-  /// Whether there is an mdev, and it is not being removed: stat(2) of `/sys/bus/mdev/devices/<uuid>`,
-  /// which the kernel takes away before it waits for whoever has the mdev open.
+  /// Whether an mdev exists and is not being removed: stat(2) of `/sys/bus/mdev/devices/<uuid>`.
+  /// The kernel takes that folder away before it waits for the users of the mdev.
   public func exists(_ uuid: MdevUUID) -> Bool { sysfs.exists(MdevDevice.path(uuid)) }
 
-  /// One mdev: `/sys/bus/mdev/devices/<uuid>`; `nil` when there is none, or when the kernel has not
-  /// yet given it a type.
+  /// One mdev: `/sys/bus/mdev/devices/<uuid>`; `nil` when no mdev has this UUID, or when the kernel
+  /// has not yet given it a type.
   public func device(_ uuid: MdevUUID) -> MdevDevice? {
     let path = MdevDevice.path(uuid)
     guard let type = sysfs.linkedName("\(path)/mdev_type"), let parent = parentPath(ofDevice: path),
@@ -159,7 +161,7 @@ extension HostHardware {
       driver: sysfs.linkedName("\(path)/driver"), renderNode: drmNodes(ofDevice: parent).render)
   }
 
-  /// The node that folder `vfio-dev` speaks of, whether `/dev` has it or not. A kernel without
+  /// The node that folder `vfio-dev` names, whether `/dev` has it or not. A kernel without
   /// CONFIG_VFIO_DEVICE_CDEV has the folder too, but no device number in it.
   func announcedDeviceNode(ofDevice path: String) -> String? {
     sysfs.readableNames(in: "\(path)/vfio-dev")

@@ -2,7 +2,7 @@
 
 import SafeText
 
-/// Where a PCI function sits: domain, bus, device and function, written `0000:00:02.0`.
+/// A PCI function's address: domain, bus, device and function, written `0000:00:02.0`.
 public struct PCIAddress: Hashable, Sendable {
   /// The PCI domain (segment); 0 on most machines. Some host bridges have more than 16 bits.
   public let domain: UInt32
@@ -13,7 +13,7 @@ public struct PCIAddress: Hashable, Sendable {
   /// The function of its device, 0 to 7.
   public let function: UInt8
 
-  /// Makes an address of its parts; `nil` when the device is above 31 or the function above 7.
+  /// Makes an address from its parts; `nil` when the device is above 31 or the function above 7.
   public init?(domain: UInt32 = 0, bus: UInt8, device: UInt8, function: UInt8) {
     guard device < 32, function < 8 else { return nil }
     self.domain = domain
@@ -66,12 +66,12 @@ extension PCIAddress: Comparable {
 
 extension PCIAddress: TextCodable {}
 
-/// A PCI vendor or device number, written `0x8086` as in sysfs; so it stands in JSON.
+/// A PCI vendor or device number, written `0x8086` as in sysfs and in JSON.
 public struct PCIID: Hashable, Sendable {
   /// The 16 bits of the configuration space.
   public let rawValue: UInt16
 
-  /// Makes an id of its 16 bits.
+  /// Makes an id from its 16 bits.
   public init(rawValue: UInt16) { self.rawValue = rawValue }
 }
 
@@ -89,8 +89,8 @@ extension PCIID: LosslessStringConvertible {
 
 extension PCIID: TextCodable {}
 
-/// What a PCI function is: base class, subclass and programming interface, written `0x030000` as in
-/// sysfs; so it stands in JSON.
+/// A PCI function's class: base class, subclass and programming interface, written `0x030000` as in
+/// sysfs and in JSON.
 public struct PCIClass: Hashable, Sendable {
   /// The 24 bits of the configuration space.
   public let rawValue: UInt32
@@ -99,8 +99,8 @@ public struct PCIClass: Hashable, Sendable {
   public var isDisplay: Bool { rawValue >> 16 == 0x03 }
 
   /// Whether the function leads to another PCI bus (base class 6, subclasses 4 and 9): a root port,
-  /// a switch's port, a bridge to conventional PCI. Its driver hands no memory to it, and so may
-  /// stay in a group that a guest uses.
+  /// a switch's port, a bridge to conventional PCI. A bridge's driver hands no memory to it, so the
+  /// bridge may keep its driver in a group that a guest uses.
   public var isPCIBridge: Bool { [0x0604, 0x0609].contains(rawValue >> 8) }
 }
 

@@ -8,24 +8,24 @@ import SafeText
 public struct PCIFunction: Hashable, Codable, Sendable {
   /// Its address, the folder's name.
   public let address: PCIAddress
-  /// Who made it: file `vendor`.
+  /// Its maker: file `vendor`.
   public let vendor: PCIID
-  /// Which of the vendor's devices it is: file `device`.
+  /// Its number among the vendor's devices: file `device`.
   public let device: PCIID
-  /// Who made the board: file `subsystem_vendor`.
+  /// The board's maker: file `subsystem_vendor`.
   public let subsystemVendor: PCIID?
-  /// Which of the board maker's boards it is: file `subsystem_device`.
+  /// The board's number among its maker's boards: file `subsystem_device`.
   public let subsystemDevice: PCIID?
-  /// What it is: file `class`.
+  /// Its class: file `class`.
   public let classCode: PCIClass
   /// The driver that it is bound to, the name that link `driver` ends in; `nil` when unbound.
   public let driver: String?
-  /// The function that it is a virtual function of (SR-IOV), from link `physfn`; `nil` for every other.
-  /// Such a function is a device of its own, whatever number it shares with others, and often has
-  /// the ids of its physical one.
+  /// The physical function of a virtual function (SR-IOV), from link `physfn`; `nil` for every
+  /// other function. A virtual function is a device of its own, even when it shares a device number
+  /// with others. It often has the ids of its physical function.
   public let physicalFunction: PCIAddress?
-  /// The VFIO device that its driver has made of it, such as `vfio0`, from folder `vfio-dev` (Linux 6.1);
-  /// `nil` where the driver is the host's.
+  /// The VFIO device that its driver has made of it, such as `vfio0`, from folder `vfio-dev` (Linux
+  /// 6.1); `nil` when the driver is the host's.
   public let vfioDevice: String?
   /// Its IOMMU group's number, from link `iommu_group`; `nil` when the host has no IOMMU in use.
   public let iommuGroup: Int?
@@ -41,13 +41,13 @@ extension PCIFunction {
   /// Whether it is a virtual function (SR-IOV).
   public var isVirtual: Bool { physicalFunction != nil }
 
-  /// Whether its driver hands it to guests: the kernel shows it as a VFIO device, as it does NVIDIA's
-  /// virtual GPUs, or before Linux 6.1 the driver has a name of VFIO's.
+  /// Whether its driver hands it to guests. Then the kernel shows it as a VFIO device, NVIDIA's
+  /// virtual GPUs too; before Linux 6.1 the driver's name tells.
   public var isForGuests: Bool {
     vfioDevice != nil || driver.map(PCIDriver.isForGuests) ?? false
   }
 
-  /// Whether both are functions of one device that is no set of virtual ones.
+  /// Whether both are functions of one device, and neither is a virtual function.
   private func isBeside(_ other: PCIFunction) -> Bool {
     address != other.address && address.isOnSameDevice(as: other.address)
       && !isVirtual && !other.isVirtual
@@ -57,19 +57,21 @@ extension PCIFunction {
   /// one without the other.
   ///
   /// Functions with groups of their own are devices of their own: an AMD processor's graphics share
-  /// a device number with the host's USB controllers. So are virtual functions, in whatever group.
+  /// a device number with the host's USB controllers. Virtual functions are devices of their own in
+  /// any group.
   public func goes(with other: PCIFunction) -> Bool {
     isBeside(other) && iommuGroup != nil && iommuGroup == other.iommuGroup
   }
 
-  /// Whether it is a part of the card that another function, its GPU, is on: one that goes with it,
-  /// or its audio, USB or UCSI function in a group of its own, which have the same maker as the GPU.
+  /// Whether it is a part of the card that carries `gpu`: another function of the GPU's device and
+  /// group, or the card's audio, USB or UCSI function in a group of its own, with the same maker as
+  /// the GPU.
   public func isPart(ofCard gpu: PCIFunction) -> Bool {
     goes(with: gpu) || isBeside(gpu) && vendor == gpu.vendor
   }
 }
 
-/// What is known of a PCI driver by its name.
+/// A PCI driver's properties, known from its name.
 enum PCIDriver {
   static func path(_ name: String) -> String { "/sys/bus/pci/drivers/\(name)" }
 
@@ -86,12 +88,14 @@ enum PCIDriver {
 }
 
 extension PCIFunction {
-  /// Whether it must keep its driver, which hands it to guests and is no relative of vfio-pci: NVIDIA's
-  /// makes virtual GPUs of virtual functions, which another driver would end.
+  /// Whether it must keep its driver. Such a driver hands the function to guests and is not related
+  /// to vfio-pci: NVIDIA's driver makes virtual GPUs out of virtual functions, and another driver
+  /// would end them.
   public var mustKeepDriver: Bool { isForGuests && !(driver.map(PCIDriver.isForGuests) ?? false) }
 
-  /// Whether its driver is one under which the kernel gives its IOMMU group to nobody: any but
-  /// those that leave the group's memory alone (`driver_managed_dma`: VFIO's, pci-stub, a bridge's).
+  /// Whether its driver keeps the kernel from giving its IOMMU group to a guest. Every driver does,
+  /// except those that leave the group's memory alone (`driver_managed_dma`: VFIO's, pci-stub, a
+  /// bridge's).
   public var keepsGroupFromGuests: Bool {
     guard let driver else { return false }
     return !isForGuests && driver != "pci-stub" && !classCode.isPCIBridge
@@ -119,7 +123,7 @@ struct DRMNodes {
 ///
 /// JSON keys are the properties' names; what is `nil` is left out.
 public struct IOMMUGroup: Hashable, Codable, Sendable {
-  /// The group's number, which its node `/dev/vfio/<number>` has too.
+  /// The group's number, also in its node's name, `/dev/vfio/<number>`.
   public let number: Int
   /// The names of its devices in folder `devices`: PCI addresses, or an mdev's UUID.
   public let devices: [String]
@@ -156,8 +160,9 @@ extension HostHardware {
       renderNode: nodes.render)
   }
 
-  /// The functions that sit where an address does, by address: those of its device, or where a virtual
-  /// function sits that one alone, as it is a device of its own (SR-IOV). None where nothing sits.
+  /// The functions of the device at an address, by address. A virtual function (SR-IOV) is a device
+  /// of its own, and so the only one in its list. The list is empty when no function has the
+  /// address.
   public func functions(ofDeviceAt address: PCIAddress) -> [PCIFunction] {
     if let function = pciFunction(at: address), function.isVirtual { return [function] }
     return (0..<8).compactMap { number in

@@ -3,14 +3,14 @@
 import CLinux
 import SafeText
 
-/// What PCI numbers are called, from the system's `pci.ids` (https://pci-ids.ucw.cz; Debian's
-/// package pci.ids). Only the names that were asked for are kept of its 36000.
+/// The names of PCI numbers, from the system's `pci.ids` (https://pci-ids.ucw.cz; Debian's package
+/// pci.ids). Of the file's 36000 names only the requested ones are kept.
 public struct PCINames: Hashable, Sendable {
   private var vendors: [UInt16: String] = [:]
   private var devices: [UInt32: String] = [:]
   private var classes: [UInt16: String] = [:]
 
-  /// Where distributions keep the file.
+  /// The file's paths in the distributions.
   static let files = [
     "/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids", "/usr/share/pci.ids",
   ]
@@ -18,11 +18,11 @@ public struct PCINames: Hashable, Sendable {
   static let largestFile = 16 << 20
 
   /// Reads the names of these functions' vendors, devices and classes from the text of a `pci.ids`.
-  /// Whatever in it makes no sense is passed over.
+  /// Lines that make no sense are skipped.
   ///
   /// - Parameters:
-  ///   - functions: whose names are wanted.
-  ///   - text: the file's bytes; none where there is no such file.
+  ///   - functions: the functions to name.
+  ///   - text: the file's bytes; empty when the file is missing.
   public init(of functions: [PCIFunction], in text: [UInt8]) {
     let wanted = Wanted(
       vendors: Set(functions.map(\.vendor.rawValue)),
@@ -52,8 +52,8 @@ public struct PCINames: Hashable, Sendable {
     devices[Self.key(function.vendor.rawValue, function.device.rawValue)]
   }
 
-  /// The class's name, such as `VGA compatible controller`; the base class's where the subclass has
-  /// none, `nil` when the file does not tell.
+  /// The class's name, such as `VGA compatible controller`; the base class's name when the subclass
+  /// has none, `nil` when the file does not tell.
   public func className(of function: PCIFunction) -> String? {
     let code = UInt16(truncatingIfNeeded: function.classCode.rawValue >> 8)
     return classes[code] ?? classes[Self.baseKey(UInt8(code >> 8))]
@@ -69,7 +69,7 @@ public struct PCINames: Hashable, Sendable {
   private enum Section {
     case vendor(UInt16)
     case base(UInt8)
-    /// Not wanted, or of another kind.
+    /// The name is not wanted, or is of another kind.
     case other
   }
 
@@ -105,7 +105,8 @@ public struct PCINames: Hashable, Sendable {
       let base = UInt8(truncatingIfNeeded: id)
       guard wanted.bases.contains(base) else { return }
       section = .base(base)
-      // A subclass 0xff of its own would be overwritten, and no such subclass is assigned a name.
+      // A real subclass 0xff would be overwritten, but the file assigns no name to any subclass
+      // 0xff.
       classes[Self.baseKey(base)] = Self.text(name)
     } else if let (id, name) = Self.entry(line, digits: 4), wanted.vendors.contains(id) {
       section = .vendor(id)
@@ -113,7 +114,7 @@ public struct PCINames: Hashable, Sendable {
     }
   }
 
-  /// A number, two blanks, a name.
+  /// A line with a number, two blanks and a name.
   private static func entry(_ line: Line, digits: Int) -> (UInt16, Line)? {
     guard line.count > digits + 2 else { return nil }
     var number: UInt16 = 0
@@ -126,7 +127,8 @@ public struct PCINames: Hashable, Sendable {
     return (number, rest.dropFirst(2))
   }
 
-  /// A name that can stand on a terminal; `nil` for any other, and for one of unlikely length.
+  /// A name that is safe to print on a terminal; `nil` for any other name, and for one of unlikely
+  /// length.
   private static func text(_ name: Line) -> String? {
     guard name.count <= 256, let text = String(validating: name, as: UTF8.self),
       text.unicodeScalars.allSatisfy(PlainText.isSafe)
@@ -142,8 +144,8 @@ public struct PCINames: Hashable, Sendable {
 }
 
 extension HostHardware {
-  /// What these functions are called, from the host's own `pci.ids`; no names at all where it has
-  /// none.
+  /// The names of these functions, from the host's own `pci.ids`; no names when the host lacks the
+  /// file.
   public func names(of functions: [PCIFunction]) -> PCINames {
     let text = PCINames.files.lazy.compactMap {
       sysfs.bytes($0, limit: PCINames.largestFile)

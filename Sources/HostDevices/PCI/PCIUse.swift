@@ -2,18 +2,18 @@
 
 import SafeText
 
-/// What the host uses a PCI function for, and would lose with it.
+/// The host's use of a PCI function, which it would lose with the function.
 @nonexhaustive
 public enum PCIUse: Hashable, Sendable {
-  /// The firmware and the console show the machine's start on it (file `boot_vga`).
+  /// The firmware and the console show the machine's start on the function (file `boot_vga`).
   case bootDisplay
-  /// These virtual functions (SR-IOV) were made of it, and go with its driver.
+  /// Its driver made these virtual functions (SR-IOV), which end with the driver.
   case virtualFunctions([PCIAddress])
-  /// A block device that hangs on it is mounted.
+  /// A block device behind the function is mounted.
   case mounted(device: String, at: String)
-  /// The host swaps to a block device that hangs on it.
+  /// The host swaps to a block device behind the function.
   case swap(device: String)
-  /// A network interface of it is up.
+  /// A network interface of the function is up.
   case network(interface: String)
   /// These processes have the node of its GPU driver open: a desktop, mostly.
   case opened(node: String, processes: [Int32])
@@ -54,10 +54,10 @@ extension PCIUse: CustomStringConvertible {
 }
 
 extension HostHardware {
-  /// What the host uses a PCI function for, as far as it can be told from `boot_vga`, its virtual
-  /// functions, the mounted file systems (`/proc/<self and 1>/mountinfo`), `/proc/swaps`, the network interfaces' flags and
-  /// the descriptors of those processes that this one may look into. A file system whose members
-  /// the kernel does not name (ZFS) is not seen.
+  /// The host's uses of a PCI function. They are read from `boot_vga`, the function's virtual
+  /// functions, the mounted file systems (`/proc/<self and 1>/mountinfo`), `/proc/swaps`, the
+  /// network interfaces' flags, and the descriptors of the processes that this process may look
+  /// into. A file system whose members the kernel does not name (ZFS) goes unnoticed.
   public func uses(of function: PCIFunction) -> [PCIUse] {
     var uses: [PCIUse] = function.isBootVGA ? [.bootDisplay] : []
     guard let path = sysfs.resolve("/sys/bus/pci/devices/\(function.address)") else { return uses }
@@ -87,10 +87,11 @@ extension HostHardware {
     var devices = sysfs.readableNames(in: "/sys/class/block").filter {
       isBelow(path, "/sys/class/block/\($0)")
     }
-    // Below the controller of an NVMe disk with several paths lies a hidden nvme0c0n1, for nvme0n1.
+    // An NVMe disk with several paths has a hidden nvme0c0n1 below its controller, which stands for
+    // nvme0n1.
     devices += devices.compactMap(Self.sharedNVMe)
-    // What is made of them (LVM, dm-crypt, md), and of that again. The list ends: names are added
-    // once, and there are finitely many.
+    // Add the devices that are made from them (LVM, dm-crypt, md), and those made from the added
+    // ones. The loop ends, because each of finitely many names is added once.
     var index = 0
     while index < devices.count {
       let folder = "/sys/class/block/\(devices[index])/holders"
@@ -124,7 +125,7 @@ extension HostHardware {
       guard fields.count > 6, let hyphen = fields[6...].firstIndex(of: "-"),
         hyphen + 2 < fields.count
       else { return nil }
-      // Every user may mount with FUSE, and chooses what stands there as the source.
+      // Every user may mount with FUSE, and chooses the text of the source field.
       let isUsers = fields[hyphen + 1].hasPrefix("fuse")
       return (fields[2], fields[4], isUsers ? "" : fields[hyphen + 2])
     }

@@ -2,20 +2,20 @@
 
 import SafeText
 
-/// A device of the host's that somebody says is a guest's: a hint where to look. What a guest really
-/// has, the kernel tells.
+/// A device of the host that a command line or a file assigns to a guest. It is only a hint where
+/// to look: the kernel tells which device a guest really has.
 @nonexhaustive
 public enum AssignedDevice: Hashable, Sendable {
   /// A mediated device.
   case mdev(MdevUUID)
-  /// A PCI function: a whole one, or a virtual one of SR-IOV.
+  /// A PCI function, physical or virtual (SR-IOV).
   case pci(PCIAddress)
 
-  /// Reads the value of one of QEMU's `-device` options: a `vfio-pci`, whose device is named by `host=`
-  /// or, in any of its paths in sysfs, by `sysfsdev=`. `nil` for every other device.
+  /// Reads the value of one of QEMU's `-device` options. A `vfio-pci` names its device by `host=`,
+  /// or by `sysfsdev=` with any of the device's paths in sysfs. `nil` for every other device.
   package init?(qemuDevice options: QEMUOptions) {
     guard options["driver"]?.hasPrefix("vfio-pci") == true else { return nil }
-    // As QEMU has it: the path counts where both are given, and its last part is the device's name.
+    // As in QEMU, the path counts when both are given, and its last part is the device's name.
     if let path = options["sysfsdev"] {
       let name = String(path.split(separator: "/").last ?? "")
       if let uuid = MdevUUID(name) {
@@ -42,7 +42,7 @@ public enum AssignedDevice: Hashable, Sendable {
 }
 
 extension PCIAddress {
-  /// As QEMU's `host=` has it: numbers of any length, the domain may be left out.
+  /// As in QEMU's `host=`: numbers of any length; the domain may be left out.
   fileprivate init?(qemuHost text: String) {
     var parts = text.split(separator: ":", omittingEmptySubsequences: false)
     if parts.count == 2 { parts.insert("0", at: 0) }

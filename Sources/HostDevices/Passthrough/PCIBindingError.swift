@@ -3,7 +3,8 @@
 public import LinuxSystem
 
 /// Why a PCI function's driver was not changed. Each case's description is one line that names the
-/// object, the cause and the remedy. What had been changed before is put back, unless it says not.
+/// object, the cause and the remedy. Earlier changes are undone, unless the description says
+/// otherwise.
 @nonexhaustive
 public enum PCIBindingError: Error, Hashable, Sendable {
   /// The kernel refused a system call.
@@ -12,11 +13,11 @@ public enum PCIBindingError: Error, Hashable, Sendable {
   case host(HostDevicesError)
   /// No function was named.
   case nothingNamed
-  /// There is no function at this address.
+  /// No function has this address.
   case noSuchFunction(PCIAddress)
-  /// It is a bridge, which a guest does not need and the bus below it does.
+  /// It is a bridge: a guest does not need it, but the bus below it does.
   case bridge(PCIAddress)
-  /// It has no IOMMU group, so that no guest can have it.
+  /// It has no IOMMU group, so no guest can have it.
   case noIOMMU(PCIAddress)
   /// No driver of this name is loaded.
   case noDriver(String)
@@ -24,24 +25,24 @@ public enum PCIBindingError: Error, Hashable, Sendable {
   case invalidDriver(String)
   /// The host uses it.
   case inUse(PCIAddress, PCIUse)
-  /// A guest, or another user of VFIO, has its group open: these processes, or, when there are
-  /// none, others that do not show it.
+  /// A guest, or another user of VFIO, has its group open: these processes, or, when the list is
+  /// empty, processes whose descriptors `/proc` does not show.
   case guestHolds(PCIAddress, group: Int, processes: [Int32])
-  /// Others of its IOMMU group would keep a driver of the host's, so that the kernel gives the
-  /// group to nobody.
+  /// Other functions of its IOMMU group would keep a driver of the host, and then the kernel gives
+  /// the group to nobody.
   case sharedGroup(PCIAddress, group: Int, others: [PCIFunction])
-  /// It is a virtual function (SR-IOV) in one group with its physical one, which made it and must
-  /// keep its driver.
+  /// It is a virtual function (SR-IOV) in one group with its physical function. The driver of the
+  /// physical function made it and must stay.
   case sharesWithPhysical(PCIAddress, group: Int, physical: PCIAddress)
-  /// The function did not come to the driver that was asked for: it has this one.
+  /// The requested driver did not take the function: it has this driver.
   case notTaken(PCIAddress, driver: String?, instead: String?)
   /// A failed change could not be undone.
   case notPutBack(PCIAddress, cause: String, remains: String)
-  /// What was remembered of a function cannot be believed.
+  /// The record of a function cannot be trusted.
   case record(String, reason: String)
-  /// Nothing is remembered of this function.
+  /// No record of this function exists.
   case notRemembered(PCIAddress, remembered: [PCIAddress])
-  /// Another device is in the place of the one that was remembered.
+  /// Another device has the address of the recorded one.
   case exchanged(PCIAddress, record: String)
 }
 

@@ -4,10 +4,10 @@ import CLinux
 import LinuxSystem
 import SystemPackage
 
-/// What is remembered of a PCI function before its driver is changed for the first time.
+/// The record of a PCI function, made before its driver is changed for the first time.
 struct PCIBindingRecord: Hashable, Sendable {
   let address: PCIAddress
-  /// Whose record it is: another device may come into the slot.
+  /// The ids of the recorded device, because another device may come into the slot.
   let vendor: PCIID
   let device: PCIID
   let driver: String?
@@ -25,7 +25,7 @@ struct PCIBindingRecord: Hashable, Sendable {
     self.override = override
   }
 
-  /// Reads what `text` wrote; `nil` for anything else, which somebody else wrote.
+  /// Reads the format of `text`; `nil` for anything else, which another program wrote.
   init?(_ text: String, address: PCIAddress) {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     guard lines.count == 6, lines[0] == Self.heading, lines[5].isEmpty,
@@ -52,7 +52,7 @@ struct PCIBindingRecord: Hashable, Sendable {
     """
   }
 
-  /// Whether it is of the device that is there now.
+  /// Whether it describes the device that has the address now.
   func isOf(_ function: PCIFunction) -> Bool {
     (address, vendor, device) == (function.address, function.vendor, function.device)
   }
@@ -67,16 +67,17 @@ struct PCIBindingRecord: Hashable, Sendable {
   }
 }
 
-/// The records of changed PCI functions, one file each, in a folder that a restart empties as it
-/// does the bindings. What lies there is believed only when nobody else could have put it there.
+/// The records of changed PCI functions, one file each, in a folder that a restart of the host
+/// empties, as it undoes the bindings. A file there is trusted only when no other user could have
+/// put it there.
 struct PCIBindingStore: Sendable {
   let folder: String
-  /// What exists above the folder.
+  /// The part of the path that exists on every host.
   private let base: String
 
   private static let largestRecord = 4096
 
-  /// - Parameter root: where the host's `/run` is found on this machine; empty for `/`.
+  /// - Parameter root: the folder that holds the host's `/run` on this machine; empty for `/`.
   init(root: String) {
     base = "\(root)/run"
     folder = "\(base)/vgpu/pci"
@@ -111,7 +112,7 @@ struct PCIBindingStore: Sendable {
     return record
   }
 
-  /// Keeps a record, unless the function has one: the first tells how the host had it.
+  /// Keeps a record, unless the function has one: the first record tells the host's own binding.
   func keep(_ record: PCIBindingRecord) throws(PCIBindingError) {
     let path = file(record.address)
     for folder in [base, "\(base)/vgpu", folder] where mkdir(folder, 0o755) != 0 {
@@ -129,7 +130,7 @@ struct PCIBindingStore: Sendable {
     } catch {
       throw .system(Self.refusal("open", draft, (error as? Errno) ?? .ioError))
     }
-    // link(2) and not rename(2): it leaves one that is there already.
+    // link(2) and not rename(2), because link(2) leaves an existing record alone.
     let answer = link(draft, path)
     let errno = Errno(rawValue: vgpu_last_errno())
     _ = unlink(draft)
@@ -158,7 +159,7 @@ struct PCIBindingStore: Sendable {
     }
   }
 
-  /// Only this user, who is root when drivers are changed, may have written it.
+  /// Only this user may have written it: root, when drivers are changed.
   private static func checkOwner(
     of fd: Int32, _ path: String, isFolder: Bool
   ) throws(PCIBindingError) {

@@ -3,7 +3,7 @@
 import LinuxSystem
 import SystemPackage
 
-/// Which driver a PCI function had, and which it has now.
+/// A PCI function's driver before a change and after it.
 ///
 /// JSON keys are the properties' names; what is `nil` is left out.
 public struct PCIBinding: Hashable, Codable, Sendable {
@@ -18,20 +18,20 @@ public struct PCIBinding: Hashable, Codable, Sendable {
 /// Takes PCI functions from the host's drivers and gives them back: the kernel's `driver_override`,
 /// `unbind`, `bind` and `drivers_probe` (Documentation/ABI/testing/sysfs-bus-pci). Needs root.
 ///
-/// How the host had a function is remembered in `/run/vgpu/pci`, until it is restored or the host
-/// restarts. A call changes all of its functions or none.
+/// `/run/vgpu/pci` keeps a record of each function's original binding until the function is
+/// restored or the host restarts. A call changes all of its functions or none.
 public struct PCIBindings: Sendable {
   let host: HostHardware
   let store: PCIBindingStore
-  /// How long a driver may take to come or to go.
+  /// The time that a driver may take to bind or to unbind.
   let timeout: Duration
 
   /// Works on the tree of `host`.
   ///
   /// - Parameters:
   ///   - host: the host, or a captured tree of one.
-  ///   - timeout: how long a driver may take to come or to go after the kernel took the order; most
-  ///     have done it by then.
+  ///   - timeout: the time that a driver may take to bind or to unbind after the kernel accepted
+  ///     the request; most drivers have finished by then.
   public init(host: HostHardware = HostHardware(), timeout: Duration = .seconds(2)) {
     self.host = host
     self.timeout = timeout
@@ -41,19 +41,19 @@ public struct PCIBindings: Sendable {
   /// The functions that `restore` would give back.
   public var remembered: [PCIAddress] { store.addresses() }
 
-  /// Binds functions to a driver, and with each the other functions of its device that are in its
-  /// IOMMU group. Functions with groups of their own, and virtual functions (SR-IOV), are devices of
-  /// their own: only those are taken that are named.
+  /// Binds functions to a driver. Each function takes along the other functions of its device that
+  /// are in its IOMMU group. Functions with groups of their own, and virtual functions (SR-IOV),
+  /// are devices of their own: they are bound only when they are named.
   ///
-  /// For a VFIO driver a group must go whole: other devices in it, but for bridges, must be named
-  /// too, have no driver, or have a VFIO driver already.
+  /// For a VFIO driver a group must go whole: each other device in it that is no bridge must be
+  /// named too, have no driver, or have a VFIO driver already.
   ///
   /// - Parameters:
-  ///   - addresses: one function of each device at least.
+  ///   - addresses: at least one function of each device.
   ///   - driver: its name in `/sys/bus/pci/drivers`, such as `vfio-pci`.
   ///   - isForced: also what the host uses (`HostHardware.uses(of:)`).
-  /// - Returns: every function that belongs to it, those included that had the driver already.
-  /// - Throws: `PCIBindingError`; whatever was changed by then is put back.
+  /// - Returns: every function that was to be bound, also those that had the driver already.
+  /// - Throws: `PCIBindingError`; the changes made until then are undone.
   public func bind(
     _ addresses: [PCIAddress], to driver: String, isForced: Bool = false
   ) throws(PCIBindingError) -> [PCIBinding] {
@@ -77,7 +77,7 @@ public struct PCIBindings: Sendable {
     return targets.map { PCIBinding(address: $0.address, before: $0.driver, after: driver) }
   }
 
-  /// Takes functions from their drivers; the other functions of a device stay.
+  /// Takes functions from their drivers; the other functions of a device keep theirs.
   ///
   /// - Parameters:
   ///   - addresses: the functions.
@@ -95,10 +95,12 @@ public struct PCIBindings: Sendable {
     return targets.map { PCIBinding(address: $0.address, before: $0.driver, after: nil) }
   }
 
-  /// Gives functions back to the drivers that they had before the first `bind` or `unbind`, and with
-  /// each the other functions of its device that are in its IOMMU group and were changed too.
+  /// Gives functions back to the drivers that they had before the first `bind` or `unbind`. Each
+  /// function takes along the other functions of its device that are in its IOMMU group and were
+  /// changed too.
   ///
-  /// - Parameter addresses: `nil` for all that are remembered. A function that is gone is forgotten.
+  /// - Parameter addresses: `nil` for all functions that have a record. The record of a function
+  ///   that is gone is deleted.
   /// - Throws: `PCIBindingError`.
   public func restore(_ addresses: [PCIAddress]? = nil) throws(PCIBindingError) -> [PCIBinding] {
     let remembered = remembered
@@ -123,13 +125,14 @@ public struct PCIBindings: Sendable {
       records[function.address] = record
     }
     try check(targets.filter { records[$0.address]?.driver != $0.driver }, isForced: true)
-    // Nothing is undone here: each function that is back is what was wanted, and forgotten at once.
+    // Nothing is undone here, because each function that is back is a success. Its record is
+    // deleted at once.
     for function in targets {
       guard let record = records[function.address] else { continue }
       try put(function, driver: record.driver, override: record.override)
       store.forget(function.address)
     }
-    // What was taken out of the machine since then.
+    // Functions that have left the machine since then.
     for address in addresses ?? remembered where host.pciFunction(at: address) == nil {
       store.forget(address)
     }
@@ -140,7 +143,7 @@ public struct PCIBindings: Sendable {
   }
 }
 
-// What is checked before anything is changed.
+// The checks, before anything is changed.
 extension PCIBindings {
   private func all() throws(PCIBindingError) -> [PCIFunction] {
     do {
@@ -177,9 +180,9 @@ extension PCIBindings {
     }
   }
 
-  /// A function in use by the host is refused unless forced; one in use by a guest always is: the
-  /// kernel would make the writer wait for the guest's end. So it would where the driver takes its
-  /// virtual functions along.
+  /// A function that the host uses is refused unless forced. A function that a guest uses is always
+  /// refused, because the kernel would make the writer wait for the guest's end. The kernel would
+  /// wait too when the driver takes along virtual functions that a guest uses.
   private func check(_ functions: [PCIFunction], isForced: Bool) throws(PCIBindingError) {
     for function in functions {
       for function in [function] + host.virtualFunctions(of: function) { try checkUnheld(function) }
@@ -189,13 +192,13 @@ extension PCIBindings {
     }
   }
 
-  /// The kernel decides: a group that somebody uses, by whatever descriptor, cannot be opened. What
-  /// `/proc` shows only names him, and decides where there is no group to be opened.
+  /// The kernel decides: a group that somebody uses, by any descriptor, cannot be opened. `/proc`
+  /// only tells the user's name; it decides when the kernel has no group node to open.
   private func checkUnheld(_ function: PCIFunction) throws(PCIBindingError) {
     guard let group = function.iommuGroup else { return }
     let node = "/dev/vfio/\(group)"
     var use = GroupUse.unknown
-    // A guest that has just ended may not have been cleared away yet.
+    // The kernel may still be clearing away a guest that has just ended.
     _ = waitUntil(timeout) {
       use = host.use(ofGroupNode: node)
       return use != .busy
@@ -209,13 +212,14 @@ extension PCIBindings {
   }
 }
 
-// What is changed.
+// The changes.
 extension PCIBindings {
   private func path(_ function: PCIFunction) -> String {
     "/sys/bus/pci/devices/\(function.address)"
   }
 
-  /// Changes functions one after the other; when one fails, it and those before are put back.
+  /// Changes functions one after the other; when one fails, its change and the earlier ones are
+  /// undone.
   private func change(
     _ functions: [PCIFunction], _ body: (PCIFunction) throws(PCIBindingError) -> Void
   ) throws(PCIBindingError) {
@@ -241,7 +245,7 @@ extension PCIBindings {
     }
   }
 
-  /// - Returns: whether nothing was remembered of it before.
+  /// - Returns: whether the function had no record before.
   private func remember(
     _ function: PCIFunction, override: String?
   ) throws(PCIBindingError) -> Bool {
@@ -262,7 +266,7 @@ extension PCIBindings {
   private func put(
     _ function: PCIFunction, driver: String?, override: String?
   ) throws(PCIBindingError) {
-    // An empty line clears it.
+    // An empty line clears the override.
     try write(override ?? "\n", to: "\(path(function))/driver_override")
     guard host.pciFunction(at: function.address)?.driver != driver else { return }
     try leave(function)
@@ -271,7 +275,7 @@ extension PCIBindings {
     try settle(function, driver)
   }
 
-  /// Takes a function from the driver that it has now, if any.
+  /// Takes a function from its present driver, if it has one.
   private func leave(_ function: PCIFunction) throws(PCIBindingError) {
     guard host.pciFunction(at: function.address)?.driver != nil else { return }
     try write("\(function.address)", to: "\(path(function))/driver/unbind")
@@ -290,7 +294,8 @@ extension PCIBindings {
   }
 
   private func write(_ text: String, to path: String) throws(PCIBindingError) {
-    // `unbind` lies behind the link `driver`, and only attributes themselves are no links.
+    // `unbind` lies behind the link `driver`, so the link is resolved first: attributes are opened
+    // without following links.
     guard let slash = path.lastIndex(of: "/"),
       let folder = host.sysfs.resolve(String(path[..<slash]))
     else {

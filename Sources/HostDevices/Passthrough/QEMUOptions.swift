@@ -2,17 +2,17 @@
 
 import JSONText
 
-/// The value of an option of QEMU's command line: `NAME=VALUE,NAME=VALUE`, in which a comma of a
-/// value is doubled, or the same as a JSON object.
+/// The value of an option of QEMU's command line: `NAME=VALUE,NAME=VALUE`, with each comma inside
+/// of a value doubled, or the same as a JSON object.
 package struct QEMUOptions: Hashable, Sendable {
   private var values: [String: String] = [:]
 
-  /// Options that were read elsewhere, as in a file of `-readconfig`.
+  /// Makes a value from options that were read elsewhere, such as in a file of `-readconfig`.
   package init(_ values: [String: String]) { self.values = values }
 
   /// - Parameters:
-  ///   - text: what follows the option.
-  ///   - first: what a first value without a name belongs to.
+  ///   - text: the text after the option.
+  ///   - first: the name of a first value that has no name.
   package init(_ text: String, first: String) {
     if text.hasPrefix("{") {
       let members = try? JSON.decode([String: JSONMember].self, from: Array(text.utf8))
@@ -39,12 +39,12 @@ package struct QEMUOptions: Hashable, Sendable {
     set { values[name] = newValue }
   }
 
-  /// Whether a switch is on; one that is not there is off.
+  /// Whether a switch is on; a missing switch is off.
   package func isOn(_ name: String) -> Bool {
     ["on", "yes", "true", "y"].contains(values[name] ?? "off")
   }
 
-  /// By bytes: a comma with an accent is a comma to QEMU.
+  /// The text is split by bytes, because QEMU takes a comma with an accent for a comma.
   private static func parts(_ text: [UInt8]) -> [[UInt8]] {
     let comma = UInt8(ascii: ",")
     var parts: [[UInt8]] = []
@@ -66,8 +66,8 @@ package struct QEMUOptions: Hashable, Sendable {
   }
 }
 
-/// A member of a JSON object as the text that stands for it on a command line; `nil` for a list, an
-/// object and `null`, which no option has.
+/// The command line's text for a member of a JSON object; `nil` for a list, an object and `null`,
+/// which no option has.
 private struct JSONMember: Decodable {
   let text: String?
 

@@ -2,8 +2,8 @@
 
 import LinuxSystem
 
-/// A SCSI device of the host, SATA's optical drives among them, that can be had with all its
-/// commands: by its node of Linux's SCSI generic driver.
+/// A SCSI device of the host (optical drives on SATA too) that a guest can have with all its
+/// commands, by the node of Linux's SCSI generic driver.
 public struct SCSIDevice: Hashable, Sendable {
   /// Its node of Linux's SCSI generic driver, such as `/dev/sg0`.
   public let genericNode: String
@@ -18,7 +18,7 @@ public struct SCSIDevice: Hashable, Sendable {
   /// Whether it is a CD, DVD or BD drive (SCSI's peripheral device type 5).
   public let isOptical: Bool
 
-  /// Makes a device of its parts.
+  /// Makes a device from its parts.
   public init(
     genericNode: String, host: Int, channel: Int, target: Int, unit: Int, isOptical: Bool = true
   ) {
@@ -31,12 +31,12 @@ public struct SCSIDevice: Hashable, Sendable {
   }
 }
 
-/// Why a node is no SCSI device's, or of no use.
+/// Why a node belongs to no SCSI device, or is of no use.
 @nonexhaustive
 public enum SCSIDeviceDefect: Error, Hashable, Sendable {
-  /// There is no such node.
+  /// The node does not exist.
   case missing(String)
-  /// It is another kind of device's.
+  /// The node belongs to another kind of device.
   case notSCSI(String)
   /// The kernel offers no SCSI generic node for it: its driver, `sg`, is not loaded.
   case noGenericNode(String)
@@ -69,7 +69,7 @@ extension HostHardware {
     guard real.hasPrefix("/dev/"), let name = real.split(separator: "/").last,
       let folder = ["block", "scsi_generic", "scsi_tape"].lazy
         .compactMap({ sysfs.resolve("/sys/class/\($0)/\(name)/device") }).first,
-      // A number of SCSI's; other block devices have none.
+      // A SCSI number, which other block devices do not have.
       let type = sysfs.number("\(folder)/type"),
       let address = Self.scsiAddress(folder)
     else {
@@ -85,7 +85,7 @@ extension HostHardware {
       unit: address[3], isOptical: type == 5)
   }
 
-  /// The numbers in a device's folder's name, `0:0:0:0`.
+  /// The numbers in the name of a device's folder, `0:0:0:0`.
   private static func scsiAddress(_ folder: String) -> [Int]? {
     guard let name = folder.split(separator: "/").last else { return nil }
     let parts = name.split(separator: ":", omittingEmptySubsequences: false)

@@ -16,7 +16,8 @@ public struct USBDevice: Hashable, Sendable {
   /// Its node, such as `/dev/bus/usb/001/004`.
   public var node: String { "/dev/bus/usb/\(Self.three(bus))/\(Self.three(device))" }
 
-  /// One of the kernel's own (the Linux Foundation's number), which are nobody's to give.
+  /// Whether it is one of the kernel's own (the Linux Foundation's number), which no guest can
+  /// have.
   public var isRootHub: Bool { vendor == 0x1d6b }
 
   /// Whether it is meant.
@@ -31,7 +32,7 @@ public struct USBDevice: Hashable, Sendable {
 }
 
 extension HostHardware {
-  /// The USB devices that are plugged in, hubs included, in the order of their names; none where
+  /// The USB devices that are plugged in, hubs included, in the order of their names; empty when
   /// the host has no USB.
   public func usbDevices() -> [USBDevice] {
     let folder = "/sys/bus/usb/devices"
@@ -39,7 +40,7 @@ extension HostHardware {
       func number<Number: FixedWidthInteger>(_ file: String, radix: Int) -> Number? {
         sysfs.text("\(folder)/\(name)/\(file)").flatMap { Number($0, radix: radix) }
       }
-      // Interfaces are listed beside their devices, and have none of these.
+      // Interfaces are listed beside their devices, and have none of these files.
       guard let vendor: UInt16 = number("idVendor", radix: 16),
         let product: UInt16 = number("idProduct", radix: 16),
         let bus: UInt8 = number("busnum", radix: 10),
@@ -50,12 +51,12 @@ extension HostHardware {
   }
 }
 
-/// Which of the host's USB devices is meant, as lsusb(8) names them.
+/// A reference to a USB device of the host, in the forms of lsusb(8).
 @nonexhaustive
 public enum USBSelector: Hashable, Sendable {
-  /// Whichever has these numbers (idVendor, idProduct), on whatever port it is or will be.
+  /// The device with these numbers (idVendor, idProduct), on any port, now or later.
   case id(vendor: UInt16, product: UInt16)
-  /// What is plugged in there now: its bus, and its number there (1 to 127), which changes when it
+  /// The device that has this number now (1 to 127) on this bus. The number changes when the device
   /// is plugged in again.
   case address(bus: UInt8, device: UInt8)
 
@@ -65,7 +66,7 @@ public enum USBSelector: Hashable, Sendable {
     hexadecimalNumber(text, digits: 4...4).map { UInt16($0) }
   }
 
-  /// At most three decimal digits, zeros before the number included.
+  /// At most three decimal digits, leading zeros included.
   private static func number(_ text: Substring) -> UInt8? {
     guard (1...3).contains(text.utf8.count), text.allSatisfy({ ("0"..."9").contains($0) }) else {
       return nil
@@ -75,8 +76,8 @@ public enum USBSelector: Hashable, Sendable {
 }
 
 extension USBSelector: LosslessStringConvertible {
-  /// Reads `046d:c52b`, or `1.4` (bus and device, `001.004` as well), with `usb:` before it or not;
-  /// `nil` for anything else.
+  /// Reads `046d:c52b`, or `1.4` (bus and device, `001.004` as well), each with or without `usb:`
+  /// before it; `nil` for anything else.
   public init?(_ text: String) {
     let text = text.hasPrefix("usb:") ? text.dropFirst(4) : text[...]
     func parts(_ separator: Character) -> [Substring] {
@@ -96,7 +97,7 @@ extension USBSelector: LosslessStringConvertible {
     }
   }
 
-  /// As it is read, without `usb:`.
+  /// The text in the form that the initializer reads, without `usb:`.
   public var description: String {
     switch self {
     case .id(let vendor, let product):

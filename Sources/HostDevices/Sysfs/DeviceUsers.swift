@@ -6,11 +6,12 @@ import SafeText
 import SystemPackage
 
 extension HostHardware {
-  /// The processes that have an mdev's node or its group's node open, by pid, as far as this process
-  /// may look (`/proc/<pid>/fd`); root sees all of its own pid namespace.
+  /// The processes that have an mdev's node or its group's node open, by pid, as far as this
+  /// process may look (`/proc/<pid>/fd`). Root sees all processes of its own pid namespace.
   ///
-  /// What they have open is known by its device number. A number of a process can be another's by the
-  /// time that it is used: whoever takes something from one of them asks again (`RunningProcess`).
+  /// The device number identifies each process's open file. A process's number can belong to
+  /// another process by the time that it is used: before you take anything from one of these
+  /// processes, check it again (`RunningProcess`).
   public func users(of uuid: MdevUUID) -> [Int32] {
     guard let device = device(uuid) else { return [] }
     return processes(holding: [device.groupNode, device.deviceNode].compactMap { $0 })
@@ -18,10 +19,10 @@ extension HostHardware {
 
   /// The processes that have one of these nodes open, by pid, as far as this process may look.
   ///
-  /// The text of a link in `/proc/PID/fd` does not count: in a mount namespace of his own any user
-  /// makes a file `/dev/vfio/0`. Only what may be meant is looked at closely, by the last part of its
-  /// name, and so no file of a server that does not answer (NFS): whoever names his node otherwise
-  /// hides himself, and no more.
+  /// The text of a link in `/proc/PID/fd` does not count: any user can make a file `/dev/vfio/0` in
+  /// a mount namespace of his own. Only files whose last part of the name fits are looked at
+  /// closely, so that no file of a server that does not answer (NFS) is touched. A process that
+  /// gives its node another name only hides itself.
   func processes(holding nodes: [String]) -> [Int32] {
     let numbers = Set(nodes.compactMap(deviceNumber))
     if numbers.isEmpty { return [] }
@@ -40,7 +41,7 @@ extension HostHardware {
     .compactMap { Int32(exactly: $0) }
   }
 
-  /// The number of a group's, a device's or a GPU's node, as its driver has it in sysfs.
+  /// The device number of a node of a group, a device or a GPU, as its driver writes it in sysfs.
   private func deviceNumber(ofNode node: String) -> DeviceNumber? {
     let parts = node.split(separator: "/")
     guard let name = parts.last else { return nil }
@@ -51,44 +52,45 @@ extension HostHardware {
       case ["dev", "dri"]: "drm"
       default: nil
       }
-    // What is named in a class is a link to a folder.
+    // An entry of a class is a link to a folder.
     return type.flatMap { sysfs.text("/sys/class/\($0)/\(name)/dev") }.flatMap(DeviceNumber.init)
   }
 
   func checkUnused(_ uuid: MdevUUID, within timeout: Duration) throws(HostDevicesError) {
     let processes = users(of: uuid)
     if !processes.isEmpty { throw .inUse(uuid, processes: processes) }
-    // A viewer lets go a moment after the end of the guest that it looked at.
+    // A viewer closes its descriptors a moment after the end of its guest.
     if !waitUntil(timeout, { !isBusy(uuid) }) { throw .inUse(uuid, processes: []) }
   }
 
-  /// Whether somebody has an mdev's group in use, seen by `users` or not. False where that cannot
-  /// be told: no group node, or no right to open it.
+  /// Whether somebody uses an mdev's group, even when `users` does not see the user. False when the
+  /// kernel does not tell: the group has no node, or this user may not open it.
   ///
   /// Two kinds of users do not show in `/proc`: processes of other pid namespaces (containers), and
-  /// holders of a mere device descriptor (a viewer), whose link does not name the device. Both keep
-  /// the group in use, and a group that is in use cannot be opened. So it is opened for a moment.
+  /// holders of a device descriptor alone (a viewer), whose link does not name the device. Both
+  /// keep the group in use, and a group in use cannot be opened. So this call tries to open it for
+  /// a moment.
   public func isBusy(_ uuid: MdevUUID) -> Bool {
     device(uuid)?.groupNode.map(isBusy(groupNode:)) ?? false
   }
 
-  /// The same of any group, by its node.
+  /// Whether somebody uses a group, by its node.
   func isBusy(groupNode node: String) -> Bool { use(ofGroupNode: node) == .busy }
 }
 
-/// What the kernel says when an IOMMU group's node is opened.
+/// The kernel's answer to opening an IOMMU group's node.
 enum GroupUse: Hashable {
-  /// Nobody has it.
+  /// Nobody has the group open.
   case free
-  /// Somebody has it, or a device of it, open.
+  /// Somebody has the group, or a device of it, open.
   case busy
-  /// There is no such node, or it may not be opened.
+  /// The node does not exist, or this user may not open it.
   case unknown
 }
 
 extension HostHardware {
-  /// Whether somebody uses a group, found out by opening its node for a moment: a group opens once,
-  /// and not while a device of it is open by its own node.
+  /// Opens a group's node for a moment to find out whether somebody uses the group. A group can be
+  /// open only once, and not while a device of it is open by its own node.
   func use(ofGroupNode node: String) -> GroupUse {
     do {
       _ = try OwnedFileDescriptor.open(
@@ -101,13 +103,14 @@ extension HostHardware {
 }
 
 extension HostHardware {
-  /// Which device an open VFIO device descriptor is of, as far as the kernel tells: one by its own
-  /// node has a number that sysfs knows (`/sys/dev/char`), one out of a group tells its folder in
-  /// `/proc/self/fdinfo` from Linux 6.17 on.
+  /// The device that an open VFIO device descriptor belongs to, as far as the kernel tells. A
+  /// descriptor that was opened by the device's own node has a number that sysfs knows
+  /// (`/sys/dev/char`). A descriptor out of a group tells its folder in `/proc/self/fdinfo` from
+  /// Linux 6.17 on.
   ///
-  /// - Parameter descriptor: of this process; borrowed.
-  /// - Returns: the device's name on its bus, an mdev's UUID or a PCI address; `nil` where the kernel
-  ///   does not tell, and for whatever is no VFIO device.
+  /// - Parameter descriptor: a descriptor of this process; borrowed.
+  /// - Returns: the device's name on its bus, an mdev's UUID or a PCI address; `nil` when the
+  ///   kernel does not tell, and for any file that is no VFIO device.
   public func deviceName(ofDescriptor descriptor: Int32) -> String? {
     var status = FileStatus.other
     _ = RunningKernel().status(descriptor, &status)
@@ -117,7 +120,7 @@ extension HostHardware {
       guard parts.count > 3, parts[parts.count - 2] == "vfio-dev" else { return nil }
       return name(String(parts[parts.count - 3]))
     }
-    // Other files' lines there can hold what a user has written, such as a dma-buf's name.
+    // The lines of other files there can hold a user's text, such as a dma-buf's name.
     guard
       FileTree.linkTarget(of: sysfs.location("/proc/self/fd/\(descriptor)"))
         == "anon_inode:[vfio-device]"

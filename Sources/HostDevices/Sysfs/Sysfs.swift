@@ -5,10 +5,10 @@ import LinuxSystem
 import SafeText
 import SystemPackage
 
-/// The file tree that holds `sys` and `dev`, read with suspicion: the kernel makes and removes
-/// folders while they are read, and a captured tree may hold anything.
+/// The file tree that holds `sys` and `dev`. It is read with suspicion, because the kernel makes
+/// and removes folders during a read, and a captured tree may hold anything.
 ///
-/// Paths given and returned are the host's own (`/sys/...`), whatever the root.
+/// Arguments and results are the host's own paths (`/sys/...`), whatever the root.
 package struct Sysfs: Sendable {
   let kernel: any Kernel
   /// Without a trailing slash, so that a path can be appended: empty for `/`.
@@ -20,10 +20,11 @@ package struct Sysfs: Sendable {
     prefix = path == "/" ? "" : path
   }
 
-  /// Where a path of the host is found on this machine.
+  /// The path on this machine for a path of the host.
   package func location(_ path: String) -> String { prefix + path }
 
-  /// The sorted names in a folder; none when it is not there, which to sysfs means "has none".
+  /// The sorted names in a folder; none when the folder is missing, because sysfs means "none" by
+  /// that.
   func names(in path: String) throws(HostDevicesError) -> [String] {
     do {
       return try FileTree.names(in: location(path)).filter(Self.isName).sorted()
@@ -37,7 +38,7 @@ package struct Sysfs: Sendable {
     }
   }
 
-  /// The same where a folder that cannot be read is as good as none.
+  /// The sorted names in a folder; none also when the folder cannot be read.
   package func readableNames(in path: String) -> [String] { (try? names(in: path)) ?? [] }
 
   /// An attribute's text without blanks at its ends; `nil` when there is no such file, when it
@@ -45,7 +46,8 @@ package struct Sysfs: Sendable {
   package func text(_ path: String) -> String? {
     // An attribute is at most a page long; 64 KiB is the largest page of Linux.
     let limit = 65_536
-    // O_NOFOLLOW: attributes are plain files. O_NONBLOCK: whatever else lies there must not hang.
+    // O_NOFOLLOW, because attributes are plain files. O_NONBLOCK, because any other file in their
+    // place must not hang the read.
     guard
       let file = try? OwnedFileDescriptor.open(
         location(path), flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK, kernel: kernel)
@@ -63,8 +65,8 @@ package struct Sysfs: Sendable {
     }
   }
 
-  /// A file's bytes, whatever they are, to the end of all links; `nil` when there is no such file in
-  /// the tree, when it cannot be read, and when it is longer than `limit`.
+  /// A file's bytes, unchecked, at the end of all links; `nil` when there is no such file in the
+  /// tree, when it cannot be read, and when it is longer than `limit`.
   package func bytes(_ path: String, limit: Int) -> [UInt8]? {
     guard let real = resolve(path),
       let file = try? OwnedFileDescriptor.open(
@@ -74,8 +76,8 @@ package struct Sysfs: Sendable {
     return bytes
   }
 
-  /// The lines of a text that a person or the kernel wrote, without those that are not UTF-8;
-  /// none where `bytes` has nothing.
+  /// The lines of a text that a person or the kernel wrote, without those that are not UTF-8; none
+  /// when `bytes` is empty.
   package func lines(_ path: String, limit: Int = 1 << 20) -> [Substring] {
     guard let bytes = bytes(path, limit: limit) else { return [] }
     return bytes.split(separator: UInt8(ascii: "\n")).compactMap {
@@ -86,8 +88,8 @@ package struct Sysfs: Sendable {
   /// A number of decimal digits; `nil` for anything else.
   package func number(_ path: String) -> Int? { text(path).flatMap { decimalNumber($0) } }
 
-  /// The path at the end of all links; `nil` when nothing is there or when it lies outside of the
-  /// tree.
+  /// The path at the end of all links; `nil` when nothing exists there or when it lies outside of
+  /// the tree.
   package func resolve(_ path: String) -> String? {
     guard let real = FileTree.realPath(of: location(path)), real.hasPrefix(prefix + "/") else {
       return nil
@@ -103,10 +105,10 @@ package struct Sysfs: Sendable {
     return name
   }
 
-  /// Whether there is a file, a folder or a node.
+  /// Whether a file, a folder or a node exists at a path.
   package func exists(_ path: String) -> Bool { FileTree.exists(location(path)) }
 
-  /// Writes an attribute in one call, as sysfs wants it.
+  /// Writes an attribute in one call, as sysfs demands.
   func write(_ text: String, to path: String) throws(SystemCallError) {
     let file = try OwnedFileDescriptor.open(
       location(path), flags: O_WRONLY | O_NOFOLLOW | O_NONBLOCK, kernel: kernel)
@@ -120,15 +122,15 @@ package struct Sysfs: Sendable {
     }
   }
 
-  /// Whether something can be a device's, a type's or a driver's name: printable ASCII, so that it
-  /// can stand in an error's one line and on a terminal.
+  /// Whether a text can be the name of a device, a type or a driver: printable ASCII, which is safe
+  /// in an error's one line and on a terminal.
   package static func isName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.allSatisfy { (0x20...0x7e).contains($0) }
   }
 }
 
 extension String {
-  /// Without white space at both ends.
+  /// The text without white space at its ends.
   fileprivate var trimmed: Substring {
     var text = self[...]
     while text.last?.isWhitespace == true { text.removeLast() }

@@ -7,18 +7,18 @@ import SystemPackage
 /// A VFIO device with every right that its file descriptor gives: registers, DMA, interrupts,
 /// reset.
 ///
-/// For a VM manager. Whoever only wants to look takes a `DisplayDevice`, which can do none of
-/// that. The descriptor is closed when this value ends.
+/// It is for a VM manager. A program that only shows the screen takes a `DisplayDevice`, which has
+/// none of these rights. The descriptor is closed when this value ends.
 public struct Device: ~Copyable {
   let fd: OwnedFileDescriptor
-  /// What the device is called in errors: a PCI address, an mdev's UUID, a path.
+  /// The device's name in errors: a PCI address, an mdev's UUID, a path.
   public let name: String
-  /// What the device says of itself (VFIO_DEVICE_GET_INFO).
+  /// The device's description of itself (VFIO_DEVICE_GET_INFO).
   public let info: DeviceInfo
 
   /// Takes over an open device descriptor: received over a socket, inherited, or made elsewhere.
   ///
-  /// - Throws: `VFIOError.system` with ENOTTY when it is no VFIO device.
+  /// - Throws: `VFIOError.system` with ENOTTY when the descriptor belongs to no VFIO device.
   public init(owning fd: consuming OwnedFileDescriptor, name: String) throws(VFIOError) {
     try Self.checkKind(of: fd, name: name)
     let answer = try fd.growingQuery(
@@ -28,9 +28,9 @@ public struct Device: ~Copyable {
     self.fd = fd
   }
 
-  /// Lets only files of a kernel driver's through. A file of somebody's file system (FUSE) would pass
-  /// every ioctl on to him: he may answer what he likes, a descriptor's number of this process's too,
-  /// or never.
+  /// Accepts only files that a kernel driver made. A file on a user's file system (FUSE) would pass
+  /// every ioctl on to that user's server. The server could answer anything, even the number of a
+  /// descriptor of this process, or never answer.
   private static func checkKind(
     of fd: borrowing OwnedFileDescriptor, name: String
   ) throws(VFIOError) {
@@ -49,7 +49,7 @@ public struct Device: ~Copyable {
   }
 
   /// Opens a device by its own node, `/dev/vfio/devices/vfioN`, and binds it to an iommufd
-  /// (VFIO_DEVICE_BIND_IOMMUFD, Linux 6.6). Until `attach` it has no DMA.
+  /// (VFIO_DEVICE_BIND_IOMMUFD, Linux 6.6). The device has no DMA until `attach`.
   ///
   /// - Throws: `VFIOError.system`: EBUSY when the device is open by its group, EINVAL when another
   ///   process has bound it.
@@ -68,15 +68,16 @@ public struct Device: ~Copyable {
 
   /// Duplicates a device descriptor out of a running process (pidfd_getfd(2), Linux 5.6).
   ///
-  /// Needs the right to trace the process: the same user with yama's ptrace_scope at 0, or
-  /// CAP_SYS_PTRACE. The process keeps its own descriptor and notices nothing.
+  /// The caller needs the right to trace the process: the same user with yama's ptrace_scope at 0,
+  /// or CAP_SYS_PTRACE. The process keeps its own descriptor and notices nothing.
   ///
   /// - Parameters:
-  ///   - number: the descriptor's number in it; `ProcessDevices` finds it.
+  ///   - number: the descriptor's number in the process; `ProcessDevices` finds it.
   ///   - process: the process.
-  ///   - name: what errors call the device.
+  ///   - name: the device's name in errors.
   /// - Throws: `VFIOError.system`: EPERM without that right, ESRCH when the process has ended,
-  ///   EBADF when it has closed the descriptor, ENOTTY when that is of no VFIO device.
+  ///   EBADF when it has closed the descriptor, ENOTTY when the descriptor belongs to no VFIO
+  ///   device.
   public init(
     duplicating number: Int32, of process: RunningProcess, name: String
   ) throws(VFIOError) {
@@ -87,14 +88,15 @@ public struct Device: ~Copyable {
   }
 
   /// Receives a device descriptor over a Unix socket (SCM_RIGHTS). The bytes that come with it are
-  /// dropped: whoever has a protocol receives the descriptor by it and uses `init(owning:name:)`.
+  /// dropped. A program with a protocol of its own receives the descriptor by that protocol and
+  /// calls `init(owning:name:)`.
   ///
   /// - Parameters:
   ///   - socket: a connected socket of any type; borrowed.
-  ///   - name: what errors call the device.
+  ///   - name: the device's name in errors.
   ///   - kernel: answers the system calls, for tests.
-  /// - Throws: `VFIOError.system` of recvmsg(2), or with ENOTTY when what comes is no VFIO device;
-  ///   `.malformed` when no descriptor comes.
+  /// - Throws: `VFIOError.system` of recvmsg(2), or with ENOTTY when the descriptor belongs to no
+  ///   VFIO device; `.malformed` when no descriptor comes.
   public init(
     receivingFrom socket: Int32, name: String, kernel: any Kernel = RunningKernel()
   ) throws(VFIOError) {
@@ -126,10 +128,10 @@ public struct Device: ~Copyable {
     }
   }
 
-  /// The descriptor, for a process that is to inherit it. Borrowed: never close it.
+  /// The descriptor, for a process that will inherit it. It is borrowed: never close it.
   public var rawValue: Int32 { fd.rawValue }
 
-  /// Another descriptor of the same open file, to be compared with or to be handed on. It gives every
+  /// Another descriptor of the same open file, for comparing or for passing on. It gives every
   /// right that this value has.
   ///
   /// - Throws: `VFIOError.system` when this process may have no more descriptors.
@@ -137,7 +139,7 @@ public struct Device: ~Copyable {
     try vfio { () throws(SystemCallError) in try fd.duplicate(of: name) }
   }
 
-  /// A second handle that can look and nothing else, with a descriptor of its own.
+  /// A second handle that can only look, with a descriptor of its own.
   ///
   /// - Throws: `VFIOError.system` when this process may have no more descriptors.
   public func displayDevice() throws(VFIOError) -> DisplayDevice {
@@ -161,7 +163,7 @@ public struct Device: ~Copyable {
   // MARK: IO address spaces
 
   /// VFIO_DEVICE_ATTACH_IOMMUFD_PT: gives a device that was opened by its own node an IO address
-  /// space. Attaching again replaces the one before.
+  /// space. Attaching again replaces the previous space.
   ///
   /// - Throws: `VFIOError.system` for a device that was opened by its group.
   public func attach(to space: IOMMUFD.AddressSpace) throws(VFIOError) {
@@ -183,14 +185,14 @@ public struct Device: ~Copyable {
   }
 }
 
-/// A device with all that its owner holds besides, as a VM manager does. Its DMA reaches no memory
-/// until some is mapped for it.
+/// A device together with the other descriptors that its owner, a VM manager, must hold. The
+/// device's DMA reaches no memory until memory is mapped for it.
 ///
 /// The descriptors are closed when this value ends.
 public struct OwnedDevice: ~Copyable {
   /// The device.
   public let device: Device
-  // The group's descriptor is also what tells others which device a process has.
+  // The group's descriptor also tells other programs which device a process has.
   private let container: Container?
   private let group: Group?
 
@@ -210,7 +212,7 @@ public struct OwnedDevice: ~Copyable {
   /// Opens a device by its group, in a container of its own.
   ///
   /// - Parameters:
-  ///   - name: its name on the bus: a PCI address or an mdev's UUID.
+  ///   - name: the device's name on the bus: a PCI address or an mdev's UUID.
   ///   - group: the IOMMU group's number in sysfs.
   /// - Throws: `VFIOError`, as `Container` and `Group` do.
   public init(named name: String, inGroup group: Int) throws(VFIOError) {

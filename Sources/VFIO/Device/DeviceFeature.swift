@@ -8,12 +8,12 @@ public struct DeviceFeature: RawRepresentable, Hashable, Sendable {
   /// The number, 0 to 65535.
   public let rawValue: UInt16
 
-  /// Makes a feature of its number.
+  /// Makes a feature from its number.
   public init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// The token that guards an SR-IOV virtual function.
   public static let vfToken = DeviceFeature(rawValue: 0)
-  /// Migration and what it supports.
+  /// Migration, and the kinds of it that the device supports.
   public static let migration = DeviceFeature(rawValue: 1)
   /// The state of a migration.
   public static let migrationState = DeviceFeature(rawValue: 2)
@@ -29,19 +29,19 @@ public struct DeviceFeature: RawRepresentable, Hashable, Sendable {
   public static let dmaLoggingStop = DeviceFeature(rawValue: 7)
   /// Logging of what DMA wrote: read and clear.
   public static let dmaLoggingReport = DeviceFeature(rawValue: 8)
-  /// How much a migration will transfer.
+  /// The number of bytes that a migration will transfer.
   public static let migrationDataSize = DeviceFeature(rawValue: 9)
   /// PCI bus mastering on and off.
   public static let busMaster = DeviceFeature(rawValue: 10)
 }
 
 extension Device {
-  /// What can be done with a feature.
+  /// The operations that a feature allows.
   public struct FeatureAccess: OptionSet, Sendable {
     /// The bits of `vfio_device_feature.flags`.
     public let rawValue: UInt32
 
-    /// Makes a set of its bits.
+    /// Makes a set from its bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// It can be read.
@@ -52,7 +52,8 @@ extension Device {
 
   /// VFIO_DEVICE_FEATURE with PROBE: which of GET and SET the device offers for a feature.
   ///
-  /// - Returns: an empty set when the device, or a kernel before 5.7, does not have it.
+  /// - Returns: an empty set when the device does not have the feature, or the kernel is older than
+  ///   5.7.
   /// - Throws: `VFIOError.system`.
   public func probe(_ feature: DeviceFeature) throws(VFIOError) -> FeatureAccess {
     var access: FeatureAccess = []
@@ -90,9 +91,9 @@ extension Device {
   ///
   /// - Parameters:
   ///   - feature: which one.
-  ///   - data: the feature's structure; empty where it has none.
-  /// - Throws: `VFIOError.system`: ENOTTY when the device has no such feature, and what the feature
-  ///   refuses with.
+  ///   - data: the feature's structure; empty when it has none.
+  /// - Throws: `VFIOError.system`: ENOTTY when the device has no such feature, or the feature's own
+  ///   refusal.
   public func set(_ feature: DeviceFeature, _ data: [UInt8] = []) throws(VFIOError) {
     var data = data
     try self.feature(feature, flags: UInt32(VFIO_DEVICE_FEATURE_SET), data: &data)

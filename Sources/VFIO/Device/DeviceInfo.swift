@@ -2,14 +2,14 @@
 
 import CLinux
 
-/// What a device says of itself (VFIO_DEVICE_GET_INFO).
+/// A device's description of itself (VFIO_DEVICE_GET_INFO).
 public struct DeviceInfo: Hashable, Sendable {
   /// The bus that the device pretends to be on, and what it can do.
   public struct Flags: OptionSet, Hashable, Sendable {
     /// The bits of `vfio_device_info.flags`.
     public let rawValue: UInt32
 
-    /// Makes a set of its bits.
+    /// Makes a set from its bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// The device can be reset on its own (VFIO_DEVICE_RESET).
@@ -32,14 +32,15 @@ public struct DeviceInfo: Hashable, Sendable {
 
   /// The bus that the device pretends to be on, and what it can do.
   public let flags: Flags
-  /// How many regions it has, numbered from 0.
+  /// The number of regions; the first is 0.
   public let regionCount: UInt32
-  /// How many interrupt indexes it has, numbered from 0.
+  /// The number of interrupt indexes; the first is 0.
   public let interruptCount: UInt32
 
   init(_ info: vfio_device_info) {
     flags = Flags(rawValue: info.flags)
-    // A driver with more regions than this has none: a bound for whoever asks about each.
+    // No driver has more regions than this. The bound protects a caller that asks about each
+    // region.
     regionCount = min(info.num_regions, 1024)
     interruptCount = min(info.num_irqs, 1024)
   }

@@ -4,29 +4,29 @@ import CLinux
 
 /// One interrupt index of a device (VFIO_DEVICE_GET_IRQ_INFO): INTx, MSI, ….
 public struct InterruptInfo: Hashable, Sendable {
-  /// What can be done with the interrupts of an index.
+  /// The operations that the interrupts of an index allow.
   public struct Flags: OptionSet, Hashable, Sendable {
     /// The bits of `vfio_irq_info.flags`.
     public let rawValue: UInt32
 
-    /// Makes a set of its bits.
+    /// Makes a set from its bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// An interrupt can signal an eventfd.
     public static let eventFD = Flags(rawValue: UInt32(VFIO_IRQ_INFO_EVENTFD))
     /// An interrupt can be masked and unmasked.
     public static let maskable = Flags(rawValue: UInt32(VFIO_IRQ_INFO_MASKABLE))
-    /// The kernel masks an interrupt as it signals it; the user unmasks it.
+    /// The kernel masks an interrupt when it signals the interrupt; the user unmasks it.
     public static let automasked = Flags(rawValue: UInt32(VFIO_IRQ_INFO_AUTOMASKED))
-    /// The number in use cannot be raised without disabling all of them first.
+    /// More interrupts can be enabled only after all of them have been disabled.
     public static let noResize = Flags(rawValue: UInt32(VFIO_IRQ_INFO_NORESIZE))
   }
 
-  /// The index; a PCI device's are named in `PCIInterrupt`.
+  /// The index; `PCIInterrupt` names those of a PCI device.
   public let index: UInt32
-  /// What can be done with its interrupts.
+  /// The operations that its interrupts allow.
   public let flags: Flags
-  /// How many interrupts (vectors) it has.
+  /// The number of its interrupts (vectors).
   public let count: UInt32
 }
 
@@ -44,13 +44,13 @@ extension Device {
       index: query.index, flags: InterruptInfo.Flags(rawValue: query.flags), count: query.count)
   }
 
-  /// What VFIO_DEVICE_SET_IRQS does to interrupts.
+  /// The effect of VFIO_DEVICE_SET_IRQS on interrupts.
   public enum InterruptAction: Sendable {
     /// Holds them back.
     case mask
     /// Lets them through again.
     case unmask
-    /// Signals them, as if the device had.
+    /// Signals them, as if the device had signalled them.
     case trigger
 
     fileprivate var flag: UInt32 {
@@ -62,13 +62,13 @@ extension Device {
     }
   }
 
-  /// VFIO_DEVICE_SET_IRQS with eventfds: from now on the interrupts signal these descriptors, or,
-  /// for `mask` and `unmask`, a signal on them does that.
+  /// VFIO_DEVICE_SET_IRQS with eventfds: from now on the interrupts signal these descriptors. With
+  /// `mask` and `unmask`, a signal on such a descriptor masks or unmasks its interrupt.
   ///
   /// - Parameters:
   ///   - index: INTx, MSI and so on; `PCIInterrupt` names a PCI device's.
   ///   - start: the first interrupt within the index.
-  ///   - action: what is signalled.
+  ///   - action: the effect.
   ///   - eventFDs: eventfd(2) descriptors, borrowed (the kernel keeps its own reference); `nil`
   ///     takes an interrupt's eventfd away.
   /// - Throws: `VFIOError.system`.
@@ -93,7 +93,8 @@ extension Device {
       index, range, flags: UInt32(VFIO_IRQ_SET_DATA_NONE) | action.flag, data: [])
   }
 
-  /// VFIO_DEVICE_SET_IRQS with one boolean each: masks, unmasks or signals those that are `true`.
+  /// VFIO_DEVICE_SET_IRQS with one boolean for each interrupt: masks, unmasks or signals those with
+  /// `true`.
   ///
   /// - Throws: `VFIOError.system`.
   public func setInterrupts(
@@ -128,16 +129,17 @@ extension Device {
 
 extension Device {
   /// VFIO_DEVICE_IOEVENTFD: the kernel makes a register write of its own each time an eventfd is
-  /// signalled, so that a guest's doorbell need not pass through the VM manager.
+  /// signalled, so that a guest's doorbell does not have to pass through the VM manager.
   ///
   /// - Parameters:
   ///   - region: the region that holds the register.
   ///   - start: the register, in bytes from the region's start.
-  ///   - value: what is written; its size is the access size.
-  ///   - eventFD: an eventfd(2) descriptor, borrowed; `nil` ends what was set before for the same
+  ///   - value: the value to write; its size is the access size.
+  ///   - eventFD: an eventfd(2) descriptor, borrowed; `nil` ends an earlier setting for the same
   ///     register and value.
   /// - Throws: `VFIOError.system`: EINVAL for registers that the driver keeps for itself, ENOSPC
-  ///   when it has no more; `.outOfRange` for a register of another size than 1, 2, 4 or 8 bytes.
+  ///   when the driver's table of them is full; `.outOfRange` for a register whose size is not 1,
+  ///   2, 4 or 8 bytes.
   public func setIOEventFD<Integer: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
     _ region: RegionInfo, at start: UInt64, value: Integer, eventFD: Int32?
   ) throws(VFIOError) {

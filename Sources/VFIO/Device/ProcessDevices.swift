@@ -8,8 +8,8 @@ public struct ProcessDescriptor: Hashable, Sendable {
   /// What the descriptor is of.
   @nonexhaustive
   public enum Target: Hashable, Sendable {
-    /// A device that was opened through its group; of which one it is, the kernel tells from
-    /// Linux 6.17 on, of a duplicate.
+    /// A device that was opened through its group. The kernel tells which device it is from Linux
+    /// 6.17 on, and only for a duplicate of the descriptor.
     case device
     /// A device that was opened by its own node, such as `/dev/vfio/devices/vfio0`.
     case cdev(path: String)
@@ -19,10 +19,10 @@ public struct ProcessDescriptor: Hashable, Sendable {
 
   /// The descriptor's number in the process.
   public let number: Int32
-  /// What it is of.
+  /// The kind of object that it belongs to.
   public let target: Target
 
-  /// Whether it is of a device.
+  /// Whether it belongs to a device.
   public var isDevice: Bool {
     switch target {
     case .device, .cdev: true
@@ -33,19 +33,19 @@ public struct ProcessDescriptor: Hashable, Sendable {
 
 /// Finds the VFIO descriptors of processes.
 ///
-/// What a descriptor is of, the kernel tells by the kind of its file and its device number. The text
-/// of a link in `/proc/PID/fd` is not believed: in a mount namespace of his own any user makes a file
-/// `/dev/vfio/0`.
+/// The kernel identifies a descriptor by the kind of its file and its device number. The text of a
+/// link in `/proc/PID/fd` is not believed: any user can make a file `/dev/vfio/0` in a mount
+/// namespace of his own.
 public enum ProcessDevices {
-  /// The VFIO descriptors of one process, by number. They may be others by the time that they are
-  /// used: what is duplicated must be asked again.
+  /// The VFIO descriptors of one process, by number. By the time that a number is used, the process
+  /// may have another file there: check a descriptor again after duplicating it.
   ///
   /// - Parameters:
   ///   - process: the process.
   ///   - proc: where procfs is, for tests.
   ///   - sys: where sysfs is, for tests.
-  /// - Throws: `VFIOError.system` with ENOENT or ESRCH when it has ended, with EACCES when its
-  ///   descriptors may not be seen.
+  /// - Throws: `VFIOError.system` with ENOENT or ESRCH when the process has ended, with EACCES when
+  ///   this user may not see its descriptors.
   public static func descriptors(
     of process: RunningProcess, proc: String = "/proc", sys: String = "/sys"
   ) throws(VFIOError) -> [ProcessDescriptor] {
@@ -75,8 +75,9 @@ public enum ProcessDevices {
             : "seeing another user's descriptors needs root or CAP_SYS_PTRACE"))
     }
     return names.compactMap { name -> ProcessDescriptor? in
-      // Whoever names his file otherwise hides it, and no more. So only what may be meant is looked
-      // at closely, and no file of a server that does not answer (NFS).
+      // A process that gives its file another name only hides that file. So only files with a
+      // fitting name are looked at closely, and no file of a server that does not answer (NFS) is
+      // touched.
       guard let number = Int32(name), let link = FileTree.linkTarget(of: "\(folder)/fd/\(name)"),
         link.contains("vfio"),
         let status = FileTree.status(ofDescriptor: name, in: folder),
@@ -93,7 +94,8 @@ public enum ProcessDevices {
     switch status {
     case .other: return nil
     case .anonymous:
-      // The driver's own name of it, in the two spellings of its history. A path begins with a slash.
+      // The driver's own name of a device's file, in its older and its newer spelling. A path
+      // begins with a slash.
       return link == "anon_inode:[vfio-device]" || link == "anon_inode:vfio-device" ? .device : nil
     case .characterDevice(let number):
       // .../vfio-dev/vfio0, or .../vfio/12

@@ -4,26 +4,25 @@ import CLinux
 import LinuxSystem
 import SystemPackage
 
-/// A device that a PCI hot reset would reset with the one that was asked about.
+/// Another device that a PCI hot reset of the asking device would reset too.
 public struct HotResetNeighbour: Hashable, Sendable {
-  /// Who has it, in the terms of the interface by which the asking device was opened.
+  /// Its owner, in the terms of the interface by which the asking device was opened.
   @nonexhaustive
   public enum Owner: Hashable, Sendable {
-    /// The asking device was opened by its group: the neighbour's IOMMU group, to whomever that
-    /// belongs.
+    /// The asking device was opened by its group: the neighbour's IOMMU group, whoever owns that.
     case group(UInt32)
-    /// The asking device was opened by its own node: its iommufd has the neighbour too, bound with
-    /// this id.
+    /// The asking device was opened by its own node: the neighbour is bound to the same iommufd,
+    /// with this id.
     case device(id: UInt32)
     /// The asking device was opened by its own node: the neighbour is not open, and no other
     /// iommufd can get it.
     case owned
-    /// The asking device was opened by its own node: the neighbour is not its iommufd's, so that
-    /// it may not be reset.
+    /// The asking device was opened by its own node: the neighbour is not bound to the same
+    /// iommufd, so that the reset is not allowed.
     case notOwned
   }
 
-  /// Who has it.
+  /// Its owner.
   public let owner: Owner
   /// Its PCI domain.
   public let domain: UInt16
@@ -34,7 +33,7 @@ public struct HotResetNeighbour: Hashable, Sendable {
   /// Its PCI function, 0 to 7.
   public let function: UInt8
 
-  /// - Parameter flags: of the answer that the entry is of: they tell what its first field is.
+  /// - Parameter flags: the answer's flags: they tell the meaning of the entry's first field.
   fileprivate init(
     _ entry: vfio_pci_dependent_device, flags: UInt32, object: String
   ) throws(VFIOError) {
@@ -57,15 +56,16 @@ public struct HotResetNeighbour: Hashable, Sendable {
 }
 
 extension Device {
-  /// VFIO_DEVICE_RESET: resets the device, where `info.flags` has `reset`.
+  /// VFIO_DEVICE_RESET: resets the device, when `info.flags` has `reset`.
   ///
   /// - Throws: `VFIOError.system`: ENOTTY or EINVAL when the device has no reset.
   public func reset() throws(VFIOError) {
     try fd.ioctl("VFIO_DEVICE_RESET", vgpu_VFIO_DEVICE_RESET, on: name)
   }
 
-  /// VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: which devices a reset of the slot or bus takes along. The
-  /// caller must own all of them: their groups, or by an iommufd none that is `notOwned`.
+  /// VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: the other devices that a reset of the slot or bus resets
+  /// too. The caller must own all of them: with groups, their groups; with an iommufd, none may be
+  /// `notOwned`.
   ///
   /// - Throws: `VFIOError.system` with ENODEV when neither slot nor bus can be reset; `.malformed`
   ///   when the answer makes no sense.
@@ -83,7 +83,7 @@ extension Device {
           "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", vgpu_VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, on: name,
           bytes: &bytes)
       } catch  where error.errno == .noSpace {
-        // ENOSPC is the kernel's way to say how many there are.
+        // With ENOSPC the kernel reports the number of devices.
         let count = Int(bytes.structure(vfio_pci_hot_reset_info.self).count)
         guard count > room, count <= 1 << 16 else { throw error }
         room = count
@@ -111,10 +111,10 @@ extension Device {
   /// VFIO_DEVICE_PCI_HOT_RESET: resets the slot or bus that the device is on, with every device on
   /// it.
   ///
-  /// - Parameter groups: descriptors of the groups of all `hotResetNeighbours`, borrowed, as the
-  ///   proof that the caller owns them; empty for a device opened by its own node, whose iommufd
-  ///   is the proof.
-  /// - Throws: `VFIOError.system`: EINVAL when a group that is affected is not among them.
+  /// - Parameter groups: descriptors of the groups of all `hotResetNeighbours`, borrowed: they
+  ///   prove that the caller owns the groups. Empty for a device that was opened by its own node:
+  ///   there the iommufd is the proof.
+  /// - Throws: `VFIOError.system`: EINVAL when `groups` lacks one that the reset affects.
   public func hotReset(groups: [Int32]) throws(VFIOError) {
     var header = vfio_pci_hot_reset()
     header.argsz = UInt32(MemoryLayout<vfio_pci_hot_reset>.size + groups.count * 4)

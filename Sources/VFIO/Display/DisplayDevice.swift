@@ -4,14 +4,14 @@ import CLinux
 public import LinuxSystem
 import SystemPackage
 
-/// A VFIO device of which one can only see the screen: no register writes, no DMA, no interrupts,
-/// no reset. The descriptor is closed when this value ends.
+/// A VFIO device that only shows its screen: no register writes, no DMA, no interrupts, no reset.
+/// The descriptor is closed when this value ends.
 ///
-/// The kernel has no descriptor with fewer rights; this type is what keeps a viewer from using
-/// them. A process that must not be trusted gets no device descriptor at all.
+/// The kernel has no descriptor with fewer rights; this type keeps a viewer from using the rights.
+/// A process that must not be trusted gets no device descriptor at all.
 public struct DisplayDevice: ~Copyable, OwnedFileDescriptorHolder {
   let fd: OwnedFileDescriptor
-  /// What the device is called in errors: a PCI address, an mdev's UUID, a path.
+  /// The device's name in errors: a PCI address, an mdev's UUID, a path.
   public let name: String
 
   /// Takes over an open device descriptor.
@@ -22,7 +22,7 @@ public struct DisplayDevice: ~Copyable, OwnedFileDescriptorHolder {
 
   /// VFIO_DEVICE_QUERY_GFX_PLANE with PROBE: how the driver hands out pixels.
   ///
-  /// - Returns: `dmaBuf` where the driver has both; `nil` when the device has no display.
+  /// - Returns: `dmaBuf` when the driver has both; `nil` when the device has no display.
   /// - Throws: `VFIOError.system` when the device is gone or is no VFIO device.
   public func transport() throws(VFIOError) -> PlaneTransport? {
     for transport in [PlaneTransport.dmaBuf, .region] {
@@ -36,18 +36,19 @@ public struct DisplayDevice: ~Copyable, OwnedFileDescriptorHolder {
         where error.errno == .invalidArgument
         || error.errno == .inappropriateIOCTLForDevice
       {
-        // EINVAL is a driver without this transport, ENOTTY one without a display. A descriptor
-        // that is no VFIO device at all also says ENOTTY: that is told apart where it is opened.
+        // EINVAL means a driver without this transport, ENOTTY a driver without a display. A
+        // descriptor that belongs to no VFIO device gives ENOTTY too: the code that opens it tells
+        // the two apart.
         continue
       }
     }
     return nil
   }
 
-  /// VFIO_DEVICE_QUERY_GFX_PLANE: what a plane shows now. The one call that a viewer makes for
-  /// every frame; it allocates nothing.
+  /// VFIO_DEVICE_QUERY_GFX_PLANE: the picture that a plane shows now. A viewer makes only this call
+  /// for every frame; it allocates nothing.
   ///
-  /// - Returns: what the driver says, unchecked; `isOff` when the plane is off.
+  /// - Returns: the driver's description, unchecked; `isOff` when the plane is off.
   /// - Throws: `VFIOError.system`. EINVAL, EFAULT and ENOMEM come and go while the guest sets a
   ///   mode.
   public func query(
@@ -67,14 +68,14 @@ public struct DisplayDevice: ~Copyable, OwnedFileDescriptorHolder {
   /// Ask once for each id and keep the descriptor: i915 makes a second, distinct dma-buf of a second
   /// call, and mbochs loses count of its pages.
   ///
-  /// - Throws: `VFIOError.system`; EINVAL when the guest has flipped on and the id is not known any
-  ///   more.
+  /// - Throws: `VFIOError.system`; EINVAL when the guest has flipped to another buffer and the
+  ///   driver no longer knows the id.
   public func dmaBuf(_ id: UInt32) throws(VFIOError) -> OwnedFileDescriptor {
     var id = id
     let number = try fd.ioctl(
       "VFIO_DEVICE_GET_GFX_DMABUF", vgpu_VFIO_DEVICE_GET_GFX_DMABUF, on: name, &id)
     let buffer = OwnedFileDescriptor(owning: Int32(number), kernel: fd.kernel)
-    // mbochs forgets to, and the kernel ABI has no flag to ask with.
+    // mbochs forgets to set close-on-exec, and the kernel ABI has no flag that asks for it.
     try vfio { () throws(SystemCallError) in try buffer.setCloseOnExec(of: name) }
     return buffer
   }
@@ -89,7 +90,7 @@ public struct DisplayDevice: ~Copyable, OwnedFileDescriptorHolder {
   /// mmap(2) of the first `count` bytes of the region that a plane lies in, for reading only.
   ///
   /// - Parameters:
-  ///   - region: as `regionInfo` tells it.
+  ///   - region: the answer of `regionInfo`.
   ///   - count: bytes; rounded up to whole pages.
   /// - Throws: `VFIOError.outOfRange` when the region is shorter; `.system` of mmap(2).
   public func mapPixels(in region: RegionInfo, count: UInt64) throws(VFIOError) -> MappedMemory {
@@ -102,7 +103,7 @@ public struct DisplayDevice: ~Copyable, OwnedFileDescriptorHolder {
   }
 
   private static var query: vfio_device_gfx_plane_info {
-    // All zero: i915 leaves the structure as it was when a plane is off.
+    // All zero, because i915 leaves the structure unchanged when a plane is off.
     var query = vfio_device_gfx_plane_info()
     query.argsz = UInt32(MemoryLayout<vfio_device_gfx_plane_info>.size)
     return query

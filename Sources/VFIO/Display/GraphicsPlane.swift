@@ -26,10 +26,10 @@ public enum PlaneTransport: Sendable {
   }
 }
 
-/// What a driver says of a plane (VFIO_DEVICE_QUERY_GFX_PLANE), as it says it.
+/// A driver's description of a plane (VFIO_DEVICE_QUERY_GFX_PLANE), unchanged.
 ///
 /// The numbers come from the guest: **none is checked**. Compare them with each other and with the
-/// buffer's true size before anything is mapped, imported or allocated by them.
+/// buffer's true size before you map, import or allocate anything by them.
 public struct GraphicsPlane: Hashable, Sendable {
   /// The pixel format, a DRM fourcc; 0 when the plane is off.
   public var format: UInt32
@@ -43,20 +43,21 @@ public struct GraphicsPlane: Hashable, Sendable {
   public var stride: UInt32
   /// Size of the pixels in bytes; in pages with GVT-g before Linux 5.2. 0 when the plane is off.
   public var size: UInt32
-  /// Where a cursor plane lies on the primary plane, in pixels. i915 gives magnitudes only: a
+  /// A cursor plane's left edge on the primary plane, in pixels. i915 gives magnitudes only: a
   /// cursor that hangs over the left or upper edge appears inside.
   public var x: UInt32
-  /// See `x`.
+  /// As `x`, from the upper edge.
   public var y: UInt32
-  /// The pixel of a cursor that points, from its left edge; 0xFFFFFFFF when the guest did not say.
+  /// The pixel of a cursor that points, from its left edge; 0xFFFFFFFF when the guest does not
+  /// tell.
   public var hotspotX: UInt32
-  /// See `hotspotX`, from its upper edge.
+  /// As `hotspotX`, from the cursor's upper edge.
   public var hotspotY: UInt32
   /// The dma-buf's id, or the region's number. Ids are reused: two planes with the same id can be
   /// different buffers.
   public var handle: UInt32
 
-  /// Makes a plane of its parts, as a synthetic guest does.
+  /// Makes a plane from its parts, as a synthetic guest does.
   public init(
     format: UInt32, modifier: UInt64, width: UInt32, height: UInt32, stride: UInt32, size: UInt32,
     x: UInt32 = 0, y: UInt32 = 0, hotspotX: UInt32 = .max, hotspotY: UInt32 = .max, handle: UInt32
@@ -81,7 +82,8 @@ public struct GraphicsPlane: Hashable, Sendable {
       hotspotX: info.x_hot, hotspotY: info.y_hot, handle: info.dmabuf_id)
   }
 
-  /// The plane is off: the driver left every field as it was, which was zero; or it left the size so,
-  /// as drivers do whose guest has no buffer yet, and which QEMU takes for none as well.
+  /// Whether the plane is off. Either the driver left every field unchanged, which means zero. Or
+  /// it left only the size at zero, because its guest has no buffer yet; QEMU too takes that for
+  /// "off".
   public var isOff: Bool { format == 0 || width == 0 || height == 0 || size == 0 }
 }

@@ -10,7 +10,7 @@ public struct MonitorPort: ~Copyable, Sendable {
   private let fd: OwnedFileDescriptor
   private let region: RegionInfo
   private let name: String
-  /// The largest picture that the driver can make, in pixels; `nil` when it does not say.
+  /// The largest picture that the driver can make, in pixels; `nil` when the driver does not tell.
   public let maximumSize: (width: UInt32, height: UInt32)?
   /// The longest EDID that the driver takes, in bytes.
   public let maximumEDIDSize: UInt32
@@ -23,8 +23,8 @@ public struct MonitorPort: ~Copyable, Sendable {
     let maximumEDIDSize = try fd.register(\.edid_max_size, of: region, name: name)
     let width = try fd.register(\.max_xres, of: region, name: name)
     let height = try fd.register(\.max_yres, of: region, name: name)
-    // The blob follows the header. It is not compared with the region's size, beyond which i915
-    // puts it, only kept from running over the end of all addresses.
+    // The blob follows the header. Its place is not compared with the region's size, because i915
+    // puts the blob beyond the region. The check only keeps the sum from overflowing.
     guard offset >= UInt32(MemoryLayout<vfio_region_gfx_edid>.size),
       !region.offset.addingReportingOverflow(UInt64(UInt32.max) * 2).overflow
     else {
@@ -38,7 +38,7 @@ public struct MonitorPort: ~Copyable, Sendable {
     self.name = name
   }
 
-  /// The EDID that the guest sees now; empty when none was set.
+  /// The EDID that the guest sees now; empty when nobody has set one.
   ///
   /// - Throws: `VFIOError.system`; `.malformed` when the region tells a length beyond its own.
   public func edid() throws(VFIOError) -> [UInt8] {
@@ -55,14 +55,14 @@ public struct MonitorPort: ~Copyable, Sendable {
     return blob
   }
 
-  /// What a device says of the monitor's cable.
+  /// The state of the monitor's cable.
   @nonexhaustive
   public enum LinkState: Hashable, Sendable {
     /// Plugged in.
     case up
     /// Unplugged.
     case down
-    /// Neither, as with a driver that nobody has told yet.
+    /// Neither: nobody has told the driver yet.
     case unset
   }
 
@@ -90,9 +90,9 @@ public struct MonitorPort: ~Copyable, Sendable {
     try fd.setRegister(\.link_state, of: region, to: UInt32(state), name: name)
   }
 
-  /// Has the monitor plugged in when this process ends, as long as the value lives: by exit(3), and by
-  /// a signal where the program has asked for that (`vgpu_write_at_end_signals`). For whoever has it
-  /// unplugged for a moment.
+  /// While this value lives, the end of this process plugs the monitor in: an end by exit(3), and
+  /// one by a signal when the program has asked for that (`vgpu_write_at_end_signals`). Hold one
+  /// while the monitor is unplugged for a moment.
   public struct PlugIn: ~Copyable, Sendable {
     private let number: Int
 
@@ -101,7 +101,8 @@ public struct MonitorPort: ~Copyable, Sendable {
     deinit { vgpu_forget_at_end(number) }
   }
 
-  /// Begins that. Where this process may have no more descriptors its end changes nothing.
+  /// Arranges for the plugging in. When this process may have no more descriptors, its end changes
+  /// nothing.
   public func plugInAtEnd() -> PlugIn {
     let position =
       region.offset + UInt64(MemoryLayout<vfio_region_gfx_edid>.offset(of: \.link_state) ?? 0)
@@ -109,11 +110,11 @@ public struct MonitorPort: ~Copyable, Sendable {
       vgpu_write_at_end(fd.rawValue, position, UInt32(VFIO_DEVICE_GFX_LINK_STATE_UP)))
   }
 
-  /// Gives the monitor another EDID. Unplug it first and plug it in again afterwards, 100 ms later,
-  /// or the guest will not look.
+  /// Gives the monitor another EDID. Unplug the monitor first and plug it in again 100 ms later, or
+  /// the guest will not read the new EDID.
   ///
   /// - Parameter blob: whole blocks of 128 bytes, at most `maximumEDIDSize`.
-  /// - Throws: `VFIOError.outOfRange` when it is longer than the device takes; `.system`.
+  /// - Throws: `VFIOError.outOfRange` when `blob` is longer than the device takes; `.system`.
   public func setEDID(_ blob: [UInt8]) throws(VFIOError) {
     guard !blob.isEmpty, blob.count % 128 == 0, blob.count <= Int(maximumEDIDSize) else {
       throw .outOfRange(
@@ -128,7 +129,7 @@ public struct MonitorPort: ~Copyable, Sendable {
   }
 }
 
-/// i915 takes accesses of four bytes and no others; every driver takes those.
+/// i915 takes only accesses of four bytes, and every driver takes those.
 private let accessWidth = 4
 
 extension OwnedFileDescriptor {

@@ -5,8 +5,8 @@ public import LinuxSystem
 
 /// A VFIO container (`/dev/vfio/vfio`): the IOMMU context that groups are put into.
 ///
-/// The older of VFIO's two interfaces; `IOMMUFD` is the newer. The descriptor is closed when this
-/// value ends; devices that were opened meanwhile keep working.
+/// It is the older of VFIO's two interfaces; `IOMMUFD` is the newer. The descriptor is closed when
+/// this value ends; devices that were opened meanwhile keep working.
 public struct Container: ~Copyable {
   let fd: OwnedFileDescriptor
   let path: String
@@ -29,8 +29,8 @@ public struct Container: ~Copyable {
     self.path = path
   }
 
-  /// VFIO_CHECK_EXTENSION: whether the container knows an IOMMU model or a feature. Models show up
-  /// only once a group is in the container.
+  /// VFIO_CHECK_EXTENSION: whether the container knows an IOMMU model or a feature. A container
+  /// knows models only after a group was put into it.
   ///
   /// - Throws: `VFIOError.system`.
   public func supports(_ candidate: ContainerExtension) throws(VFIOError) -> Bool {
@@ -39,10 +39,11 @@ public struct Container: ~Copyable {
       argument: UInt(candidate.rawValue)) > 0
   }
 
-  /// VFIO_SET_IOMMU: chooses the IOMMU model. Works once, after the first group was put in.
+  /// VFIO_SET_IOMMU: chooses the IOMMU model. The call works once, after the first group was put
+  /// in.
   ///
-  /// - Throws: `VFIOError.system`: EINVAL without a group or when one is set already, ENODEV for a
-  ///   model that the group's IOMMU is not of, EPERM without interrupt remapping.
+  /// - Throws: `VFIOError.system`: EINVAL without a group or when a model is set already, ENODEV
+  ///   when the group's IOMMU is of another model, EPERM without interrupt remapping.
   public func setIOMMU(_ model: ContainerExtension) throws(VFIOError) {
     try fd.ioctl(
       "VFIO_SET_IOMMU", vgpu_VFIO_SET_IOMMU, on: path, argument: UInt(model.rawValue))
@@ -66,8 +67,9 @@ public struct Container: ~Copyable {
   ///   - memory: page-aligned, a multiple of the page size long.
   ///   - address: the IO virtual address, page-aligned.
   ///   - access: how the devices may use it.
-  /// - Throws: `VFIOError.system`: EEXIST where something is mapped, ENOMEM beyond RLIMIT_MEMLOCK,
-  ///   ENOSPC beyond the container's number of mappings, EINVAL where a bound is on no page.
+  /// - Throws: `VFIOError.system`: EEXIST when something is mapped there, ENOMEM beyond
+  ///   RLIMIT_MEMLOCK, ENOSPC beyond the container's number of mappings, EINVAL when an end is not
+  ///   on a page boundary.
   public func mapDMA(
     _ memory: UnsafeMutableRawBufferPointer, at address: UInt64, access: DMAAccess
   ) throws(VFIOError) {
@@ -83,7 +85,7 @@ public struct Container: ~Copyable {
   /// VFIO_IOMMU_UNMAP_DMA: takes every mapping within the range away.
   ///
   /// - Returns: how many bytes were mapped there.
-  /// - Throws: `VFIOError.system`: EINVAL where the range cuts a mapping in two.
+  /// - Throws: `VFIOError.system`: EINVAL when the range cuts a mapping in two.
   @discardableResult
   public func unmapDMA(at address: UInt64, count: UInt64) throws(VFIOError) -> UInt64 {
     var unmap = vfio_iommu_type1_dma_unmap()
@@ -96,20 +98,20 @@ public struct Container: ~Copyable {
   }
 }
 
-/// What a container can be asked about with VFIO_CHECK_EXTENSION, and the IOMMU models that
-/// VFIO_SET_IOMMU takes.
+/// The features that VFIO_CHECK_EXTENSION asks about, and the IOMMU models that VFIO_SET_IOMMU
+/// takes.
 public struct ContainerExtension: RawRepresentable, Hashable, Sendable {
   /// The number in `<linux/vfio.h>`.
   public let rawValue: UInt32
 
-  /// Makes an extension of its number in `<linux/vfio.h>`.
+  /// Makes an extension from its number in `<linux/vfio.h>`.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   private init(_ value: Int32) { self.rawValue = UInt32(bitPattern: value) }
 
   /// VFIO_TYPE1_IOMMU: the model of x86 and Arm hosts, version 1.
   public static let type1 = ContainerExtension(VFIO_TYPE1_IOMMU)
-  /// VFIO_TYPE1v2_IOMMU: the same; unmapping never splits a mapping. What QEMU uses.
+  /// VFIO_TYPE1v2_IOMMU: the same, but unmapping never splits a mapping. QEMU uses it.
   public static let type1v2 = ContainerExtension(VFIO_TYPE1v2_IOMMU)
   /// VFIO_DMA_CC_IOMMU: DMA is cache-coherent.
   public static let cacheCoherentDMA = ContainerExtension(VFIO_DMA_CC_IOMMU)
@@ -126,7 +128,7 @@ public struct DMAAccess: OptionSet, Sendable {
   /// The bits of `vfio_iommu_type1_dma_map.flags`.
   public let rawValue: UInt32
 
-  /// Makes a set of its bits.
+  /// Makes a set from its bits.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// The device may read the memory.
@@ -135,13 +137,13 @@ public struct DMAAccess: OptionSet, Sendable {
   public static let write = DMAAccess(rawValue: UInt32(VFIO_DMA_MAP_FLAG_WRITE))
 }
 
-/// What a type1 IOMMU can map (VFIO_IOMMU_GET_INFO).
+/// The limits of a type1 IOMMU's mappings (VFIO_IOMMU_GET_INFO).
 public struct IOMMUInfo: Hashable, Sendable {
   /// The page sizes that can be mapped, one bit each; `nil` when the kernel does not tell.
   public let pageSizes: UInt64?
-  /// Usable ranges of IO virtual addresses; empty when the kernel does not tell.
+  /// The usable ranges of IO virtual addresses; empty when the kernel does not tell.
   public let addressRanges: [ClosedRange<UInt64>]
-  /// How many more mappings fit; `nil` when the kernel does not tell.
+  /// The number of mappings that still fit; `nil` when the kernel does not tell.
   public let mappingsLeft: UInt32?
 
   init(_ answer: [UInt8], object: String) throws(VFIOError) {

@@ -14,8 +14,8 @@ public struct Group: ~Copyable {
   /// The device node, such as `/dev/vfio/12`.
   public let path: String
 
-  /// Opens a group and checks that it is viable (VFIO_GROUP_GET_STATUS): that no device of it is
-  /// bound to a host driver.
+  /// Opens a group and checks that it is viable (VFIO_GROUP_GET_STATUS): no device of the group may
+  /// be bound to a host driver.
   ///
   /// - Parameters:
   ///   - number: the IOMMU group's number in sysfs.
@@ -28,7 +28,7 @@ public struct Group: ~Copyable {
     try self.init(path: "\(directory)/\(number)", kernel: kernel)
   }
 
-  /// The same for a node elsewhere, such as `/dev/vfio/noiommu-0`.
+  /// Opens a group by a node elsewhere, such as `/dev/vfio/noiommu-0`.
   ///
   /// - Throws: as `init(number:directory:kernel:)` does.
   public init(path: String, kernel: any Kernel = RunningKernel()) throws(VFIOError) {
@@ -41,17 +41,17 @@ public struct Group: ~Copyable {
     self.path = path
   }
 
-  /// Duplicates a group's descriptor out of a running process (pidfd_getfd(2), Linux 5.6), with the
-  /// same rights as it takes to duplicate a device's. The group stays open, and so in use, until this
-  /// value ends too.
+  /// Duplicates a group's descriptor out of a running process (pidfd_getfd(2), Linux 5.6), which
+  /// takes the same rights as duplicating a device's descriptor. The group stays open, and so in
+  /// use, until this value ends too.
   ///
   /// - Parameters:
-  ///   - number: the descriptor's number in it; `ProcessDevices` finds it.
+  ///   - number: the descriptor's number in the process; `ProcessDevices` finds it.
   ///   - process: the process.
-  ///   - device: the group's device number, file `dev` in `/sys/class/vfio/N`. What the process has
-  ///     open by then must be that one.
+  ///   - device: the group's device number, file `dev` in `/sys/class/vfio/N`. The duplicated file
+  ///     must have this number.
   /// - Throws: `VFIOError.system`: as `Device.init(duplicating:of:name:)` does, EBADF also when the
-  ///   descriptor is of something else by now.
+  ///   descriptor belongs to something else by now.
   public init(
     duplicating number: Int32, of process: RunningProcess, device: DeviceNumber
   ) throws(VFIOError) {
@@ -69,12 +69,12 @@ public struct Group: ~Copyable {
   /// Gives up the group's descriptor: the caller closes it from now on.
   public consuming func release() -> OwnedFileDescriptor { fd }
 
-  /// What VFIO_GROUP_GET_STATUS tells.
+  /// The answer of VFIO_GROUP_GET_STATUS.
   public struct Status: OptionSet, Sendable {
     /// The bits of `vfio_group_status.flags`.
     public let rawValue: UInt32
 
-    /// Makes a set of its bits.
+    /// Makes a set from its bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// No device of the group is bound to a host driver.
@@ -99,10 +99,10 @@ public struct Group: ~Copyable {
     return Status(rawValue: status.flags)
   }
 
-  /// VFIO_GROUP_SET_CONTAINER: puts the group into a container. The first group of a container
-  /// comes before its `setIOMMU`.
+  /// VFIO_GROUP_SET_CONTAINER: puts the group into a container. Put the first group into a
+  /// container before you call `setIOMMU` on it.
   ///
-  /// - Throws: `VFIOError.system`: EINVAL when it is in one already.
+  /// - Throws: `VFIOError.system`: EINVAL when the group is in a container already.
   public func setContainer(_ container: borrowing Container) throws(VFIOError) {
     var number = container.fd.rawValue
     try fd.ioctl("VFIO_GROUP_SET_CONTAINER", vgpu_VFIO_GROUP_SET_CONTAINER, on: path, &number)
@@ -118,9 +118,10 @@ public struct Group: ~Copyable {
   /// VFIO_GROUP_GET_DEVICE_FD: opens a device of the group. The group must be in a container whose
   /// IOMMU model is set.
   ///
-  /// - Parameter name: its name on the bus: a PCI address (`0000:00:02.0`) or an mdev's UUID.
-  /// - Throws: `VFIOError.system`: ENODEV when the group holds none of that name, EINVAL before
-  ///   `setIOMMU`; and what the device's driver refuses with.
+  /// - Parameter name: the device's name on the bus: a PCI address (`0000:00:02.0`) or an mdev's
+  ///   UUID.
+  /// - Throws: `VFIOError.system`: ENODEV when the group holds no device of that name, EINVAL
+  ///   before `setIOMMU`, or the refusal of the device's driver.
   public func device(named name: String) throws(VFIOError) -> Device {
     let kernel = fd.kernel
     let number = fd.rawValue

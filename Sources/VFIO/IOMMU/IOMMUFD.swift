@@ -25,7 +25,7 @@ public struct IOMMUFD: ~Copyable {
     self.path = path
   }
 
-  /// The descriptor, for a process that is to inherit or be sent it. Borrowed: never close it.
+  /// The descriptor, for a process that will inherit or receive it. It is borrowed: never close it.
   public var rawValue: Int32 { fd.rawValue }
 
   /// IOMMU_IOAS_ALLOC: an empty IO address space. It lives until `destroy` or until the iommufd
@@ -54,11 +54,12 @@ public struct IOMMUFD: ~Copyable {
   ///
   /// - Parameters:
   ///   - memory: page-aligned, a multiple of the page size long; it must stay mapped in this
-  ///     process until unmapped here.
+  ///     process until `unmap`.
   ///   - address: the IO virtual address, page-aligned.
-  ///   - space: of this iommufd.
+  ///   - space: an address space of this iommufd.
   ///   - access: how the devices may use it.
-  /// - Throws: `VFIOError.system`: EEXIST where something is mapped, ENOMEM beyond RLIMIT_MEMLOCK.
+  /// - Throws: `VFIOError.system`: EEXIST when something is mapped there, ENOMEM beyond
+  ///   RLIMIT_MEMLOCK.
   public func map(
     _ memory: UnsafeMutableRawBufferPointer, at address: UInt64, in space: AddressSpace,
     access: DMAAccess
@@ -78,7 +79,7 @@ public struct IOMMUFD: ~Copyable {
   /// IOMMU_IOAS_UNMAP: takes the mappings within the range away; the range may not cut one in two.
   ///
   /// - Returns: how many bytes were mapped there.
-  /// - Throws: `VFIOError.system`: ENOENT where the range cuts a mapping in two.
+  /// - Throws: `VFIOError.system`: ENOENT when the range cuts a mapping in two.
   @discardableResult
   public func unmap(
     at address: UInt64, count: UInt64, in space: AddressSpace
@@ -97,7 +98,7 @@ public struct IOMMUFD: ~Copyable {
   /// - Throws: `VFIOError.system`.
   public func addressRanges(of space: AddressSpace) throws(VFIOError) -> [ClosedRange<UInt64>] {
     var room = 16
-    // The kernel reports the count that it wants when the room is too small.
+    // When the room is too small, the kernel reports the count that it needs.
     for _ in 0..<4 {
       var ranges = [vgpu_iommu_iova_range](repeating: vgpu_iommu_iova_range(), count: room)
       var query = vgpu_iommu_ioas_iova_ranges()

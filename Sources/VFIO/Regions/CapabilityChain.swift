@@ -21,8 +21,8 @@ struct Capability {
 enum CapabilityChain {
   /// Walks the chain that starts `first` bytes into `answer`; 0 is an empty chain.
   ///
-  /// The kernel appends, so each link points further on. One that does not would make a loop, and
-  /// is refused with every other that leaves the answer.
+  /// The kernel appends, so each link points further on. A link that points back would make a loop:
+  /// it is refused, like a link that points outside of the answer.
   static func parse(
     _ answer: [UInt8], first: UInt32, after structure: Int, object: String
   ) throws(VFIOError) -> [Capability] {

@@ -49,8 +49,8 @@ extension OwnedFileDescriptor {
     }
   }
 
-  /// Calls `move` for one part after the other until `count` bytes are moved; it returns how many of
-  /// its part were, as the kernel does.
+  /// Calls `move` for one part after the other until `count` bytes are moved. `move` returns how
+  /// many bytes of its part it moved, as the kernel does.
   private func transfer(
     _ count: Int, step: Int, _ call: StaticString, name: String, _ move: (Range<Int>) -> Int
   ) throws(VFIOError) {
@@ -73,7 +73,7 @@ extension Device: OwnedFileDescriptorHolder {}
 extension Device {
   /// VFIO_DEVICE_GET_REGION_INFO with its capability chain.
   ///
-  /// - Parameter index: below `info.regionCount`; a PCI device's are named in `PCIRegion`.
+  /// - Parameter index: below `info.regionCount`; `PCIRegion` names those of a PCI device.
   /// - Throws: `VFIOError.system`: EINVAL for an index that the device does not have; `.malformed`
   ///   when its capability chain makes no sense.
   public func regionInfo(_ index: UInt32) throws(VFIOError) -> RegionInfo {
@@ -95,7 +95,8 @@ extension Device {
     try fd.readFully(buffer, at: position, step: .max, name: name)
   }
 
-  /// An integer of a region, as the device has it (little-endian on every bus that VFIO knows).
+  /// Reads an integer from a region in the device's byte order (little-endian on every bus that
+  /// VFIO knows).
   ///
   /// - Throws: as the other `read` does.
   public func read<Integer: FixedWidthInteger & BitwiseCopyable>(
@@ -134,19 +135,19 @@ extension Device {
     }
   }
 
-  /// mmap(2) of a part of a region. The mapping outlives this handle.
+  /// mmap(2) of a part of a region. The mapping stays valid after this handle's end.
   ///
-  /// vfio-pci takes the pages away while the device is reset, sleeps, or has its memory disabled in its
-  /// command register; whoever touches them then gets SIGBUS. `MappedMemory.read` and `write` make
-  /// an error of that.
+  /// vfio-pci takes the pages away while the device is reset, sleeps, or has its memory disabled in
+  /// its command register; an access to them then raises SIGBUS. `MappedMemory.read` and `write`
+  /// turn the signal into an error.
   ///
   /// - Parameters:
   ///   - region: as `regionInfo` tells it.
   ///   - range: bytes from the region's start, within one of its mappable areas, page-aligned at
   ///     its beginning; all of the region when left out.
-  ///   - access: whether it will be written.
-  /// - Throws: `VFIOError.outOfRange` beyond the region or its mappable areas, `.unsupported` where
-  ///   it has none; `.system` of mmap(2).
+  ///   - access: whether the memory will be written.
+  /// - Throws: `VFIOError.outOfRange` beyond the region or its mappable areas, `.unsupported` when
+  ///   the region has none; `.system` of mmap(2).
   public func map(
     _ region: RegionInfo, _ range: Range<UInt64>? = nil, access: MappedMemory.Access
   ) throws(VFIOError) -> MappedMemory {

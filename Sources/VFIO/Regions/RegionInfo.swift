@@ -2,15 +2,15 @@
 
 import CLinux
 
-/// One region of a device: a BAR, the configuration space, or one that the driver adds
+/// One region of a device: a BAR, the configuration space, or a region that the driver adds
 /// (VFIO_DEVICE_GET_REGION_INFO).
 public struct RegionInfo: Hashable, Sendable {
-  /// What can be done with a region.
+  /// The operations that a region allows.
   public struct Flags: OptionSet, Hashable, Sendable {
     /// The bits of `vfio_region_info.flags`.
     public let rawValue: UInt32
 
-    /// Makes a set of its bits.
+    /// Makes a set from its bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// pread(2) works.
@@ -21,14 +21,14 @@ public struct RegionInfo: Hashable, Sendable {
     public static let map = Flags(rawValue: UInt32(VFIO_REGION_INFO_FLAG_MMAP))
   }
 
-  /// What a region that the driver added is for.
+  /// The purpose of a region that the driver added.
   public struct Kind: Hashable, Sendable {
     /// `VFIO_REGION_TYPE_*`, or a PCI vendor with bit 31 set.
     public let type: UInt32
     /// `VFIO_REGION_SUBTYPE_*`, counted within the type.
     public let subtype: UInt32
 
-    /// Makes a kind of its two numbers.
+    /// Makes a kind from its two numbers.
     public init(type: UInt32, subtype: UInt32) {
       self.type = type
       self.subtype = subtype
@@ -45,15 +45,16 @@ public struct RegionInfo: Hashable, Sendable {
 
   /// The region's number.
   public let index: UInt32
-  /// What can be done with it.
+  /// The operations that it allows.
   public let flags: Flags
   /// Its length in bytes; 0 for a region that the device does not have.
   public let size: UInt64
-  /// Where it lies in the device's descriptor, in bytes, for pread(2), pwrite(2) and mmap(2).
+  /// Its offset in the device's descriptor, in bytes, for pread(2), pwrite(2) and mmap(2).
   public let offset: UInt64
-  /// What the driver added it for; `nil` for the bus's own regions.
+  /// Its purpose, when the driver added it; `nil` for the bus's own regions.
   public let kind: Kind?
-  /// The parts that mmap(2) accepts, in bytes from the region's start; `nil` when all of it is.
+  /// The parts that mmap(2) accepts, in bytes from the region's start; `nil` when it accepts the
+  /// whole region.
   public let mappableAreas: [Range<UInt64>]?
   /// The BAR that holds the MSI-X table may be mapped with the table.
   public let isMSIXMappable: Bool

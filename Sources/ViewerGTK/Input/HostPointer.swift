@@ -4,8 +4,8 @@ import CGTK3
 import CWayland
 import Glibc
 
-/// The host's pointer over a widget: hidden while the guest shows one of its own, since two of them
-/// a frame apart are worse than one.
+/// The host's pointer over a widget. It is hidden while the guest shows a pointer of its own,
+/// because two pointers a frame apart are worse than one.
 @MainActor
 final class HostPointer {
   private let widget: UnsafeMutablePointer<GtkWidget>
@@ -24,9 +24,9 @@ final class HostPointer {
   }
 }
 
-/// Makes GDK hand on the pointer's motion at once. GDK 3 keeps the last motion of its queue until
-/// another event comes or a frame begins, up to 16 ms, even with a window's event compression off:
-/// so an empty event follows whatever the display server tells.
+/// Makes GDK pass on the pointer's motion at once. GDK 3 keeps the last motion of its queue until
+/// another event comes or a frame begins, up to 16 ms, even when a window's event compression is
+/// off. So this type adds an empty event after the display server's events.
 @MainActor
 final class PromptMotion {
   private var connection: guint = 0
@@ -38,12 +38,13 @@ final class PromptMotion {
     isX11 = vgpu_gdk_is_x11(display) != 0
     let data = Unmanaged.borrowed(self)
     if isX11 {
-      // Not the connection: drawing reads from it too, and keeps the events for GDK.
+      // The connection is not watched, because drawing reads from it too, and keeps the events for
+      // GDK.
       gdk_window_add_filter(nil, onXEvent, data)
     } else if vgpu_gdk_is_wayland(display) != 0,
       let wayland = gdk_wayland_display_get_wl_display(display)
     {
-      // With GDK's own priority, so after GDK in the same turn of the main loop.
+      // It has GDK's own priority, and so comes after GDK in the same turn of the main loop.
       connection = g_unix_fd_add_full(
         gint(GDK_PRIORITY_EVENTS), wl_display_get_fd(wayland), G_IO_IN, onReadable, data, nil)
     }
@@ -74,7 +75,7 @@ private func onXEvent(
   _ data: UnsafeMutableRawPointer?
 ) -> GdkFilterReturn {
   let type = native?.assumingMemoryBound(to: XEvent.self).pointee.type
-  // XInput 2's events are generic ones.
+  // XInput 2 sends generic events.
   if type == MotionNotify || type == GenericEvent {
     onMain(data, as: PromptMotion.self) { $0.followNext() }
   }
@@ -89,8 +90,9 @@ private func onTurn(_ data: UnsafeMutableRawPointer?) -> gboolean {
 private func onReadable(
   _ connection: gint, _ condition: GIOCondition, _ data: UnsafeMutableRawPointer?
 ) -> gboolean {
-  // GDK does not read while it has events of its own: one put now would keep it from reading, this
-  // would be called again at once, and nothing else ever. When it has read, this is called too.
+  // GDK does not read while its queue has events. An event put now would keep GDK from reading, and
+  // the main loop would call only this function for ever. The function is called again after GDK
+  // has read.
   var entry = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
   guard poll(&entry, 1, 0) == 0 else { return 1 }
   onMain(data, as: PromptMotion.self) { $0.follow() }

@@ -2,30 +2,33 @@
 
 import CGTK3
 
-/// All of keyboard and mouse for the guest (gdk_seat_grab), the window manager's own shortcuts too
-/// where the display server allows that.
+/// A grab of keyboard and mouse for the guest (gdk_seat_grab). It includes the window manager's own
+/// shortcuts when the display server allows that.
 @MainActor
 final class InputGrab {
   private let seat: UnsafeMutablePointer<GdkSeat>
   private let cursor: OpaquePointer?
-  /// `nil` where the pointer cannot be locked: it stays an absolute one.
+  /// `nil` when the pointer cannot be locked: it stays an absolute pointer.
   let lock: (any PointerLock)?
   private let isTaken: @MainActor () -> Void
 
-  /// A person has one keyboard and one mouse, and a compositor ends a program that locks the pointer
-  /// of a window twice (pointer-constraints, `already_constrained`): views of one window share it.
+  /// The present grab, which the views of one window share. A person has one keyboard and one
+  /// mouse, and a compositor ends a program that locks the pointer of a window twice
+  /// (pointer-constraints, `already_constrained`).
   private static weak var current: InputGrab?
 
   /// Takes over from another view of this program that has the grab.
   ///
-  /// - Parameter isTaken: called when another view takes over; ends this one.
-  /// - Returns: `nil` when the display server refuses, as where another program has a grab.
+  /// - Parameter isTaken: called when another view takes over; it ends this grab.
+  /// - Returns: `nil` when the display server refuses, for example because another program has a
+  ///   grab.
   init?(
     _ widget: UnsafeMutablePointer<GtkWidget>, _ motion: any PointerLockMotion,
     isTaken: @escaping @MainActor () -> Void
   ) {
     let other = Self.current
-    // It is replaced, not ended first: the X server would tell the window late of a focus that went.
+    // The old grab is replaced, not ended first, because the X server would then tell the window
+    // late that the focus went.
     Self.current = nil
     other?.isTaken()
     let display = gtk_widget_get_display(widget)
@@ -59,8 +62,8 @@ final class InputGrab {
   }
 }
 
-/// Keeps the host's pointer where it is and tells how far the mouse was moved, for a guest whose
-/// pointer is relative. Ended by `end`, or when it is released.
+/// Keeps the host's pointer in its place and tells the mouse's motion, for a guest with a relative
+/// pointer. `end` or the object's release ends it.
 @MainActor
 protocol PointerLock: AnyObject {
   /// A motion event of the widget, in its own units.
@@ -69,7 +72,7 @@ protocol PointerLock: AnyObject {
   func end()
 }
 
-/// Who is told how far the mouse was moved.
+/// The receiver of the mouse's motion.
 @MainActor
 protocol PointerLockMotion: AnyObject {
   /// Steps to the right and down.

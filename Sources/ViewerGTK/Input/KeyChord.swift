@@ -2,12 +2,12 @@
 
 import GuestInput
 
-/// Keys pressed together that the host keeps for itself, so that a menu has to send them.
+/// Keys pressed together that the host keeps for itself, so that only a menu can send them.
 struct KeyChord {
   let name: String
   let keys: [Keycode]
 
-  /// What the menu offers.
+  /// The chords in the menu.
   static let offered: [KeyChord] = {
     let both = [Key.leftControl, Key.leftAlt]
     let functions = [
@@ -30,7 +30,7 @@ struct KeyChord {
     keys = codes.map(Keycode.init(rawValue:))
   }
 
-  /// linux/input-event-codes.h.
+  /// The codes of linux/input-event-codes.h.
   private enum Key {
     static let backspace: UInt16 = 14
     static let tab: UInt16 = 15

@@ -5,7 +5,8 @@ import GuestInput
 
 /// GTK's signals of a view's widget.
 extension ViewInput {
-  /// Connects the widget's signals. They are disconnected by this object's address, as it goes.
+  /// Connects the widget's signals. They are disconnected by this object's address when it is
+  /// released.
   func connect(_ widget: UnsafeMutablePointer<GtkWidget>) {
     let data = Unmanaged.borrowed(self)
     let events: [GdkEventMask] = [
@@ -30,7 +31,7 @@ extension ViewInput {
       UnsafeMutableRawPointer(widget).assumingMemoryBound(to: GObject.self), isView, data)
   }
 
-  /// Disconnects what `connect` has connected.
+  /// Disconnects the signals of `connect`.
   func disconnect(_ widget: UnsafeMutablePointer<GtkWidget>) {
     promptMotion = nil
     g_object_set_data(
@@ -41,7 +42,7 @@ extension ViewInput {
 }
 
 extension PointerButton {
-  /// GDK counts as X does: 4 to 7 are a wheel, and come as scrolling.
+  /// GDK counts buttons like X: 4 to 7 are a wheel, and come as scrolling.
   fileprivate init?(gdk number: guint) {
     switch number {
     case 1: self = .left
@@ -71,7 +72,7 @@ private func onButton(
 ) -> gboolean {
   guard let event, let button = PointerButton(gdk: event.pointee.button) else { return 0 }
   let (type, x, y) = (event.pointee.type, event.pointee.x, event.pointee.y)
-  // GDK tells a second click twice: as a press, and as a double click.
+  // GDK reports a second click twice: as a press, and as a double click.
   guard type == GDK_BUTTON_PRESS || type == GDK_BUTTON_RELEASE else { return 1 }
   onMain(data, as: ViewInput.self) {
     $0.button(button, down: type == GDK_BUTTON_PRESS, x: x, y: y)
@@ -108,10 +109,11 @@ private func onScroll(
   return 1
 }
 
-/// What a view's widget is known by.
+/// The mark of a view's widget.
 private let isView = "vgpu-view"
 
-/// GDK tells long after it: by then a view that another one took over from may have the grab again.
+/// GDK reports a broken grab late: by then a view that had lost its grab to another view may have
+/// it again.
 private func onGrabBroken(
   _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEvent>?,
   _ data: UnsafeMutableRawPointer?

@@ -4,27 +4,27 @@ import CGTK3
 import EGLPresenter
 import GuestInput
 
-/// What a person does over a view, told to its guest: keys by their place, the pointer by its place
-/// on the guest's screen or, with a grab, by its motion.
+/// Passes a person's actions over a view to its guest: keys by their place, the pointer by its
+/// place on the guest's screen or, with a grab, by its motion.
 @MainActor
 final class ViewInput: PointerLockMotion {
-  /// Who tells the guest, and knows what is down; `nil` for a view without input.
+  /// Tells the guest, and knows the keys and buttons that are down; `nil` for a view without input.
   var guest: (any InputSink)? {
     didSet { if oldValue !== guest { oldValue?.releaseAll() } }
   }
   /// Called when a grab begins or ends.
   var onGrab: (@MainActor () -> Void)?
-  /// Called when the guest was told something.
+  /// Called after the guest was told something.
   var onSend: (@MainActor () -> Void)?
-  /// Where the guest's picture is.
+  /// The place of the guest's picture.
   var placement: Placement?
-  /// Events that the guest gets.
+  /// The number of events that the guest got.
   private(set) var count = 0
   private let widget: UnsafeMutablePointer<GtkWidget>
-  /// While the widget's signals are connected.
+  /// Whether the widget's signals are connected.
   var promptMotion: PromptMotion?
   private var grab: InputGrab?
-  /// The grab is for want of an absolute pointer, and nobody asked for it.
+  /// Whether the grab began only because the guest has no absolute pointer, without a user's wish.
   private var isGrabByClick = false
   private var across = (wheel: FractionCounter(), motion: FractionCounter())
   private var down = (wheel: FractionCounter(), motion: FractionCounter())
@@ -34,7 +34,7 @@ final class ViewInput: PointerLockMotion {
   /// Whether keyboard and mouse belong to the guest.
   var isGrabbed: Bool { grab != nil }
 
-  /// By which devices the guest takes input; `nil` while it takes none.
+  /// The guest's input devices; `nil` while it takes no input.
   private var devices: InputDevices? {
     if case .ready(let devices)? = guest?.state { devices } else { nil }
   }
@@ -54,7 +54,7 @@ final class ViewInput: PointerLockMotion {
 
   /// A key's change.
   ///
-  /// - Returns: whether it was for the guest.
+  /// - Returns: whether the change was for the guest.
   func key(_ key: Keycode, down: Bool) -> Bool { send(.key(key, down: down)) }
 
   /// Presses keys one after the other and lets them go in the reverse order.
@@ -63,7 +63,8 @@ final class ViewInput: PointerLockMotion {
     for key in chord.reversed() { send(.key(key, down: false)) }
   }
 
-  /// Lets go of all that is down: the focus goes elsewhere, and with it the ends of the presses.
+  /// Releases all keys and buttons that are down, because the focus goes elsewhere and another
+  /// window will see their releases.
   func releaseAll() { guest?.releaseAll() }
 
   // MARK: Grab
@@ -98,13 +99,13 @@ final class ViewInput: PointerLockMotion {
   /// A button's change over the widget.
   func button(_ button: PointerButton, down: Bool, x: Double, y: Double) {
     if down { gtk_widget_grab_focus(widget) }
-    // The guest gets the end of each press, and of nothing else.
+    // The guest gets a release only for a press that it got.
     guard down else {
       send(.button(button, down: false))
       return
     }
     guard let devices else { return }
-    // Without a tablet the guest gets nothing of the mouse but by a grab.
+    // A guest without a tablet gets the mouse only during a grab.
     if grab == nil, !devices.contains(.tablet) {
       if devices.contains(.mouse) { beginGrab(byClick: true) }
       return
@@ -128,7 +129,7 @@ final class ViewInput: PointerLockMotion {
   }
 
   func moved(dx: Double, dy: Double) {
-    // The guest's tablet was not there yet when it was clicked.
+    // At the time of the click, the guest had no tablet yet.
     if isGrabByClick, devices?.contains(.tablet) == true {
       endGrab()
       return
@@ -137,7 +138,7 @@ final class ViewInput: PointerLockMotion {
     if steps != (0, 0) { send(.relative(dx: steps.x, dy: steps.y)) }
   }
 
-  /// Notches, or parts of them, to the right and down.
+  /// Scrolling to the right and down, in notches or fractions of a notch.
   func scrolled(dx: Double, dy: Double) {
     let notches = (x: across.wheel.steps(adding: dx), y: down.wheel.steps(adding: dy))
     if notches.y != 0 { send(.wheel(.vertical, notches: notches.y)) }
@@ -145,18 +146,18 @@ final class ViewInput: PointerLockMotion {
   }
 }
 
-/// Whole steps out of fractions of them, of which none is lost: a wheel's notches from a touchpad's
-/// smooth scrolling, a mouse's steps from a compositor's motion.
+/// Makes whole steps out of fractions and loses none: a wheel's notches from a touchpad's smooth
+/// scrolling, a mouse's steps from a compositor's motion.
 struct FractionCounter {
   private var rest = 0.0
 
-  /// Adds to what is left of the calls before.
+  /// Adds to the rest of the earlier calls.
   ///
-  /// - Returns: the whole steps that there are now. A value that is no number, or beyond any hand's
-  ///   motion, counts as none.
+  /// - Returns: the whole steps so far. A value that is no number, or beyond any hand's motion,
+  ///   counts as zero.
   mutating func steps(adding value: Double) -> Int {
     guard abs(value) < 1e6 else { return 0 }
-    // A turn back takes effect at once.
+    // A change of direction takes effect at once.
     if rest * value < 0 { rest = 0 }
     rest += value
     let whole = rest.rounded(.towardZero)

@@ -4,9 +4,9 @@ import CGTK3
 import CWayland
 import CWaylandProtocols
 
-/// The pointer locked by the compositor (pointer-constraints), its motion told by relative-pointer:
-/// as the mouse reports it, without the host's acceleration, since the guest has its own. One at a
-/// time on a toplevel and seat, for which `InputGrab` stands in.
+/// A lock of the pointer by the compositor (pointer-constraints). relative-pointer tells the motion
+/// as the mouse reports it, without the host's acceleration, because the guest has its own. A
+/// toplevel and seat may have only one lock at a time; `InputGrab` sees to that.
 @MainActor
 final class WaylandPointerLock: PointerLock {
   private unowned let motion: any PointerLockMotion
@@ -16,7 +16,7 @@ final class WaylandPointerLock: PointerLock {
   private var locked: OpaquePointer?
   private var relative: OpaquePointer?
 
-  /// `nil` where the compositor has not got both protocols.
+  /// `nil` when the compositor lacks one of the protocols.
   init?(_ widget: UnsafeMutablePointer<GtkWidget>, _ motion: any PointerLockMotion) {
     let gdkDisplay = gtk_widget_get_display(widget)
     guard let display = gdk_wayland_display_get_wl_display(gdkDisplay),
@@ -27,7 +27,8 @@ final class WaylandPointerLock: PointerLock {
       let globals = WaylandGlobals(display)
     else { return nil }
     guard let constraints = globals.pointerConstraints, let managers = globals.relativePointers,
-      // Its events are for GDK's queue, which is dispatched, and not for that of the globals.
+      // Its events must come on GDK's queue, which is dispatched, and not on the queue of the
+      // globals.
       let manager = vgpu_wl_wrap(managers)
     else { return nil }
     self.motion = motion
@@ -36,7 +37,7 @@ final class WaylandPointerLock: PointerLock {
     vgpu_wl_set_queue(manager, nil)
     relative = zwp_relative_pointer_manager_v1_get_relative_pointer(manager, pointer)
     vgpu_wl_release_wrapper(manager)
-    // Persistent: it comes back with the focus, until it is ended here.
+    // The lock is persistent: it comes back with the focus, until this object ends it.
     locked = zwp_pointer_constraints_v1_lock_pointer(
       constraints, surface, pointer, nil,
       ZWP_POINTER_CONSTRAINTS_V1_LIFETIME_PERSISTENT.rawValue)
@@ -62,7 +63,7 @@ final class WaylandPointerLock: PointerLock {
     motion.moved(dx: wl_fixed_to_double(dx), dy: wl_fixed_to_double(dy))
   }
 
-  /// libwayland keeps the address: never moved, never freed.
+  /// It is never moved and never freed, because libwayland keeps its address.
   private static let listener: UnsafeMutablePointer<zwp_relative_pointer_v1_listener> = {
     let listener = UnsafeMutablePointer<zwp_relative_pointer_v1_listener>.allocate(capacity: 1)
     listener.initialize(

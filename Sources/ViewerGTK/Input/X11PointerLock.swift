@@ -2,15 +2,15 @@
 
 import CGTK3
 
-/// The pointer put back into the widget's middle (XIWarpPointer) whenever it strays from there: X11
-/// has no other way to let a mouse move on and on.
+/// Puts the pointer back into the widget's middle (XIWarpPointer) whenever it moves away, because
+/// X11 has no other way to let a mouse move without end.
 @MainActor
 final class X11PointerLock: PointerLock {
   private unowned let motion: any PointerLockMotion
   private let widget: UnsafeMutablePointer<GtkWidget>
   private let device: OpaquePointer
   private var last: (x: Double, y: Double)?
-  /// Where the pointer is on its way to, and how many events may come before it is there.
+  /// The pointer's target, and the number of events that may come before the pointer reaches it.
   private var warp: (x: Double, y: Double, patience: Int)?
 
   /// `nil` when the widget has no window, or the display no pointer.
@@ -39,13 +39,13 @@ final class X11PointerLock: PointerLock {
     gdk_window_get_root_coords(
       gtk_widget_get_window(widget), gint(middle.x), gint(middle.y), &x, &y)
     gdk_device_warp(device, gtk_widget_get_screen(widget), x, y)
-    // A pointer that is there already makes no event.
+    // A pointer that is in the middle already makes no event.
     warp = (middle.x, middle.y, patience: 16)
   }
 
   func moved(toX x: Double, y: Double) {
     if let target = warp, abs(x - target.x) < 1, abs(y - target.y) < 1 {
-      // The warp itself. What came before it was still counted from the old place.
+      // This event is the warp itself. Earlier events were still counted from the old place.
       warp = nil
       last = (x, y)
       return

@@ -6,14 +6,14 @@ import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
-/// The one place that what happens to frames is counted at, by the render thread.
+/// The only counter of frames' events, on the render thread.
 final class FrameRecord {
   private let link: RenderLink
   private var recorder: FrameRecorder
-  /// Nobody tells when frames are shown: the hand-over is all that is known.
+  /// Whether no feedback tells when frames are shown, so that only their hand-over is known.
   private var isBlind = true
   private var importNanoseconds: UInt64 = 0
-  /// Of the canvases that are gone.
+  /// The sum over released canvases.
   private var past = RendererCounters()
   private var pastHandovers = HandoverCounters()
   private(set) var framesPresented = 0
@@ -23,7 +23,7 @@ final class FrameRecord {
     self.recorder = recorder
   }
 
-  /// Frames are drawn on a canvas from now on.
+  /// Records that frames are drawn on a canvas from now on.
   func begins(_ canvas: any Canvas, on backend: ViewerStatistics.Backend?) {
     let (renderer, feedback) = (canvas.renderer, canvas.feedback)
     isBlind = feedback == .frameCallback || feedback == .timer
@@ -36,30 +36,30 @@ final class FrameRecord {
     }
   }
 
-  /// No more frames are drawn on a canvas.
+  /// Records that no more frames are drawn on a canvas.
   func ends(_ canvas: any Canvas) {
     past += canvas.counters
     pastHandovers += canvas.handovers
   }
 
-  /// There is no EGL, or none any more.
+  /// Records that EGL is not, or no longer, available.
   func fellBack(_ error: GraphicsError) {
     link.update { $0.fallback = error }
   }
 
-  /// The guest was looked at.
+  /// Records a look at the guest.
   func queried(_ start: MonotonicInstant, _ counters: SourceCounters) {
     recorder.queried(MonotonicInstant.now.elapsed(since: start))
     link.update { $0.gets = counters.gets }
   }
 
-  /// The guest shows another buffer than before.
+  /// Records a flip of the guest.
   func newFrame(_ frame: Frame) {
     recorder.newFrame(detectedAt: frame.detectedAt)
     link.update { $0.newFrames += 1 }
   }
 
-  /// The pixels of a frame that is shown already were compared with what they were.
+  /// Records a comparison of a shown frame's pixels with its earlier pixels.
   func compared(_ start: MonotonicInstant, by canvas: any Canvas) {
     let seconds = MonotonicInstant.now.seconds(since: start)
     let detection = canvas.changeDetection
@@ -70,7 +70,7 @@ final class FrameRecord {
     }
   }
 
-  /// A frame was drawn and handed to the display server.
+  /// Records that a frame was drawn and handed to the display server.
   func committed(
     _ number: UInt64, drawnFrom begin: MonotonicInstant, at end: MonotonicInstant,
     by canvas: any Canvas
@@ -100,7 +100,7 @@ final class FrameRecord {
     }
   }
 
-  /// The display server has shown a frame.
+  /// Records that the display server has shown a frame.
   func presented(
     _ number: UInt64, _ feedback: PresentationFeedback, _ verdict: FrameSchedule.Verdict,
     interval: Int?
@@ -115,13 +115,13 @@ final class FrameRecord {
     }
   }
 
-  /// The display server has not shown a frame, as another one came before.
+  /// Records that the display server has not shown a frame, because another one replaced it.
   func discarded(_ number: UInt64) {
     recorder.discarded(number)
     link.update { $0.framesDiscarded += 1 }
   }
 
-  /// No more is to come.
+  /// Records the end: no more events come.
   func flush() { recorder.flush() }
 }
 

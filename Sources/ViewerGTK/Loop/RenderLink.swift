@@ -11,59 +11,59 @@ import VGPUDisplay
 /// The notes that GTK's thread and a view's render thread leave for each other, under a lock. A newer
 /// note replaces an older one on the same subject.
 final class RenderLink: Sendable {
-  /// What the render thread is to do.
+  /// Orders to the render thread.
   struct Orders {
     /// A surface to draw on.
     var canvas: (any CanvasMaker)?
-    /// Lets go of the canvas, and says so by `letGo`.
+    /// Release the canvas, and confirm by `letGo`.
     var letsGo = false
-    /// Lets go of everything; the thread is joined then.
+    /// Release everything; the thread is then joined.
     var ends = false
     var geometry: SurfaceGeometry?
     var scaling: ScalingMode?
-    /// Nanoseconds between two refreshes of the monitor, as GDK has it.
+    /// Nanoseconds between two refreshes of the monitor, according to GDK.
     var fallbackInterval: Int?
-    /// Presents no more frames than these.
+    /// The most frames to present.
     var frameLimit: Int?
-    /// What is laid over the picture: `.some(nil)` for nothing any more.
+    /// The picture to lay over the guest's picture; `.some(nil)` removes it.
     var overlay: Overlay??
-    /// A copy of the guest's picture that is waited for.
+    /// A copy of the guest's picture that GTK's thread waits for.
     var picture: PictureRequest?
     /// GTK's thread has painted the widget with the frame that the render thread copied.
     var hasPainted = false
   }
 
-  /// What has changed on the render thread.
+  /// News from the render thread.
   struct News {
-    /// The picture's place, and whether it has a pointer in it; `nil` where nothing is new.
+    /// The picture's place, and whether it contains a pointer; `nil` when both are unchanged.
     var picture: Shown?
     /// Why there is no picture.
     var message: ViewMessage?
     /// The canvas failed.
     var failure: GraphicsError?
-    /// As many frames as were asked for have been presented.
+    /// The requested number of frames has been presented.
     var isFinished = false
-    /// The widget is to be painted anew.
+    /// The widget must be painted anew.
     var wantsPaint = false
   }
 
-  /// A picture that is shown.
+  /// A shown picture.
   struct Shown: Equatable {
     var placement: Placement
     var hasPointer: Bool
   }
 
-  /// An eventfd by which the render thread is woken.
+  /// An eventfd that wakes the render thread.
   let wakeup: OwnedFileDescriptor
-  /// An eventfd by which it answers those orders that are waited for.
+  /// An eventfd by which the render thread answers orders that GTK's thread waits for.
   private let answer: OwnedFileDescriptor
   private let orders = Mutex(Orders())
   private let news = Mutex<News?>(nil)
   private let shown = Mutex(ViewerStatistics())
-  /// When the guest was last told of input; CLOCK_MONOTONIC, in nanoseconds.
+  /// The time of the guest's last input; CLOCK_MONOTONIC, in nanoseconds.
   private let inputTime = Atomic<UInt64>(0)
 
-  /// Who gets the news; on GTK's thread.
+  /// The receiver of the news, on GTK's thread.
   @MainActor var onNews: (@MainActor (News) -> Void)?
 
   init() throws(SystemCallError) {
@@ -84,19 +84,19 @@ final class RenderLink: Sendable {
     _ = eventfd_write(wakeup.rawValue, 1)
   }
 
-  /// Leaves an order that is answered, and waits for that: as long as one drawing takes.
+  /// Leaves an order and waits for its answer, at most as long as one drawing takes.
   @MainActor
   func orderAndWait(_ change: (inout Orders) -> Void) {
     order(change)
     waitForAnswer()
-    // News of the canvas that is gone.
+    // Drop the news of the released canvas.
     news.withLock { news in
       guard let late = news else { return }
       news = News(isFinished: late.isFinished)
     }
   }
 
-  /// Has the render thread copy the guest's picture as it is now, and waits for that.
+  /// Asks the render thread for a copy of the guest's present picture, and waits for it.
   @MainActor
   func picture() throws(ScreenshotError) -> Picture {
     let request = PictureRequest()
@@ -113,15 +113,16 @@ final class RenderLink: Sendable {
     }
   }
 
-  /// The guest was told of input, and is likely to show something for it. It wakes nobody.
+  /// Notes that the guest was told of input, and is likely to react on its screen. It wakes no
+  /// thread.
   func hasSentInput() { inputTime.store(MonotonicInstant.now.nanoseconds, ordering: .relaxed) }
 
-  /// What has been shown so far.
+  /// The statistics so far.
   var statistics: ViewerStatistics { shown.withLock { $0 } }
 
   // MARK: The render thread
 
-  /// When the guest was last told of input.
+  /// The time of the guest's last input.
   var lastInput: MonotonicInstant {
     MonotonicInstant(nanoseconds: inputTime.load(ordering: .relaxed))
   }
@@ -136,10 +137,10 @@ final class RenderLink: Sendable {
     }
   }
 
-  /// Answers an order that is waited for.
+  /// Answers an order that GTK's thread waits for.
   func letGo() { _ = eventfd_write(answer.rawValue, 1) }
 
-  /// Leaves news, and sees to it that GTK's thread comes by, once for however many.
+  /// Leaves news, and wakes GTK's thread once for any number of news.
   func tell(_ change: (inout News) -> Void) {
     let isFirst = news.withLock { news in
       let isFirst = news == nil
@@ -172,8 +173,8 @@ private func onIdle(_ data: UnsafeMutableRawPointer?) -> gboolean {
   return 0
 }
 
-/// A copy of the guest's picture that GTK's thread waits for and the render thread makes, as it has
-/// the source to itself.
+/// A copy of the guest's picture for GTK's thread. The render thread makes the copy, because only
+/// it may use the source.
 final class PictureRequest: Sendable {
   private let outcome = Mutex<Result<Picture, ScreenshotError>>(
     .failure(.noPicture("the view has ended")))

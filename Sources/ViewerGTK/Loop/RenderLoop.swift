@@ -8,8 +8,8 @@ import Glibc
 import LinuxSystem
 import VGPUDisplay
 
-/// What a view's render thread does: looks at the guest just before each refresh of the monitor and
-/// shows what is new, or sleeps. It owns the frame source and, while there is one, the canvas.
+/// The work of a view's render thread: it looks at the guest just before each refresh of the
+/// monitor and shows new frames, or sleeps. It owns the frame source and the canvas.
 final class RenderLoop {
   private let link: RenderLink
   private let source: any FrameSource
@@ -25,9 +25,9 @@ final class RenderLoop {
   private var message: ViewMessage?
   private var hasEnded = false
 
-  /// Runs on a thread of its own until it is told to end.
+  /// Runs on a thread of its own until an order ends it.
   ///
-  /// - Throws: `SystemCallError` when the thread or its timer cannot be had.
+  /// - Throws: `SystemCallError` when the thread or its timer cannot be made.
   static func start(
     _ source: sending any FrameSource, _ scaling: ScalingMode, _ link: RenderLink,
     _ recorder: consuming FrameRecorder
@@ -53,8 +53,8 @@ final class RenderLoop {
     while !hasEnded {
       if let due = turn, isDue(due) { take(due) }
       turn = nextTurn()
-      // Orders are followed when nothing else holds the canvas any more: it must be gone when GTK's
-      // thread is told so.
+      // Orders are followed when nothing else holds the canvas, because the canvas must be gone
+      // before GTK's thread is told so.
       if sleep(until: turn?.wake) { follow(link.takeOrders()) }
     }
     record.flush()
@@ -78,9 +78,9 @@ final class RenderLoop {
 
   // MARK: Sleeping
 
-  /// Sleeps, and hears what the display server and a source that tells say.
+  /// Sleeps, and receives the events of the display server and of a source that signals changes.
   ///
-  /// - Returns: whether there are orders.
+  /// - Returns: whether orders have come.
   private func sleep(until time: MonotonicInstant?) -> Bool {
     let isNow = time.map { $0 <= .now } ?? false
     if !isNow { alarm.set(time) }
@@ -90,11 +90,11 @@ final class RenderLoop {
       pollfd(fd: link.wakeup.rawValue, events: Int16(POLLIN), revents: 0),
       pollfd(fd: alarm.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
       pollfd(fd: canvas?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
-      // What has told is not heard again until it was looked at.
+      // A source that has signalled is not polled again before a look.
       pollfd(
         fd: director.isTold ? -1 : source.eventDescriptor ?? -1, events: Int16(POLLIN), revents: 0)
     )
-    // What was read already may be what is waited for.
+    // The awaited event may have been read already.
     let isAwaited = isNow || canvas?.events.isEmpty == false
     withUnsafeMutableBytes(of: &polled) { bytes in
       _ = poll(bytes.bindMemory(to: pollfd.self).baseAddress, 4, isAwaited ? 0 : -1)
@@ -152,7 +152,7 @@ final class RenderLoop {
     if let maker = orders.canvas { make(maker) }
     if let geometry = orders.geometry, let canvas {
       canvas.place(geometry)
-      // Mesa's software renderer on X11 hears of a window's new size only by showing a frame.
+      // Mesa's software renderer on X11 learns a window's new size only by showing a frame.
       director.isStale(frames: 2)
     }
     if orders.hasPainted { director.asked(now: .now) }
@@ -180,8 +180,8 @@ final class RenderLoop {
     message = nil
   }
 
-  /// The guest's picture as it is now, without the pointer where the guest has it on a plane of its
-  /// own: copied by the CPU, or where only the GPU can read it by the GPU.
+  /// The guest's present picture, without a pointer that the guest has on a plane of its own. The
+  /// CPU copies it, or the GPU when the CPU cannot read it.
   private func picture() -> Result<Picture, ScreenshotError> {
     let frame: Frame
     switch source.poll() {
@@ -256,7 +256,7 @@ final class RenderLoop {
       say(ViewMessage(text: "\(error)", isFinal: false), on: canvas)
       return
     }
-    // GTK's thread decides what is drawn on next; until then nothing is.
+    // GTK's thread chooses the next canvas; until then nothing is drawn.
     drop()
     link.tell { $0.failure = error }
   }
@@ -293,11 +293,11 @@ extension FrameDirector.Sight {
 }
 
 /// A descriptor that becomes readable at a set time, to the microsecond (timerfd_create(2)):
-/// poll(2)'s own timeout knows milliseconds only.
+/// poll(2)'s own timeout is in whole milliseconds.
 struct Alarm: ~Copyable {
   let descriptor: OwnedFileDescriptor
   private var time: MonotonicInstant?
-  /// It has gone off, and stays readable until it is set.
+  /// Whether it has gone off; it stays readable until it is set again.
   private var isRinging = false
 
   init() throws(SystemCallError) {
@@ -305,15 +305,15 @@ struct Alarm: ~Copyable {
     descriptor = OwnedFileDescriptor(owning: Int32(fd))
   }
 
-  /// At a time, or never.
+  /// Sets the time; `nil` switches the alarm off.
   mutating func set(_ time: MonotonicInstant?) {
     guard isRinging || time != self.time else { return }
     self.time = time
     isRinging = false
-    // Zero would switch it off.
+    // Zero would switch the timer off.
     _ = vgpu_timerfd_set(descriptor.rawValue, time.map { max(1, $0.nanoseconds) } ?? 0)
   }
 
-  /// poll(2) has found it readable.
+  /// Notes that poll(2) has found it readable.
   mutating func hasRung() { isRinging = true }
 }

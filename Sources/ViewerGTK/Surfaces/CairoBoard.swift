@@ -7,9 +7,9 @@ import LinuxSystem
 import Synchronization
 import VGPUDisplay
 
-/// The picture that the render thread copies and GTK's thread draws, where there is no EGL.
+/// The picture that the render thread copies and GTK's thread draws, on a machine without EGL.
 final class CairoBoard: @unchecked Sendable {
-  // Sendable: everything but the lock is used only while that is held.
+  // Sendable: everything except the lock is used only while the lock is held.
   private let lock = Mutex(())
   private var placement: Placement?
   private var picture: SoftwarePicture?
@@ -19,7 +19,7 @@ final class CairoBoard: @unchecked Sendable {
 
   /// Copies a frame.
   ///
-  /// - Returns: how many pictures were copied.
+  /// - Returns: the number of copied pictures.
   /// - Throws: `GraphicsError.Kind.cannotShow`.
   func update(_ frame: Frame, _ placement: Placement) throws(GraphicsError) -> Int {
     try lock.withLock { _ throws(GraphicsError) in
@@ -49,22 +49,22 @@ final class CairoBoard: @unchecked Sendable {
     try picture.update(buffer)
   }
 
-  /// Lays a picture over the guest's, or none.
+  /// Lays a picture over the guest's picture, or removes it.
   func show(_ overlay: Overlay?) {
     lock.withLock { _ in self.overlay = overlay.flatMap(SoftwareOverlay.init) }
   }
 
-  /// Shows nothing any more.
+  /// Removes the picture.
   func clear() { lock.withLock { _ in placement = nil } }
 
-  /// Draws what was copied.
+  /// Draws the copied picture.
   ///
   /// - Parameter scale: device pixels of a unit of GTK's.
   func paint(_ context: CairoContext, scale: Int) {
     lock.withLock { _ in
       guard let placement, let picture else { return }
       cairo_save(context)
-      // From GTK's units to device pixels, which placements are in.
+      // From GTK's units to device pixels, because placements are in device pixels.
       cairo_scale(context, 1 / Double(scale), 1 / Double(scale))
       let visible = placement.visible
       cairo_rectangle(
@@ -108,7 +108,7 @@ final class SoftwarePicture {
 
   /// Makes room for pictures like this buffer's.
   ///
-  /// - Throws: `GraphicsError.Kind.cannotShow` for what the CPU cannot turn into RGB.
+  /// - Throws: `GraphicsError.Kind.cannotShow` for a format that the CPU cannot turn into RGB.
   init(for buffer: PlaneBuffer) throws(GraphicsError) {
     layout = buffer.layout
     guard layout.format.model == .rgb, layout.modifier == .linear, layout.linearEnd != nil else {
@@ -126,7 +126,7 @@ final class SoftwarePicture {
 
   var surface: OpaquePointer { image.surface }
 
-  /// Whether a picture of this size, format and stride can be copied into this one.
+  /// Whether a picture of this size, format and stride can be copied into this copy.
   func fits(_ buffer: PlaneBuffer) -> Bool { layout == buffer.layout }
 
   /// Copies the buffer's pixels as they are now.
@@ -225,13 +225,14 @@ final class SoftwareOverlay {
 final class CairoImage {
   /// A `cairo_surface_t *`.
   let surface: OpaquePointer
-  /// The first line, and so on each `stride` bytes.
+  /// The first line; each further line is `stride` bytes later.
   let data: UnsafeMutableRawPointer
   let stride: Int
 
   /// `nil` when cairo has no memory for it.
   init?(_ format: cairo_format_t, _ width: Int, _ height: Int) {
-    // Cairo never returns nothing: what failed is told by the status, and has no data.
+    // Cairo never returns a null pointer: the status tells a failure, and the surface then has no
+    // data.
     guard let surface = cairo_image_surface_create(format, Int32(width), Int32(height)) else {
       return nil
     }

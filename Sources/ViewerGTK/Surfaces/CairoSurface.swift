@@ -5,8 +5,8 @@ import EGLPresenter
 import FrameStatistics
 import VGPUDisplay
 
-/// The last resort where there is no EGL: the CPU copies every frame on the render thread, and cairo
-/// draws it as part of the widget, on GTK's.
+/// The last resort on a machine without EGL: the CPU copies every frame on the render thread, and
+/// cairo draws it as part of the widget, on GTK's thread.
 @MainActor
 final class CairoSurface: GuestSurface {
   let maker: any CanvasMaker
@@ -30,8 +30,8 @@ final class CairoSurface: GuestSurface {
   }
 }
 
-/// The render thread's part of a `CairoSurface`: it has frames copied and the widget painted, which
-/// then asks for the next.
+/// The render thread's part of a `CairoSurface`. It copies a frame and asks for the widget's
+/// painting; the painted widget then asks for the next frame.
 final class CairoCanvas: Canvas {
   let renderer = "cairo"
   private(set) var path: PresentationPath?

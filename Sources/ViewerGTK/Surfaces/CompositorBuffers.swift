@@ -5,16 +5,16 @@ import CWaylandProtocols
 import DMABuf
 import VGPUDisplay
 
-/// The guest's buffers as the compositor knows them: a `wl_buffer` each, made once and for as long as
-/// the source has the buffer. The render thread's.
+/// The compositor's objects for the guest's buffers: a `wl_buffer` for each buffer, made once and
+/// kept as long as the source has the buffer. The render thread owns them.
 ///
-/// They are asked for by `zwp_linux_buffer_params_v1.create`, which a compositor may refuse;
-/// `create_immed` would end the connection instead.
+/// They are made by `zwp_linux_buffer_params_v1.create`, which a compositor may refuse. After a
+/// refused `create_immed` it would end the connection.
 ///
-/// When there are too many of them, none makes room for another one: the compositor may be showing
-/// any.
+/// When there are too many, none makes room for another one, because the compositor may be showing
+/// any of them.
 final class CompositorBuffers {
-  /// What has become of a buffer.
+  /// A buffer's state.
   enum Outcome {
     case made(OpaquePointer)
     case asked
@@ -23,7 +23,7 @@ final class CompositorBuffers {
 
   /// Buffers that the compositor has taken so far.
   private(set) var taken = 0
-  /// The compositor has answered since this was last set to false.
+  /// Whether the compositor has answered since this was last set to false.
   var hasNews = false
 
   private enum State {
@@ -43,7 +43,8 @@ final class CompositorBuffers {
 
   init(_ handles: HandoverHandles) { self.handles = handles }
 
-  /// The compositor's buffer of a guest's, which is asked for when it is seen for the first time.
+  /// The compositor's buffer for a buffer of the guest. It is requested when the guest's buffer is
+  /// seen for the first time.
   func outcome(of buffer: PlaneBuffer) -> Outcome {
     guard let index = known.use(buffer.id) else { return ask(for: buffer) }
     switch known.entries[index].value.state {
@@ -60,8 +61,8 @@ final class CompositorBuffers {
       let width = Int32(exactly: layout.width), let height = Int32(exactly: layout.height),
       let offset = UInt32(exactly: plane.offset), let stride = UInt32(exactly: plane.stride)
     else { return .obstacle(.noBuffer) }
-    // A compositor counts whole lines, and ends the connection where the last one ends early, or
-    // beyond what 32 bits can tell (`out_of_bounds`).
+    // A compositor counts whole lines. It ends the connection (`out_of_bounds`) when the last line
+    // ends early, or when the size exceeds 32 bits.
     let (lines, overflows) = plane.stride.multipliedReportingOverflow(by: layout.height)
     guard !overflows, lines <= memory.size - plane.offset,
       lines <= Int(UInt32.max) - plane.offset,
@@ -81,13 +82,13 @@ final class CompositorBuffers {
     return .asked
   }
 
-  /// Lets go of what was made of buffers that are gone: the compositor holds their memory until then.
+  /// Destroys the objects of released buffers: the compositor holds the buffers' memory until then.
   ///
   /// - Parameter shown: a buffer that must stay, because the picture of a destroyed buffer is undefined.
   func sweep(but shown: OpaquePointer?) {
     for index in known.indices.reversed() where known.entries[index].value.buffer == nil {
       switch known.entries[index].value.state {
-      // The answer makes an object, which nobody would know.
+      // Wait for the answer, because it makes an object that would otherwise leak.
       case .asked: continue
       case .made(let made):
         if made == shown { continue }
@@ -98,7 +99,7 @@ final class CompositorBuffers {
     }
   }
 
-  /// Lets go of everything; nothing is attached any more.
+  /// Releases everything. No buffer may be attached any more.
   func close(_ handles: WaylandHandles) {
     let isAsked = known.indices.contains {
       if case .asked = known.entries[$0].value.state { true } else { false }
@@ -126,7 +127,8 @@ final class CompositorBuffers {
     if let parameters { zwp_linux_buffer_params_v1_destroy(parameters) }
   }
 
-  /// libwayland keeps the address: never moved, never freed. `unsafe`, as nobody writes to it.
+  /// It is never moved and never freed, because libwayland keeps its address. `unsafe` is right,
+  /// because nobody writes to it.
   nonisolated(unsafe) private static let listener = {
     let listener = UnsafeMutablePointer<zwp_linux_buffer_params_v1_listener>.allocate(capacity: 1)
     listener.initialize(
@@ -141,22 +143,22 @@ final class CompositorBuffers {
   }
 }
 
-/// Which buffers a compositor shows itself: formats and, of each, the memory layouts that it names
+/// The buffers that a compositor takes: formats and, for each, the memory layouts that it names
 /// (`zwp_linux_dmabuf_v1.modifier`).
 struct CompositorFormats: Sendable {
   private var modifiers: [FourCC: Set<FormatModifier>] = [:]
 
   var isEmpty: Bool { modifiers.isEmpty }
 
-  /// The compositor has named a pair. That it would guess the layout of buffers that name none is
-  /// left out: drivers guess wrongly.
+  /// Adds a pair that the compositor has named. Pairs with an implicit layout are left out, because
+  /// drivers guess such layouts wrongly.
   mutating func add(_ format: FourCC, _ modifier: FormatModifier) {
     guard modifier != .invalid else { return }
     modifiers[format, default: []].insert(modifier)
   }
 
-  /// What a picture is called to a compositor that takes it; `nil` where it does not. A screen is
-  /// opaque, whatever alpha is in its pixels.
+  /// The format and layout under which a compositor takes a picture; `nil` when it does not take
+  /// it. A screen is opaque, whatever alpha its pixels have.
   func format(for layout: ImageLayout) -> FourCC? {
     guard layout.format.model == .rgb, layout.planes.count == 1 else { return nil }
     let format: FourCC

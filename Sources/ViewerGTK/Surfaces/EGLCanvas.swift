@@ -3,7 +3,7 @@
 import EGLPresenter
 import VGPUDisplay
 
-/// A canvas that EGL draws on: what it says of its drawing is what its renderer says.
+/// A canvas that EGL draws on. It reports the drawing as its renderer does.
 protocol EGLCanvas: Canvas {
   var painter: EGLPainter { get }
 }
@@ -22,17 +22,18 @@ extension EGLCanvas {
     try painter.renderer.pixels(of: frame)
   }
 
-  // What is wrong with the context is found out by drawing.
+  // Drawing finds any defect of the context.
   func hasChanged(_ frame: Frame) -> Bool { (try? painter.renderer.hasChanged(frame)) ?? true }
   var changeDetection: ChangeDetection? { painter.renderer.changeDetection }
 }
 
-/// The EGL side of a surface: a context, a renderer and a window. Each part keeps what it is made of.
+/// The EGL side of a surface: a context, a renderer and a window. Each part keeps the parts that it
+/// depends on.
 final class EGLPainter {
   let renderer: FrameRenderer
   let window: WindowSurface
 
-  /// - Parameter owner: the window's and its connection's.
+  /// - Parameter owner: the owner of the window and its connection.
   init(
     _ platform: EGLPlatform, window: UnsafeMutableRawPointer, keeping owner: AnyObject? = nil,
     size: PixelSize, alwaysUploads: Bool, swapInterval: Int32

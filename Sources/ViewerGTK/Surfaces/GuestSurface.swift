@@ -6,19 +6,19 @@ import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
-/// What shows frames over a widget's area: the seam between the view and the window systems. GTK's
-/// thread makes it, moves it and releases it; the render thread draws on its canvas.
+/// A surface that shows frames over a widget's area: the seam between the view and the window
+/// systems. GTK's thread makes, moves and releases it; the render thread draws on its canvas.
 ///
-/// A surface lives while its widget is mapped, and longer than its canvas. What it has made goes with
-/// it.
+/// A surface lives while its widget is mapped, and longer than its canvas. It takes along
+/// everything that it has made.
 @MainActor
 protocol GuestSurface: AnyObject {
   /// Makes the canvas, on the render thread.
   var maker: any CanvasMaker { get }
 
-  /// Follows the widget, as far as that is not the canvas's task.
+  /// Follows the widget, except for the canvas's part.
   func place(_ geometry: SurfaceGeometry)
-  /// Draws what was presented, for a surface that has none of its own to draw on.
+  /// Draws the presented frame, for a surface without a window of its own.
   func paint(_ context: CairoContext)
 }
 
@@ -30,7 +30,7 @@ extension GuestSurface {
 /// A cairo drawing context (`cairo_t *`).
 package typealias CairoContext = OpaquePointer
 
-/// Where a widget is, in the units of its toplevel window, and how many device pixels one is.
+/// A widget's place in the units of its toplevel window, and the device pixels of one unit.
 struct SurfaceGeometry: Equatable, Sendable {
   var x = 0
   var y = 0
@@ -41,74 +41,76 @@ struct SurfaceGeometry: Equatable, Sendable {
   var pixels: PixelSize { PixelSize(width: width * scale, height: height * scale) }
 }
 
-/// What the render thread draws on: the part of a surface that is its own. It is made, used and
-/// released on that thread.
+/// The render thread's part of a surface, on which it draws. It is made, used and released on that
+/// thread.
 protocol Canvas: AnyObject {
-  /// Who draws.
+  /// The renderer's name.
   var renderer: String { get }
   var path: PresentationPath? { get }
   var counters: RendererCounters { get }
   var importRefusal: GraphicsError? { get }
-  /// What was handed to the display server without being drawn.
+  /// The frames that were handed to the display server without a drawing.
   var handovers: HandoverCounters { get }
-  /// Why the last frame was drawn; `nil` where it was handed over, and where none ever is.
+  /// Why the last frame was drawn; `nil` when it was handed over, and on a canvas that never hands
+  /// frames over.
   var handoverObstacle: HandoverObstacle? { get }
-  /// What tells when frames were shown.
+  /// The origin of the presentation times.
   var feedback: FeedbackSource { get }
   /// The display server's connection, to be polled; -1 for none.
   var descriptor: Int32 { get }
 
-  /// Whether it asks for every frame (`CanvasEvent.ready`), or leaves the time to the schedule.
+  /// Whether it asks for every frame (`CanvasEvent.ready`); else the schedule chooses the time.
   var asksForFrames: Bool { get }
-  /// What the display server has said since these were taken away.
+  /// The display server's events since the last call.
   var events: [CanvasEvent] { get set }
 
-  /// Before poll(2): takes what has been read already, and announces that the rest will be read.
+  /// Before poll(2): takes events that have been read already, and announces that the rest will be
+  /// read.
   func prepare()
-  /// After every `prepare`: reads what there is.
+  /// After every `prepare`: reads the available events.
   func read(isReadable: Bool)
   /// Follows the widget.
   func place(_ geometry: SurfaceGeometry)
-  /// Device pixels of what is drawn on.
+  /// The size of the drawing area in device pixels.
   var area: PixelSize { get }
   /// Shows a frame.
   ///
   /// - Parameters:
-  ///   - placement: where the picture lies in `area`.
-  ///   - number: what the events call it.
-  ///   - damage: where it may differ from what was presented before; `nil` for everywhere.
+  ///   - placement: the picture's place in `area`.
+  ///   - number: the frame's number in the events.
+  ///   - damage: the pixels that may differ from the previously presented frame; `nil` for all.
   func present(
     _ frame: Frame, at placement: Placement, number: UInt64, damage: Damage?
   ) throws(GraphicsError)
-  /// Lays a picture over those that are presented from now on, or none.
+  /// Lays a picture over the frames that are presented from now on, or removes it.
   func show(_ overlay: Overlay?)
-  /// Draws what a frame shows into memory, one pixel to one of the guest's; `nil` where there is no
-  /// GPU to do it.
+  /// Draws a frame into memory, one pixel for each pixel of the guest; `nil` on a canvas without a
+  /// GPU.
   func pixels(of frame: Frame) throws(GraphicsError) -> PixelImage?
-  /// Whether the pixels of a frame are other ones than at the last call for it; `true` where that
-  /// cannot be told.
+  /// Whether a frame's pixels differ from those at the last call for it; `true` when the canvas
+  /// cannot tell.
   func hasChanged(_ frame: Frame) -> Bool
-  /// How that is found out; `nil` before it was asked.
+  /// The way in which `hasChanged` finds out; `nil` before its first call.
   var changeDetection: ChangeDetection? { get }
-  /// Uncovers the widget. What was presented is not told of any more.
+  /// Uncovers the widget. No more events come for presented frames.
   func hide()
 }
 
-/// What a display server says to a canvas.
+/// A display server's event for a canvas.
 enum CanvasEvent {
   /// The next frame may be presented.
   case ready
   /// A frame was shown.
   case presented(UInt64, PresentationFeedback)
-  /// A frame was never shown: another one came before.
+  /// A frame was never shown, because another one replaced it.
   case discarded(UInt64)
-  /// Nothing of the surface can be seen, or something again.
+  /// The surface is entirely hidden, or visible again.
   case covered(Bool)
-  /// What was presented last can be presented better now.
+  /// The last presented frame can be presented better now.
   case stale
 }
 
-/// What a canvas has handed to the display server as it was.
+/// A canvas's hand-overs of unchanged buffers to the display server.
 struct HandoverCounters {
   /// Frames whose buffer was handed over.
   var frames = 0
@@ -126,7 +128,7 @@ extension Canvas {
   var handoverObstacle: HandoverObstacle? { nil }
 }
 
-/// Makes a canvas on the render thread, of what GTK's thread has prepared for it.
+/// Makes a canvas on the render thread, from the parts that GTK's thread has prepared.
 protocol CanvasMaker: Sendable {
   var backend: ViewerStatistics.Backend? { get }
 

@@ -6,25 +6,25 @@ import DMABuf
 import EGLPresenter
 import VGPUDisplay
 
-/// Shows a guest's own buffers: hands them to the compositor, on a surface over the canvas's. The
-/// render thread's.
+/// Shows a guest's own buffers: hands them to the compositor, on a surface above the canvas's
+/// surface. The render thread owns it.
 ///
-/// What lies around the picture is the canvas's, so a buffer is only handed over where the canvas has
-/// drawn a frame of the same place before.
+/// The canvas draws the area around the picture, so a buffer is handed over only after the canvas
+/// has drawn a frame with the same place.
 final class Handover {
   private let handles: HandoverHandles
   private let canvas: WaylandHandles
   private let buffers: CompositorBuffers
   private let isSoftware: Bool
   private let importsDMABufs: Bool
-  /// What the canvas was drawn for, with nothing of it beside the picture.
+  /// The place for which the canvas was drawn, with nothing beside the picture.
   private var beneath: Placement?
   private var scale = 1
-  /// Where the surface was told to be.
+  /// The surface's last requested place.
   private var place: HandoverPlace?
-  /// Attached and committed.
+  /// The attached and committed buffer.
   private var shown: OpaquePointer?
-  /// Nothing was shown before what is attached.
+  /// Whether the attached buffer is the first one.
   private var appears = false
 
   init(_ handles: HandoverHandles, on canvas: WaylandHandles, _ capabilities: Capabilities) {
@@ -40,7 +40,7 @@ final class Handover {
   /// Buffers that the compositor has taken so far.
   var taken: Int { buffers.taken }
 
-  /// Whether the compositor has taken or refused a buffer since the last call.
+  /// Whether the compositor has accepted or refused a buffer since the last call.
   func takeNews() -> Bool {
     defer { buffers.hasNews = false }
     return buffers.hasNews
@@ -53,16 +53,17 @@ final class Handover {
     beneath = nil
   }
 
-  /// Attaches a picture, to be committed.
+  /// Attaches a picture for the next commit.
   ///
-  /// - Returns: why it cannot be; then it is to be drawn.
+  /// - Returns: why the picture cannot be attached; then the caller draws it.
   func attach(
     _ buffer: PlaneBuffer, _ placement: Placement, _ damage: Damage?
   ) -> HandoverObstacle? {
     guard
       let place = HandoverPlace(placement, scale: scale, canScale: handles.viewport != nil)
     else { return .scaling }
-    // What a CPU cannot map makes it crash, and the compositor's renderer is most likely ours.
+    // A buffer that a CPU cannot map crashes a software renderer, and the compositor's renderer is
+    // most likely the same as ours.
     guard !isSoftware || (importsDMABufs && buffer.isMappable) else { return .unreadable }
     let made: OpaquePointer
     switch buffers.outcome(of: buffer) {
@@ -80,12 +81,12 @@ final class Handover {
     return nil
   }
 
-  /// Says which pixels differ from those that the surface shows.
+  /// Tells the compositor the pixels that differ from the shown ones.
   private func tell(_ damage: Damage?) {
     guard let damage, !appears,
       wl_proxy_get_version(handles.surface) >= WL_SURFACE_DAMAGE_BUFFER_SINCE_VERSION
     else {
-      // In whatever units: all of it.
+      // The whole surface, in any units.
       wl_surface_damage(handles.surface, 0, 0, .max, .max)
       return
     }
@@ -97,19 +98,19 @@ final class Handover {
     }
   }
 
-  /// Commits what was attached.
+  /// Commits the attached buffer.
   func commit() {
     wl_surface_commit(handles.surface)
-    // weston composes nothing for a subsurface that appears, until one that is on the screen is
+    // weston does not compose a subsurface that appears, until a surface on the screen is
     // committed.
     if appears { wl_surface_commit(canvas.surface) }
     appears = false
-    // The one before is not shown any more.
+    // The previous buffer is no longer shown.
     buffers.sweep(but: shown)
     wl_display_flush(canvas.display)
   }
 
-  /// Takes effect with the next buffer, which is of this size.
+  /// The change takes effect with the next buffer, which has this size.
   private func apply(_ place: HandoverPlace) {
     if let viewport = handles.viewport {
       let whole = PixelRectangle(x: -256, y: -256, width: -256, height: -256)
@@ -126,10 +127,10 @@ final class Handover {
     self.place = place
   }
 
-  /// The canvas is about to commit a frame that it has drawn: the surface goes with that very commit,
-  /// so that neither shows alone.
+  /// Tells that the canvas is about to commit a drawn frame. The surface disappears with the same
+  /// commit, so that neither shows alone.
   ///
-  /// - Parameter isBare: nothing was drawn beside the picture.
+  /// - Parameter isBare: whether nothing was drawn beside the picture.
   func yield(to placement: Placement, isBare: Bool) {
     if shown != nil {
       wl_subsurface_set_sync(handles.subsurface)
@@ -145,7 +146,7 @@ final class Handover {
     }
   }
 
-  /// Uncovers the canvas, whose own commit follows.
+  /// Uncovers the canvas. The canvas's own commit follows.
   func hide() {
     if shown != nil {
       wl_surface_attach(handles.surface, nil, 0, 0)
@@ -156,27 +157,27 @@ final class Handover {
     buffers.sweep(but: nil)
   }
 
-  /// Lets go of everything.
+  /// Releases everything.
   func close() {
     hide()
     buffers.close(canvas)
   }
 }
 
-/// What a guest's buffers are handed to the compositor with: a subsurface of the canvas's surface,
-/// which covers the picture and leaves the rest of the canvas to be seen.
+/// The Wayland objects that hand a guest's buffers to the compositor: a subsurface of the canvas's
+/// surface, which covers the picture and leaves the rest of the canvas visible.
 struct HandoverHandles: @unchecked Sendable {
-  // Sendable: as WaylandHandles.
+  // Sendable for the same reasons as WaylandHandles.
 
   /// `wl_surface`.
   let surface: OpaquePointer
   /// `wl_subsurface`; its position takes effect with the canvas's commits.
   let subsurface: OpaquePointer
-  /// `wp_viewport`; `nil` where the compositor has none.
+  /// `wp_viewport`; `nil` when the compositor has none.
   let viewport: OpaquePointer?
-  /// `zwp_linux_dmabuf_v1`, of which what is made has its events on the canvas's queue.
+  /// `zwp_linux_dmabuf_v1`; the objects made from it have their events on the canvas's queue.
   let dmabuf: OpaquePointer
-  /// What the compositor takes.
+  /// The buffers that the compositor takes.
   let formats: CompositorFormats
 }
 
@@ -188,8 +189,8 @@ final class HandoverObjects {
   private let viewport: WaylandObject?
   private let dmabuf: WaylandObject
 
-  /// Makes them above a surface, to be seen with the first buffer. `nil` where the compositor takes
-  /// no buffers.
+  /// Makes the objects above a surface; they become visible with the first buffer. `nil` when the
+  /// compositor takes no buffers.
   init?(
     _ globals: WaylandGlobals, above parent: WaylandObject, queue: WaylandObject,
     makeSurface: () -> WaylandObject?

@@ -4,21 +4,21 @@ import DMABuf
 import EGLPresenter
 import VGPUDisplay
 
-/// Where a compositor is to show a guest's buffer, and which part of it, so that it looks as if it
-/// had been drawn. Pure arithmetic.
+/// The place at which a compositor must show a guest's buffer, and the part of the buffer, so that
+/// the picture looks like a drawn one. It is pure arithmetic.
 struct HandoverPlace: Equatable {
-  /// What is seen of the picture, in the units of the surface that it lies on.
+  /// The visible part of the picture, in the units of the surface that it lies on.
   let area: PixelRectangle
-  /// Of the buffer, in 1/256 pixels; `nil` for all of it.
+  /// The part of the buffer, in 1/256 pixels; `nil` for all of it.
   let source: PixelRectangle?
 
-  /// `nil` where a compositor cannot show it so.
+  /// `nil` when a compositor cannot show it in this way.
   ///
   /// - Parameters:
   ///   - scale: device pixels of one unit.
-  ///   - canScale: the compositor scales and cuts (`wp_viewporter`).
+  ///   - canScale: whether the compositor scales and cuts (`wp_viewporter`).
   init?(_ placement: Placement, scale: Int, canScale: Bool) {
-    // A compositor mixes pixels as it scales; a whole multiple is to stay sharp.
+    // A compositor mixes pixels when it scales, but a whole multiple must stay sharp.
     guard placement.isOneToOne || placement.filter == .linear else { return nil }
     let (visible, picture, guest) = (placement.visible, placement.picture, placement.guest)
     let numbers = [visible.x, visible.y, visible.width, visible.height]
@@ -41,7 +41,8 @@ struct HandoverPlace: Equatable {
     }
   }
 
-  /// Beyond the buffer's edge a compositor ends the connection: both are rounded down.
+  /// Both numbers are rounded down, because a compositor ends the connection for a part beyond the
+  /// buffer's edge.
   private static func part(
     of guest: Int, from offset: Int, _ length: Int, in picture: Int
   ) -> (Int, Int) {
@@ -50,34 +51,34 @@ struct HandoverPlace: Equatable {
   }
 }
 
-/// Why a frame is drawn, instead of its buffer handed to the compositor.
+/// Why a frame is drawn, instead of handing its buffer to the compositor.
 enum HandoverObstacle: Hashable, Sendable {
   /// The compositor takes no buffers: no `zwp_linux_dmabuf_v1` of version 3.
   case noProtocol
-  /// It was asked for.
+  /// The user asked for drawing.
   case unwanted
-  /// A pointer of the guest's lies over the picture.
+  /// A pointer of the guest lies over the picture.
   case pointer
-  /// An overlay does.
+  /// An overlay lies over the picture.
   case overlay
-  /// The compositor would not scale or place it as it is to be.
+  /// The compositor would not scale or place the picture as required.
   case scaling
-  /// The memory is a device's or a memory file: there is no dma-buf.
+  /// The memory is no dma-buf, but a device's region or a memory file.
   case noBuffer
   /// The compositor does not name such buffers.
   case unnamed(ImageLayout)
-  /// It named them, and refused this one.
+  /// The compositor names such buffers, but refused this one.
   case refused(ImageLayout)
-  /// A renderer that is a CPU would have to read it and cannot.
+  /// A software renderer would have to read the buffer and cannot.
   case unreadable
-  /// More buffers than are kept.
+  /// The guest shows more buffers than are kept.
   case tooMany
   /// The compositor has not answered yet.
   case notYet
-  /// What lies around the picture is to be drawn first.
+  /// The area around the picture must be drawn first.
   case unplaced
 
-  /// The next frame will do.
+  /// The next frame can be handed over.
   var isPassing: Bool { self == .notYet || self == .unplaced }
 }
 

@@ -18,7 +18,7 @@ final class WaylandCanvas: EGLCanvas {
   var events: [CanvasEvent] = []
   private let handles: WaylandHandles
   private var callback: OpaquePointer?
-  /// Whose `callback` is.
+  /// The owner of `callback`.
   private var asked: OpaquePointer?
   private var awaited: [Awaited] = []
   private var geometry: SurfaceGeometry
@@ -28,13 +28,13 @@ final class WaylandCanvas: EGLCanvas {
   private(set) var handovers = HandoverCounters()
   private(set) var handoverObstacle: HandoverObstacle?
 
-  /// A frame whose `wp_presentation_feedback` is awaited.
+  /// A frame that waits for its `wp_presentation_feedback`.
   private struct Awaited {
     let feedback: OpaquePointer
     let number: UInt64
   }
 
-  /// A compositor that says nothing of frames is not listened to for ever.
+  /// The most frames that wait, for a compositor that gives no feedback.
   private static let mostAwaited = 32
 
   init(
@@ -71,7 +71,7 @@ final class WaylandCanvas: EGLCanvas {
 
   func read(isReadable: Bool) {
     if isReadable {
-      // Waits for GDK, which sleeps on the same descriptor and reads as well.
+      // This call waits for GDK, which sleeps on the same descriptor and reads too.
       wl_display_read_events(handles.display)
     } else {
       wl_display_cancel_read(handles.display)
@@ -92,7 +92,7 @@ final class WaylandCanvas: EGLCanvas {
     apply()
   }
 
-  /// Takes effect with the next frame, which is of this size.
+  /// The change takes effect with the next frame, which has this size.
   private func apply() {
     wl_surface_set_buffer_scale(handles.surface, Int32(geometry.scale))
     handover?.scales(by: geometry.scale)
@@ -120,11 +120,11 @@ final class WaylandCanvas: EGLCanvas {
     isHandedOver = false
     ask(of: handles.surface, number)
     try painter.window.swap()
-    // Now that what lies around it is there.
+    // The buffer can be handed over now, because the area around it has been drawn.
     if handoverObstacle == .unplaced, isBare { events.append(.stale) }
   }
 
-  /// Attaches the guest's own buffer, or says why not.
+  /// Attaches the guest's own buffer, or returns why not.
   private func handOver(
     _ frame: Frame, _ placement: Placement, _ damage: Damage?
   ) -> HandoverObstacle? {
@@ -134,10 +134,10 @@ final class WaylandCanvas: EGLCanvas {
     return handover.attach(frame.primary, placement, damage)
   }
 
-  /// Has the compositor ask for the next frame and tell of this one: before the commit that they
-  /// belong to.
+  /// Requests the compositor's call for the next frame and its feedback on this frame. Call it
+  /// before the commit that they belong to.
   private func ask(of surface: OpaquePointer, _ number: UInt64) {
-    // A surface that is covered or gone by now need not be asked for frames.
+    // A surface that is covered or gone by now does not need another request.
     if let callback, asked != surface {
       wl_callback_destroy(callback)
       self.callback = nil
@@ -178,7 +178,7 @@ final class WaylandCanvas: EGLCanvas {
     events.append(.ready)
   }
 
-  /// The frame that an object's last event is about; destroys the object.
+  /// The frame of an object's last event; destroys the object.
   private func take(_ feedback: OpaquePointer?) -> UInt64? {
     guard let index = awaited.firstIndex(where: { $0.feedback == feedback }) else { return nil }
     let entry = awaited.remove(at: index)
@@ -193,7 +193,7 @@ final class WaylandCanvas: EGLCanvas {
     guard let number = take(feedback) else { return }
     var time = MonotonicInstant.now
     if handles.isMonotonic {
-      // Beyond the clock's end is as implausible as any other time that is not near.
+      // A time beyond the clock's end is ignored later, like any time that is not near.
       let (whole, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
       let (sum, overflowsToo) = whole.addingReportingOverflow(UInt64(nanoseconds))
       time = MonotonicInstant(nanoseconds: overflows || overflowsToo ? .max : sum)
@@ -213,14 +213,15 @@ final class WaylandCanvas: EGLCanvas {
     data.map { Unmanaged<WaylandCanvas>.fromOpaque($0).takeUnretainedValue() }
   }
 
-  /// libwayland keeps the address: never moved, never freed. `unsafe`, as nobody writes to it.
+  /// It is never moved and never freed, because libwayland keeps its address. `unsafe` is right,
+  /// because nobody writes to it.
   nonisolated(unsafe) private static let callbackListener = {
     let listener = UnsafeMutablePointer<wl_callback_listener>.allocate(capacity: 1)
     listener.initialize(to: wl_callback_listener { data, _, _ in canvas(data)?.isReady() })
     return listener
   }()
 
-  /// As above.
+  /// As `callbackListener`.
   nonisolated(unsafe) private static let feedbackListener = {
     let listener = UnsafeMutablePointer<wp_presentation_feedback_listener>.allocate(capacity: 1)
     listener.initialize(

@@ -4,21 +4,21 @@ import CWayland
 import CWaylandProtocols
 import DMABuf
 
-/// Those of the compositor's globals that GDK does not hand out, found on an event queue of their
-/// own: GDK's must not be disturbed. What a compositor does not have is `nil`.
+/// The compositor's globals that GDK does not hand out. They are found on an event queue of their
+/// own, because GDK's queue must not be disturbed. A global that the compositor lacks is `nil`.
 @MainActor
 final class WaylandGlobals {
   /// `wl_subcompositor`.
   private(set) var subcompositor: WaylandObject?
   /// `wp_presentation`.
   private(set) var presentation: WaylandObject?
-  /// The clock of its timestamps, as clock_gettime(2) numbers it.
+  /// The clock of its timestamps, by its number in clock_gettime(2).
   private(set) var presentationClock: UInt32?
   /// `wp_viewporter`.
   private(set) var viewporter: WaylandObject?
   /// `zwp_linux_dmabuf_v1`, version 3.
   private(set) var dmabuf: WaylandObject?
-  /// Which buffers that takes.
+  /// The buffers that `dmabuf` takes.
   private(set) var formats = CompositorFormats()
   private var constraints: WaylandObject?
   private var motions: WaylandObject?
@@ -41,7 +41,7 @@ final class WaylandGlobals {
     self.registry = registry
     wl_registry_add_listener(registry.pointer, Self.listener, Unmanaged.borrowed(self))
     wl_display_roundtrip_queue(display, queue.pointer)
-    // What these tell as they are bound.
+    // The events that these globals send when they are bound.
     if let presentation {
       wp_presentation_add_listener(
         presentation.pointer, Self.presentationListener, Unmanaged.borrowed(self))

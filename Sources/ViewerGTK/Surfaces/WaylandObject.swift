@@ -2,8 +2,9 @@
 
 import CWayland
 
-/// An object of libwayland's that this process has made: destroyed with this handle, and before those
-/// that it depends on. So whatever is half made when something fails is undone in the right order.
+/// An object of libwayland that this process has made. It is destroyed with this handle, and before
+/// the objects that it depends on. So a half-made group of objects is undone in the right order
+/// after a failure.
 final class WaylandObject {
   let pointer: OpaquePointer
   private let destroy: (OpaquePointer) -> Void
@@ -13,9 +14,9 @@ final class WaylandObject {
   /// Takes an object.
   ///
   /// - Parameters:
-  ///   - made: what libwayland has returned; `nil` makes no handle.
-  ///   - dependencies: what must outlive it.
-  ///   - destroy: how it is destroyed.
+  ///   - made: the object that libwayland has returned; `nil` makes no handle.
+  ///   - dependencies: the objects that must outlive it.
+  ///   - destroy: destroys it.
   init?(
     _ made: OpaquePointer?, on dependencies: [WaylandObject],
     destroy: @escaping (OpaquePointer) -> Void
@@ -28,7 +29,8 @@ final class WaylandObject {
 
   deinit { destroy(pointer) }
 
-  /// A copy of a proxy whose new objects have their events on a queue (wl_proxy_create_wrapper).
+  /// A wrapper of a proxy (wl_proxy_create_wrapper): objects made from it have their events on a
+  /// queue.
   static func wrapper(
     of proxy: OpaquePointer, on dependencies: [WaylandObject] = [], queue: WaylandObject
   ) -> WaylandObject? {

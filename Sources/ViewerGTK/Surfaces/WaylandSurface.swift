@@ -7,9 +7,9 @@ import CWaylandProtocols
 import EGLPresenter
 import VGPUDisplay
 
-/// A desynchronised `wl_subsurface` over the widget's area. It takes no input, so that GTK goes on
-/// getting it. The render thread draws on it; GTK's moves it, which is a matter of the parent's
-/// commits.
+/// A desynchronised `wl_subsurface` over the widget's area. It takes no input, so that GTK still
+/// gets the input. The render thread draws on the surface. GTK's thread moves it, because its place
+/// changes with the parent's commits.
 @MainActor
 final class WaylandSurface: GuestSurface {
   let maker: any CanvasMaker
@@ -20,7 +20,7 @@ final class WaylandSurface: GuestSurface {
   private let handover: HandoverObjects?
   private var geometry: SurfaceGeometry
 
-  /// Makes the surface above the toplevel's. It is shown with the first frame.
+  /// Makes the surface above the toplevel's surface. It becomes visible with the first frame.
   ///
   /// - Throws: `GraphicsError.Kind.unavailable`.
   init(
@@ -39,7 +39,8 @@ final class WaylandSurface: GuestSurface {
     guard let subcompositor = globals.subcompositor else {
       throw Self.failure("the compositor has no wl_subcompositor")
     }
-    // GDK's; what is destroyed is told to the compositor at once.
+    // The connection is GDK's and stays open. The flush tells the compositor of destroyed objects
+    // at once.
     guard let connection = WaylandObject(display, on: [], destroy: { wl_display_flush($0) }),
       let queue = WaylandObject(
         wl_display_create_queue(display), on: [connection], destroy: wl_event_queue_destroy)
@@ -90,7 +91,7 @@ final class WaylandSurface: GuestSurface {
     GraphicsError(.unavailable, "Wayland", cause)
   }
 
-  /// A surface whose events, and those of all that it makes, come on a queue of their own.
+  /// Makes a surface that has its events on a queue of its own. So have all objects made from it.
   private static func makeSurface(
     _ compositor: OpaquePointer, _ queue: WaylandObject
   ) -> WaylandObject? {
@@ -112,15 +113,16 @@ final class WaylandSurface: GuestSurface {
   }
 }
 
-/// What GTK's thread has made of the compositor's connection for a render thread to draw with.
+/// The objects of the compositor's connection that GTK's thread has made for a render thread.
 struct WaylandHandles: @unchecked Sendable {
-  // Sendable: the values never change, libwayland takes requests and reads events on any thread, and
-  // the objects' own events come on `queue`, which the render thread alone dispatches. The
-  // `WaylandSurface` destroys them on GTK's thread, when the render thread has let go.
+  // Sendable: the values never change, libwayland takes requests and reads events on any thread,
+  // and the objects' own events come on `queue`, which the render thread alone dispatches. The
+  // `WaylandSurface` destroys the objects on GTK's thread, after the render thread has released
+  // them.
 
   /// `wl_display`, GDK's.
   let display: OpaquePointer
-  /// The queue that the events of all below come on.
+  /// The queue for the events of all objects below.
   let queue: OpaquePointer
   /// `wl_compositor`, GDK's: for regions, which have no events.
   let compositor: OpaquePointer
@@ -128,10 +130,10 @@ struct WaylandHandles: @unchecked Sendable {
   let surface: OpaquePointer
   /// `wl_egl_window` of the surface.
   let window: OpaquePointer
-  /// `wp_presentation`, with its events on `queue`; `nil` where the compositor has none.
+  /// `wp_presentation`, with its events on `queue`; `nil` when the compositor has none.
   let presentation: OpaquePointer?
-  /// The presentation's timestamps are of CLOCK_MONOTONIC.
+  /// Whether the presentation's timestamps are of CLOCK_MONOTONIC.
   let isMonotonic: Bool
-  /// What the guest's buffers are handed to the compositor with; `nil` where it takes none.
+  /// The objects that hand the guest's buffers to the compositor; `nil` when it takes none.
   let handover: HandoverHandles?
 }

@@ -8,14 +8,14 @@ import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
-/// A child window over the widget's area, which the render thread makes and draws on by a connection
-/// of its own: GTK's own GL on X11 is GLX, which imports no dma-bufs. It selects no input, so that
-/// GTK goes on getting it.
+/// A child window over the widget's area. The render thread makes it and draws on it by a
+/// connection of its own, because GTK's own GL on X11 is GLX, which imports no dma-bufs. The window
+/// selects no input, so that GTK still gets the input.
 @MainActor
 final class X11Surface: GuestSurface {
   let maker: any CanvasMaker
 
-  /// Finds out what the window will be a child of.
+  /// Finds the parent of the future window.
   ///
   /// - Throws: `GraphicsError.Kind.unavailable`.
   init(
@@ -38,7 +38,7 @@ final class X11Surface: GuestSurface {
 }
 
 /// The render thread's window on X11. The time of the monitor's refreshes comes from the Present
-/// extension, where the server has it.
+/// extension, when the server has it.
 final class X11Canvas: EGLCanvas {
   let painter: EGLPainter
   let asksForFrames = false
@@ -59,7 +59,7 @@ final class X11Canvas: EGLCanvas {
       .x11(display: UnsafeMutableRawPointer(window.display), visual: maker.visual),
       window: &xid, keeping: window, size: maker.geometry.pixels,
       alwaysUploads: maker.alwaysUploads,
-      // Here nobody but the server itself keeps a picture from being torn.
+      // On X11 only the server itself can keep a picture from tearing.
       swapInterval: 1)
     self.window = window
     descriptor = vgpu_x11_fd(window.display)
@@ -88,7 +88,7 @@ final class X11Canvas: EGLCanvas {
     guard hasPresent else { return }
     var (serial, microseconds, sequence) = (UInt32(0), UInt64(0), UInt64(0))
     while vgpu_present_next(&present, &serial, &microseconds, &sequence) {
-      // The server repeats the lower half of the number.
+      // The server returns only the lower half of the number.
       let age = UInt32(truncatingIfNeeded: lastNumber) &- serial
       guard UInt64(age) < lastNumber else { continue }
       let (nanoseconds, overflows) = microseconds.multipliedReportingOverflow(by: 1000)
@@ -138,9 +138,9 @@ final class X11Canvas: EGLCanvas {
 struct X11CanvasMaker: CanvasMaker {
   /// The server's name.
   let display: String
-  /// The window (`Window`) that it is a child of.
+  /// The parent window (`Window`).
   let toplevel: UInt
-  /// The visual (`VisualID`) that it gets.
+  /// The visual (`VisualID`) of the new window.
   let visual: UInt
   let geometry: SurfaceGeometry
   let alwaysUploads: Bool
@@ -158,8 +158,8 @@ extension SurfaceGeometry {
   }
 }
 
-/// A child window on a connection of its own to the X server, which one thread alone uses. The window
-/// goes with the connection.
+/// A child window on a connection of its own to the X server. Only one thread uses the connection,
+/// and the window ends with it.
 private final class X11Window {
   /// An Xlib `Display *`.
   let display: OpaquePointer
@@ -180,7 +180,7 @@ private final class X11Window {
     guard id != 0 else {
       throw GraphicsError(.unavailable, "X11", "the default visual cannot be used")
     }
-    // Of an iconified window no part is obscured.
+    // The server does not report an iconified window as obscured.
     XSelectInput(display, Window(maker.toplevel), StructureNotifyMask)
   }
 

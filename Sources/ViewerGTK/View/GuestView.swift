@@ -10,54 +10,55 @@ public import VGPUDisplay
 /// A widget that shows a guest's screen, for any container of any GTK 3 program.
 ///
 /// It draws on a surface of its own above the widget: a `wl_subsurface` on Wayland, a native child
-/// window on X11. GTK widgets laid over it are therefore hidden by it; menus and tooltips, being
-/// windows, are not.
+/// window on X11. So it hides GTK widgets that lie over it. It does not hide menus and tooltips,
+/// because those are windows.
 ///
-/// With an `input` the guest gets what is typed while the widget has the focus and what the mouse
-/// does over it. Keys are taken by the widget's own handlers, so a window with shortcuts of its own
-/// has them first.
+/// With an `input` the guest gets the keys that are typed while the widget has the focus, and the
+/// mouse's actions over the widget. The widget's own handlers take the keys, so a window with
+/// shortcuts of its own gets the keys first.
 ///
 /// The widget owns the view: it lives until the widget is destroyed. All of it belongs to GTK's
-/// thread, the main one; the guest is looked at and drawn on a thread of the view's own, which has
-/// the frame source to itself. On X11 with libX11 before 1.8 call XInitThreads before gtk_init.
+/// thread, the main one. A thread of the view's own looks at the guest and draws; only that thread
+/// uses the frame source. On X11 with libX11 before 1.8 call XInitThreads before gtk_init.
 @MainActor
 public final class GuestView {
-  /// The widget, a `GtkDrawingArea`. Put it into a container, whose it is then. One that never gets
-  /// into a container must be destroyed (gtk_widget_destroy). It is the one that the view was given,
-  /// where it was given one.
+  /// The widget, a `GtkDrawingArea`. Put it into a container, which then owns it. Destroy a widget
+  /// that never gets into a container (gtk_widget_destroy). When the view was given a widget, it is
+  /// that one.
   public let widget: UnsafeMutablePointer<GtkWidget>
-  /// How the picture is sized to the widget.
+  /// The rule that sizes the picture to the widget.
   public var scaling: ScalingMode {
     didSet { link.order { [scaling] in $0.scaling = scaling } }
   }
-  /// No more frames are presented than these, and then `onFinish` is called; `nil` for no end.
+  /// The number of frames to present before `onFinish` is called; `nil` for no end.
   public var frameLimit: Int? {
     didSet { link.order { [frameLimit] in $0.frameLimit = frameLimit ?? .max } }
   }
-  /// Called when as many frames have been presented as `frameLimit` allows.
+  /// Called when `frameLimit` frames have been presented.
   public var onFinish: (@MainActor () -> Void)?
-  /// Called when the guest's picture gets another size, in the guest's pixels, and for the first.
+  /// Called with the size of the guest's first picture, and whenever the size changes, in the
+  /// guest's pixels.
   public var onResize: (@MainActor (PixelSize) -> Void)?
-  /// Called when something else is shown than before: a picture after a message, or another message.
-  /// `message` tells which.
+  /// Called when a picture replaces a message, or when a message appears or changes. See `message`.
   public var onContent: (@MainActor () -> Void)?
-  /// Called when keyboard and mouse become the guest's alone, and when no longer.
+  /// Called when a grab of keyboard and mouse begins or ends.
   public var onGrab: (@MainActor () -> Void)? {
     get { pointerAndKeys.onGrab }
     set { pointerAndKeys.onGrab = newValue }
   }
-  /// Called when the widget has got another size, in device pixels.
+  /// Called when the widget's size has changed, in device pixels.
   public var onArea: (@MainActor (PixelSize) -> Void)?
-  /// Where the picture was last drawn, in device pixels of the widget; `nil` while there is none.
+  /// The place of the last drawn picture, in device pixels of the widget; `nil` while there is no
+  /// picture.
   public private(set) var placement: Placement?
-  /// A picture that is laid over the guest's; `nil` for none.
+  /// A picture that is laid over the guest's picture; `nil` for none.
   public var overlay: Overlay? {
     didSet { link.order { [overlay] in $0.overlay = .some(overlay) } }
   }
-  /// What is shown instead of a picture; `nil` while there is one, and before the first look.
+  /// The message in place of a picture; `nil` while there is a picture, and before the first look.
   public private(set) var message: ViewMessage?
 
-  /// What becomes of each frame, in numbers, for any thread.
+  /// The frames' statistics, for any thread.
   public let reporter: FrameReporter
 
   private let alwaysUploads: Bool
@@ -71,7 +72,7 @@ public final class GuestView {
   private var isMapped = false
   private var isEGLGivenUp = false
   private var losses = ContextLosses()
-  /// While a GPU that was reset gets its time.
+  /// The timer that runs while a GPU recovers from a reset.
   private var pause: Timer?
   private var guestSize: PixelSize?
   private var startID: guint = 0
@@ -79,21 +80,21 @@ public final class GuestView {
   private var hasContent = false
   private var hasEnded = false
 
-  /// Makes the widget, or draws in one that is there. gtk_init has been called.
+  /// Makes the widget, or draws in an existing one. Call gtk_init before.
   ///
   /// - Parameters:
-  ///   - source: looked at just before each refresh of the monitor while the widget is mapped, on a
-  ///     thread of the view's own.
-  ///   - scaling: how the picture is sized to the widget.
+  ///   - source: the frame source. A thread of the view's own looks at it just before each refresh
+  ///     of the monitor while the widget is mapped.
+  ///   - scaling: the rule that sizes the picture to the widget.
   ///   - alwaysUploads: copies every frame even where it could be imported.
-  ///   - handsOver: hands the guest's own buffers to a compositor that takes them, which then reads
-  ///     them as a monitor would: whenever it composes. Else they are drawn. It never happens to
-  ///     copied frames.
-  ///   - presentations: how many of the last presentations are kept for time lines.
-  ///   - widget: somebody else's `GtkDrawingArea` to draw in, which the view does not keep alive: it
-  ///     must not be used after the widget's end. `end` leaves the widget to others before that. `nil`
-  ///     for one of the view's own.
-  /// - Throws: `SystemCallError` when that thread cannot be had.
+  ///   - handsOver: hands the guest's own buffers to a compositor that takes them. The compositor
+  ///     then reads them whenever it composes, as a monitor would. When false, frames are drawn.
+  ///     Copied frames are never handed over.
+  ///   - presentations: the number of the last presentations that are kept for time lines.
+  ///   - widget: another owner's `GtkDrawingArea` to draw in; `nil` for one of the view's own. The
+  ///     view does not keep it alive: do not use the view after the widget's end. `end` gives the
+  ///     widget up earlier.
+  /// - Throws: `SystemCallError` when that thread cannot be made.
   public init(
     source: sending any FrameSource, scaling: ScalingMode = .fit, alwaysUploads: Bool = false,
     handsOver: Bool = true, presentations: Int = 600,
@@ -111,7 +112,7 @@ public final class GuestView {
     self.widget = widget
     pointerAndKeys = ViewInput(widget)
     pointer = HostPointer(widget)
-    // Until the widget is destroyed it keeps its view alive.
+    // The widget keeps its view alive until it is destroyed.
     let data = Unmanaged.passRetained(self).toOpaque()
     vgpu_connect_draw(widget, onDraw, data)
     vgpu_connect_size_allocate(widget, onSizeAllocate, data)
@@ -141,8 +142,8 @@ public final class GuestView {
     if ownsWidget { g_object_unref(widget) }
   }
 
-  /// Lets go of the guest and of the widget, which can then have another view: what else happens when
-  /// the widget is destroyed. Nothing is called any more.
+  /// Releases the guest and the widget, as the widget's destruction would. The widget can then have
+  /// another view. No callback is called any more.
   public func end() {
     guard !hasEnded else { return }
     hasEnded = true
@@ -151,43 +152,43 @@ public final class GuestView {
     destroyed()
     g_signal_handlers_disconnect_matched(
       widget, G_SIGNAL_MATCH_DATA, 0, 0, nil, nil, Unmanaged.borrowed(self))
-    // What the widget's signals had of it.
+    // The reference that the widget's signals held.
     Unmanaged.passUnretained(self).release()
   }
 
   // MARK: Input
 
-  /// Where keyboard and mouse go; `nil` for a view that only shows.
+  /// The receiver of keyboard and mouse; `nil` for a view that only shows.
   public var input: (any InputSink)? {
     get { pointerAndKeys.guest }
     set { pointerAndKeys.guest = newValue }
   }
 
-  /// Whether keyboard and mouse are the guest's alone.
+  /// Whether keyboard and mouse are grabbed for the guest.
   public var isGrabbed: Bool { pointerAndKeys.isGrabbed }
 
-  /// Makes keyboard and mouse the guest's alone, or gives them back to the host. The mouse then
-  /// tells the guest its motion instead of its place.
+  /// Grabs keyboard and mouse for the guest, or gives them back to the host. During a grab the
+  /// mouse tells the guest its motion instead of its place.
   public func toggleGrab() { pointerAndKeys.toggleGrab() }
 
-  /// Lets go of every key and button that the guest believes to be down.
+  /// Releases every key and button that the guest believes to be down.
   public func releaseKeys() { pointerAndKeys.releaseAll() }
 
-  /// Presses keys one after the other and lets them go in the reverse order.
+  /// Presses keys one after the other and releases them in the reverse order.
   public func press(_ chord: [Keycode]) { pointerAndKeys.press(chord) }
 
-  /// What has been shown so far.
+  /// The statistics so far.
   public var statistics: ViewerStatistics {
     var statistics = link.statistics
     statistics.inputEvents = pointerAndKeys.count
     return statistics
   }
 
-  /// What has become of the frames so far; of all of them once the widget is destroyed.
+  /// The frames' statistics so far; those of all frames after the widget was destroyed.
   public func frameMeasurement() -> FrameMeasurement { reporter.measurement() }
 
-  /// The guest's picture as it is now, pixel for pixel, without the pointer where the guest has it on
-  /// a plane of its own: copied by the CPU, or where only the GPU can read it by the GPU.
+  /// The guest's present picture, pixel for pixel, without a pointer that the guest has on a plane
+  /// of its own. The CPU copies it, or the GPU when the CPU cannot read it.
   ///
   /// - Throws: `ScreenshotError`.
   public func picture() throws(ScreenshotError) -> Picture {
@@ -198,13 +199,13 @@ public final class GuestView {
   // MARK: The widget's life
 
   func mapped() {
-    // Every motion at once, and not one before each frame: the guest draws the pointer.
+    // Every motion comes at once, not one before each frame, because the guest draws the pointer.
     gdk_window_set_event_compression(gtk_widget_get_window(widget), 0)
     isMapped = true
     moved()
   }
 
-  /// The toplevel has its surface and GTK has painted it: only now can a surface be put above it.
+  /// The toplevel has its surface and GTK has painted it. Only now can a surface be put above it.
   func painted(_ context: CairoContext) {
     if let message {
       Message.paint(message.text, widget, context)
@@ -275,14 +276,13 @@ public final class GuestView {
     return geometry
   }
 
-  /// Nanoseconds between two refreshes of the monitor that the widget is on; `nil` where GDK does
-  /// not know.
+  /// Nanoseconds between two refreshes of the widget's monitor; `nil` when GDK does not know.
   private var refreshInterval: Int? {
     guard let window = gtk_widget_get_window(widget),
       let monitor = gdk_display_get_monitor_at_window(gtk_widget_get_display(widget), window)
     else { return nil }
     let millihertz = Int(gdk_monitor_get_refresh_rate(monitor))
-    // What no monitor has is no answer: Xvfb's says 0 or anything.
+    // A rate that no monitor has is ignored: Xvfb tells 0 or any number.
     return (10_000...1_000_000).contains(millihertz) ? 1_000_000_000_000 / millihertz : nil
   }
 
@@ -312,7 +312,7 @@ public final class GuestView {
   private func dropSurface() {
     guard let surface else { return }
     self.surface = nil
-    // What the canvas draws on must outlive it.
+    // The surface must outlive the canvas.
     withExtendedLifetime(surface) {
       link.orderAndWait { orders in
         orders.canvas = nil
@@ -325,7 +325,7 @@ public final class GuestView {
   // MARK: News of the render thread
 
   private func heard(_ news: RenderLink.News) {
-    // Whoever is told may destroy it.
+    // A callback may destroy the view.
     g_object_ref(widget)
     defer { g_object_unref(widget) }
     if let failure = news.failure { failed(failure) }
@@ -359,7 +359,7 @@ public final class GuestView {
       link.update { $0.fallback = error }
     }
     dropSurface()
-    // The next drawing of the widget makes a new one.
+    // The next drawing of the widget makes a new surface.
     gtk_widget_queue_draw(widget)
     guard !isEGLGivenUp else { return }
     pause = Timer(milliseconds: ContextLosses.pause) { [unowned self] in
@@ -384,23 +384,23 @@ public final class GuestView {
   }
 }
 
-/// How often a view's EGL context was lost, and whether another one is worth it.
+/// Counts the losses of a view's EGL context, and decides whether to make another one.
 struct ContextLosses {
   private var times: [MonotonicInstant] = []
 
-  /// So many within so many seconds are too many: the guest's picture may be why the GPU is reset, and
-  /// the host's other programs suffer with it.
+  /// The most losses within so many seconds. With more, the guest's picture may be the cause of the
+  /// GPU's resets, and the host's other programs suffer too.
   private static let most = 3
   private static let period = 30.0
   /// Milliseconds before a lost context is made anew.
   static let pause = 250
 
-  /// Takes down a failure.
+  /// Records a failure.
   ///
-  /// - Returns: whether EGL is to be given up for it.
+  /// - Returns: whether to give EGL up.
   mutating func isLast(_ error: GraphicsError, now: MonotonicInstant = .now) -> Bool {
     times = times.filter { now.seconds(since: $0) < Self.period } + [now]
-    // A GPU that is just being reset refuses a context too, but not for long.
+    // A GPU refuses a context during a reset too, but not for long.
     return times.count >= Self.most || error.kind == .unavailable && times.count == 1
   }
 }

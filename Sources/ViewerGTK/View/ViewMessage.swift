@@ -7,11 +7,11 @@ import SafeText
 public struct ViewMessage: Hashable, Sendable {
   /// One line: the cause and the remedy.
   public let text: String
-  /// Whether no picture will come any more: the device has no display, or is gone.
+  /// Whether no picture can come any more, because the device has no display or is gone.
   public let isFinal: Bool
 }
 
-/// A text in the middle of a dark area, wrapped: what is seen instead of a picture.
+/// A wrapped text in the middle of a dark area, shown in place of a picture.
 @MainActor
 package enum Message {
   /// Draws it into a widget (pango_cairo_show_layout).

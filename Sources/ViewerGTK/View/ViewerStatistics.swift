@@ -4,9 +4,9 @@ public import EGLPresenter
 public import FrameStatistics
 public import LinuxSystem
 
-/// What a view has shown since it was made.
+/// A view's statistics since it was made.
 public struct ViewerStatistics: Hashable, Sendable {
-  /// Which window system the view is on.
+  /// The view's window system.
   @nonexhaustive
   public enum Backend: String, Hashable, Sendable, Encodable {
     /// Wayland.
@@ -17,11 +17,11 @@ public struct ViewerStatistics: Hashable, Sendable {
 
   /// Frames handed to the display server: after eglSwapBuffers, or when cairo is about to draw.
   public internal(set) var framesPresented = 0
-  /// When the first of them was; CLOCK_MONOTONIC.
+  /// The time of the first frame; CLOCK_MONOTONIC.
   public internal(set) var firstPresentedAt: MonotonicInstant?
-  /// When the last of them was; CLOCK_MONOTONIC.
+  /// The time of the last frame; CLOCK_MONOTONIC.
   public internal(set) var lastPresentedAt: MonotonicInstant?
-  /// How the pixels of the last frame got onto the screen; `nil` before the first.
+  /// The path of the last frame's pixels to the screen; `nil` before the first frame.
   public internal(set) var path: PresentationPath?
   /// Buffers imported.
   public internal(set) var imports = 0
@@ -31,46 +31,46 @@ public struct ViewerStatistics: Hashable, Sendable {
   public internal(set) var copies = 0
   /// Frames drawn.
   public internal(set) var draws = 0
-  /// Frames whose buffer was handed to the compositor instead of being drawn.
+  /// Frames that were not drawn, because their buffer was handed to the compositor.
   public internal(set) var handovers = 0
-  /// Buffers that the compositor has taken for that.
+  /// Buffers that the compositor has accepted for this.
   public internal(set) var compositorBuffers = 0
   /// Frames in which the guest showed another buffer than before.
   public internal(set) var newFrames = 0
-  /// Frames of which the display server has said that they were shown.
+  /// Frames that the display server has reported as shown.
   public internal(set) var framesShown = 0
-  /// Of those, frames that were shown a refresh or more after the one that they aimed at.
+  /// Shown frames that came a refresh or more after the one that they aimed at.
   public internal(set) var framesLate = 0
-  /// Frames that the display server did not show, because another one came before.
+  /// Frames that the display server did not show, because another one replaced them.
   public internal(set) var framesDiscarded = 0
-  /// Times that the pixels of a buffer that was shown already were compared with those before, because
-  /// the guest may draw into the buffer that it shows.
+  /// Comparisons of a shown buffer's pixels with the earlier ones. They are needed because the
+  /// guest may draw into the shown buffer.
   public internal(set) var comparisons = 0
-  /// What that took altogether, in seconds.
+  /// The total time of the comparisons, in seconds.
   public internal(set) var comparisonSeconds = 0.0
-  /// How they are compared; `nil` as long as they were not.
+  /// The way of comparing; `nil` before the first comparison.
   public internal(set) var changeDetection: ChangeDetection?
-  /// What tells when frames were shown; `nil` before the first frame.
+  /// The origin of the presentation times; `nil` before the first frame.
   public internal(set) var feedback: FeedbackSource?
-  /// How often the monitor refreshes in Hz, as the feedback tells; `nil` where it does not, and
-  /// where the rate varies.
+  /// The monitor's refresh rate in Hz, from the feedback; `nil` when the feedback does not tell,
+  /// and when the rate varies.
   public internal(set) var refreshRate: Double?
-  /// Key strokes, clicks and motions that were passed on to the guest.
+  /// Key strokes, clicks and motions that the guest got.
   public internal(set) var inputEvents = 0
-  /// Who draws: GL_RENDERER, or `cairo`; `nil` before the first frame.
+  /// The renderer: GL_RENDERER, or `cairo`; `nil` before the first frame.
   public internal(set) var renderer: String?
   /// Which window system the view is on; `nil` before the first frame.
   public internal(set) var backend: Backend?
-  /// Why buffers are copied instead of imported; `nil` as long as none was refused.
+  /// Why buffers are copied instead of imported; `nil` while no import was refused.
   public internal(set) var importRefusal: GraphicsError?
-  /// Why the last frame was drawn, instead of its buffer handed to the compositor, in a sentence;
-  /// `nil` where it was handed over, and on X11 and without EGL.
+  /// Why the last frame was drawn instead of handing its buffer to the compositor, in a sentence;
+  /// `nil` when the buffer was handed over, on X11, and without EGL.
   public var handoverRefusal: String? { handoverObstacle.map { "\($0)" } }
   var handoverObstacle: HandoverObstacle?
-  /// Why there is no EGL; `nil` as long as there is.
+  /// Why EGL is not used; `nil` while it is.
   public internal(set) var fallback: GraphicsError?
 
-  /// What became of each frame, in numbers; `nil` before the end.
+  /// The frames' statistics; `nil` before the end.
   public internal(set) var frames: FrameMeasurement?
 
   /// Nothing shown yet.
@@ -82,8 +82,8 @@ public struct ViewerStatistics: Hashable, Sendable {
     return lastPresentedAt.seconds(since: firstPresentedAt)
   }
 
-  /// Frames per second over `seconds`: the intervals between presented frames, of which there is
-  /// one fewer than frames. Zero for fewer than two frames.
+  /// Frames per second: the number of intervals between presented frames, divided by `seconds`.
+  /// Zero for fewer than two frames.
   public var framesPerSecond: Double {
     seconds > 0 ? Double(framesPresented - 1) / seconds : 0
   }
@@ -107,8 +107,8 @@ extension ViewerStatistics: Encodable {
       handoverRefusal, fallback, timing
   }
 
-  /// Writes all of it but the frames' time line, as the statistics file has it; what is not known is
-  /// left out.
+  /// Writes everything except the frames' time line, in the form of the statistics file. Unknown
+  /// values are left out.
   public func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: CodingKeys.self)
     try values.encode(framesPresented, forKey: .framesPresented)

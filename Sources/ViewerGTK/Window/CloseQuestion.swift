@@ -22,7 +22,7 @@ public struct CloseQuestion: Sendable {
     /// The action.
     public let action: @MainActor @Sendable () -> Outcome
 
-    /// Makes an answer of its parts.
+    /// Makes an answer from its parts.
     public init(
       _ label: String, isDestructive: Bool = false,
       action: @escaping @MainActor @Sendable () -> Outcome
@@ -41,7 +41,7 @@ public struct CloseQuestion: Sendable {
     case stay(status: String)
   }
 
-  /// Makes a question of its parts.
+  /// Makes a question from its parts.
   public init(title: String, text: String, answers: [Answer]) {
     self.title = title
     self.text = text
@@ -58,7 +58,7 @@ final class CloseDialog {
 
   /// Opens it.
   ///
-  /// - Parameter onAnswer: called once; `nil` when the user thinks better of it.
+  /// - Parameter onAnswer: called once; with `nil` when the user cancels.
   init(
     _ question: CloseQuestion, before window: UnsafeMutablePointer<GtkWidget>,
     onAnswer: @escaping @MainActor (CloseQuestion.Answer?) -> Void

@@ -4,17 +4,17 @@ import CGTK3
 import EGLPresenter
 public import VGPUDisplay
 
-/// The monitor that a guest would fit into its window with: of the window's size, at the rate of the
-/// host's monitor that the window is on.
+/// The monitor with which a guest would fit its window: it has the window's size, and the refresh
+/// rate of the host's monitor that shows the window.
 public struct MonitorWish: Hashable, Sendable {
-  /// In device pixels.
+  /// The size in device pixels.
   public let size: PixelSize
-  /// In Hz; `nil` where the display server does not tell.
+  /// The rate in Hz; `nil` when the display server does not tell.
   public let refreshRate: Double?
 }
 
-/// Tells the size of a view when it has come to rest, and only a size that the user has chosen: the
-/// window's first size follows the guest's, and must not change the guest's.
+/// Tells a view's size after it has stopped changing. It tells only sizes that the user has chosen:
+/// the window's first size follows the guest's, and must not change the guest's size.
 @MainActor
 final class AreaFollower {
   /// Called with the size in device pixels.
@@ -22,7 +22,8 @@ final class AreaFollower {
   private var told: PixelSize?
   private var pending: (size: PixelSize, timer: Timer)?
 
-  /// How long a size has to last, in milliseconds: a window that is dragged larger gets many.
+  /// The time that a size must last, in milliseconds, because a window gets many sizes while the
+  /// user drags its edge.
   private static let rest = 300
 
   /// A size that was not the user's choice.
@@ -31,9 +32,9 @@ final class AreaFollower {
     pending = nil
   }
 
-  /// The view has got this size.
+  /// Tells that the view has this size now.
   func changed(to size: PixelSize) {
-    // Nothing was expected yet: the guest has no size that this one could be another than.
+    // No size was expected yet: the guest has no size to differ from.
     guard told != nil else { return }
     pending = (size, Timer(milliseconds: Self.rest) { [unowned self] in settle() })
   }

@@ -6,11 +6,11 @@ import PNGFile
 public import SystemPackage
 import VGPUDisplay
 
-/// Pictures that a user saves out of the window: in the user's folder for pictures, each with the
-/// guest's name and the time in its own, such as `vgpu-demo-2026-11-21-155543.png`.
+/// The pictures that a user saves from the window. They are in the user's folder for pictures, and
+/// their names have the guest's name and the time, such as `vgpu-demo-2026-11-21-155543.png`.
 @MainActor
 enum ScreenshotFile {
-  /// Files of one second that are tried before giving up.
+  /// The number of names for one second that are tried before giving up.
   private static let mostOfOneSecond = 100
 
   /// Encodes a picture and writes it. No file is ever overwritten.
@@ -29,14 +29,14 @@ enum ScreenshotFile {
       do {
         return try write(bytes, folder, stem)
       } catch {
-        // The best folder's is the one worth telling.
+        // The error of the best folder is the useful one.
         failure = failure ?? error
       }
     }
     throw failure ?? .notWritten(".", .noSuchFileOrDirectory)
   }
 
-  /// The user's folder for pictures, else the home, else where the program was started.
+  /// The user's folder for pictures, else the home folder, else the current folder.
   private static var folders: [FilePath] {
     [
       g_get_user_special_dir(G_USER_DIRECTORY_PICTURES).map { FilePath(platformString: $0) },
@@ -56,7 +56,7 @@ enum ScreenshotFile {
         do {
           _ = try file.closeAfter { try file.writeAll(bytes) }
         } catch {
-          // Half a picture is worth nothing.
+          // Remove the file, because half a picture is useless.
           unlink(path.string)
           throw error
         }
@@ -70,7 +70,7 @@ enum ScreenshotFile {
     throw .notWritten(folder.appending("\(stem).png").string, .fileExists)
   }
 
-  /// A name that is no path and needs no quotes.
+  /// Makes a file name that is no path and needs no quotes.
   private static func plain(_ name: String) -> String {
     let characters = name.unicodeScalars.prefix(64).map { scalar -> Character in
       switch scalar {
@@ -95,11 +95,11 @@ enum ScreenshotFile {
 /// Why a guest's picture was not saved.
 @nonexhaustive
 public enum ScreenshotError: Error, Hashable, Sendable {
-  /// There is none, or it cannot be read: why.
+  /// There is no picture, or it cannot be read: the reason.
   case noPicture(String)
-  /// libpng does not take it: its words.
+  /// libpng does not take the picture: its message.
   case notEncoded(String)
-  /// No file can be made or written: the path, and the kernel's reason.
+  /// The file cannot be made or written: the path, and the kernel's reason.
   case notWritten(String, Errno)
 }
 

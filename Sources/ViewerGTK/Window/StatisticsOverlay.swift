@@ -7,22 +7,22 @@ import LinuxSystem
 import VGPUDisplay
 
 /// The statistics over a guest's picture: a graph of the last intervals between presentations, and
-/// the numbers. Drawn by cairo a few times a second, laid over the picture by whoever draws that.
-/// While there is none, nothing is done for it.
+/// the numbers. Cairo draws the overlay a few times a second, and the view's canvas lays it over
+/// the picture. A view without an overlay does no work for it.
 @MainActor
 final class StatisticsOverlay {
   private let view: GuestView
   private var timer: Timer?
   private var scale = 1
 
-  /// In GTK's units.
+  /// The size in GTK's units.
   private static let width = 372
   private static let height = 180
   private static let margin = 12
-  /// Milliseconds from one drawing to the next.
+  /// The time from one drawing to the next, in milliseconds.
   private static let period = 250
 
-  /// Shows it until it is released.
+  /// Shows the overlay until this object is released.
   init(over view: GuestView) {
     self.view = view
     update()
@@ -127,7 +127,7 @@ final class StatisticsOverlay {
     String(repeating: " ", count: max(1, 9 - text.count)) + text
   }
 
-  /// Of the last second, or zero where the last presentation lies longer back than two reports.
+  /// The rate of the last second, or zero when the last presentation is older than two reports.
   private func rates(_ record: FrameMeasurement) -> (frames: Double, updates: Double) {
     guard let last = record.presentations.last?.time else { return (0, 0) }
     let patience = UInt64(Self.period) * 3_000_000

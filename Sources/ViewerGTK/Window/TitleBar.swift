@@ -3,7 +3,7 @@
 import CGTK3
 import SafeText
 
-/// The window's title bar: the guest's name, what there is to say of it below, and the menu.
+/// The window's title bar: the guest's name, a line about the guest below it, and the menu.
 @MainActor
 final class TitleBar {
   /// The bar, a `GtkHeaderBar`.
@@ -17,7 +17,7 @@ final class TitleBar {
     gtk_header_bar_set_show_close_button(bar, 1)
     let button = gtk_menu_button_new()
     gtk_menu_button_set_popup(vgpu_gtk_menu_button(button), menu.widget)
-    // The keyboard stays the guest's.
+    // The button takes no focus, so that the guest keeps the keyboard.
     gtk_widget_set_can_focus(button, 0)
     gtk_widget_set_focus_on_click(button, 0)
     gtk_widget_set_tooltip_text(button, "Keys to send, and the view (Ctrl+Alt+M)")
@@ -28,11 +28,11 @@ final class TitleBar {
     gtk_widget_show_all(widget)
   }
 
-  /// The first line, and the second.
+  /// Sets the first and the second line.
   func show(title: String, subtitle: String) {
     let subtitle = PlainText.line(subtitle, limit: 1024)
     let bar = vgpu_gtk_header_bar(widget)
-    // GTK paints anew even for an unchanged text.
+    // Set only changed texts, because GTK paints anew even for an unchanged one.
     if title != self.title {
       self.title = title
       gtk_header_bar_set_title(bar, title)

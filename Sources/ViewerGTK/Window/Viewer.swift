@@ -17,13 +17,15 @@ public enum Viewer {
   /// When the display server goes away, GDK ends the process.
   ///
   /// - Parameters:
-  ///   - source: looked at once, for the window's size, and then on a thread of its own.
-  ///   - options: how it is shown, and when that ends by itself.
-  /// - Throws: `ViewerError` when there is nothing to open a window on.
+  ///   - source: the frame source. It is looked at once, for the window's size, and then on a
+  ///     thread of its own.
+  ///   - options: the window's settings, and its end.
+  /// - Throws: `ViewerError` when no window can be opened.
   public static func run(
     source: sending any FrameSource, options: ViewerOptions = ViewerOptions()
   ) throws(ViewerError) -> ViewerStatistics {
-    // Xlib before 1.8 does not do so by itself, and a render thread has a connection of its own.
+    // Xlib before 1.8 does not prepare for threads by itself, and a render thread has a connection
+    // of its own.
     XInitThreads()
     guard gtk_init_check(nil, nil) != 0 else { throw .noDisplayServer }
     do {
@@ -54,7 +56,7 @@ private final class ViewerRun {
     window.view.frameLimit = options.frames
     window.view.onFinish = { [unowned self] in end() }
     if let time = options.time {
-      // As long as GLib can count.
+      // The longest time that GLib can count.
       let most = Double(Int32.max)
       let milliseconds = Int(min(max(0, time / .milliseconds(1)), most))
       deadline = Timer(milliseconds: milliseconds) { [unowned self] in end() }
@@ -75,7 +77,8 @@ private final class ViewerRun {
     return MonotonicInstant.now.seconds(since: first) >= time / .seconds(1)
   }
 
-  /// Some programs start others with every signal blocked, Foundation's `Process` among them.
+  /// A parent process may have started this one with every signal blocked, as Foundation's
+  /// `Process` does.
   private func unblockSignals() {
     var set = sigset_t()
     sigemptyset(&set)
@@ -93,9 +96,9 @@ private final class ViewerRun {
     if !isOver { g_main_loop_run(loop) }
     statistics = window.view.statistics
     window.close()
-    // What closing has put off: unmapping and the last events.
+    // Closing has left work for the main loop: unmapping and the last events.
     while g_main_context_iteration(nil, 0) != 0 {}
-    // The thread that recorded it has said its last word.
+    // The recording thread has ended, so the report is complete.
     statistics.frames = window.view.frameMeasurement()
     return statistics
   }
@@ -121,14 +124,14 @@ private func onTerminate(_ data: UnsafeMutableRawPointer?) -> gboolean {
 /// Why no window can be shown.
 @nonexhaustive
 public enum ViewerError: Error, Hashable, Sendable {
-  /// gtk_init_check failed: there is nothing to open a window on.
+  /// gtk_init_check failed, because no display server can be reached.
   case noDisplayServer
-  /// The view's thread cannot be had.
+  /// The view's thread cannot be made.
   case system(SystemCallError)
 }
 
 extension ViewerError: CustomStringConvertible {
-  /// One line: what is missing, and what to do about it.
+  /// One line: the cause and the remedy.
   public var description: String {
     switch self {
     case .noDisplayServer:

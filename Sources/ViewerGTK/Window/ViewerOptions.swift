@@ -3,40 +3,43 @@
 public import EGLPresenter
 public import GuestInput
 
-/// How a viewer shows a guest, and when it ends by itself.
+/// A viewer's settings, and the conditions for its end.
 public struct ViewerOptions: Sendable {
   /// The guest's name in the window's title; the source's own when `nil`.
   public var name: String?
-  /// How the picture is sized to the window.
+  /// The rule that sizes the picture to the window.
   public var scaling: ScalingMode
-  /// Begins on the whole screen.
+  /// Whether the window begins on the whole screen.
   public var isFullscreen: Bool
-  /// Ends after this many presented frames.
+  /// The number of presented frames after which the viewer ends.
   public var frames: Int?
-  /// Ends after this time, whatever was presented.
+  /// The time after which the viewer ends, whatever was presented.
   public var time: Duration?
-  /// Ends so long after the first frame was presented, to a quarter of a second. The start of the window
-  /// and of the GL driver is not in it.
+  /// The time from the first presented frame to the viewer's end, exact to a quarter of a second.
+  /// It does not include the start of the window and of the GL driver.
   public var timeOfFrames: Duration?
-  /// Copies every frame even where it could be imported: for comparisons.
+  /// Whether to copy every frame, even one that could be imported, for comparisons.
   public var alwaysUploads: Bool
-  /// Begins with the statistics over the picture.
+  /// Whether the window begins with the statistics over the picture.
   public var showsStatistics = false
-  /// Hands the guest's own buffers to a compositor that takes them, instead of drawing them.
+  /// Whether to hand the guest's own buffers to a compositor that takes them, instead of drawing
+  /// them.
   public var handsOver = true
-  /// How many of the last presentations are kept for time lines, 48 bytes each and three times over.
+  /// The number of the last presentations that are kept for time lines, 48 bytes each, in three
+  /// copies.
   public var presentations = 600
 
-  /// Where keyboard and mouse go; `nil` for a window that only shows.
+  /// The receiver of keyboard and mouse; `nil` for a window that only shows.
   public var input: (any InputSink)?
-  /// Called on the main thread when the user has given the window another size than the guest's.
+  /// Called on the main thread when the user has given the window a size that differs from the
+  /// guest's.
   public var onMonitor: (@MainActor @Sendable (MonitorWish) -> Void)?
-  /// What is asked before the window closes.
+  /// The question before the window closes.
   public var closeQuestion: CloseQuestion?
-  /// Asked four times a second: whether there is nothing to show any more, and never will be.
+  /// Called four times a second: whether the guest has ended and no picture can come any more.
   public var isOver: (@MainActor @Sendable () -> Bool)?
 
-  /// A window of the guest's size that stays until it is closed.
+  /// Makes options for a window of the guest's size that stays until it is closed.
   public init(
     name: String? = nil, scaling: ScalingMode = .fit, isFullscreen: Bool = false,
     frames: Int? = nil, time: Duration? = nil, alwaysUploads: Bool = false

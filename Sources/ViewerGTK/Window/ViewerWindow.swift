@@ -7,25 +7,26 @@ public import LinuxSystem
 import SafeText
 public import VGPUDisplay
 
-/// A toplevel window with a guest's screen: its title tells the guest's name and the frame rate, the
-/// line below what there is to know of keyboard and mouse; it begins with the guest's size.
+/// A toplevel window with a guest's screen. Its title tells the guest's name and the frame rate,
+/// and the line below tells about keyboard and mouse. The window begins with the guest's size.
 ///
-/// Ctrl+Alt+F switches to the whole screen and back, Ctrl+Alt+G makes keyboard and mouse the guest's
-/// alone and gives them back, Ctrl+Alt+M opens the menu, Ctrl+Alt+P saves the picture, Ctrl+Alt+S
-/// shows the statistics. As long as the guest does not get the keyboard, F8 and F11 do so too.
+/// Ctrl+Alt+F switches to the whole screen and back, Ctrl+Alt+G grabs keyboard and mouse for the
+/// guest and gives them back, Ctrl+Alt+M opens the menu, Ctrl+Alt+P saves the picture, Ctrl+Alt+S
+/// shows the statistics. While the guest does not get the keyboard, F11 works like Ctrl+Alt+F and
+/// F8 like Ctrl+Alt+S.
 ///
-/// Keep it as long as it is to be shown; the user may close it earlier.
+/// Keep the object as long as you want to show the window; the user may close it earlier.
 @MainActor
 public final class ViewerWindow {
   /// The guest's screen.
   public let view: GuestView
   /// Called once, when the window is gone.
   public var onClose: (@MainActor () -> Void)?
-  /// Called when the user has given the window another size than the guest's.
+  /// Called when the user has given the window a size that differs from the guest's.
   public var onMonitor: (@MainActor (MonitorWish) -> Void)?
-  /// What is asked before the window closes; `nil` closes it at once.
+  /// The question before the window closes; with `nil` it closes at once.
   public var closeQuestion: CloseQuestion?
-  /// What is said below the title, before everything else.
+  /// A text below the title that precedes every other one.
   public var status: String? {
     didSet { updateTitle() }
   }
@@ -37,7 +38,7 @@ public final class ViewerWindow {
   private var dialog: CloseDialog?
   private let follower = AreaFollower()
   private var statistics: StatisticsOverlay?
-  /// What was done last, for a while.
+  /// A text about the last action, shown for a while.
   private var notice: (text: String, timer: Timer)?
   private var titleTimer: Timer?
   private var shownTitle: String?
@@ -49,12 +50,13 @@ public final class ViewerWindow {
   /// Milliseconds.
   private static let noticeTime = 8000
 
-  /// Makes the window and shows it. gtk_init has been called.
+  /// Makes the window and shows it. Call gtk_init before.
   ///
   /// - Parameters:
-  ///   - source: looked at once, for the window's size, and then on the view's own thread.
-  ///   - options: how it is shown.
-  /// - Throws: `SystemCallError` when that thread cannot be had.
+  ///   - source: the frame source. It is looked at once, for the window's size, and then on the
+  ///     view's own thread.
+  ///   - options: the window's settings.
+  /// - Throws: `SystemCallError` when that thread cannot be made.
   public init(
     source: sending any FrameSource, options: ViewerOptions = ViewerOptions()
   ) throws(SystemCallError) {
@@ -101,13 +103,13 @@ public final class ViewerWindow {
     close()
   }
 
-  /// Closes the window (gtk_widget_destroy), if the user has not.
+  /// Closes the window (gtk_widget_destroy), unless the user has closed it.
   public func close() {
     if let window { gtk_widget_destroy(window) }
   }
 
-  /// Does what the user does by the window's close button: asks, where there is something to ask.
-  /// Asked a second time while the question stands it closes.
+  /// Works like the window's close button: asks the question, if there is one. A second call during
+  /// the question closes the window.
   public func requestClose() {
     guard let closeQuestion, let window, dialog == nil else {
       close()
@@ -136,8 +138,8 @@ public final class ViewerWindow {
 
   // MARK: Size
 
-  /// The guest's first size becomes the window's, as far as the monitor allows. Later ones are
-  /// scaled into the window that the user has.
+  /// The guest's first size becomes the window's, as far as the monitor allows. Pictures of later
+  /// sizes are scaled into the window.
   private func adopt(_ guest: PixelSize) {
     guard let window, !hasGuestSize else { return }
     hasGuestSize = true
@@ -188,7 +190,7 @@ public final class ViewerWindow {
   private func updateTitle() {
     guard let window else { return }
     var parts = [name]
-    // Of a picture at rest the rate says nothing.
+    // The rate of a picture at rest says nothing, so it is left out.
     if let rate, rate > 0 { parts.append("\(rate) fps") }
     if let placement = view.placement, !placement.isOneToOne {
       parts.append("\(Int((placement.scale * 100).rounded())) %")
@@ -257,8 +259,8 @@ public final class ViewerWindow {
     updateTitle()
   }
 
-  /// Does what one of the window's own keys asks for. The guest has heard of Ctrl and Alt, and must
-  /// hear their end, which the window may not get.
+  /// Carries out one of the window's own shortcuts. The guest has got the presses of Ctrl and Alt
+  /// and must get their releases, which the window may not see.
   fileprivate func perform(_ shortcut: WindowShortcut) {
     view.releaseKeys()
     switch shortcut {
@@ -275,7 +277,8 @@ public final class ViewerWindow {
   }
 }
 
-/// Before GtkWindow's own handler, whose mnemonics and key bindings are not for a guest's keyboard.
+/// Handles a key before GtkWindow's own handler, because GtkWindow's mnemonics and key bindings
+/// must not take a guest's keys.
 private func onKeyPress(
   _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEventKey>?,
   _ data: UnsafeMutableRawPointer?

@@ -3,16 +3,16 @@
 import CGTK3
 import EGLPresenter
 
-/// The window's menu: keys that the host would keep, and how the picture is shown. It is a window of
-/// its own, since the guest's surface hides everything that is laid over it.
+/// The window's menu: keys that the host would keep, and settings of the picture. It is a window of
+/// its own, because the guest's surface hides every widget that is laid over it.
 @MainActor
 final class WindowMenu {
-  /// The menu, a `GtkMenu`, which a title bar or the menu itself keeps.
+  /// The menu, a `GtkMenu`. A title bar or the menu itself keeps it.
   let widget: UnsafeMutablePointer<GtkWidget>
   private var items: [MenuItem] = []
   private var keyItems: [MenuItem] = []
 
-  /// What a choice does.
+  /// The action of a choice.
   struct Actions {
     let press: @MainActor (KeyChord) -> Void
     let grab: @MainActor () -> Void
@@ -50,7 +50,7 @@ final class WindowMenu {
     }
   }
 
-  /// Opens it over a widget, by the keyboard.
+  /// Opens the menu over a widget, for use by the keyboard.
   func open(over place: UnsafeMutablePointer<GtkWidget>) {
     gtk_menu_popup_at_widget(
       vgpu_gtk_menu(widget), place, GDK_GRAVITY_NORTH_EAST, GDK_GRAVITY_NORTH_EAST,

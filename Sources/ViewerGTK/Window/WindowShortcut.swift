@@ -2,8 +2,8 @@
 
 import CGTK3
 
-/// What a viewer's window keeps for itself of the keyboard: Ctrl+Alt and a letter, and F8 and
-/// F11 as long as the guest does not get them.
+/// The shortcuts of a viewer's window: Ctrl+Alt and a letter, and F8 and F11 while the guest does
+/// not get them.
 enum WindowShortcut {
   /// Ctrl+Alt+F, F11.
   case fullscreen
@@ -17,8 +17,8 @@ enum WindowShortcut {
   case statistics
 
   /// - Parameters:
-  ///   - key: what the key means in the layout (GDK_KEY_*).
-  ///   - code: which key it is, as the display server counts.
+  ///   - key: the key's meaning in the layout (GDK_KEY_*).
+  ///   - code: the key's number in the display server.
   ///   - state: the modifiers.
   ///   - isTyping: whether the guest gets the keyboard.
   init?(key: guint, code: UInt32, state: guint, isTyping: Bool) {
@@ -44,11 +44,11 @@ enum WindowShortcut {
     }
   }
 
-  /// The letter on the key; in a layout that has none, the one that is there on a US keyboard.
+  /// The letter on the key; in a layout without Latin letters, the letter on a US keyboard.
   private static func letter(_ key: guint, _ code: UInt32) -> Character? {
     let lower = gdk_keyval_to_lower(key)
     if lower < 0x80 { return Unicode.Scalar(lower).map(Character.init) }
-    // KEY_P, KEY_S and so on of linux/input-event-codes.h, and the 8 that display servers add.
+    // KEY_P, KEY_S and so on of linux/input-event-codes.h, plus the 8 that display servers add.
     switch code {
     case 25 + 8: return "p"
     case 31 + 8: return "s"
