@@ -177,8 +177,8 @@ let package = Package(
     .testTarget(
       name: "BootScreenTests",
       dependencies: [
-        "BootScreen", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "TestSupport", "VFIO",
-        "VGPUDisplay", system,
+        "BootScreen", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "TestPatterns",
+        "TestSupport", "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
@@ -223,14 +223,14 @@ let package = Package(
       name: "Guests",
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl",
-        "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay",
+        "HostDevices", "Libvirt", "LinuxSystem", "QMP", "VFIO", "VGPUDisplay",
       ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "GuestsTests",
       dependencies: [
         "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
-        "TestSupport", system,
+        "TestPatterns", "TestSupport", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 

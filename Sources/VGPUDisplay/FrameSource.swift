@@ -23,10 +23,12 @@ public protocol FrameSource: AnyObject {
   var counters: SourceCounters { get }
 
   /// A descriptor that poll(2) finds readable (POLLIN) when there is something new, until the next
-  /// `poll()`; `nil` while the source has to be asked. It stays the source's, and may be another one
-  /// after each `poll()`. A source that has one counts in its frames what has changed
-  /// (`Frame.revision`), and makes it readable for whatever `poll()` answers differently: a picture
-  /// that comes or goes too.
+  /// `poll()`; `nil` while the source has to be asked. It stays the source's. A `poll()` may close it
+  /// and have another one, begin to have one, or have none any more, as a source does that goes from
+  /// one guest to the next: ask for it after each `poll()` and keep no copy. Between two polls it is
+  /// the same. A source that has one counts in its frames what has changed (`Frame.revision`), and
+  /// makes it readable for whatever `poll()` answers differently: a picture that comes or goes too.
+  /// A source that wraps another has one only while nothing but the other's changes its answers.
   var eventDescriptor: Int32? { get }
 
   /// Where the picture of the last frame may differ from that of the last frame at the call before;

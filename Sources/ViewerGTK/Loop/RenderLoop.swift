@@ -140,6 +140,8 @@ final class RenderLoop {
     }
     if let request = orders.picture {
       request.settle(picture())
+      // That poll took what a source that tells had told, and did not show it.
+      director.told()
       link.letGo()
     }
     if let interval = orders.fallbackInterval { director.fallbackInterval = interval }
