@@ -46,6 +46,7 @@ let package = Package(
     .library(name: "QMP", targets: ["QMP"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
+    .library(name: "PNGFile", targets: ["PNGFile"]),
     .library(name: "FramePacing", targets: ["FramePacing"]),
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
     // What Scripts/link-c-libraries makes libvgpu.so and libvgpu-gtk3.so of.
@@ -287,7 +288,8 @@ let package = Package(
 
     // Pictures as files.
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"], swiftSettings: swiftSettings),
+    .target(
+      name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay", system], swiftSettings: swiftSettings),
 
     // The command line.
     .executableTarget(
@@ -353,8 +355,8 @@ let package = Package(
     .testTarget(
       name: "VGPUDisplayTests",
       dependencies: [
-        "CAllocationCount", "DMABuf", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO",
-        "VGPUDisplay", system,
+        "CAllocationCount", "DMABuf", "LinuxSystem", "PNGFile", "TestPatterns", "TestSupport",
+        "VFIO", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
     .testTarget(
