@@ -224,14 +224,14 @@ let package = Package(
       name: "Guests",
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl",
-        "HostDevices", "Libvirt", "LinuxSystem", "QMP", "VFIO", "VGPUDisplay",
+        "HostDevices", "Libvirt", "LinuxSystem", "MonitorEDID", "QMP", "VFIO", "VGPUDisplay",
       ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "GuestsTests",
       dependencies: [
         "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
-        "TestPatterns", "TestSupport", "VGPUDisplay", system,
+        "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", system,
       ],
       swiftSettings: swiftSettings),
 
