@@ -167,7 +167,8 @@ let package = Package(
     .testTarget(
       name: "VGPUDisplayTests",
       dependencies: [
-        "CAllocationCount", "DMABuf", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO",
+        "CAllocationCount", "DMABuf", "LinuxSystem", "PNGFile", "TestPatterns", "TestSupport",
+        "VFIO",
         "VGPUDisplay", system,
       ]),
     .target(
@@ -178,8 +179,8 @@ let package = Package(
     .testTarget(
       name: "BootScreenTests",
       dependencies: [
-        "BootScreen", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "TestSupport", "VFIO",
-        "VGPUDisplay", system,
+        "BootScreen", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "TestPatterns", "TestSupport",
+        "VFIO", "VGPUDisplay", system,
       ]),
     .systemLibrary(name: "CEGL", pkgConfig: "epoxy", providers: [.apt(["libepoxy-dev"])]),
     .target(
@@ -204,7 +205,7 @@ let package = Package(
       name: "FrameStatisticsTests",
       dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "TestSupport", "vgpu"]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay"]),
+    .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay", system]),
 
     // The bridge: frames across a socket, for those who may not have the device.
     .target(
@@ -225,14 +226,14 @@ let package = Package(
     .target(
       name: "Guests",
       dependencies: [
-        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl",
-        "HostDevices", "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay",
+        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl", "HostDevices",
+        "Libvirt", "LinuxSystem", "MonitorEDID", "QMP", "VFIO", "VGPUDisplay",
       ]),
     .testTarget(
       name: "GuestsTests",
       dependencies: [
         "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
-        "TestSupport", system,
+        "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", system,
       ]),
     .target(
       name: "BridgeServer",

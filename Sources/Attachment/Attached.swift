@@ -27,6 +27,9 @@ struct Attached {
   /// The process that has the device, where one is watched for its end.
   var process: RunningProcess? { holding?.process }
 
+  /// Whether something besides the source's own answers ends it, so that `end` has to be asked for.
+  var isWatched: Bool { holding != nil || removable != nil }
+
   // MARK: Providers
 
   /// The synthetic guest.
@@ -99,8 +102,10 @@ struct Attached {
       display, port, Holding(.ourselves(device)), vGPU, as: .mdev(vGPU.uuid), on: host)
   }
 
-  private init(
-    source: any FrameSource, monitor: (any MonitorExchange)? = nil, title: String? = nil
+  /// - Parameter removable: the vGPU whose removal ends it, if any.
+  init(
+    source: any FrameSource, monitor: (any MonitorExchange)? = nil, title: String? = nil,
+    endsWith removable: MdevUUID? = nil
   ) {
     self.source = source
     self.monitor = monitor
@@ -108,7 +113,7 @@ struct Attached {
     vGPU = nil
     holdsDevice = false
     holding = nil
-    removable = nil
+    self.removable = removable
   }
 
   private init(

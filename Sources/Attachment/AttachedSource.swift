@@ -139,7 +139,7 @@ public final class AttachedSource: FrameSource, Sendable {
     }
   }
 
-  private init(
+  init(
     _ attached: Attached, of vGPU: MdevDevice, controlsMonitor: Bool, host: HostHardware
   ) {
     let following = Following(
@@ -153,6 +153,15 @@ public final class AttachedSource: FrameSource, Sendable {
 
   /// Looks at the guest's screen now; see `FrameSource`.
   public func poll() -> DisplayState { state.withLock { $0.poll() } }
+
+  /// The descriptor of the screen that is attached, when that screen tells of changes; see
+  /// `FrameSource`. `nil` while a guest is looked for, and while somebody who has a device is watched
+  /// for the end: `poll` does both, so it has to be called.
+  public var eventDescriptor: Int32? { state.withLock { $0.eventDescriptor } }
+
+  /// Where the picture has changed since the last call; see `FrameSource`. `nil` at the first call
+  /// after another guest was found, too.
+  public func takeDamage() -> Damage? { state.withLock { $0.takeDamage() } }
 
   /// What has been done so far, at all processes together.
   public var counters: SourceCounters { state.withLock { $0.counters } }
@@ -213,6 +222,8 @@ private struct State: @unchecked Sendable {
   private(set) var renderNode: String?
   private var title: String
   private var reason: NoPicture
+  /// Damage was told of another guest's picture, or of none.
+  private var isOtherPicture = true
   private var past = SourceCounters()
   private var wanted: WantedMonitor?
   private var monitorRefusal: AttachmentError?
@@ -229,6 +240,18 @@ private struct State: @unchecked Sendable {
   var name: String { attached.map { $0.title ?? $0.source.name } ?? title }
 
   var counters: SourceCounters { attached.map { past + $0.source.counters } ?? past }
+
+  var eventDescriptor: Int32? {
+    guard let attached, !attached.isWatched else { return nil }
+    return attached.source.eventDescriptor
+  }
+
+  mutating func takeDamage() -> Damage? {
+    guard let attached else { return nil }
+    let damage = attached.source.takeDamage()
+    defer { isOtherPicture = false }
+    return isOtherPicture ? nil : damage
+  }
 
   mutating func poll() -> DisplayState {
     if following.isDue(isAttached: attached != nil) { look() }
@@ -254,6 +277,7 @@ private struct State: @unchecked Sendable {
   private mutating func take(_ attached: Attached) {
     following.remember(attached)
     self.attached = attached
+    isOtherPicture = true
     title = attached.title ?? title
     renderNode = attached.vGPU?.renderNode
     if let process = attached.process { onProcess?(process) }

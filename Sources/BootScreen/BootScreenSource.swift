@@ -13,9 +13,12 @@ public final class BootScreenSource: FrameSource {
   private let source: any FrameSource
   private let dumper: ScreenDumper
   private var shown: Shown?
-  /// Whether the guest's driver has shown a picture before.
+  /// The last picture was the vGPU's.
   private var wasFrame = false
+  /// The guest's driver has shown a picture.
   private var hasShownFrame = false
+  /// Damage was told of the vGPU's picture last.
+  private var tookFrame = false
   /// Flips of the vGPU, as far as they were shown.
   private var flips: UInt64 = 0
   /// Boot screens, and times that one kind of picture came after the other.
@@ -39,6 +42,21 @@ public final class BootScreenSource: FrameSource {
 
   /// The vGPU's counters.
   public var counters: SourceCounters { source.counters }
+
+  /// The vGPU's descriptor, when its source tells of changes; see `FrameSource`. `nil` while the
+  /// firmware's pictures are shown or waited for, because QEMU tells of none.
+  public var eventDescriptor: Int32? { isResting ? source.eventDescriptor : nil }
+
+  /// Where the vGPU's picture has changed since the last call; see `FrameSource`. `nil` for the
+  /// firmware's pictures, and when one kind of picture came after the other.
+  public func takeDamage() -> Damage? {
+    let damage = source.takeDamage()
+    defer { tookFrame = wasFrame }
+    return tookFrame && wasFrame ? damage : nil
+  }
+
+  /// Whether the vGPU's source may hold a device.
+  public var holdsDevice: Bool { source.holdsDevice }
 
   /// The vGPU's picture, or else the firmware's. It does not block.
   public func poll() -> DisplayState {

@@ -81,7 +81,9 @@ extension BridgeMessage: WireMessage {
       self = .noPicture(absence, reason: reason)
     case .refused(var refusal, var reason):
       fields.begin(0x87, "REFUSED")
-      try fields.choice(&refusal, "code")
+      var code = refusal.rawValue
+      try fields.number(&code, "code")
+      refusal = Refusal(rawValue: code)
       try fields.reserved(UInt32.self)
       try fields.text(&reason, length: WireConstants.reasonLength, "reason")
       self = .refused(refusal, reason: reason)
@@ -106,23 +108,34 @@ public enum Absence: UInt32, Hashable, Sendable, CaseIterable {
   case trouble = 3
 }
 
-/// Why a bridge refuses.
-@nonexhaustive
-public enum Refusal: UInt32, Hashable, Sendable, CaseIterable {
+/// Why a bridge refuses: a number, of which later versions of the protocol have more. The message's
+/// text says the reason to a person, whatever the number is.
+public struct Refusal: RawRepresentable, Hashable, Sendable, CaseIterable {
+  /// The number in the message.
+  public let rawValue: UInt32
+
+  /// Any number: one that this library does not know is a refusal too.
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+
   /// The bridge speaks none of the client's versions. The connection ends.
-  case version = 1
+  public static let version = Refusal(rawValue: 1)
   /// The client's user may not look. When the user may see no vGPU at all, the connection ends.
-  case notAllowed = 2
+  public static let notAllowed = Refusal(rawValue: 2)
   /// There is no such vGPU, for this client.
-  case noSuchVGPU = 3
+  public static let noSuchVGPU = Refusal(rawValue: 3)
   /// There are several vGPUs, and the client named none.
-  case severalVGPUs = 4
+  public static let severalVGPUs = Refusal(rawValue: 4)
   /// There are too many clients, or this client holds too much. The connection ends.
-  case limit = 5
+  public static let limit = Refusal(rawValue: 5)
   /// A message of the client is malformed. The connection ends.
-  case malformed = 6
+  public static let malformed = Refusal(rawValue: 6)
   /// The guest's monitor cannot be exchanged, or cannot have that size.
-  case size = 7
+  public static let size = Refusal(rawValue: 7)
   /// The client has chosen no vGPU yet.
-  case notOpen = 8
+  public static let notOpen = Refusal(rawValue: 8)
+
+  /// Those that this library knows.
+  public static let allCases: [Refusal] = [
+    .version, .notAllowed, .noSuchVGPU, .severalVGPUs, .limit, .malformed, .size, .notOpen,
+  ]
 }

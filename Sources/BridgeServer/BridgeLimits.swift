@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LinuxSystem
 
 /// The most that a bridge gives to its clients.
@@ -30,6 +31,19 @@ public struct BridgeLimits: Hashable, Sendable {
 
   /// The defaults.
   public init() {}
+
+  /// Raises the number of descriptors that this process may have to the number that the administrator
+  /// allows (RLIMIT_NOFILE, setrlimit(2)), because a bridge takes no more clients than half of it. To
+  /// be called before a bridge is made, by a program without select(2), for whose sake the usual limit
+  /// is low.
+  public static func raiseDescriptorLimit() {
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var limit = rlimit()
+    guard getrlimit(resource, &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    // Without it there are fewer clients.
+    _ = setrlimit(resource, &limit)
+  }
 }
 
 /// One user's clients and rates.

@@ -68,10 +68,15 @@ struct ProcessConnector: QMPConnector {
     }
     // A relative path is taken from the folder that QEMU is in.
     let folder = FileTree.linkTarget(of: "/proc/\(process.pid)/cwd")
+    let obstacles = paths.map { path in
+      QMPError.obstacle(toConnectTo: connector.absolute(path, of: process))
+    }
     return QMPSockets(
       paths: paths.map { path in
         path.hasPrefix("/") ? path : folder.map { "\($0)/\(path)" } ?? path
-      }, guestName: commandLine.name)
+      }, guestName: commandLine.name,
+      obstacle: obstacles.contains(nil)
+        ? nil : obstacles.compactMap { $0 }.first.map { .socket($0) })
   }
 
   /// What the process's command line says, with the files of its own that it names; and why such a
@@ -153,6 +158,9 @@ public struct QMPSockets: Hashable, Sendable {
   public let paths: [String]
   /// The guest's name (`-name`).
   public let guestName: String?
+  /// Why this user may connect to none of the sockets; `nil` where he may to one, as far as its file
+  /// tells.
+  public let obstacle: QMPUnavailable?
 
   /// Reads a process's command line, and connects to nothing: QEMU serves one client of a socket at a
   /// time.
@@ -162,8 +170,9 @@ public struct QMPSockets: Hashable, Sendable {
     self = try ProcessConnector.sockets(of: process)
   }
 
-  init(paths: [String], guestName: String?) {
+  init(paths: [String], guestName: String?, obstacle: QMPUnavailable?) {
     self.paths = paths
     self.guestName = guestName
+    self.obstacle = obstacle
   }
 }

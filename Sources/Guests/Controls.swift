@@ -30,7 +30,7 @@ struct NamedSocket: ControlProvider {
   let title = "QMP, at the socket that --qmp names"
 
   func obstacle(_ facts: GuestFacts) -> Obstacle? {
-    facts.namedSocket == nil ? .noSocketNamed : nil
+    facts.namedSocket == nil ? .noSocketNamed : facts.namedSocketObstacle.map { .qmp($0) }
   }
 
   func endpoint(of guest: Guest) throws(Obstacle) -> QMPEndpoint {
@@ -45,6 +45,7 @@ struct LibvirtQMP: ControlProvider {
   let title = "QMP, by libvirt"
 
   func obstacle(_ facts: GuestFacts) -> Obstacle? {
+    if facts.namedSocket != nil { return .otherSocketNamed }
     guard case .libvirt = facts.target else {
       return .otherTarget(facts.target, needs: .domain)
     }
@@ -66,10 +67,12 @@ struct ProcessQMP: ControlProvider {
   let title = "QMP, at a socket of the process's command line"
 
   func obstacle(_ facts: GuestFacts) -> Obstacle? {
-    switch (facts.target, facts.qmp) {
+    if facts.namedSocket != nil { return .otherSocketNamed }
+    return switch (facts.target, facts.qmp) {
     case (.demo, _), (.bridge, _), (.libvirt, _):
       .otherTarget(facts.target, needs: .processOutsideLibvirt)
     case (_, .failure(let error)?): .qmp(error)
+    case (_, .success(let sockets)?): sockets.obstacle.map { .qmp($0) }
     case (.mdev(let uuid), nil) where facts.isLookedAt: .attachment(.notHeld(uuid))
     case (_, _): nil
     }

@@ -59,11 +59,25 @@ public struct Guest: Sendable {
   public func open(
     waiting: Bool = false, controlsSize: Bool = false, isTold: Bool = false
   ) throws(AttachmentError) -> OpenGuest {
-    let facts = named
-    guard let provider = facts.choice(among: Providers.screens).chosen else {
+    guard let provider = named.choice(among: Providers.screens).chosen else {
       throw .noScreen("\(target)")
     }
-    let screen = try provider.open(self, waiting: waiting, controlsSize: controlsSize)
+    return open(
+      showing: try provider.open(self, waiting: waiting, controlsSize: controlsSize),
+      controlsSize: controlsSize, isTold: isTold)
+  }
+
+  /// Opens what else is wanted of a guest whose screen is open already, such as one that was just
+  /// started.
+  ///
+  /// - Parameters:
+  ///   - screen: the guest's.
+  ///   - controlsSize: whether another size of the screen will be asked for.
+  ///   - isTold: whether the guest is told of keys, pointer and power, where a way is known.
+  public func open(
+    showing screen: any GuestScreen, controlsSize: Bool = false, isTold: Bool = false
+  ) -> OpenGuest {
+    let facts = named
     return OpenGuest(
       screen,
       size: controlsSize ? facts.choice(among: Providers.sizes).chosen?.sizing(of: screen) : nil,

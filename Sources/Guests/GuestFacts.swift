@@ -7,6 +7,7 @@ public import GuestControl
 public import HostDevices
 public import Libvirt
 import LinuxSystem
+import QMP
 
 /// What is known of a guest: what the user names, and, where it was looked at, where its process, its
 /// sockets, its domain and its vGPUs are.
@@ -47,6 +48,8 @@ public struct GuestFacts: Sendable {
   public let target: Target
   /// Where QEMU serves QMP, as the user has named it.
   public let namedSocket: String?
+  /// Why this user cannot connect to that socket, where the guest was looked at; `nil` where he may.
+  public internal(set) var namedSocketObstacle: QMPUnavailable?
   /// Whether the guest was looked at; what follows is empty and `nil` where it was not.
   public internal(set) var isLookedAt = false
   /// The processes that have the device open, or that were named: QEMU, and those beside it.
@@ -86,6 +89,7 @@ extension GuestFacts {
   /// - Throws: `AttachmentError` where there is no such vGPU, process, domain or bridge.
   mutating func look(descriptor: Int32?, on host: HostHardware) throws(AttachmentError) {
     isLookedAt = true
+    namedSocketObstacle = namedSocket.flatMap(QMPError.obstacle).map { .socket($0) }
     switch target {
     case .demo: return
     case .bridge(let path, _):

@@ -12,6 +12,8 @@ public enum Obstacle: Error, Sendable {
   case otherTarget(Target, needs: Need)
   /// No QMP socket was named by the user.
   case noSocketNamed
+  /// The user has named a QMP socket, and no other is taken.
+  case otherSocketNamed
   /// The guest's device cannot be looked at.
   case attachment(AttachmentError)
   /// libvirt does not pass commands on.
@@ -45,7 +47,7 @@ public enum Obstacle: Error, Sendable {
   /// Whether it follows from what the user named, and not from what was found.
   public var isOfTarget: Bool {
     switch self {
-    case .otherTarget, .noSocketNamed: true
+    case .otherTarget, .noSocketNamed, .otherSocketNamed: true
     default: false
     }
   }
@@ -55,6 +57,7 @@ public enum Obstacle: Error, Sendable {
     switch self {
     case .otherTarget: "other-target"
     case .noSocketNamed: "no-socket-named"
+    case .otherSocketNamed: "other-socket-named"
     case .attachment: "device"
     case .libvirt: "libvirt"
     case .qmp: "qmp"
@@ -72,16 +75,19 @@ extension Obstacle: CustomStringConvertible {
     switch self {
     case .otherTarget(let target, let need):
       switch (need, target) {
+      case (.localGuest, .demo), (.bridge, .demo), (.domain, .demo),
+        (.processOutsideLibvirt, .demo):
+        "\(target): no QEMU runs it; name a guest"
       case (.bridge, _): "\(target) names no bridge"
       case (.demo, _): "\(target) is not the synthetic guest"
       case (.domain, _): "\(target) names no domain of libvirt's"
       case (.processOutsideLibvirt, .libvirt): "\(target): libvirt has the domain's QMP"
-      case (_, .demo): "\(target): no QEMU runs it; name a guest"
       case (.localGuest, .bridge): "\(target): the bridge has the device; name the vGPU"
       case (_, .bridge): "\(target): a bridge shows a guest, and tells it nothing; give --qmp"
       case (_, _): "\(target) is served otherwise"
       }
     case .noSocketNamed: "no QMP socket was named with --qmp"
+    case .otherSocketNamed: "--qmp names another socket"
     case .attachment(let error): error.description
     case .libvirt(let error): error.description
     case .qmp(let error): error.description
@@ -91,7 +97,7 @@ extension Obstacle: CustomStringConvertible {
       "\(path): the bridge shows several vGPUs: name one as bridge:\(path)/\(names.first ?? "UUID")"
     case .bridgeKeepsSize(let path):
       "\(path): the bridge lets you look and not resize; start it with --allow-resize"
-    case .noQMP: "it goes over QMP, and nothing reaches this guest's QMP"
+    case .noQMP: "vgpu gets it through QMP, and nothing reaches this guest's QMP"
     }
   }
 }

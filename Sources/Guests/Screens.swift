@@ -6,6 +6,7 @@ import BridgeClient
 import BridgeProtocol
 import GuestControl
 public import LinuxSystem
+public import MonitorEDID
 public import VGPUDisplay
 
 /// A screen of a guest: its frames, who shows them, and its size where that can be asked for.
@@ -39,6 +40,53 @@ public protocol ScreenSizing: AnyObject, Sendable {
   ///   - size: the mode that it prefers, in pixels.
   /// - Throws: `AttachmentError.noMonitor`, `.monitorTooLarge`, `.vfio`.
   func plugIn(edid: [UInt8], size: (width: Int, height: Int)) throws(AttachmentError)
+}
+
+extension ScreenSizing {
+  /// Gives the guest the monitor that comes nearest to a wish, such as a window's size: as near as an
+  /// EDID and `monitorLimits` let it. While there are no limits it does nothing.
+  ///
+  /// - Parameters:
+  ///   - size: in pixels. Odd sides become even, because guests subsample their screens' chroma by two.
+  ///   - refreshRate: in Hz; `nil` for 60.
+  /// - Throws: `MonitorRefusal`.
+  public func plugIn(
+    nearestTo size: (width: Int, height: Int), refreshRate: Double?
+  ) throws(MonitorRefusal) {
+    guard let limits = monitorLimits else { return }
+    let mode = DisplayMode(
+      width: min(size.width - size.width % 2, limits.width ?? .max),
+      height: min(size.height - size.height % 2, limits.height ?? .max),
+      refreshRate: refreshRate ?? 60)
+    let (edid, carried): (EDID, DisplayMode)
+    do {
+      (edid, carried) = try EDID.nearest(to: mode)
+    } catch {
+      throw .edid(error)
+    }
+    do {
+      try plugIn(edid: edid.bytes, size: (carried.width, carried.height))
+    } catch {
+      throw .attachment(error)
+    }
+  }
+}
+
+/// Why a guest keeps the monitor that it has.
+@nonexhaustive
+public enum MonitorRefusal: Error, Sendable, CustomStringConvertible {
+  /// No EDID has such a mode.
+  case edid(EDIDError)
+  /// The guest's monitor cannot be exchanged for it.
+  case attachment(AttachmentError)
+
+  /// One line: object, cause, remedy.
+  public var description: String {
+    switch self {
+    case .edid(let error): error.description
+    case .attachment(let error): error.description
+    }
+  }
 }
 
 extension AttachedSource: GuestScreen, ScreenSizing {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 public import LinuxSystem
 import SystemPackage
 
@@ -74,5 +75,17 @@ extension SystemCallError {
         nil
       }
     return advising(remedy)
+  }
+}
+
+extension QMPError {
+  /// Why this user cannot connect to a QMP socket, as far as its file tells; `nil` where he may.
+  /// faccessat(2) with the effective ids, without a connection: QEMU serves one client at a time.
+  ///
+  /// - Parameter path: the socket's.
+  public static func obstacle(toConnectTo path: String) -> QMPError? {
+    guard faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 else { return nil }
+    let error = SystemCallError(call: "faccessat", object: path, errno: Errno(rawValue: errno))
+    return .system(error.advisedForQMP)
   }
 }

@@ -22,11 +22,13 @@ public protocol FrameSource: AnyObject {
   /// What the source has done so far.
   var counters: SourceCounters { get }
 
-  /// A descriptor that is readable (POLLIN of poll(2)) from a change on the screen until the next
-  /// `poll()`; `nil` while the source has to be asked. The source owns the descriptor, and may have
-  /// another one after each `poll()`. A source with a descriptor counts the changes in its frames
-  /// (`Frame.revision`). It makes the descriptor readable whenever the answer of `poll()` differs,
-  /// also when a picture comes or goes.
+  /// A descriptor that poll(2) finds readable (POLLIN) when there is something new, until the next
+  /// `poll()`; `nil` while the source has to be asked. It stays the source's. A `poll()` may close it
+  /// and have another one, begin to have one, or have none any more, as a source does that goes from
+  /// one guest to the next: ask for it after each `poll()` and keep no copy. Between two polls it is
+  /// the same. A source that has one counts in its frames what has changed (`Frame.revision`), and
+  /// makes it readable for whatever `poll()` answers differently: a picture that comes or goes too.
+  /// A source that wraps another has one only while nothing but the other's changes its answers.
   var eventDescriptor: Int32? { get }
 
   /// Takes the pixels in which the last frame's picture may differ from the picture at the previous

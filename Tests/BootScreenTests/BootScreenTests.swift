@@ -4,6 +4,7 @@ import BootScreen
 import DMABuf
 import Foundation
 import GuestControl
+import LinuxSystem
 import QMP
 import TestPatterns
 import TestSupport
@@ -20,7 +21,12 @@ import VGPUDisplay
     let name = "scripted"
     let counters = SourceCounters()
     var state = DisplayState.noPicture(.planeOff)
-    func poll() -> DisplayState { state }
+    /// Who tells, and has the picture while `isShown`.
+    var telling: DisplaySource<SyntheticGuest>?
+    var isShown = false
+    var eventDescriptor: Int32? { telling?.eventDescriptor }
+    func takeDamage() -> Damage? { telling?.takeDamage() }
+    func poll() -> DisplayState { isShown ? telling?.poll() ?? state : state }
   }
 
   private func pixels(_ frame: Frame) throws -> [UInt8] {
@@ -100,6 +106,46 @@ import VGPUDisplay
       }
       try await Task.sleep(for: .milliseconds(10))
     }
+    await control.close()
+  }
+
+  /// A vGPU whose source tells of changes, wrapped: told on while its own picture is shown.
+  @Test func tellingSourceIsHeardWhileItShowsItself() async throws {
+    let machine = try TestMachine(nil, ["-device", "VGA"])
+    let control = GuestController(.socket(machine.path))
+    var time: UInt64 = 1_000_000
+    let vGPU = ScriptedSource()
+    vGPU.telling = DisplaySource(
+      try SyntheticGuest(
+        pattern: TestPattern(width: 64, height: 48), framesPerSecond: 60, tells: true,
+        clock: { MonotonicInstant(nanoseconds: time) }))
+    let source = BootScreenSource(wrapping: vGPU, control)
+    #expect(source.eventDescriptor == vGPU.eventDescriptor && source.eventDescriptor != nil)
+    // The vGPU shows nothing: QEMU's pictures are asked for, and tell nothing.
+    try await eventually { frame(source) != nil }
+    #expect(frame(source)?.revision == nil)
+    #expect(source.eventDescriptor == nil)
+    #expect(source.takeDamage() == nil)
+    // It shows itself.
+    vGPU.isShown = true
+    #expect(frame(source)?.revision == 0)
+    #expect(source.eventDescriptor == vGPU.eventDescriptor)
+    #expect(source.takeDamage() == nil, "another picture than the boot screen")
+    #expect(frame(source)?.revision == 0)
+    #expect(source.takeDamage() == Damage())
+    time += 17_000_000
+    #expect(frame(source)?.revision == 1)
+    let damage = try #require(source.takeDamage())
+    #expect(!damage.isEmpty)
+    // Its screen goes off, and comes back: what QEMU shows meanwhile is asked for.
+    vGPU.isShown = false
+    #expect(frame(source) == nil)
+    #expect(source.eventDescriptor == nil)
+    vGPU.isShown = true
+    time += 17_000_000
+    #expect(frame(source)?.revision == 2)
+    #expect(source.eventDescriptor == vGPU.eventDescriptor)
+    #expect(source.takeDamage()?.isEmpty == false, "its own picture was the last")
     await control.close()
   }
 

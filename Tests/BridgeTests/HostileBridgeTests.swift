@@ -126,6 +126,14 @@ extension BridgeTests {
         } == "a frame of 64x64 XR24 LINEAR")
     }
 
+    /// A later version of the protocol may have more reasons: the text says them.
+    @Test func unknownRefusalIsShownByItsText() throws {
+      let bytes = ProtocolTests.encode(
+        .refused(Refusal(rawValue: 4711), reason: "not on a Sunday"), 3)
+      let reason = try reason { $0.send(bytes) }
+      #expect(reason.hasSuffix(": not on a Sunday"), "\(reason)")
+    }
+
     @Test func whatTheyMayNotSayEndsThem() throws {
       let name = TestBridge.path()
       do {

@@ -42,6 +42,7 @@ import Testing
     .frame(SharedFrame(buffer: 9, pointer: nil, flip: 11, detectedAt: 12, lookedAt: 13)),
     .noPicture(.gone, reason: "The guest has ended. Ünïcödé, 龍."),
     .refused(.limit, reason: ""), .counters(BridgeCounters()), .done,
+    .refused(Refusal(rawValue: .max), reason: "A reason of a later version."),
   ]
 
   private static func encode(_ message: ClientMessage, _ serial: UInt32) -> [UInt8] {

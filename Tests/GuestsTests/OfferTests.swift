@@ -87,6 +87,31 @@ import Testing
 
   // MARK: Looks
 
+  /// A socket that this user cannot connect to serves nothing, and its reason is told.
+  @Test(.needs("qemu-system-x86_64"))
+  func socketThatCannotBeConnectedToIsNotOffered() throws {
+    let machine = try TestMachine()
+    let named = try Guest(.process(machine.pid), qmpSocket: "/nowhere/qmp").look()
+    #expect(chosen(named)[.input] == nil)
+    #expect(
+      why(named, .input) == [
+        "named-socket: qmp", "libvirt: other-socket-named", "process: other-socket-named",
+      ])
+    let input = try #require(named.offers.first { $0.function == .input })
+    #expect(
+      input.worthTelling.map { "\($0.obstacle)" } == [
+        """
+        /nowhere/qmp: faccessat: No such file or directory; start QEMU with -qmp \
+        unix:/nowhere/qmp,server=on,wait=off
+        """
+      ])
+    #expect(chosen(try Guest(.process(machine.pid)).look())[.power] == "process")
+    try FileManager.default.removeItem(atPath: machine.path)
+    let lost = try Guest(.process(machine.pid)).look()
+    #expect(chosen(lost)[.power] == nil && chosen(lost)[.bootScreen] == nil)
+    #expect(why(lost, .power).last == "process: qmp")
+  }
+
   @Test func vGPUWithoutAGuest() throws {
     let tree = try SysfsTree()
     let path = "/sys/devices/pci0000:00/0000:00:02.0/\(Self.uuid)"

@@ -120,6 +120,13 @@ extension RigTests {
         #expect(info.provider("input") == "process" && info.provider("power") == "process")
         #expect(info.provider("size") == "edid")
       }
+      // Another user may not connect to that socket.
+      let nobody = try info(
+        { try Child("/usr/bin/setpriv", Self.nobody + $0).end() }, "pid:\(qemu.pid)")
+      #expect(nobody.qmpSockets == [socket])
+      #expect(nobody.provider("input") == nil && nobody.provider("bootScreen") == nil)
+      #expect(
+        nobody.reasons("input").last?.contains("run as the user that QEMU runs as") == true)
       _ = try await client.execute(QueryStatus())
       await client.close()
     }

@@ -140,6 +140,8 @@ final class RenderLoop {
     }
     if let request = orders.picture {
       request.settle(picture())
+      // That poll took what a source that tells had told, and did not show it.
+      director.told()
       link.letGo()
     }
     if let interval = orders.fallbackInterval { director.fallbackInterval = interval }
@@ -188,21 +190,12 @@ final class RenderLoop {
     case .frame(let shown): frame = shown
     case .noPicture(let reason): return .failure(.noPicture("\(reason)"))
     }
-    let refusal: Picture.CopyError
     do {
-      return .success(try Picture(copying: frame.primary))
+      let canvas = canvas
+      return .success(
+        try Picture(of: frame) { (frame) throws(GraphicsError) in try canvas?.pixels(of: frame) })
     } catch {
-      refusal = error
-    }
-    let bare = Frame(
-      primary: frame.primary, cursor: nil, flip: frame.flip, detectedAt: frame.detectedAt)
-    do throws(GraphicsError) {
-      guard let picture = try canvas?.pixels(of: bare).flatMap(Picture.init) else {
-        return .failure(.noPicture("\(source.name): \(refusal)"))
-      }
-      return .success(picture)
-    } catch {
-      return .failure(.noPicture("\(source.name): \(refusal); by the GPU: \(error)"))
+      return .failure(.noPicture("\(source.name): \(error)"))
     }
   }
 

@@ -404,3 +404,18 @@ struct ContextLosses {
     return times.count >= Self.most || error.kind == .unavailable && times.count == 1
   }
 }
+
+/// Why a guest's picture cannot be had.
+public enum ScreenshotError: Error, Hashable, Sendable {
+  /// There is none, or it cannot be read: why.
+  case noPicture(String)
+}
+
+extension ScreenshotError: CustomStringConvertible {
+  /// One line: object, cause, remedy.
+  public var description: String {
+    switch self {
+    case .noPicture(let reason): reason
+    }
+  }
+}

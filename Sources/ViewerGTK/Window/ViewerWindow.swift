@@ -4,7 +4,9 @@ import CGTK3
 import EGLPresenter
 import GuestInput
 public import LinuxSystem
+import PNGFile
 import SafeText
+import SystemPackage
 public import VGPUDisplay
 
 /// A toplevel window with a guest's screen. Its title tells the guest's name and the frame rate,
@@ -250,13 +252,22 @@ public final class ViewerWindow {
   /// Saves the guest's picture, and shows the file's path below the title for some seconds.
   private func savePicture() {
     let text: String
-    do throws(ScreenshotError) {
-      text = "Saved \(try ScreenshotFile.save(try view.picture(), of: name))"
+    do {
+      let path = try PictureFile.save(try view.picture(), of: name, in: Self.pictureFolders)
+      text = "Saved \(path)"
     } catch {
       text = "Not saved: \(error)"
     }
     notice = (text, Timer(milliseconds: Self.noticeTime) { [unowned self] in notice = nil })
     updateTitle()
+  }
+
+  /// The user's folder for pictures, else the home, else the folder that the program runs in.
+  private static var pictureFolders: [FilePath] {
+    [
+      g_get_user_special_dir(G_USER_DIRECTORY_PICTURES).map { FilePath(platformString: $0) },
+      g_get_home_dir().map { FilePath(platformString: $0) }, ".",
+    ].compactMap { $0 }
   }
 
   /// Carries out one of the window's own shortcuts. The guest has got the presses of Ctrl and Alt

@@ -57,8 +57,14 @@ struct WindowOptions: ParsableArguments {
     var options = ViewerOptions(scaling: scale, isFullscreen: fullscreen)
     options.showsStatistics = overlay
     if monitor == nil, follow, let screen {
-      let follower = MonitorFollower(screen: screen)
-      options.onMonitor = { follower.follow($0) }
+      options.onMonitor = { wish in
+        do {
+          try screen.plugIn(
+            nearestTo: (wish.size.width, wish.size.height), refreshRate: wish.refreshRate)
+        } catch {
+          StandardError.write("vgpu: the guest keeps its resolution: \(error)")
+        }
+      }
     }
     return options
   }
@@ -69,28 +75,3 @@ struct WindowOptions: ParsableArguments {
 }
 
 extension ScalingMode: ExpressibleByArgument {}
-
-/// Gives a guest a monitor of its window's size.
-@MainActor
-struct MonitorFollower {
-  let screen: any ScreenSizing
-
-  /// As near to the wish as an EDID and the vGPU's driver can come; where the driver has no EDID
-  /// region, nothing.
-  func follow(_ wish: MonitorWish) {
-    guard let limits = screen.monitorLimits else { return }
-    let mode = DisplayMode(
-      width: min(Self.even(wish.size.width), limits.width ?? .max),
-      height: min(Self.even(wish.size.height), limits.height ?? .max),
-      refreshRate: wish.refreshRate ?? 60)
-    do {
-      let (edid, carried) = try EDID.nearest(to: mode)
-      try screen.plugIn(edid: edid.bytes, size: (carried.width, carried.height))
-    } catch {
-      StandardError.write("vgpu: the guest keeps its resolution: \(error)")
-    }
-  }
-
-  /// Chroma is subsampled by two in what guests make of their screens, so sizes are even.
-  private static func even(_ value: Int) -> Int { value - value % 2 }
-}

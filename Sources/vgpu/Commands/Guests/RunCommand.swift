@@ -2,12 +2,11 @@
 
 import ArgumentParser
 import Attachment
-import BootScreen
 import GuestControl
 import GuestSession
+import Guests
 import HostDevices
 import QEMU
-import VGPUDisplay
 import ViewerGTK
 
 struct RunCommand: ParsableCommand {
@@ -105,20 +104,20 @@ struct RunCommand: ParsableCommand {
   /// The source goes with it, because nothing may hold the vGPU that is removed then.
   @MainActor
   private func show(_ guest: RunningGuest) throws {
-    guard let source = try source(of: guest) else { return }
-    let control = GuestController(.socket(guest.sockets.window))
-    let ending = GuestEnding(control)
-    var options = try window.apply(to: source)
-    options.input = control
-    options.closeQuestion = ending.question(onClose)
+    guard let vGPU = guest.vGPU else { return }
+    let shown = Guest(.mdev(vGPU.uuid), qmpSocket: guest.sockets.window).open(
+      showing: try screen(of: guest, on: vGPU), controlsSize: window.controlsMonitor, isTold: true)
+    let ending = shown.control.map { GuestEnding($0) }
+    var options = try window.apply(to: shown.size)
+    options.input = shown.control
+    options.closeQuestion = ending?.question(onClose)
     options.isOver = { guest.state != .running }
-    _ = try Viewer.run(source: BootScreenSource(wrapping: source, control), options: options)
-    if ending.kills { guest.kill() }
+    _ = try Viewer.run(source: shown.makeFrameSource(), options: options)
+    if ending?.kills == true { guest.kill() }
   }
 
-  /// The guest's frames: by the launcher's own duplicate of the device where there is one.
-  private func source(of guest: RunningGuest) throws -> AttachedSource? {
-    guard let vGPU = guest.vGPU else { return nil }
+  /// The guest's screen: by the launcher's own duplicate of the device where there is one.
+  private func screen(of guest: RunningGuest, on vGPU: MdevDevice) throws -> AttachedSource {
     guard let device = guest.takeDevice() else {
       return try AttachedSource(
         .mdev(vGPU.uuid), waiting: true, controlsMonitor: window.controlsMonitor)

@@ -102,7 +102,7 @@ struct BridgeCommand: ParsableCommand {
     }
     var handedOver = try ServiceManager.handedOver()
     let contents = try contents(with: handedOver.devices)
-    DescriptorLimit.raise()
+    BridgeLimits.raiseDescriptorLimit()
     let handle = try BridgeHandle()
     // Before there is a socket's file, which is removed on every way out.
     try handle.stopAtSignals()
@@ -232,19 +232,5 @@ extension HandedDevice: ExpressibleByArgument {
       parts[1].allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int32(parts[1]), number > 2
     else { return nil }
     self.init(vGPU: uuid, descriptor: number)
-  }
-}
-
-/// How many descriptors this process may have. The usual limit is kept low for programs that use
-/// select(2), which nothing here does.
-private enum DescriptorLimit {
-  /// setrlimit(2): as many as the administrator allows.
-  static func raise() {
-    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-    var limit = rlimit()
-    guard getrlimit(resource, &limit) == 0 else { return }
-    limit.rlim_cur = limit.rlim_max
-    // Without it there are fewer clients.
-    _ = setrlimit(resource, &limit)
   }
 }

@@ -18,9 +18,9 @@ struct InfoCommand: ParsableCommand {
     commandName: "info",
     abstract: "Show what a guest is and what it offers.",
     discussion: """
-      Prints where the guest's process, sockets, domain and vGPUs are, and for each function who \
-      provides it and why not a better provider. It only looks: it opens no device and no QMP \
-      socket, and the guest is sent nothing.
+      Prints the guest's process, QMP sockets, domain and vGPUs. Then prints each function of the \
+      guest, its provider, and the reasons against better providers. The command opens no device, \
+      connects to no QMP socket, and sends the guest nothing.
 
         vgpu info UUID
         vgpu info libvirt:win10 --json
@@ -189,14 +189,20 @@ extension InfoReport {
       lines += row("display", display(device))
     }
     for vGPU in bridge ?? [] {
-      lines += row("shown", "\(vGPU.identifier) \(vGPU.name), \(vGPU.viewers) viewing")
+      // A bridge's names have the identifier as a rule.
+      let name =
+        vGPU.name.contains(vGPU.identifier) ? vGPU.name : "\(vGPU.identifier) \(vGPU.name)"
+      lines += row("shown", "\(name), \(vGPU.viewers) viewing")
     }
     lines.append("")
     var told: [(GuestFunction, [String])] = []
     for offer in offers {
       let text =
         [offer.provider?.title ?? "nobody"]
-        + offer.worthTelling.map { "not \($0.candidate.title): \($0.obstacle)" }
+        + offer.worthTelling.map {
+          // What follows from the target is no fault of a provider's.
+          $0.obstacle.isOfTarget ? "\($0.obstacle)" : "not \($0.candidate.title): \($0.obstacle)"
+        }
       // Input, power and hot-plug go one way as a rule.
       if let same = told.first(where: { $0.1 == text })?.0 {
         lines += row(title(offer.function), "as \(title(same))")
@@ -214,8 +220,8 @@ extension InfoReport {
     switch kind {
     case .vGPU: "a vGPU"
     case .process: "a process"
-    case .domain: "a domain of libvirt's"
-    case .bridge: "what a bridge shows"
+    case .domain: "a libvirt domain"
+    case .bridge: "a bridge"
     case .synthetic: "the synthetic guest"
     }
   }

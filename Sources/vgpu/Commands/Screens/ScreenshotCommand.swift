@@ -33,33 +33,13 @@ struct ScreenshotCommand: ParsableCommand {
   func run() throws {
     let screen = try target.guest().open().screen
     let frame = try firstFrame(screen)
-    try OutputFile.write(try PNG.encode(try picture(of: frame, screen)), to: file)
-  }
-
-  /// A copy by the CPU where it can read the pixels, which changes none of them; by the vGPU's own
-  /// GPU where only that can.
-  private func picture(of frame: Frame, _ source: any GuestScreen) throws -> Picture {
+    let picture: Picture
     do {
-      return try Picture(copying: frame.primary)
+      picture = try Picture(of: frame, renderNode: screen.renderNode)
     } catch {
-      do {
-        return try pictureByGPU(of: frame, source.renderNode)
-      } catch let gpuError {
-        throw Failure("\(source.name): \(error); by the GPU: \(gpuError)")
-      }
+      throw Failure("\(screen.name): \(error)")
     }
-  }
-
-  private func pictureByGPU(of frame: Frame, _ renderNode: String?) throws -> Picture {
-    let renderer = try FrameRenderer(RenderContext(.headless(renderNode: renderNode)))
-    // Without the pointer, as the CPU's copy.
-    let pixels = try renderer.pixels(
-      of: Frame(
-        primary: frame.primary, cursor: nil, flip: frame.flip, detectedAt: frame.detectedAt))
-    guard let picture = Picture(pixels) else {
-      throw Failure("a picture without pixels")
-    }
-    return picture
+    try OutputFile.write(try PNG.encode(picture), to: file)
   }
 
   private func firstFrame(_ source: any GuestScreen) throws -> Frame {

@@ -1,31 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CGTK3
 import Glibc
-import PNGFile
 public import SystemPackage
-import VGPUDisplay
+public import VGPUDisplay
 
-/// The pictures that a user saves from the window. They are in the user's folder for pictures, and
-/// their names have the guest's name and the time, such as `vgpu-demo-2026-11-21-155543.png`.
-@MainActor
-enum ScreenshotFile {
-  /// The number of names for one second that are tried before giving up.
+/// A guest's picture, saved as a PNG file under a name that is made for it: the guest's name and the
+/// time by the user's own clock, such as `vgpu-demo-2026-11-21-155543.png`.
+public enum PictureFile {
+  /// Files of one second that are tried before giving up.
   private static let mostOfOneSecond = 100
 
-  /// Encodes a picture and writes it. No file is ever overwritten.
+  /// Encodes a picture and writes it (open(2) with O_EXCL): no file is ever overwritten, and of one
+  /// that cannot be written whole nothing stays.
   ///
+  /// - Parameters:
+  ///   - picture: what is saved.
+  ///   - guest: the guest's name, which may hold any characters: the file's name gets those that need
+  ///     no quotes.
+  ///   - folders: the best first; the next is tried where one cannot be written to. Without any, the
+  ///     folder that the program runs in.
   /// - Returns: the file's path.
-  static func save(_ picture: Picture, of guest: String) throws(ScreenshotError) -> String {
+  /// - Throws: `PictureFileError`; of several folders the first's.
+  public static func save(
+    _ picture: Picture, of guest: String, in folders: [FilePath]
+  ) throws(PictureFileError) -> FilePath {
+    try save(picture, of: guest, in: folders, at: time(nil))
+  }
+
+  /// - Parameter time: seconds since 1970.
+  static func save(
+    _ picture: Picture, of guest: String, in folders: [FilePath], at time: time_t
+  ) throws(PictureFileError) -> FilePath {
     let bytes: [UInt8]
     do {
       bytes = try PNG.encode(picture)
     } catch {
       throw .notEncoded(error.description)
     }
-    let stem = "vgpu-\(plain(guest))-\(time)"
-    var failure: ScreenshotError?
-    for folder in folders {
+    let stem = "vgpu-\(plain(guest))-\(text(of: time))"
+    var failure: PictureFileError?
+    for folder in folders.isEmpty ? ["."] : folders {
       do {
         return try write(bytes, folder, stem)
       } catch {
@@ -36,17 +50,9 @@ enum ScreenshotFile {
     throw failure ?? .notWritten(".", .noSuchFileOrDirectory)
   }
 
-  /// The user's folder for pictures, else the home folder, else the current folder.
-  private static var folders: [FilePath] {
-    [
-      g_get_user_special_dir(G_USER_DIRECTORY_PICTURES).map { FilePath(platformString: $0) },
-      g_get_home_dir().map { FilePath(platformString: $0) }, ".",
-    ].compactMap { $0 }
-  }
-
   private static func write(
     _ bytes: [UInt8], _ folder: FilePath, _ stem: String
-  ) throws(ScreenshotError) -> String {
+  ) throws(PictureFileError) -> FilePath {
     for number in 1...mostOfOneSecond {
       let path = folder.appending(number == 1 ? "\(stem).png" : "\(stem)-\(number).png")
       do {
@@ -60,14 +66,14 @@ enum ScreenshotFile {
           unlink(path.string)
           throw error
         }
-        return path.string
+        return path
       } catch Errno.fileExists {
         continue
       } catch {
-        throw .notWritten(path.string, error as? Errno ?? .ioError)
+        throw .notWritten(path, error as? Errno ?? .ioError)
       }
     }
-    throw .notWritten(folder.appending("\(stem).png").string, .fileExists)
+    throw .notWritten(folder.appending("\(stem).png"), .fileExists)
   }
 
   /// Makes a file name that is no path and needs no quotes.
@@ -82,35 +88,34 @@ enum ScreenshotFile {
   }
 
   /// By the user's own clock.
-  private static var time: String {
-    var now = Glibc.time(nil)
+  private static func text(of time: time_t) -> String {
+    var time = time
     var parts = tm()
-    localtime_r(&now, &parts)
+    localtime_r(&time, &parts)
     var text = [CChar](repeating: 0, count: 32)
     let count = strftime(&text, text.count, "%Y-%m-%d-%H%M%S", &parts)
     return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
 
-/// Why a guest's picture was not saved.
+/// Why a picture was not saved.
 @nonexhaustive
-public enum ScreenshotError: Error, Hashable, Sendable {
-  /// There is no picture, or it cannot be read: the reason.
-  case noPicture(String)
-  /// libpng does not take the picture: its message.
+public enum PictureFileError: Error, Hashable, Sendable {
+  /// libpng does not take it: its words.
   case notEncoded(String)
-  /// The file cannot be made or written: the path, and the kernel's reason.
-  case notWritten(String, Errno)
+  /// No file can be made or written: the path, and the kernel's reason.
+  case notWritten(FilePath, Errno)
 }
 
-extension ScreenshotError: CustomStringConvertible {
+extension PictureFileError: CustomStringConvertible {
   /// One line: object, cause, remedy.
   public var description: String {
     switch self {
-    case .noPicture(let reason): reason
     case .notEncoded(let reason): "the picture cannot be encoded: \(reason)"
+    case .notWritten(let path, .fileExists):
+      "\(path): there are too many pictures of this second; try again"
     case .notWritten(let path, let errno):
-      "\(path): \(errno.description); make the folder writable, or choose another in xdg-user-dirs (XDG_PICTURES_DIR)"
+      "\(path): \(errno.description); make the folder writable, or choose another"
     }
   }
 }
