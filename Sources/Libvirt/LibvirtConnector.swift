@@ -10,7 +10,9 @@ public struct LibvirtConnector: QMPConnector {
 
   /// Of a domain, as `LibvirtDomain.open` finds it.
   ///
-  /// - Parameter uri: the connection's; `nil` for the user's own ones.
+  /// - Parameters:
+  ///   - name: the domain's name or UUID.
+  ///   - uri: the connection's URI; `nil` for the user's own connection.
   public init(name: String, uri: String?) {
     self.name = name
     self.uri = uri

@@ -54,6 +54,8 @@ public struct TestPattern: Hashable, Sendable {
   /// Draws a frame into XRGB8888 memory.
   ///
   /// - Parameters:
+  ///   - frame: the frame's number.
+  ///   - memory: where the picture goes, its upper left pixel first.
   ///   - stride: bytes from one line to the next, at least `width * 4`; `memory` holds `height` of
   ///     them. Nothing is drawn where it does not fit.
   ///   - everything: also what is the same in every frame; else only what differs from one to the

@@ -24,7 +24,7 @@ import VGPUDisplay
 
   @Test(arguments: [
     ("demo", "demo"), ("", "guest"), ("../../etc/passwd", ".._.._etc_passwd"),
-    ("-rf *\n\u{1B}[2J", "-rf____2J"), ("ä b", "__b"),
+    ("-rf *\n\u{1B}[2J", "-rf_____2J"), ("ä b", "__b"),
     (String(repeating: "x", count: 500), String(repeating: "x", count: 64)),
   ])
   func nameIsNoPathAndNeedsNoQuotes(guest: String, expected: String) throws {
