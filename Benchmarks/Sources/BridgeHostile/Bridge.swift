@@ -60,8 +60,7 @@ final class Bridge {
       identifier: .init(high: 1, low: 1), title: "demo",
       policy: AccessPolicy(allowed: [.user(hostileUser)]),
       source: { DisplaySource(try SyntheticGuest()) })
-    try vGPU.attach()
-    let server = try Bridge(
+    let server = try BridgeServer.Bridge(
       BridgeListener(path: path), limits: limits, logger: Logger(label: "bridge"),
       catalogue: { [vGPU] })
     try server.run()
