@@ -20,6 +20,19 @@ let system = Target.Dependency.product(name: "SystemPackage", package: "swift-sy
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
+/// A library of the system, for those who want what needs it.
+func library(_ name: String, _ trait: String) -> Target.Dependency {
+  .target(name: name, condition: .when(traits: [trait]))
+}
+let zlib = library("CZlib", "Zlib")
+let png = library("CPNG", "PNG")
+let gio = library("CGIO", "GIO")
+let epoxy = library("CEGL", "EGL")
+let xxhash = library("CXXHash", "EGL")
+let gtk = library("CGTK3", "GTK")
+let wayland = library("CWayland", "GTK")
+let x11 = library("CX11", "GTK")
+
 let package = Package(
   name: "swift-vgpu",
   products: [
@@ -36,8 +49,10 @@ let package = Package(
     .library(name: "MonitorEDID", targets: ["MonitorEDID"]),
     .library(name: "QMP", targets: ["QMP"]),
     .library(name: "GuestInput", targets: ["GuestInput"]),
+    .library(name: "GuestSound", targets: ["GuestSound"]),
     .library(name: "GuestControl", targets: ["GuestControl"]),
     .library(name: "Hotplug", targets: ["Hotplug"]),
+    .library(name: "GuestAgent", targets: ["GuestAgent"]),
     .library(name: "Libvirt", targets: ["Libvirt"]),
     .library(name: "QEMU", targets: ["QEMU"]),
     .library(name: "GuestSession", targets: ["GuestSession"]),
@@ -45,7 +60,9 @@ let package = Package(
     .library(name: "TestPatterns", targets: ["TestPatterns"]),
     .library(name: "VGPUDisplay", targets: ["VGPUDisplay"]),
     .library(name: "BootScreen", targets: ["BootScreen"]),
+    .library(name: "QEMUDisplay", targets: ["QEMUDisplay"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
+    .library(name: "HostCheckEGL", targets: ["HostCheckEGL"]),
     .library(name: "FramePacing", targets: ["FramePacing"]),
     .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "PNGFile", targets: ["PNGFile"]),
@@ -59,8 +76,21 @@ let package = Package(
     // Viewer.
     .library(name: "ViewerGTK", targets: ["ViewerGTK"]),
     // What Scripts/link-c-libraries makes libvgpu.so and libvgpu-gtk3.so of.
-    .library(name: "VGPUExports", type: .static, targets: ["VGPUExports"]),
+    .library(
+      name: "VGPUExports", type: .static, targets: ["VGPUExports", "VGPUManagerExports"]),
     .library(name: "VGPUExportsGTK3", type: .static, targets: ["VGPUExportsGTK3"]),
+  ],
+  // What needs a library of the system. A package that wants none of it names `traits: []`: then no
+  // header of these libraries is looked for.
+  traits: [
+    .trait(
+      name: "GTK", description: "ViewerGTK: the widget and the window",
+      enabledTraits: ["EGL", "PNG"]),
+    .trait(name: "EGL", description: "EGLPresenter: frames drawn by the GPU"),
+    .trait(name: "GIO", description: "QEMUDisplay: QEMU's display on D-Bus"),
+    .trait(name: "PNG", description: "PNGFile: pictures as PNG"),
+    .trait(name: "Zlib", description: "HostCheck: reads the running kernel's configuration"),
+    .default(enabledTraits: ["GTK", "EGL", "GIO", "PNG", "Zlib"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -73,15 +103,16 @@ let package = Package(
     .target(name: "SafeText"),
     .testTarget(
       name: "SafeTextTests", dependencies: ["SafeText", "TestSupport", "vgpu"]),
-    .target(name: "JSONText"),
+    .target(name: "JSONText", dependencies: ["SafeText"]),
+    .target(name: "ErrorKinds"),
     .target(name: "CLinux"),
     .target(name: "CProcess", dependencies: ["CLinux"]),
     .target(
-      name: "LinuxSystem", dependencies: ["CLinux", "CProcess", system]),
+      name: "LinuxSystem", dependencies: ["CLinux", "CProcess", "ErrorKinds", system]),
     .testTarget(
       name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system]),
     .target(
-      name: "VFIO", dependencies: ["CLinux", "CProcess", "LinuxSystem", system]),
+      name: "VFIO", dependencies: ["CLinux", "CProcess", "ErrorKinds", "LinuxSystem", system]),
     .testTarget(
       name: "VFIOTests",
       dependencies: ["CABIFacts", "CLinux", "LinuxSystem", "TestSupport", "VFIO", system]),
@@ -93,77 +124,109 @@ let package = Package(
 
     // The host: its devices, and whether it has what a vGPU needs.
     .target(
-      name: "HostDevices", dependencies: ["CLinux", "JSONText", "LinuxSystem", "SafeText", system]),
+      name: "HostDevices",
+      dependencies: ["CLinux", "ErrorKinds", "JSONText", "LinuxSystem", "SafeText", system]),
     .testTarget(
       name: "HostDevicesTests",
       dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system]),
     .target(
-      name: "PersistentDevices", dependencies: ["HostDevices", "LinuxSystem", system]),
+      name: "PersistentDevices",
+      dependencies: ["ErrorKinds", "HostDevices", "LinuxSystem", system]),
     .testTarget(
       name: "PersistentDevicesTests",
       dependencies: ["HostDevices", "LinuxSystem", "PersistentDevices", "TestSupport", system]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "HostCheck",
-      dependencies: ["CLinux", "CZlib", "HostDevices", "LinuxSystem", "SafeText", "QEMU", system]),
+      dependencies: [
+        "CLinux", zlib, "HostDevices", "JSONText", "LinuxSystem", "SafeText", "QEMU", system,
+      ]),
     .testTarget(
       name: "HostCheckTests",
       dependencies: ["HostCheck", "HostDevices", "LinuxSystem", "QEMU", "TestSupport", system],
       exclude: ["Golden"]),
 
     // A guest: its monitor, QEMU, libvirt, input, hot-plug, and starting one.
-    .target(name: "MonitorEDID"),
+    .target(name: "MonitorEDID", dependencies: ["ErrorKinds"]),
     .testTarget(
       name: "MonitorEDIDTests", dependencies: ["MonitorEDID", "TestSupport"]),
     .target(
-      name: "QMP", dependencies: ["CLinux", "JSONText", "LinuxSystem", system]),
+      name: "QMP", dependencies: ["CLinux", "ErrorKinds", "JSONText", "LinuxSystem", system]),
     .testTarget(
       name: "QMPTests", dependencies: ["LinuxSystem", "QMP", "TestSupport", system]),
     .target(name: "GuestInput"),
+    .target(name: "CPulse"),
+    .target(
+      name: "GuestSound", dependencies: ["CPulse", "ErrorKinds", "LinuxSystem", "SafeText"]),
+    .testTarget(
+      name: "GuestSoundTests", dependencies: ["GuestSound", "LinuxSystem", "TestSupport"],
+      exclude: ["Programs"]),
     .target(
       name: "GuestControl",
-      dependencies: ["CLinux", "GuestInput", "HostDevices", "LinuxSystem", "QMP", system]),
+      dependencies: [
+        "CLinux", "ErrorKinds", "GuestInput", "HostDevices", "LinuxSystem", "QMP", system,
+      ]),
     .testTarget(
       name: "GuestControlTests",
       dependencies: ["GuestControl", "GuestInput", "LinuxSystem", "QMP", "TestSupport", system]),
     .target(
-      name: "Hotplug", dependencies: ["GuestControl", "HostDevices", "LinuxSystem", "QMP"]),
+      name: "Hotplug",
+      dependencies: ["ErrorKinds", "GuestControl", "HostDevices", "LinuxSystem", "QMP"]),
     .testTarget(
       name: "HotplugTests",
       dependencies: [
         "GuestControl", "HostDevices", "Hotplug", "LinuxSystem", "QMP", "TestSupport", system,
       ]),
+    .target(
+      name: "GuestAgent",
+      dependencies: ["CLinux", "ErrorKinds", "LinuxSystem", "SafeText", system]),
+    .testTarget(
+      name: "GuestAgentTests",
+      dependencies: ["GuestAgent", "LinuxSystem", "TestSupport", "vgpu", system],
+      exclude: ["Programs"]),
     .target(name: "CLibvirt"),
     .target(
       name: "Libvirt",
-      dependencies: ["CLibvirt", "CLinux", "GuestControl", "HostDevices", "SafeText", system]),
+      dependencies: [
+        "CLibvirt", "CLinux", "ErrorKinds", "GuestControl", "HostDevices", "LinuxSystem",
+        "SafeText",
+        system,
+      ]),
     .testTarget(
       name: "LibvirtTests",
       dependencies: [
         "Attachment", "BridgeProtocol", "HostDevices", "Libvirt", "QEMU", "TestSupport",
-      ]),
+      ],
+      exclude: ["Programs"]),
     .target(
       name: "QEMU",
       dependencies: [
-        "CLinux", "CProcess", "HostDevices", "JSONText", "LinuxSystem", "SafeText", system,
+        "CLinux", "CProcess", "ErrorKinds", "HostDevices", "JSONText", "LinuxSystem", "SafeText",
+        system,
       ]),
     .testTarget(
       name: "QEMUTests",
       dependencies: ["HostDevices", "QEMU", "QMP", "TestSupport", system]),
     .target(
       name: "GuestSession",
-      dependencies: ["CLinux", "HostDevices", "LinuxSystem", "QEMU", "QMP", "VFIO", system]),
+      dependencies: [
+        "CLinux", "ErrorKinds", "HostDevices", "JSONText", "LinuxSystem", "QEMU", "QMP", "SafeText",
+        "VFIO", system,
+      ]),
     .testTarget(
       name: "GuestSessionTests",
       dependencies: [
-        "GuestSession", "HostDevices", "LinuxSystem", "QEMU", "QMP", "TestSupport", system,
+        "CLinux", "GuestSession", "HostDevices", "LinuxSystem", "QEMU", "QMP", "TestSupport",
+        system,
       ]),
 
     // Frames: from a device to pixels, without a toolkit.
     .target(name: "TestPatterns"),
     .target(
       name: "VGPUDisplay",
-      dependencies: ["CLinux", "DMABuf", "LinuxSystem", "TestPatterns", "VFIO", system]),
+      dependencies: [
+        "CLinux", "DMABuf", "ErrorKinds", "LinuxSystem", "TestPatterns", "VFIO", system,
+      ]),
     .testTarget(
       name: "VGPUDisplayTests",
       dependencies: [
@@ -182,15 +245,34 @@ let package = Package(
         "BootScreen", "DMABuf", "GuestControl", "LinuxSystem", "QMP", "TestPatterns", "TestSupport",
         "VFIO", "VGPUDisplay", system,
       ]),
-    .systemLibrary(name: "CEGL", pkgConfig: "epoxy", providers: [.apt(["libepoxy-dev"])]),
+    .systemLibrary(name: "CGIO", pkgConfig: "gobject-2.0", providers: [.apt(["libglib2.0-dev"])]),
     .target(
-      name: "EGLPresenter", dependencies: ["CEGL", "DMABuf", "LinuxSystem", "VGPUDisplay"]),
+      name: "QEMUDisplay",
+      dependencies: [
+        gio, "CLinux", "DMABuf", "ErrorKinds", "GuestControl", "GuestInput", "GuestSound",
+        "LinuxSystem", "QMP", "SafeText", "VGPUDisplay", system,
+      ]),
+    .testTarget(
+      name: "QEMUDisplayTests",
+      dependencies: [
+        gio, "DMABuf", "GuestControl", "GuestInput", "GuestSound", "LinuxSystem", "QEMUDisplay",
+        "QMP", "TestSupport", "VGPUDisplay", system,
+      ],
+      exclude: ["Programs"]),
+    .systemLibrary(name: "CEGL", pkgConfig: "epoxy", providers: [.apt(["libepoxy-dev"])]),
+    .systemLibrary(
+      name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .target(
+      name: "EGLPresenter",
+      dependencies: [epoxy, xxhash, "DMABuf", "LinuxSystem", "VGPUDisplay"]),
     .testTarget(
       name: "EGLPresenterTests",
       dependencies: [
         "CAllocationCount", "DMABuf", "EGLPresenter", "LinuxSystem", "TestSupport", "VFIO",
         "VGPUDisplay",
       ]),
+    .target(
+      name: "HostCheckEGL", dependencies: ["EGLPresenter", "GuestSession", "HostCheck"]),
     .target(name: "FramePacing", dependencies: ["LinuxSystem"]),
     .testTarget(
       name: "FramePacingTests", dependencies: ["FramePacing", "LinuxSystem", "TestSupport"]),
@@ -205,7 +287,7 @@ let package = Package(
       name: "FrameStatisticsTests",
       dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "TestSupport", "vgpu"]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .target(name: "PNGFile", dependencies: ["CPNG", "VGPUDisplay", system]),
+    .target(name: "PNGFile", dependencies: [png, "VGPUDisplay", system]),
 
     // The bridge: frames across a socket, for those who may not have the device.
     .target(
@@ -213,47 +295,53 @@ let package = Package(
     .target(
       name: "BridgeClient",
       dependencies: [
-        "BridgeProtocol", "CLinux", "DMABuf", "LinuxSystem", "VFIO", "VGPUDisplay", system,
+        "BridgeProtocol", "CLinux", "DMABuf", "ErrorKinds", "LinuxSystem", "VFIO", "VGPUDisplay",
+        system,
       ]),
 
     // From what a user names to its frames and all else that it offers.
     .target(
       name: "Attachment",
       dependencies: [
-        "BridgeClient", "BridgeProtocol", "CLinux", "CProcess", "HostDevices", "Libvirt",
-        "LinuxSystem", "VFIO", "VGPUDisplay", system,
+        "BridgeClient", "BridgeProtocol", "CLinux", "CProcess", "ErrorKinds", "HostDevices",
+        "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay", system,
       ]),
     .target(
       name: "Guests",
       dependencies: [
-        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "GuestControl", "HostDevices",
-        "Libvirt", "LinuxSystem", "MonitorEDID", "QMP", "VFIO", "VGPUDisplay",
+        "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "CLinux", "ErrorKinds",
+        "GuestAgent", "GuestControl", "GuestInput", "GuestSession", "GuestSound", "HostDevices",
+        "JSONText", "Libvirt", "LinuxSystem", "MonitorEDID", "QEMU",
+        library("QEMUDisplay", "GIO"), "QMP", "SafeText", "VFIO", "VGPUDisplay", system,
       ]),
     .testTarget(
       name: "GuestsTests",
       dependencies: [
-        "Attachment", "BridgeProtocol", "GuestControl", "Guests", "HostDevices", "LinuxSystem",
-        "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay", system,
+        "Attachment", "BridgeClient", "BridgeProtocol", "BridgeServer", "GuestAgent",
+        "GuestControl", "GuestSession", "Guests", "HostDevices", "Libvirt", "LinuxSystem",
+        "MonitorEDID", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
+        .product(name: "Logging", package: "swift-log"), system,
       ]),
     .target(
       name: "BridgeServer",
       dependencies: [
-        "Attachment", "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "HostDevices",
-        "LinuxSystem", "MonitorEDID", "VFIO", "VGPUDisplay",
+        "Attachment", "BridgeProtocol", "CLinux", "CProcess", "DMABuf", "ErrorKinds", "Guests",
+        "HostDevices", "LinuxSystem", "MonitorEDID", "VFIO", "VGPUDisplay",
         .product(name: "Logging", package: "swift-log"), system,
       ]),
     .testTarget(
       name: "BridgeTests",
       dependencies: [
         "BridgeClient", "BridgeProtocol", "BridgeServer", "CAllocationCount", "CLinux", "DMABuf",
-        "HostDevices", "LinuxSystem", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay",
+        "HostDevices", "LinuxSystem", "PNGFile", "QMP", "TestPatterns", "TestSupport", "VFIO",
+        "VGPUDisplay", "vgpu",
         .product(name: "Logging", package: "swift-log"), system,
       ]),
 
     // The viewer.
     .systemLibrary(
       name: "CWayland", pkgConfig: "wayland-client", providers: [.apt(["libwayland-dev"])]),
-    .target(name: "CWaylandProtocols", dependencies: ["CWayland"]),
+    .target(name: "CWaylandProtocols", dependencies: [wayland]),
     .systemLibrary(
       name: "CX11", pkgConfig: "xcb-present",
       providers: [.apt(["libx11-xcb-dev", "libxcb-present-dev"])]),
@@ -261,25 +349,27 @@ let package = Package(
     .target(
       name: "ViewerGTK",
       dependencies: [
-        "CGTK3", "CLinux", "CWayland", "CWaylandProtocols", "CX11", "DMABuf", "EGLPresenter",
-        "FramePacing", "FrameStatistics", "GuestInput", "LinuxSystem", "PNGFile", "SafeText",
+        gtk, "CLinux", wayland, "CWaylandProtocols", x11, "DMABuf", "EGLPresenter",
+        "FramePacing", "FrameStatistics", "GuestAgent", "GuestInput", "LinuxSystem", "PNGFile",
+        "SafeText",
         "VGPUDisplay", system,
       ]),
     .executableTarget(
       name: "ViewerFixture",
       dependencies: [
-        "CGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "LinuxSystem",
-        "TestPatterns", "VFIO",
-        "VGPUDisplay",
+        gtk, "DMABuf", "EGLPresenter", "FrameStatistics", "GuestAgent", "GuestControl",
+        "GuestInput",
+        "LinuxSystem", library("QEMUDisplay", "GIO"), "TestPatterns", "VFIO", "VGPUDisplay",
         "ViewerGTK",
       ],
       path: "Tests/ViewerFixture"),
     .testTarget(
       name: "ViewerGTKTests",
       dependencies: [
-        "VGPUExportsGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput", "LinuxSystem",
-        "PNGFile",
-        "TestSupport", "VGPUDisplay", "ViewerFixture", "ViewerGTK", "vgpu",
+        "VGPUExportsGTK3", "CGTK3", "DMABuf", "EGLPresenter", "FrameStatistics", "GuestInput",
+        "LinuxSystem",
+        "PNGFile", "QMP", "TestPatterns", "TestSupport", "VGPUDisplay", "ViewerFixture",
+        "ViewerGTK", "vgpu",
       ],
       exclude: ["Programs"]),
 
@@ -288,21 +378,33 @@ let package = Package(
     .target(
       name: "VGPUExports",
       dependencies: [
-        "Attachment", "BridgeClient", "BridgeProtocol", "CLinux", "CVGPU", "DMABuf", "MonitorEDID",
-        "HostDevices", "Libvirt", "LinuxSystem", "SafeText", "VFIO", "VGPUDisplay", system,
+        "Attachment", "CLinux", "CVGPU", "DMABuf", "ErrorKinds", "Guests", "HostDevices",
+        "LinuxSystem", "MonitorEDID", "SafeText", "VFIO", "VGPUDisplay", system,
+      ]),
+    .target(
+      name: "VGPUManagerExports",
+      dependencies: [
+        "Attachment", "CLinux", "CVGPU", "GuestAgent", "GuestControl", "GuestInput", "GuestSession",
+        "GuestSound", "Guests", "HostCheck", "HostCheckEGL", "HostDevices", "Hotplug",
+        "LinuxSystem",
+        "PersistentDevices",
+        "QEMU", "QMP", "VGPUDisplay", "VGPUExports",
       ]),
     .testTarget(
       name: "VGPUExportsTests",
       dependencies: [
-        "VGPUExports", "CVGPU", "MonitorEDID", "TestPatterns", "TestSupport", "VGPUDisplay",
-        "save-frame",
-      ]),
-    .target(name: "CViewGTK3", dependencies: ["CGTK3", "CLinux", "CVGPU"]),
+        "VGPUExports", "VGPUManagerExports", "CVGPU", "LinuxSystem", "MonitorEDID", "QMP",
+        "TestPatterns", "TestSupport", "VGPUDisplay", "save-frame", "vgpu",
+      ],
+      exclude: ["Programs"]),
+    .target(name: "CViewGTK3", dependencies: [gtk, "CLinux", "CVGPU"]),
     .target(
       name: "VGPUExportsGTK3",
       dependencies: [
-        "Attachment", "CGTK3", "VGPUExports", "CVGPU", "CViewGTK3", "EGLPresenter", "GuestControl",
-        "Guests", "LinuxSystem", "SafeText", "VGPUDisplay", "ViewerGTK",
+        "Attachment", gtk, "CLinux", "CVGPU", "CViewGTK3", "DMABuf", "EGLPresenter",
+        "GuestControl", "GuestInput", "Guests", "HostDevices", "LinuxSystem", "SafeText", "VFIO",
+        "VGPUDisplay",
+        "VGPUExports", "ViewerGTK", system,
       ]),
 
     // The command line, and its manual.
@@ -310,14 +412,20 @@ let package = Package(
       name: "vgpu",
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
-        "MonitorEDID", "EGLPresenter", "FrameStatistics",
-        "GuestControl", "GuestInput", "GuestSession", "Guests", "HostCheck", "HostDevices",
-        "Hotplug", "Libvirt",
+        "MonitorEDID", "EGLPresenter", "ErrorKinds", "FrameStatistics",
+        "GuestAgent", "GuestControl", "GuestInput", "GuestSession", "GuestSound", "Guests",
+        "HostCheck", "HostCheckEGL", "HostDevices", "Hotplug", "JSONText", "Libvirt",
         "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
       ]),
     .executableTarget(name: "vgpu-manual"),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: [
+        "Attachment", "BridgeClient", "ErrorKinds", "HostDevices", "LinuxSystem",
+        "PersistentDevices", "TestSupport", "VFIO", "vgpu", argumentParser, system,
+      ]),
     .testTarget(
       name: "InstallTests", dependencies: ["VGPUExports", "VGPUExportsGTK3", "TestSupport"]),
 
@@ -327,7 +435,7 @@ let package = Package(
     .executableTarget(
       name: "two-guests",
       dependencies: [
-        "Attachment", "CGTK3", "CX11", "EGLPresenter", "GuestSession", "HostDevices", "QEMU",
+        "Attachment", gtk, x11, "EGLPresenter", "GuestSession", "HostDevices", "QEMU",
         "ViewerGTK",
       ],
       path: "Examples/TwoGuests"),
@@ -336,7 +444,8 @@ let package = Package(
     .target(name: "CABIFacts", dependencies: ["CLinux"], path: "Tests/CABIFacts"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .target(
-      name: "TestSupport", dependencies: ["LinuxSystem", "TestPatterns", "VGPUDisplay", system],
+      name: "TestSupport",
+      dependencies: ["LinuxSystem", "QMP", "TestPatterns", "VGPUDisplay", system],
       path: "Tests/TestSupport"),
     .executableTarget(
       name: "rig-guest",
@@ -348,11 +457,13 @@ let package = Package(
     .testTarget(
       name: "RigTests",
       dependencies: [
-        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "VGPUExports", "CLinux",
+        "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "VGPUExports",
+        "VGPUManagerExports", "CLinux",
         "CVGPU", "DMABuf", "MonitorEDID",
         "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QEMU",
         "QMP", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
-      ]),
+      ],
+      exclude: ["Programs"]),
     .executableTarget(
       name: "frame-path",
       dependencies: ["DMABuf", "FrameStatistics", "LinuxSystem", "VFIO", "VGPUDisplay"],

@@ -47,6 +47,22 @@ let package = Package(
         .product(name: "VGPUDisplay", package: "swift-vgpu"),
       ]),
     .executableTarget(
+      name: "AtRest",
+      dependencies: [
+        .product(name: "DMABuf", package: "swift-vgpu"),
+        .product(name: "LinuxSystem", package: "swift-vgpu"),
+        .product(name: "VFIO", package: "swift-vgpu"),
+        .product(name: "VGPUDisplay", package: "swift-vgpu"),
+        .product(name: "ViewerGTK", package: "swift-vgpu"),
+      ]),
+    .executableTarget(
+      name: "DamageCost",
+      dependencies: [
+        .product(name: "TestPatterns", package: "swift-vgpu"),
+        .product(name: "VGPUDisplay", package: "swift-vgpu"),
+        .product(name: "ViewerGTK", package: "swift-vgpu"),
+      ]),
+    .executableTarget(
       name: "Frames",
       dependencies: [
         .product(name: "Benchmark", package: "benchmark"),

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# What Rig/run and Rig/run-tcg have in common: a job is a folder with a command in it, which inside/init runs in another
-# kernel. Source it, do not run it.
+# The common part of Rig/run and Rig/run-tcg. A job is a folder with a command in it; inside/init runs the command in another
+# kernel. Source this file, do not run it.
 # shellcheck disable=SC2034,SC2154 # the variables are for the two that source this, $rig is from lib.sh
 
 # job_options ARG...: sets the variables below, and `command` to the rest.
@@ -39,7 +39,8 @@ job_options() {
     [ "$mesa" = system ] || mesa_folder=$(part mesa)
 }
 
-# job_make KIND OUT ERR [MODULES]: KIND is uml, tcg or tcg-pci; OUT and ERR are where the inside writes what the command writes.
+# job_make KIND OUT ERR [MODULES]: KIND is uml, tcg or tcg-pci; the inside writes the command's stdout to OUT and its stderr to
+# ERR.
 job_make() {
     # A name without blanks, because it travels on the kernel's command line.
     job=$(mktemp -d /tmp/vgpu-rig.XXXXXX)
@@ -71,7 +72,7 @@ trap 'exit 143' TERM
 # job_finish GRACE: waits for the process $machine and the $readers of its output, then exits as the command did.
 job_finish() {
     local watchdog
-    # The inside ends the command in time by itself; this is for a machine that hangs.
+    # The inside ends the command in time by itself; the watchdog is for a machine that hangs.
     if [ -n "$timeout" ]; then
         sleep $((${timeout%.*} + $1)) &
         watchdog=$!

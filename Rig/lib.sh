@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Where the rig's prepared parts lie. Source it, do not run it.
+# The folders of the rig's prepared parts. Source this file, do not run it.
 #
 # A part is a file parts/NAME.sh that defines:
 #   part_inputs         prints everything its result depends on; the hash of that text is the part's key
@@ -12,9 +12,9 @@ rig=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 rig_cache=${VGPU_RIG_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/swift-vgpu/rig}
 # shellcheck disable=SC2034 # for prepare
-rig_parts="uml mesa guests linux desktop tcg qemu"
+rig_parts="uml mesa guests linux secure desktop desktops tcg qemu newqemu virtiofsd"
 
-# part_folder NAME: prints where that part lies, prepared or not.
+# part_folder NAME: prints the folder of that part, prepared or not.
 part_folder() (
     # shellcheck source=/dev/null
     . "$rig/parts/$1.sh"
@@ -33,8 +33,11 @@ part() {
 # package_version NAME: the installed version of a Debian package, or nothing.
 package_version() { dpkg-query -W -f '${Version}\n' "$1" 2>/dev/null || true; }
 
-# with_private_apt FOLDER SUITE COMMAND [ARG...]: an apt command on SUITE alone, from where this machine's own sources, which stay
-# as they are, get Debian (Rig/apt-source).
+# apt_settings: prints the settings with which this machine's apt reaches its sources, a proxy for example.
+apt_settings() { apt-config dump Acquire | grep -E '^Acquire::(http|https|Retries|Check-)' || true; }
+
+# with_private_apt FOLDER SUITE COMMAND [ARG...]: runs an apt command on SUITE alone, from the servers of this machine's own
+# sources (Rig/apt-source). These sources stay unchanged.
 with_private_apt() {
     local root=$1 suite=$2 tool=$3
     shift 3

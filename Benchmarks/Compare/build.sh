@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the parts of Benchmarks/compare that are C.
+# Builds the C parts of Benchmarks/compare.
 #
 #   Benchmarks/Compare/build.sh FOLDER      FOLDER/metronome, flipstamp.so, dbus-listener, gl-start, known-client
 set -euo pipefail

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The least that can listen to QEMU's D-Bus display: takes its dma-bufs, reads the guest's frame number at each UpdateDMABUF, and
+// The smallest listener of QEMU's D-Bus display: takes its dma-bufs or pixels, reads the guest's frame number at each update, and
 // answers. It draws nothing.
 //
 //   dbus-listener BUS-ADDRESS WxH LOG      until SIGTERM, then writes LOG: lines of commit, as metronome's
@@ -30,7 +30,7 @@ void fail(const char *object, const char *cause, const char *remedy) {
     exit(1);
 }
 
-// QEMU sends every buffer again whenever it shows it, so mappings are kept by inode.
+// QEMU sends a buffer again each time it shows the buffer, so mappings are kept by inode.
 enum { mappings = 64 };
 static struct mapping {
     uint64_t inode;
@@ -77,12 +77,51 @@ static void update(uint64_t time) {
     log_commit(time, known, frame, now() - time, picture.width, picture.height, "dbus");
 }
 
+// A picture whose pixels come in messages, x8r8g8b8 of pixman.
+static uint8_t *canvas;
+enum { x8r8g8b8 = 0x20020888 };
+
+static void take(GVariant *pixels, unsigned x, unsigned y, unsigned width, unsigned height, unsigned stride) {
+    gsize size;
+    const uint8_t *from = g_variant_get_fixed_array(pixels, &size, 1);
+    if (!canvas || !width || !height || x + (guint64)width > picture.width || y + (guint64)height > picture.height ||
+        stride < (guint64)width * 4 || size < (guint64)stride * (height - 1) + width * 4)
+        return;
+    for (unsigned line = 0; line < height; line++)
+        memcpy(canvas + (size_t)(y + line) * picture.stride + x * 4u, from + (size_t)line * stride, width * 4u);
+}
+
+static void whole(GVariant *arguments) {
+    guint32 width, height, stride, format;
+    GVariant *pixels;
+    g_variant_get(arguments, "(uuuu@ay)", &width, &height, &stride, &format, &pixels);
+    picture = (struct picture){0};
+    if (format == x8r8g8b8 && width >= guest_width && height >= guest_height && width < 1u << 14 && height < 1u << 14) {
+        canvas = realloc(canvas, (size_t)width * height * 4);
+        picture = (struct picture){canvas, width, height, width * 4};
+        take(pixels, 0, 0, width, height, stride);
+    }
+    g_variant_unref(pixels);
+}
+
+static void part(GVariant *arguments) {
+    gint32 x, y, width, height;
+    guint32 stride, format;
+    GVariant *pixels;
+    g_variant_get(arguments, "(iiiiuu@ay)", &x, &y, &width, &height, &stride, &format, &pixels);
+    if (format == x8r8g8b8 && x >= 0 && y >= 0 && width > 0 && height > 0)
+        take(pixels, (unsigned)x, (unsigned)y, (unsigned)width, (unsigned)height, stride);
+    g_variant_unref(pixels);
+}
+
 static void called(GDBusConnection *connection, const char *sender, const char *path, const char *interface, const char *method,
                    GVariant *arguments, GDBusMethodInvocation *call, void *data) {
     (void)connection, (void)sender, (void)path, (void)interface, (void)data;
     uint64_t time = now();
     if (!strcmp(method, "ScanoutDMABUF")) scanout(arguments, call);
     else if (!strcmp(method, "UpdateDMABUF")) update(time);
+    else if (!strcmp(method, "Scanout")) whole(arguments), update(time);
+    else if (!strcmp(method, "Update")) part(arguments), update(time);
     g_dbus_method_invocation_return_value(call, NULL);
 }
 
@@ -133,7 +172,7 @@ int main(int argc, char **argv) {
     GSocket *socket = g_socket_new_from_fd(pair[0], &error);
     check(error, "socket");
     GSocketConnection *stream = g_socket_connection_factory_create_connection(socket);
-    // Paused, so that no call arrives before the object is there.
+    // The connection is paused, so that no call arrives before the object exists.
     GDBusConnection *display = g_dbus_connection_new_sync(
         G_IO_STREAM(stream), NULL, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING, NULL,
         NULL, &error);

@@ -13,7 +13,7 @@ from processes import Child, Failed, now, on_metronome, start_metronome, undo
 
 
 def first_frames(kind, tools, viewer, mode, count):
-    # The first warms the machine up.
+    # The first run warms the machine up.
     for number in range(count + 1):
         witness, child = start_metronome(tools, 60, mode), None
         try:

@@ -25,7 +25,7 @@ static ssize_t (*real)(int, const void *, size_t, off64_t);
 
 __attribute__((constructor)) static void start(void) {
     real = (ssize_t (*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64");
-    // A script may stand between.
+    // A script that starts QEMU loads this library too.
     if (strncmp(program_invocation_short_name, "qemu-system", 11)) return;
     const char *path = getenv("FLIPSTAMP");
     int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the GL driver alone takes to start: an EGL display on the Wayland compositor, a GLES 2 context, a program, one triangle.
-// Prints `drawn NANOSECONDS`, counted from main.
+// Measures how long only the GL driver takes to start: an EGL display on the Wayland compositor, a GLES 2 context, a program, one
+// triangle. Prints `drawn NANOSECONDS`, counted from main.
 #include <EGL/egl.h>
 #include <EGL/eglext.h>
 #include <GLES2/gl2.h>

@@ -2,7 +2,7 @@
 //
 // A Wayland client that commits frames whose numbers are known, for Compare/selftest: the guest's picture at (13, 29) of a larger window.
 //
-//   known-client WxH FRAMES     prints, for every commit, `frame N`, or `torn` where the code's two rows do not fit
+//   known-client WxH FRAMES     prints, for every commit, `frame N`, or `torn` when the code's two rows do not fit
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ static void done(void *data, struct wl_callback *callback, uint32_t time) {
 }
 static const struct wl_callback_listener callback_listener = {done};
 
-// Rig/README.md, "The frame code", written once more.
+// A second implementation of Rig/README.md, "The frame code".
 static void draw(uint32_t *pixels, uint32_t stride, uint32_t width, uint32_t height, uint32_t number, int torn) {
     uint32_t block = width / 32 < 1 ? 1 : width / 32 > 16 ? 16 : width / 32;
     for (uint32_t y = 0; y < height; y++)
@@ -103,7 +103,7 @@ int main(int argc, char **argv) {
         int at = 0;
         while (drawn_on[at])
             if (++at == buffers) at = 0, need(wl_display_dispatch(display) >= 0, "wl_display_dispatch");
-        // Numbers with high bits too, some left out, and every tenth one torn; two commits a refresh every third time.
+        // The numbers have high bits too, some are left out, and every tenth one is torn; every third refresh gets two commits.
         uint32_t number = i * 0x01000193u + 5, torn = i % 10 == 9;
         draw(memory + (size_t)size / 4 * (size_t)at, stride, width, height, number, (int)torn);
         drawn_on[at] = 1;

@@ -61,5 +61,6 @@ def end(path):
     with open(path, "w") as file: json.dump(facts, file, indent=1)
 
 
-if sys.argv[1] == "begin": begin(sys.argv[2], sys.argv[3:])
-else: end(sys.argv[2])
+if __name__ == "__main__":
+    if sys.argv[1] == "begin": begin(sys.argv[2], sys.argv[3:])
+    else: end(sys.argv[2])

@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Inside the rig, for Benchmarks/compare: runs guest and viewers, writes one JSON line per measurement.
+"""For Benchmarks/compare: runs guest and viewers, writes one JSON line per measurement. A guest on a vGPU needs the rig.
 
-The guest's flips are stamped in QEMU (flipstamp.c), what a viewer shows where it arrives (metronome/, dbus-listener.c). Nothing is put
-into a viewer. All times are nanoseconds of CLOCK_MONOTONIC, CPU times those of the scheduler (CLOCK_PROCESS_CPUTIME_ID of the process).
+The guest's flips are stamped in QEMU (flipstamp.c; by QEMU's own trace for a device of QEMU's), what a viewer shows where it arrives
+(metronome/, dbus-listener.c). Nothing is put into a viewer. All times are nanoseconds of CLOCK_MONOTONIC, CPU times those of the scheduler (CLOCK_PROCESS_CPUTIME_ID of the process).
 """
-import argparse, bisect, itertools, json, os, statistics, struct, subprocess, sys, time
+import argparse, bisect, itertools, json, os, re, statistics, struct, subprocess, sys, tempfile, time
 
 import processes
 from first_frame import first_frames
 from processes import Child, Failed, cpu, now, on_metronome, say, undo, wait_for
 
-RUN = "/run/compare"
+RUN = "/run/compare" if "VGPU_RIG" in os.environ else tempfile.mkdtemp(prefix="vgpu-compare.")
 BUFFERS = 4
+# What QEMU traces of a device of its own when the guest shows another buffer, and the guest that flips on it.
+DEVICES = {"bochs-display": ("memory_region_ops_write", "boot"), "virtio-vga": ("virtio_gpu_cmd_res_flush", "linux")}
 
 
 class Setting:
@@ -21,30 +23,50 @@ class Setting:
     def __init__(self, options):
         self.options = options
         self.tools, self.qemu, self.guest, self.vgpu = options.tools, options.qemu, options.guest, options.vgpu
+        self.is_vgpu = options.device == "vfio"
+        self.linux = options.linux
         self.width, self.height = map(int, options.mode.split("x"))
         os.makedirs(RUN, exist_ok=True)
         processes.folder = RUN
+        os.environ.setdefault("XDG_RUNTIME_DIR", RUN)
+        self.bus = f"unix:path={RUN}/bus"
+        self.daemon = None
+        if not self.is_vgpu:
+            # What our viewer looks at, and the display that it needs.
+            self.target, self.display = f"qmp:{RUN}/qmp", "dbus,p2p=yes"
+            return
         inside = os.path.join(options.rig, "inside")
         self.uuid = subprocess.run([f"{inside}/mdev-create", "mbochs", "small"], check=True, capture_output=True, text=True).stdout.strip()
-        # QEMU's D-Bus and SPICE want a render node to start GL on. It lies where nobody else finds it: beside a DRM device
+        # QEMU's D-Bus and SPICE need a render node to start GL. It lies in a private folder, because beside a DRM device
         # this Mesa would choose another driver for the viewers.
         self.node = f"{RUN}/renderD128"
         major, minor = open("/sys/class/drm/renderD128/dev").read().split(":")
         os.mknod(self.node, 0o600 | 0o020000, os.makedev(int(major), int(minor)))
-        self.bus = f"unix:path={RUN}/bus"
-        self.daemon = None
+        self.target, self.display = self.uuid, "none"
 
     def start_guest(self, rate, display, extra=(), environment=None):
         flips = f"{RUN}/flips"
-        if os.path.exists(flips): os.unlink(flips)
+        for file in (flips, f"{RUN}/qmp"):
+            if os.path.exists(file): os.unlink(file)
         shown = "on" if display != "none" else "off"
+        if self.is_vgpu:
+            device = ["-device", f"vfio-pci,sysfsdev=/sys/bus/mdev/devices/{self.uuid},display={shown}"]
+            environment = {"LD_PRELOAD": f"{self.tools}/flipstamp.so", "FLIPSTAMP": flips, **(environment or {})}
+            event, kind = None, "boot"
+        else:
+            event, kind = DEVICES[self.options.device]
+            device = ["-device", self.options.device, "-qmp", f"unix:{RUN}/qmp,server=on,wait=off",
+                      "-msg", "timestamp=on", "-trace", event, "-D", flips]
+        boot = ["-m", "64", "-kernel", self.guest, "-append", f"mode={self.options.mode} buffers={BUFFERS} fps={rate}"]
+        if kind == "linux":
+            with open(f"{self.linux}/cmdline") as file: words = file.read().strip()
+            boot = ["-m", "192", "-kernel", f"{self.linux}/vmlinuz", "-initrd", f"{self.linux}/initramfs",
+                    "-append", f"{words} mode={self.options.mode} buffers={BUFFERS} flips={rate}"]
         child = Child("qemu", [
-            self.qemu, "-M", "pc", "-m", "64", "-nodefaults", *(["-display", display] if display else []), "-serial", "stdio",
-            "-device", f"vfio-pci,sysfsdev=/sys/bus/mdev/devices/{self.uuid},display={shown}", "-kernel", self.guest,
-            "-append", f"mode={self.options.mode} buffers={BUFFERS} fps={rate}", *extra],
-            LD_PRELOAD=f"{self.tools}/flipstamp.so", FLIPSTAMP=flips, **(environment or {}))
+            self.qemu, "-M", "pc", "-nodefaults", *(["-display", display] if display else []), "-serial", "stdio", *device, *boot, *extra],
+            **(environment or {}))
         try:
-            child.line("frame 0", 30)
+            child.line("frame 0", 30 if kind == "boot" else 120)
         except Failed:
             child.stop()
             raise
@@ -66,7 +88,7 @@ class Running:
 
     def __init__(self, guest, witness=None, viewer=None, bridge=None, beyond_none=False):
         self.guest, self.witness, self.viewer, self.bridge = guest, witness, viewer, bridge
-        # The viewer's work is partly or wholly done in QEMU.
+        # QEMU does the viewer's work partly or wholly.
         self.beyond_none = beyond_none
 
     def cpu(self):
@@ -84,9 +106,9 @@ def start_none(setting, rate):
 def start_vgpu(setting, rate):
     guest = witness = viewer = None
     try:
-        guest, witness = setting.start_guest(rate, "none"), setting.start_metronome(rate)
-        viewer = Child("vgpu", [setting.vgpu, "view", setting.uuid, *setting.options.vgpu_option], **on_metronome())
-        return Running(guest, witness, viewer)
+        guest, witness = setting.start_guest(rate, setting.display), setting.start_metronome(rate)
+        viewer = Child("vgpu", [setting.vgpu, "view", setting.target, *setting.options.vgpu_option], **on_metronome())
+        return Running(guest, witness, viewer, beyond_none=not setting.is_vgpu)
     except Failed:
         undo(viewer, witness, guest)
         raise
@@ -96,11 +118,11 @@ def start_bridge(setting, rate):
     guest = witness = bridge = viewer = None
     socket = f"{RUN}/bridge"
     try:
-        guest, witness = setting.start_guest(rate, "none"), setting.start_metronome(rate)
-        bridge = Child("bridge", [setting.vgpu, "bridge", "--socket", socket, setting.uuid])
+        guest, witness = setting.start_guest(rate, setting.display), setting.start_metronome(rate)
+        bridge = Child("bridge", [setting.vgpu, "bridge", "--socket", socket, setting.target])
         wait_for(lambda: os.path.exists(socket), 10, "vgpu bridge: no socket")
         viewer = Child("vgpu", [setting.vgpu, "view", f"bridge:{socket}", *setting.options.vgpu_option], **on_metronome())
-        return Running(guest, witness, viewer, bridge)
+        return Running(guest, witness, viewer, bridge, beyond_none=not setting.is_vgpu)
     except Failed:
         undo(viewer, bridge, witness, guest)
         raise
@@ -109,8 +131,9 @@ def start_bridge(setting, rate):
 def start_gtk(setting, rate):
     witness = setting.start_metronome(rate)
     try:
-        # The picture is shown pixel by pixel, as by the others: otherwise it would be scaled to 640x480.
-        return Running(setting.start_guest(rate, "gtk,gl=on,zoom-to-fit=off", environment=on_metronome()), witness, beyond_none=True)
+        # The picture is shown pixel by pixel, as the other viewers show it; otherwise it would be scaled to 640x480. Only a vGPU needs GL.
+        gl = "gl=on," if setting.is_vgpu else ""
+        return Running(setting.start_guest(rate, f"gtk,{gl}zoom-to-fit=off", environment=on_metronome()), witness, beyond_none=True)
     except Failed:
         undo(witness)
         raise
@@ -118,7 +141,8 @@ def start_gtk(setting, rate):
 
 def start_dbus(setting, rate):
     setting.start_bus()
-    guest = setting.start_guest(rate, f"dbus,addr={setting.bus},gl=on,rendernode={setting.node}")
+    gl = f",gl=on,rendernode={setting.node}" if setting.is_vgpu else ""
+    guest = setting.start_guest(rate, f"dbus,addr={setting.bus}{gl}")
     try:
         viewer = Child("dbus-listener", [f"{setting.tools}/dbus-listener", setting.bus, setting.options.mode, f"{RUN}/commits"])
         return Running(guest, viewer, viewer, beyond_none=True)
@@ -147,13 +171,49 @@ VIEWERS = {"none": start_none, "vgpu": start_vgpu, "bridge": start_bridge, "gtk"
 
 # MARK: one measurement
 
-def read_flips(setting):
-    """When each frame was flipped to, by number."""
+def trace(file):
+    """The writes of a bochs-display's register Y_OFFSET in QEMU's trace: their times and values."""
+    # QEMU's times are those of the clock that people set.
+    offset = time.clock_gettime_ns(time.CLOCK_MONOTONIC) - time.time_ns()
+    written = re.compile(r"^\d+@(\d+)\.(\d{6}):memory_region_ops_write .* addr 0x[0-9a-f]*512 value 0x([0-9a-f]+) .*'bochs dispi interface'")
+    for line in file:
+        if match := written.match(line):
+            yield int(match[1]) * 10**9 + int(match[2]) * 1000 + offset, int(match[3], 16)
+
+
+def flushes(setting, file):
+    """The flushes of a virtio GPU's pictures in QEMU's trace: their times, and which buffer of the guest's."""
+    offset = time.clock_gettime_ns(time.CLOCK_MONOTONIC) - time.time_ns()
+    flushed = re.compile(r"^\d+@(\d+)\.(\d{6}):virtio_gpu_cmd_res_flush res (0x[0-9a-f]+), w (\d+), h (\d+), x 0, y 0")
+    buffers = []
+    for line in file:
+        match = flushed.match(line)
+        if not match or (int(match[4]), int(match[5])) != (setting.width, setting.height): continue
+        if match[3] not in buffers: buffers.append(match[3])
+        yield int(match[1]) * 10**9 + int(match[2]) * 1000 + offset, buffers.index(match[3])
+
+
+def read_writes(setting):
+    """The guest's writes of its place in video memory: times, lines."""
+    if not setting.is_vgpu:
+        with open(f"{RUN}/flips") as file:
+            # The first is written before the mode is.
+            return list(trace(file))[1:]
     with open(f"{RUN}/flips", "rb") as file:
         count = struct.unpack("<QQ", file.read(16))[0]
-        writes = list(struct.iter_unpack("<QQ", file.read(16 * count)))
-    # The first write belongs to the mode. Lines between the buffers: each starts on a page.
-    frames = writes[1:]
+        # The first write belongs to the mode.
+        return list(struct.iter_unpack("<QQ", file.read(16 * count)))[1:]
+
+
+def read_flips(setting):
+    """When each frame was flipped to, by number."""
+    if setting.options.device == "virtio-vga":
+        with open(f"{RUN}/flips") as file: frames = list(flushes(setting, file))
+        for number, (_, buffer) in enumerate(frames):
+            if buffer != number % BUFFERS: raise Failed(f"QEMU's trace: frame {number} lies in buffer {buffer}: a flip was not seen")
+        return [stamp for stamp, _ in frames]
+    frames = read_writes(setting)
+    # Lines from one buffer to the next: each buffer begins on a page.
     lines = setting.height
     while lines * setting.width * 4 % 4096: lines += 1
     for number, (_, y) in enumerate(frames):
@@ -181,7 +241,7 @@ def judge(setting, begin, end, flips, commits, refreshes):
     first = {}
     for stamp, number, *_ in commits:
         if number >= 0 and number not in first: first[number] = stamp
-    # What was on screen at a refresh; a listener's updates have no screen.
+    # The frames on screen at the refreshes; a listener's updates have no screen.
     seen = {}
     for stamp, number, _ in refreshes:
         if number >= 0 and number not in seen: seen[number] = stamp
@@ -189,7 +249,7 @@ def judge(setting, begin, end, flips, commits, refreshes):
     latencies, screen, early = [], [], 0
     for number in made:
         if number not in shown or number not in first: continue
-        # The guest draws a frame before it flips to it: who still shows that buffer shows it too soon.
+        # The guest draws a frame before it flips to it, so a viewer that still shows that buffer shows the frame too soon.
         if first[number] < flips[number]: early += 1
         else:
             latencies.append(first[number] - flips[number])
@@ -199,7 +259,7 @@ def judge(setting, begin, end, flips, commits, refreshes):
     times = sorted(stamp for number, stamp in first.items() if begin <= stamp < end)
     intervals = [b - a for a, b in zip(times, times[1:])]
     inside = [c for c in commits if begin <= c[0] < end]
-    # What one who shows the newest frame at every refresh, with no delay, would have shown.
+    # The frames that a viewer without delay would have shown, with the newest frame at every refresh.
     possible = set()
     for stamp, *_ in refreshes:
         newest = bisect.bisect_right(flips, stamp) - 1
@@ -231,13 +291,13 @@ def measure(setting, viewer, rate, run):
     running = VIEWERS[viewer](setting, rate)
     try:
         if running.witness: running.witness.line("found", 30)
-        # A viewer may learn first when to look.
+        # A viewer may need time to learn when to look.
         time.sleep(setting.options.warm_up)
         before, begin = running.cpu(), now()
-        # One frame in a thousand must count for something in all runs together.
+        # One frame in a thousand must be visible in all runs together.
         time.sleep(max(setting.options.seconds, 500 / rate))
         after, end = running.cpu(), now()
-        # What was flipped to last has to arrive.
+        # The last flip's frame must arrive.
         time.sleep(0.2)
         for child in (running.guest, running.viewer, running.bridge):
             if child and not child.alive(): raise Failed(f"{child.name}: it ended; {child.last_words()}")
@@ -246,7 +306,7 @@ def measure(setting, viewer, rate, run):
     used = [b - a for a, b in zip(before, after)]
     flips = read_flips(setting)
     commits, refreshes = read_log() if running.witness else ([], [])
-    record = {"kind": "run", "viewer": viewer, "rate": rate, "run": run, "seconds": (end - begin) / 1e9, "cpu_viewer": used[0], "cpu_qemu": used[1],
+    record = {"kind": "run", "device": setting.options.device, "viewer": viewer, "rate": rate, "run": run, "seconds": (end - begin) / 1e9, "cpu_viewer": used[0], "cpu_qemu": used[1],
               "cpu_witness": used[2], "beyond_none": running.beyond_none}
     record.update(judge(setting, begin, end, flips, commits, refreshes))
     return record
@@ -256,9 +316,9 @@ def measure(setting, viewer, rate, run):
 
 def attach(setting, count):
     """On a running guest."""
-    guest = setting.start_guest(60, "none")
+    guest = setting.start_guest(60, setting.display)
     try:
-        yield from first_frames("attach", setting.tools, [setting.vgpu, "view", setting.uuid, *setting.options.vgpu_option], setting.options.mode, count)
+        yield from first_frames("attach", setting.tools, [setting.vgpu, "view", setting.target, *setting.options.vgpu_option], setting.options.mode, count)
     finally:
         guest.stop()
 
@@ -274,10 +334,10 @@ def switches(pid):
 
 def idle(setting, seconds):
     """A guest that draws one frame and halts."""
-    guest, witness, viewer = setting.start_guest(0, "none"), setting.start_metronome(60), None
+    guest, witness, viewer = setting.start_guest(0, setting.display), setting.start_metronome(60), None
     stats = f"{RUN}/stats.json"
     try:
-        viewer = Child("vgpu", [setting.vgpu, "view", setting.uuid, "--seconds", str(seconds + 8), "--stats", stats, *setting.options.vgpu_option],
+        viewer = Child("vgpu", [setting.vgpu, "view", setting.target, "--seconds", str(seconds + 8), "--stats", stats, *setting.options.vgpu_option],
                        **on_metronome())
         witness.line("found", 30)
         time.sleep(3)
@@ -309,7 +369,9 @@ def refuse(option, value, remedy):
 def main():
     parser = argparse.ArgumentParser()
     for name in ("tools", "rig", "qemu", "guest", "vgpu", "out"): parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--linux", default="")
     parser.add_argument("--many", default="")
+    parser.add_argument("--device", default="vfio")
     parser.add_argument("--mode", default="320x240")
     parser.add_argument("--rates", default="60,75,120,144,240")
     parser.add_argument("--viewers", default="vgpu,bridge,gtk,dbus,spice")
@@ -323,6 +385,9 @@ def main():
     options = parser.parse_args()
     unknown = set(options.viewers.split(",")) - set(VIEWERS)
     if unknown: refuse("--viewers", options.viewers, "of vgpu,bridge,gtk,dbus,spice, with commas between")
+    if options.device not in ("vfio", *DEVICES): refuse("--device", options.device, f"give vfio, {' or '.join(DEVICES)}")
+    if options.device == "virtio-vga" and not options.linux: refuse("--device", options.device, "it needs --linux FOLDER")
+    if options.device != "vfio" and "spice" in options.viewers.split(","): refuse("--viewers", "spice", "it is measured with a vGPU only")
     if not all(rate.isdecimal() and 1 <= int(rate) <= 1000 for rate in options.rates.split(",")):
         refuse("--rates", options.rates, "give 1 to 1000, with commas between, e.g. 60,144")
     setting = Setting(options)
@@ -357,8 +422,8 @@ def main():
         if "vgpu" in viewers:
             if options.attaches: attempt("attach", lambda: attach(setting, options.attaches))
             if options.idle: attempt("idle", lambda: [idle(setting, options.idle)])
-        # Sixteen take all of mbochs's memory.
-        subprocess.run([f"{options.rig}/inside/mdev-remove", setting.uuid], check=True)
+        # Sixteen vGPUs take all memory of mbochs.
+        if setting.is_vgpu: subprocess.run([f"{options.rig}/inside/mdev-remove", setting.uuid], check=True)
         if options.many: attempt("16 vGPUs", lambda: [many(setting, 25)])
         if setting.daemon: setting.daemon.stop()
     return 1 if failures else 0

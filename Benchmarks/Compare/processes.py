@@ -3,7 +3,7 @@
 """Processes under measurement: started, listened to, timed, ended."""
 import os, select, signal, subprocess, sys, time
 
-# Sockets, logs and what the tools write; set by whoever imports this.
+# The folder for sockets, logs and the tools' output; the importing module sets it.
 folder = ""
 
 

@@ -33,6 +33,7 @@ class Data:
         with open(os.path.join(folder, "raw.jsonl")) as file: self.records = [json.loads(line) for line in file]
         self.runs = {}
         for r in self.of("run"): self.runs.setdefault((r["viewer"], r["rate"]), []).append(r)
+        self.device = next((r.get("device", "vfio") for r in self.of("run")), "vfio")
         self.rates = sorted({rate for _, rate in self.runs})
         self.viewers = [v for v in NAMES if any(viewer == v for viewer, _ in self.runs)]
         for (viewer, rate), records in self.runs.items():
@@ -72,7 +73,8 @@ def head(data):
     before, after = m["times_begin"], m.get("times_end", m["times_begin"])
     passed = [b - a for a, b in zip(before, after)]
     total = sum(passed) or 1
-    yield "# vgpu against the other ways to look at a vGPU"
+    is_vgpu = data.device == "vfio"
+    yield f"# vgpu against the other ways to look at {'a vGPU' if is_vgpu else f'a guest on {data.device}'}"
     yield ""
     yield f"    {m['command']}"
     yield ""
@@ -84,7 +86,8 @@ def head(data):
           f"{'a DRM device, not used' if m['gpu'] else 'no GPU'}; Linux {m['kernel']} |"
     yield f"| how busy it was | load {m['load_begin'][0]:.1f} at the beginning, {m.get('load_end', [0])[0]:.1f} at the end; of all processors' time " \
           f"{100 * passed[3] / total:.0f} % idle, {100 * passed[7] / total:.0f} % stolen by the host |"
-    yield f"| rig | User-Mode Linux of {m['packages'].get('linux-source-6.12', '?')}, one processor; Mesa 25, llvmpipe; the guest emulated (TCG) |"
+    where = f"User-Mode Linux of {m['packages'].get('linux-source-6.12', '?')}, one processor" if is_vgpu else "none, this machine itself"
+    yield f"| rig | {where}; Mesa 25, llvmpipe; the guest emulated (TCG) |"
     yield f"| others | {m['qemu']}; virt-viewer {m['packages'].get('virt-viewer', '?')}, GTK {m['packages'].get('libgtk-3-0', '?')} |"
     yield ""
     if passed[3] < total / 5:
@@ -126,6 +129,42 @@ def verdict(reached):
     return "-" if reached is None else "yes" if reached else "**no**"
 
 
+def idle_goals(data, row, number):
+    for r in data.of("idle"):
+        yield row("idle guest: under 1 % of a processor", f"{100 * r['cpu_share']:.2f} % over {r['seconds']:.0f} s, {r['commits']} commits", r["cpu_share"] < 0.01)
+        if data.device != "vfio":
+            yield row("idle guest: no wake-up of the viewer's", f"{r['wake_ups']:.2f} a second, all threads", r["wake_ups"] < 0.1)
+            continue
+        polls = r["queries"] / 2 / r["viewer_seconds"] if r.get("queries") and r.get("viewer_seconds") else None
+        beyond = r["wake_ups"] - polls if polls is not None else None
+        yield row("idle guest: under 5 wake-ups a second beyond the poll",
+                  f"{r['wake_ups']:.1f} a second, all threads; polls {number(polls, 1)} a second", None if beyond is None else beyond < 5)
+
+
+def by_display(data, row, number):
+    """The goals for a guest whose frames come by QEMU's D-Bus display."""
+    for rate in data.rates:
+        ours, theirs = data.share("vgpu", rate), data.share("gtk", rate)
+        if ours is not None and theirs is not None:
+            yield row(f"{rate} Hz: never fewer frames shown than QEMU gtk's", f"{number(ours)} of made, gtk {number(theirs)}", ours >= theirs)
+        ours, theirs = median(data.per_frame("vgpu", rate)), median(data.per_frame("gtk", rate))
+        if ours is not None and theirs:
+            yield row(f"{rate} Hz: CPU per shown frame, viewer's and QEMU's, at most 0.6 of QEMU gtk's",
+                      f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}", ours <= 0.6 * theirs)
+        ours, theirs = median(milliseconds(data.at("vgpu", rate), "p50")), median(milliseconds(data.at("gtk", rate), "p50"))
+        if ours is not None and data.device != "virtio-vga":
+            # QEMU looks at such a device every 30 ms.
+            yield row(f"{rate} Hz: flip -> commit p50, at most QEMU's own tick of 30 ms", f"{ours:.2f} ms, gtk {number(theirs, 2)} ms", ours <= 30)
+        elif ours is not None and theirs is not None:
+            # Such a device tells of its flips.
+            yield row(f"{rate} Hz: flip -> commit p50, at most half of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}",
+                      ours <= theirs / 2)
+        ours, theirs = ([r["cpu_qemu"] / r["seconds"] for r in data.at(viewer, rate)] for viewer in ("vgpu", "dbus"))
+        if ours and theirs:
+            ratio = statistics.median(ours) / statistics.median(theirs)
+            yield row(f"{rate} Hz: QEMU's CPU, at most 1.1 times that with a listener that draws nothing", f"{ratio:.2f} times", ratio <= 1.1)
+
+
 def goals(data):
     yield "## Goals"
     yield ""
@@ -138,6 +177,11 @@ def goals(data):
     def number(value, digits=3, unit=""):
         return "-" if value is None else f"{value:.{digits}f}{unit}"
 
+    if data.device != "vfio":
+        yield from by_display(data, row, number)
+        yield from idle_goals(data, row, number)
+        yield ""
+        return
     ours, theirs = data.share("vgpu", 60), data.share("gtk", 60)
     if ours is not None:
         yield row("60 Hz: shown of made at least 0.999, never fewer than QEMU gtk's", f"{number(ours)}, gtk {number(theirs)}",
@@ -165,12 +209,7 @@ def goals(data):
         if ours is not None and theirs:
             yield row(f"{rate} Hz: CPU per shown frame, at most 0.6 of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}",
                       ours <= 0.6 * theirs)
-    for r in data.of("idle"):
-        polls = r["queries"] / 2 / r["viewer_seconds"] if r.get("queries") and r.get("viewer_seconds") else None
-        yield row("idle guest: under 1 % of a processor", f"{100 * r['cpu_share']:.2f} % over {r['seconds']:.0f} s, {r['commits']} commits", r["cpu_share"] < 0.01)
-        beyond = r["wake_ups"] - polls if polls is not None else None
-        yield row("idle guest: under 5 wake-ups a second beyond the poll",
-                  f"{r['wake_ups']:.1f} a second, all threads; polls {number(polls, 1)} a second", None if beyond is None else beyond < 5)
+    yield from idle_goals(data, row, number)
     for r in data.of("many"):
         for what, key in (("polled", "poll"), ("polled, drawn and read back", "draw"), ("the same with one GL context for all", "shared")):
             if f"{key}One" not in r: continue

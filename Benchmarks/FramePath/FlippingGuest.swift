@@ -5,7 +5,7 @@ import LinuxSystem
 import VFIO
 import VGPUDisplay
 
-/// A guest with three screens and a pointer that it does not draw, only tells of.
+/// A guest with three buffers and a pointer on a plane of its own.
 final class FlippingGuest: PlaneProvider {
   let name = "flipping"
   private let buffers: [DMABuffer]
@@ -27,7 +27,7 @@ final class FlippingGuest: PlaneProvider {
     self.buffers = buffers
   }
 
-  /// No clock is asked: that is the kernel's work.
+  /// No clock is read, because the kernel's work is not counted.
   static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: 1) }
 
   func transport() -> PlaneTransport? { .dmaBuf }

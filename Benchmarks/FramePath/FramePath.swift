@@ -4,7 +4,7 @@ import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
-/// What is gone through for each frame.
+/// The steps of each frame.
 enum Step: String, CaseIterable {
   case flip
   case idle
@@ -20,7 +20,7 @@ struct FramePath: ~Copyable {
   private var flip: UInt64?
   private var time: UInt64 = 1_000_000_000
 
-  /// From one frame to the next, in nanoseconds.
+  /// The time from one frame to the next, in nanoseconds.
   private static let interval: UInt64 = 4_166_667
 
   init(_ step: Step) throws {
@@ -28,7 +28,7 @@ struct FramePath: ~Copyable {
     source = DisplaySource(try FlippingGuest(isIdle: step == .idle), now: FlippingGuest.now)
   }
 
-  /// Frames that the recorder knows of, for who wants to see that it was not left out.
+  /// The number of recorded frames, as a proof that the recorder ran.
   mutating func recorded() -> Int {
     recorder.flush()
     return recorder.reporter.report()[.query].count

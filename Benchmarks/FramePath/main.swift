@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A frame's way without a display, over and over, for an instruction counter: looks at a guest that
+// Runs a frame's way without a display, over and over, for an instruction counter: looks at a guest that
 // needs no drawing, decides, and records as a viewer does.
 //
 //   frame-path flip|idle|record COUNT
 //
 //   flip    every look finds another of three buffers, and a cursor that has moved
-//   idle    every look finds what the one before found
-//   record  the recorder alone, all of its calls
+//   idle    every look finds the same as the look before
+//   record  the recorder alone, with all of its calls
 //
-// Times are made up, so that two runs do the same.
+// Times are invented, so that two runs do the same.
 
 import FrameStatistics
 import Glibc

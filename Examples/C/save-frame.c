@@ -21,7 +21,7 @@ static const int most_looks = 600;
 
 /* Waits for a picture: what an event loop does, with nothing else in it. */
 static int wait_for_frame(vgpu_source *source, vgpu_error *error) {
-  struct pollfd timer = {.fd = vgpu_source_fd(source, rate, error), .events = POLLIN};
+  struct pollfd timer = {vgpu_source_fd(source, rate, error), POLLIN, 0};
   if (timer.fd < 0) return 0;
   for (int looks = 0; looks < most_looks; looks++) {
     vgpu_frame frame;
@@ -58,7 +58,7 @@ static int save(vgpu_source *source, const char *path, vgpu_error *error) {
   vgpu_buffer_describe(buffer, &info, NULL);
 
   size_t size = (size_t)info.width * info.height * 3;
-  uint8_t *rgb = malloc(size);
+  uint8_t *rgb = (uint8_t *)malloc(size);
   int done = 0;
   if (rgb == NULL) {
     perror("malloc");
@@ -76,7 +76,8 @@ static int save(vgpu_source *source, const char *path, vgpu_error *error) {
 }
 
 int main(int count, char **arguments) {
-  vgpu_error error = {0};
+  vgpu_error error;
+  error.code = VGPU_OK;
   if (count != 3) {
     fprintf(stderr, "usage: save-frame TARGET FILE.ppm\n");
     return 64;

@@ -32,7 +32,7 @@ static int list(void) {
 
 /* The title tells the size and the frames so far, once a second. */
 static gboolean update_title(gpointer data) {
-  VgpuView *view = data;
+  VgpuView *view = VGPU_VIEW(data);
   VgpuViewStatistics shown;
   guint width, height;
   vgpu_view_get_statistics(view, &shown);
@@ -60,9 +60,9 @@ int main(int count, char **arguments) {
   GtkWidget *window = gtk_window_new(GTK_WINDOW_TOPLEVEL);
   gtk_window_set_default_size(GTK_WINDOW(window), 800, 600);
   g_signal_connect(window, "destroy", G_CALLBACK(gtk_main_quit), NULL);
-  VgpuView *view = g_object_new(
+  VgpuView *view = VGPU_VIEW(g_object_new(
       VGPU_TYPE_VIEW, "scaling", VGPU_SCALING_ONE_TO_ONE, "qmp", count > 2 ? arguments[2] : NULL,
-      NULL);
+      NULL));
   gtk_container_add(GTK_CONTAINER(window), GTK_WIDGET(view));
 
   /* A vGPU without a guest is waited for; the view says so meanwhile. */

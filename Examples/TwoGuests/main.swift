@@ -56,7 +56,7 @@ struct Guest {
 
 /// Shows guests side by side until the window is closed or SIGTERM comes.
 @MainActor
-func show(_ guests: [Guest]) throws {
+func show(_ guests: [Guest]) async throws {
   guard let window = gtk_window_new(GTK_WINDOW_TOPLEVEL),
     let row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 0)
   else { return }
@@ -68,7 +68,6 @@ func show(_ guests: [Guest]) throws {
     let view = try GuestView(source: guest.source, scaling: .oneToOne)
     gtk_container_add(vgpu_gtk_container(row), view.widget)
   }
-  vgpu_connect(window, "destroy", { _, _ in gtk_main_quit() }, nil)
   g_unix_signal_add(
     SIGTERM,
     { window in
@@ -81,7 +80,20 @@ func show(_ guests: [Guest]) throws {
   sigaddset(&signals, SIGTERM)
   pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   gtk_widget_show_all(window)
-  gtk_main()
+  await withCheckedContinuation { continuation in
+    vgpu_connect(
+      window, "destroy",
+      { _, closing in
+        guard let closing else { return }
+        Unmanaged<Closing>.fromOpaque(closing).takeRetainedValue().continuation.resume()
+      }, Unmanaged.passRetained(Closing(continuation)).toOpaque())
+  }
+}
+
+/// Carries the wait for the window's end through GTK.
+final class Closing {
+  let continuation: CheckedContinuation<Void, Never>
+  init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = continuation }
 }
 
 @MainActor
@@ -90,8 +102,6 @@ func run(_ arguments: [String]) async throws {
     throw Failure(description: "usage: two-guests UUID UUID QEMU [QEMU ARGUMENT]...")
   }
   let uuids = try arguments.prefix(2).map { try MdevUUID(parsing: $0) }
-  XInitThreads()
-  guard gtk_init_check(nil, nil) != 0 else { throw Failure(description: "no display server") }
   let program = try QEMUProgram.probe(arguments[2])
   var guests: [Guest] = []
   let outcome: Result<Void, any Error>
@@ -100,7 +110,8 @@ func run(_ arguments: [String]) async throws {
       guests.append(
         try await Guest(on: uuid, in: program, extra: Array(arguments.dropFirst(3))))
     }
-    outcome = Result { try show(guests) }
+    try await show(guests)
+    outcome = .success(())
   } catch {
     outcome = .failure(error)
   }
@@ -120,9 +131,22 @@ func tell(_ text: String) {
 }
 
 ProcessState.repair()
-do {
-  try await run(Array(CommandLine.arguments.dropFirst()))
-} catch {
-  tell("\(error)")
+XInitThreads()
+guard gtk_init_check(nil, nil) != 0 else {
+  tell("no display server")
   exit(1)
 }
+// GTK's loop has the main thread, and runs the main actor's work with the rest.
+MainQueue.attach()
+var status: Int32 = 0
+Task { @MainActor in
+  do {
+    try await run(Array(CommandLine.arguments.dropFirst()))
+  } catch {
+    tell("\(error)")
+    status = 1
+  }
+  gtk_main_quit()
+}
+gtk_main()
+exit(status)

@@ -5,15 +5,15 @@ import LinuxSystem
 import TestPatterns
 import VFIO
 
-/// Drives an mbochs device: the Bochs display interface, whose registers are 16 bits each from
-/// 0x500 on in BAR 2, with the video memory in BAR 0.
+/// Drives an mbochs device: the Bochs display interface, whose 16-bit registers begin at 0x500 in
+/// BAR 2. The video memory is BAR 0.
 final class MbochsScreen: Screen {
   let pattern: TestPattern
   private let owned: OwnedDevice
   private let registers: RegionInfo
   private let memory: MappedMemory
   private let buffers: Int
-  /// From the beginning of one buffer to the next.
+  /// The lines from the beginning of one buffer to the next.
   private let lines: Int
   private var drawn: Set<Int> = []
 
@@ -55,8 +55,8 @@ final class MbochsScreen: Screen {
     try set(.y, 0)
   }
 
-  /// At least the mode's lines, and so many more that each buffer begins with a page: mbochs makes
-  /// no dma-buf of another.
+  /// At least the mode's lines, and enough more that each buffer begins on a page, because mbochs
+  /// makes no dma-buf of another buffer.
   private static func lines(of mode: (width: Int, height: Int)) -> Int {
     (mode.height...).first { $0 * mode.width * 4 % 4096 == 0 } ?? mode.height
   }
@@ -71,7 +71,7 @@ final class MbochsScreen: Screen {
       into: UnsafeMutableRawBufferPointer(rebasing: bytes[index * size..<(index + 1) * size]),
       stride: pattern.width * 4, everything: drawn.insert(index).inserted)
     try set(.y, index * lines)
-    // Only now, so that nobody sees a screen with nothing on it.
+    // Enabled only now, so that nobody sees an empty screen.
     if isFirst { try set(.enable, 0x41) }
   }
 

@@ -1,20 +1,20 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# A Linux guest with a desktop, XFCE: the packages in guests/desktop from this machine's own Debian sources, and its kernel. It knows
-# nothing of the rig and writes to no disk.
-# Result: FOLDER/vmlinuz, FOLDER/initramfs, FOLDER/disk (squashfs), FOLDER/cmdline (what the kernel should be given).
+# A Linux guest with a desktop, XFCE: the packages in guests/desktop from this machine's own Debian sources, and its kernel. It
+# knows nothing of the rig and writes to no disk.
+# Result: FOLDER/vmlinuz, FOLDER/initramfs, FOLDER/disk (squashfs), FOLDER/cmdline (the kernel's arguments).
 # shellcheck disable=SC2016,SC2154 # the expressions are apt-get's and mmdebstrap's; $rig comes from lib.sh
 
-# The initramfs needs the first, the running guest loads what it finds of all.
+# The initramfs needs the first list; the running guest loads those of both lists that fit its devices.
 disk_modules="virtio_pci virtio_blk squashfs overlay"
 device_modules="bochs virtio_gpu evdev button psmouse xhci_pci usbhid hid_generic virtio_input virtio_net e1000"
 
-# What no program in the guest looks at. Software GL among it: with LLVM it would be a third of the disk.
+# Files that no program in the guest reads. Software GL is among them: with LLVM it would be a third of the disk.
 left_out="
     /usr/share/doc/* /usr/share/man/* /usr/share/info/* /usr/share/locale/* /usr/share/gtk-doc/* /usr/share/lintian/*
     /usr/lib/*/libLLVM* /usr/lib/*/libz3.so* /usr/lib/*/dri/* /usr/lib/gcc/* /usr/lib/*/perl/*/CORE/*"
 
-# debian_sources: this machine's own sources of Debian packages, in the format of sources.list.
+# debian_sources: prints this machine's own sources of Debian packages, in the format of sources.list.
 debian_sources() {
     apt-get indextargets --format \
         '$(ORIGIN) deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(REPO_URI) $(RELEASE) $(COMPONENT)' \
@@ -26,7 +26,7 @@ part_inputs() {
     (cd "$rig/guests/desktop" && find . -type f | LC_ALL=C sort | xargs -d '\n' tail -v -n +1)
 }
 
-# add_modules TREE NAME...: these and what they need, with the index that modprobe reads.
+# add_modules TREE NAME...: adds these modules and their dependencies, with the index that modprobe reads.
 add_modules() {
     local tree=$1 name file
     shift
@@ -72,12 +72,11 @@ part_build() {
     mkdir -p root/usr/share/backgrounds
     "$guest/wallpaper" root/usr/share/backgrounds/dusk.png
     install -m 755 "$guest/setup" root/setup
-    # The files' owner and mode are the guest's, whoever's checkout it is.
+    # The files' owner and mode must be the guest's, independent of the checkout.
     tar -C root --owner=0 --group=0 --mode=u=rwX,go=rX -cf root.tar .
 
     packages=$(sed 's/#.*//' "$guest/packages" | tr '\n' ' ')
-    # How this machine's apt reaches its sources, a proxy for example.
-    apt-config dump Acquire | grep -E '^Acquire::(http|https|Retries|Check-)' >apt.conf || true
+    apt_settings >apt.conf
     set -f
     for pattern in $left_out; do options+=(--dpkgopt="path-exclude=$pattern"); done
     set +f
@@ -86,7 +85,7 @@ part_build() {
         --customize-hook='rm "$1/setup" "$1/etc/apt/apt.conf.d/99mmdebstrap"' \
         "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" - sources.list |
         sqfstar -quiet -no-progress -comp lz4 -Xhc "$result/disk"
-    # A squashfs is read in blocks of 512 bytes, a disk in what QEMU likes best.
+    # A squashfs is read in blocks of 512 bytes, but a disk in blocks of the size that QEMU chooses.
     truncate -s %1M "$result/disk"
     echo "console=ttyS0 quiet mitigations=off" >"$result/cmdline"
 }

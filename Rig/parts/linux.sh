@@ -1,21 +1,25 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# A Linux guest that shows what input it gets: Debian's own kernel as shipped, its modules, and guests/linuxguest as all of user space.
-# Result: FOLDER/vmlinuz, FOLDER/initramfs, FOLDER/cmdline (what the kernel should be given).
+# A Linux guest that shows the input it gets: Debian's own kernel unchanged, its modules, and guests/linuxguest as all of user
+# space.
+# Result: FOLDER/vmlinuz, FOLDER/initramfs, FOLDER/cmdline (the kernel's arguments).
 # shellcheck disable=SC2154 # $rig comes from lib.sh
 
 kernel_source=linux-source-6.12
-# Before the board is shown, and after.
-display_modules="bochs"
+# Modules that are loaded before the board is shown, and after.
+display_modules="bochs virtio_gpu"
 input_modules="evdev button psmouse xhci_pci usbhid hid_generic virtio_input"
 drive_modules="virtio_scsi usb_storage sr_mod"
+# Loaded only when the guest shall play.
+sound_modules="snd_hda_codec_generic snd_hda_intel"
 
 part_inputs() {
     package_version "$kernel_source"
     cat "$rig"/guests/linuxguest/*
 }
 
-# add_modules PREFIX NAME...: these and what they need, as initramfs/modules/PREFIXnn-NAME.ko in the order in which they load.
+# add_modules PREFIX NAME...: adds these modules and their dependencies, as initramfs/modules/PREFIXnn-NAME.ko in the order of
+# loading.
 add_modules() {
     local prefix=$1 name file number=10
     shift
@@ -45,14 +49,15 @@ part_build() {
     depmod -b "$PWD/root" "$release"
 
     mkdir -p initramfs/modules
-    gcc -I/usr/include/libdrm -O2 -std=gnu17 -static -s -Wall -Wextra -Werror "$rig/guests/linuxguest/init.c" -o initramfs/init
+    gcc -I/usr/include/libdrm -O2 -std=gnu17 -static -s -Wall -Wextra -Werror "$rig"/guests/linuxguest/*.c -o initramfs/init -lm
     # shellcheck disable=SC2086 # word lists
     {
         add_modules 1 $display_modules
         add_modules 2 $input_modules $drive_modules
+        add_modules 3 $sound_modules
     }
     mkdir initramfs/dev
-    # Where the kernel opens its first process's output.
+    # The kernel opens its first process's output here.
     mknod initramfs/dev/console c 5 1
     (cd initramfs && find . | cpio -o -H newc) >"$result/initramfs"
     cp "root/boot/vmlinuz-$release" "$result/vmlinuz"

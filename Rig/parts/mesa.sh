@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # Mesa 25 for Debian 12, unpacked aside. Result: FOLDER/usr/lib/x86_64-linux-gnu and FOLDER/usr/share.
-# Its software renderer maps a dma-buf by itself; the one of Debian 12 (22.3) needs a DRM device for that.
+# Its software renderer maps a dma-buf by itself; Debian 12's own (22.3) needs a DRM device for that.
 
 mesa_suite=bookworm-backports
 mesa_packages="libegl-mesa0 libgbm1 libgl1-mesa-dri libglx-mesa0 mesa-libgallium libdrm2 libdrm-amdgpu1 libdrm-intel1"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# QEMU 10 for Debian 12, unpacked aside. Result: FOLDER/usr/bin/qemu-system-x86_64, which finds its files beside itself, but for its modules (displays):
-# QEMU_MODULE_DIR=FOLDER/usr/lib/x86_64-linux-gnu/qemu names those.
+# QEMU 10 for Debian 12, unpacked aside. Result: FOLDER/usr/bin/qemu-system-x86_64. That is a script, which
+# tells the program where its modules are (displays, virtio GPUs), and then becomes the program; it finds its other files by itself.
 # Debian 12's own QEMU 7.2 knows no iommufd, so it cannot be handed an open VFIO device.
 
 qemu_suite=bookworm-backports
@@ -24,5 +24,14 @@ part_build() {
     done
     basename -a ./*.deb >"$result/packages"
     lost=$(ldd "$result/usr/bin/qemu-system-x86_64" | grep 'not found' || true)
+    mkdir "$result/usr/program"
+    mv "$result/usr/bin/qemu-system-x86_64" "$result/usr/program/"
+    cat >"$result/usr/bin/qemu-system-x86_64" <<'END'
+#!/bin/bash
+usr=${BASH_SOURCE[0]%/*}/..
+export QEMU_MODULE_DIR=$usr/lib/x86_64-linux-gnu/qemu
+exec -a "$0" "$usr/program/qemu-system-x86_64" "$@"
+END
+    chmod 755 "$result/usr/bin/qemu-system-x86_64"
     [ -z "$lost" ] || { echo "libraries missing on this system (Scripts/setup test):"; echo "$lost"; return 1; }
 }

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Debian's own kernel for Rig/run-tcg, as shipped, and the sample devices as modules built against its headers.
+# Debian's own kernel for Rig/run-tcg, unchanged, and the sample devices as modules built against its headers.
 # Result: FOLDER/vmlinuz, FOLDER/initramfs, FOLDER/lib/modules.
 # shellcheck disable=SC2154 # $rig comes from lib.sh
 
 kernel_source=linux-source-6.12
-# In the order in which they are loaded: first what reaches the root folder, then what the rig is about.
+# In the order of loading: first the modules that reach the root folder, then the rig's own.
 boot_modules="9pnet_virtio 9p"
 rig_modules="overlay vfio vfio_iommu_type1 mdev mbochs mdpy mtty"
-# The second machine's: VFIO for real PCI devices, and the drivers of those that it has.
+# For the second machine: VFIO for real PCI devices, and the drivers of its own devices.
 pci_modules="overlay vfio vfio_iommu_type1 vfio-pci e1000e e1000 xhci-pci bochs"
 
 part_inputs() {
@@ -16,7 +16,7 @@ part_inputs() {
     cat "$rig/kernel/rig-6.12.patch" "$rig/inside/initramfs-init"
 }
 
-# module_files NAME...: what modprobe would load for these, in order.
+# module_files NAME...: prints the files that modprobe would load for these modules, in order.
 module_files() {
     local name
     for name; do
@@ -42,9 +42,9 @@ part_build() {
 
     say "building mbochs, mdpy, mtty against its headers" 2>&3
     tar -xf "/usr/src/$kernel_source.tar.xz" --strip-components=1 "$kernel_source/samples/vfio-mdev"
-    # The samples' part of the rig's patch; the rest of it is about files that are not here.
+    # The part of the rig's patch for the samples; the rest of it patches files that are not here.
     awk '/^--- / { on = /samples\/vfio-mdev/ } on' "$rig/kernel/rig-6.12.patch" | patch -p1 --no-backup-if-mismatch
-    # The headers name each other by their installed place.
+    # The headers refer to each other by their installed paths.
     sed -i "s|/usr/src/|$PWD/root&|" "root/usr/src/linux-headers-$release/Makefile"
     make -C "root/usr/src/linux-headers-$release" M="$PWD/samples/vfio-mdev" CONFIG_DEBUG_INFO_BTF_MODULES= \
         CONFIG_SAMPLE_VFIO_MDEV_MBOCHS=m CONFIG_SAMPLE_VFIO_MDEV_MDPY=m CONFIG_SAMPLE_VFIO_MDEV_MTTY=m \

@@ -23,7 +23,7 @@ part_build() {
     make olddefconfig
     grep -E '^(# )?CONFIG_' "$rig/kernel/uml.config" | while read -r line; do
         grep -qxF "$line" .config && continue
-        # An option that another one makes impossible is absent, which is as good as off.
+        # An option that another option makes impossible is absent; that is as good as off.
         [[ $line == *' is not set' ]] && ! grep -q "^${line:2:-11}=" .config && continue
         echo "the kernel's configuration lost this line of uml.config: $line"
         return 1

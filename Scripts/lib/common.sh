@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# What every script here shares: how it speaks, how it fails, how it becomes root. Source it, do not run it.
+# Functions that all scripts share: messages, errors, root. Source this file, do not run it.
 
 # Progress goes to stderr, so that a script's stdout stays its result.
 say() { printf '%s\n' "$*" >&2; }
@@ -24,4 +24,12 @@ as_root() {
     else
         die "$1" "this needs root, and sudo is not installed" "run the same command as root"
     fi
+}
+
+# Prints swiftc's options, one a line, for a file with packed relocations: a tenth smaller. glibc's loader knows them from 2.36 on.
+packed_relocations() {
+    local version
+    version=$(getconf GNU_LIBC_VERSION 2>/dev/null) || return 0
+    [ "$(printf '%s\n' 2.36 "${version#glibc }" | sort -V | head -n 1)" = 2.36 ] || return 0
+    printf '%s\n' -Xlinker -z -Xlinker pack-relative-relocs
 }

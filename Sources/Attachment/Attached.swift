@@ -7,27 +7,32 @@ import LinuxSystem
 import VFIO
 import VGPUDisplay
 
-/// A guest's screen that is looked at: its frames, its monitor, and who has the device.
+/// The screen that a source looks at: its frames, its monitor, and the process that has the device.
 ///
-/// Each provider of frames is a function below that makes one; nothing else knows which it is.
+/// Each provider of frames is a function below that makes one `Attached`. Nothing else knows the
+/// provider.
 struct Attached {
   let source: any FrameSource
-  /// What exchanges the guest's monitor; `nil` where nothing can, and where that was not asked for.
+  /// What exchanges the guest's monitor; `nil` when nothing can, and when the caller did not ask
+  /// for it.
   let monitor: (any MonitorExchange)?
-  /// What the guest is called; `nil` where the source tells.
+  /// The guest's name; `nil` when the source tells the name.
   let title: String?
-  /// Which vGPU it is, where the kernel tells.
+  /// Which vGPU it is, when the kernel tells.
   let vGPU: MdevDevice?
   /// Whether the device is kept busy.
   let holdsDevice: Bool
   private let holding: Holding?
-  /// The vGPU whose removal is watched for: it was there when it was attached to.
+  /// The vGPU whose removal is watched for; `nil` when it did not exist at the time of attaching.
   private let removable: MdevUUID?
 
-  /// The process that has the device, where one is watched for its end.
+  /// The process that has the device; `nil` when no process is watched for its end.
   var process: RunningProcess? { holding?.process }
 
-  /// Whether something besides the source's own answers ends it, so that `end` has to be asked for.
+  /// Whether the source learns only in its polls that the picture is gone, and drops buffers then.
+  let learnsInPolls: Bool
+
+  /// Whether something besides the source's own answers can end it. Then `end` must be called.
   var isWatched: Bool { holding != nil || removable != nil }
 
   // MARK: Providers
@@ -41,13 +46,13 @@ struct Attached {
     }
   }
 
-  /// A vGPU that a bridge shows. It comes back by itself, so that it is connected to once.
+  /// A vGPU that a bridge shows. The source reconnects by itself, so one connection is made here.
   static func bridge(
     _ path: String, _ vGPU: VGPUIdentifier, waiting: Bool
   ) throws(AttachmentError) -> Attached {
     do {
       let source = try BridgeSource(path: path, vGPU: vGPU, waiting: waiting)
-      return Attached(source: source, monitor: source)
+      return Attached(source: source, monitor: source, learnsInPolls: true)
     } catch {
       throw .bridge(error)
     }
@@ -82,7 +87,7 @@ struct Attached {
       Holding(.process(holder)), vGPU, as: .mdev(vGPU.uuid), on: host)
   }
 
-  /// A device of somebody's who looks after it by himself.
+  /// A device whose owner looks after it.
   static func shown(
     _ device: borrowing Device, of vGPU: MdevDevice, controlsMonitor: Bool, on host: HostHardware
   ) throws(VFIOError) -> Attached {
@@ -105,9 +110,10 @@ struct Attached {
   /// - Parameter removable: the vGPU whose removal ends it, if any.
   init(
     source: any FrameSource, monitor: (any MonitorExchange)? = nil, title: String? = nil,
-    endsWith removable: MdevUUID? = nil
+    learnsInPolls: Bool = false, endsWith removable: MdevUUID? = nil
   ) {
     self.source = source
+    self.learnsInPolls = learnsInPolls
     self.monitor = monitor
     self.title = title
     vGPU = nil
@@ -121,10 +127,11 @@ struct Attached {
     _ vGPU: MdevDevice?, as target: Target, on host: HostHardware
   ) {
     source = DisplaySource(device)
+    learnsInPolls = false
     monitor = if let port = consume port { MonitorSwap(port) } else { nil }
     self.holding = holding
     self.vGPU = vGPU
-    // A domain keeps its name, whichever vGPU it has.
+    // A domain keeps its name when it gets another vGPU.
     title =
       if let vGPU, !target.isDomain { "\(vGPU.type) \(vGPU.uuid)" } else { "\(target)" }
     holdsDevice = true
@@ -133,26 +140,26 @@ struct Attached {
 
   // MARK: Letting go
 
-  /// Why a device must be let go.
+  /// Why the source must close a device.
   enum End: Equatable {
     /// The process has ended.
     case process
-    /// It has closed the device and goes on, as at a hot-unplug.
+    /// The process has closed the device and goes on, as after a hot-unplug.
     case device
-    /// The vGPU is gone, or is to be removed.
+    /// The vGPU is gone, or somebody removes it now.
     case removal(MdevUUID)
   }
 
-  /// `nil` while the device can be kept: three system calls.
+  /// `nil` while the source can keep the device. Costs three system calls.
   func end(on host: HostHardware) -> End? {
-    // The kernel takes an mdev that is to be removed off the bus first, and then waits for whoever has
-    // it open.
+    // When an mdev is removed, the kernel first takes it off the bus and then waits until every
+    // process has closed it.
     if let removable, !host.exists(removable) { return .removal(removable) }
     return holding?.end
   }
 
-  /// Who has the device, in a box, because none of them can be copied. `nil` for a device of somebody's
-  /// who looks after it by himself.
+  /// The process that has the device. It is in a class because `DeviceHolder` and `OwnedDevice`
+  /// cannot be copied. There is none for a device whose owner looks after it.
   private final class Holding {
     enum Kind: ~Copyable {
       case process(DeviceHolder)
@@ -178,25 +185,26 @@ struct Attached {
   }
 }
 
-/// The process that has a device, watched for its end and for its giving the device back: whoever
-/// keeps a duplicate after that keeps the device busy.
+/// The process that has a device. It is watched for its end and for closing the device, because a
+/// duplicate that is kept longer keeps the device busy.
 struct DeviceHolder: ~Copyable {
   let process: RunningProcess
   private let proof: Proof
 
-  /// By what it is known that the process still has the device.
+  /// The proof that the process still has the device.
   private enum Proof: ~Copyable {
     /// One of its descriptors is of the same open file as this duplicate.
     case device(Int32, duplicate: OwnedFileDescriptor)
     /// One of its descriptors is of the device's group, which opens once.
     case group(Int32, DeviceNumber)
-    /// Its descriptors may not be seen: it is believed to have the device until it ends.
+    /// The descriptors of the process may not be seen: it counts as having the device until it
+    /// ends.
     case none
   }
 
   /// - Parameters:
   ///   - process: who has the device.
-  ///   - descriptor: the number of its descriptor.
+  ///   - descriptor: the number of that process's descriptor of the device.
   ///   - device: a duplicate of that descriptor.
   init(
     _ process: RunningProcess, descriptor: Int32, duplicate device: borrowing Device
@@ -206,16 +214,16 @@ struct DeviceHolder: ~Copyable {
   }
 
   /// - Parameters:
-  ///   - process: who has the device, opened by its group.
-  ///   - groupDescriptor: the number of its descriptor of the group.
+  ///   - process: the process that has the device, which it opened by its group.
+  ///   - groupDescriptor: the number of that process's descriptor of the group.
   ///   - group: the group's number as a character device.
   init(_ process: RunningProcess, groupDescriptor: Int32, of group: DeviceNumber) {
     self.process = process
     proof = .group(groupDescriptor, group)
   }
 
-  /// The descriptor of a process that is of the same open file as a device of ours, as far as the
-  /// process may be looked into.
+  /// Looks among the process's descriptors for the one of the same open file as `device`, when the
+  /// descriptors may be seen.
   init(_ process: RunningProcess, sharing device: borrowing Device) throws(VFIOError) {
     self.process = process
     let duplicate = try device.duplicate()
@@ -229,7 +237,7 @@ struct DeviceHolder: ~Copyable {
     }
   }
 
-  /// `nil` while it has the device: two system calls.
+  /// `nil` while the process has the device. Costs two system calls.
   var end: Attached.End? {
     let holds: Bool? =
       switch proof {
@@ -238,7 +246,7 @@ struct DeviceHolder: ~Copyable {
       case .group(let number, let group): process.holds(descriptor: number, of: group)
       case .none: nil
       }
-    // Asked after the other, whose answer may be about the next process with that number.
+    // Checked last, because the answer above may be about another process that got the same number.
     if process.hasEnded { return .process }
     return holds == false ? .device : nil
   }

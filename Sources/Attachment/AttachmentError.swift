@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import BridgeClient
+package import ErrorKinds
 public import HostDevices
 public import Libvirt
 public import LinuxSystem
@@ -13,11 +14,11 @@ public import VFIO
 public enum AttachmentError: Error, Sendable {
   /// No mdev has this UUID.
   case noSuchVGPU(MdevUUID, existing: [MdevUUID])
-  /// The vGPU exists, but no process that can be seen holds it.
+  /// The vGPU exists, but no process whose descriptors may be seen holds it.
   case notHeld(MdevUUID)
   /// There is no such process.
   case noSuchProcess(Int32)
-  /// The vGPU is in use, by somebody whose descriptors may not be seen.
+  /// The vGPU is in use by a process whose descriptors may not be seen.
   case heldUnseen(MdevUUID)
   /// The process may not be looked into.
   case noRights(pid: Int32, RightsDefect)
@@ -31,15 +32,20 @@ public enum AttachmentError: Error, Sendable {
   case severalDisplays(pid: Int32, descriptors: [Int32])
   /// The chosen descriptor is no VFIO device of the process.
   case noSuchDescriptor(Int32, pid: Int32, descriptors: [Int32])
-  /// The process holds several devices by their groups, and the kernel is too old to tell which of
-  /// them the vGPU is.
+  /// The process holds several devices by their groups, and the kernel is too old to tell which
+  /// device is the vGPU.
   case unidentified(MdevUUID, pid: Int32)
-  /// A descriptor that was said to be of a vGPU is of another device, by its name on its bus.
+  /// The descriptor is not of the named vGPU but of another device, by the device's name on its
+  /// bus.
   case otherDevice(MdevUUID, isOf: String)
   /// Nothing here shows the target's screen.
   case noScreen(String)
+  /// A provider of another library does not show the target's screen.
+  case screen(ScreenFailure)
   /// The guest's monitor cannot be exchanged.
   case noMonitor(String)
+  /// The source was attached without `controlsMonitor`, so it does not exchange the guest's monitor.
+  case notControlled(String)
   /// The driver makes no pictures of that size.
   case monitorTooLarge(String, width: Int, height: Int, most: String)
   /// libvirt does not know the domain, or nothing runs it.
@@ -55,14 +61,34 @@ public enum AttachmentError: Error, Sendable {
 }
 
 extension AttachmentError {
-  /// The process may not be looked into; finds out why.
+  /// The process may not be looked into. Finds out why.
   static func noRights(pid: Int32) -> AttachmentError {
     .noRights(pid: pid, RightsDefect(ofProcess: pid))
   }
 
-  /// What the kernel has refused of a process's device.
+  /// The error for something that the kernel refused on a process's device.
   static func refused(_ error: VFIOError, pid: Int32) -> AttachmentError {
     error.errno == .notPermitted ? .noRights(pid: pid) : .vfio(error)
+  }
+}
+
+extension AttachmentError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .noSuchVGPU, .noSuchProcess, .noSuchDescriptor, .otherDevice: .notFound
+    case .notHeld: .notRunning
+    case .heldUnseen, .noRights: .notPermitted
+    case .noDevice, .noDisplay, .noDisplayOfVGPUs, .noScreen: .noDisplay
+    case .severalDisplays, .unidentified: .ambiguous
+    case .notControlled: .argument
+    case .screen(let failure): failure.errorClass
+    case .noMonitor, .monitorTooLarge: .unsupported
+    case .libvirt(let error): error.errorClass
+    case .vfio(let error): error.errorClass
+    case .host(let error): error.errorClass
+    case .bridge(let error): error.errorClass
+    case .demo(let error): error.errorClass
+    }
   }
 }
 
@@ -113,11 +139,12 @@ extension AttachmentError: CustomStringConvertible {
       """
     case .noSuchDescriptor(let number, let pid, let descriptors):
       """
-      pid:\(pid): descriptor \(number) is no VFIO device of the process, which has \
+      pid:\(pid): descriptor \(number) is no VFIO device of the process; its VFIO devices: \
       \(Self.list(descriptors))
       """
     case .otherDevice(let uuid, let name):
-      "mdev:\(uuid): the descriptor that was handed over is of \(name): hand this vGPU's over"
+      "mdev:\(uuid): the descriptor belongs to \(name): pass the descriptor of this vGPU"
+    case .screen(let failure): failure.description
     case .noScreen(let name):
       "\(name): nothing here shows this guest's screen; `vgpu info` says why"
     case .noMonitor(let name):
@@ -125,10 +152,12 @@ extension AttachmentError: CustomStringConvertible {
       \(name): the driver has no EDID region, so the guest's resolution cannot be asked for; set it \
       inside the guest
       """
+    case .notControlled(let name):
+      "\(name): attached without controlsMonitor, so nothing is written to the device; attach with it"
     case .monitorTooLarge(let name, let width, let height, let most):
       """
-      \(name): a picture of \(width)x\(height) pixels, where this type of vGPU makes \(most) at \
-      most; ask for less, or create a larger type
+      \(name): \(width)x\(height) pixels are too many, because this type of vGPU allows at most \
+      \(most); ask for a smaller size, or create a vGPU of a larger type
       """
     case .libvirt(let error):
       error.description
@@ -146,5 +175,17 @@ extension AttachmentError: CustomStringConvertible {
   private static func list(_ descriptors: [Int32]) -> String {
     descriptors.isEmpty
       ? "none" : "descriptor " + descriptors.map(String.init).joined(separator: ", ")
+  }
+}
+
+/// Why a provider that this library does not know shows no screen.
+public struct ScreenFailure: Error, Sendable, CustomStringConvertible {
+  /// One line: object, cause, remedy.
+  public let description: String
+  package let errorClass: ErrorClass
+
+  package init(_ description: String, _ errorClass: ErrorClass) {
+    self.description = description
+    self.errorClass = errorClass
   }
 }

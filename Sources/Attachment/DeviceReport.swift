@@ -4,27 +4,28 @@ public import HostDevices
 public import LinuxSystem
 public import VFIO
 
-/// Who has a target's device, and what that can show: looked at once, without keeping anything. The
-/// device is duplicated out of its process for the look (pidfd_getfd(2)), asked what it is, and closed.
-/// Nothing is written to it, and no device is opened.
+/// The process that has a target's device, and what the device can show. The look keeps nothing: it
+/// duplicates the device out of its process (pidfd_getfd(2)), asks the device, and closes the
+/// duplicate. It writes nothing to the device, and opens no device.
 public struct DeviceReport: Sendable {
-  /// Who has the device.
+  /// The process that has the device.
   public let process: RunningProcess
-  /// Which vGPU the device is, where the kernel tells.
+  /// Which vGPU the device is, when the kernel tells.
   public let vGPU: MdevDevice?
-  /// How its driver hands out a picture; `nil` where the device has no display.
+  /// How the device's driver provides a picture; `nil` when the device has no display.
   public let transport: PlaneTransport?
-  /// For which sizes the guest's monitor can be exchanged; `nil` where the driver has no EDID region.
+  /// The sizes for which the guest's monitor can be exchanged; `nil` when the driver has no EDID
+  /// region.
   public let monitor: MonitorLimits?
 
-  /// Looks at the device of a target that a process has.
+  /// Looks at the device of a target.
   ///
   /// - Parameters:
-  ///   - target: a vGPU, a process, or a domain of libvirt's, for which libvirt is asked.
-  ///   - descriptor: the number of the device's descriptor, where the process holds several.
-  ///   - host: whose vGPUs and processes, for tests.
-  /// - Returns: `nil` for a target that no process here has.
-  /// - Throws: `AttachmentError`: why nothing can be looked at.
+  ///   - target: a vGPU, a process, or a domain, for which libvirt is asked.
+  ///   - descriptor: the number of the device's descriptor, for a process that holds several.
+  ///   - host: the vGPUs and processes to look at, for tests.
+  /// - Returns: `nil` for a target that no process of this host has, such as a bridge.
+  /// - Throws: `AttachmentError`: why the device cannot be looked at.
   public init?(
     of target: Target, descriptor: Int32? = nil, host: HostHardware = HostHardware()
   ) throws(AttachmentError) {
@@ -48,15 +49,15 @@ public struct DeviceReport: Sendable {
   }
 }
 
-/// What everybody may know of a process.
+/// What every user may know about a process.
 public struct ProcessReport: Hashable, Sendable {
   /// Its number.
   public let pid: Int32
-  /// The name of its program, as it gives it itself, such as `qemu-system-x86`.
+  /// The name of its program, in the process's own words, such as `qemu-system-x86`.
   public let program: String
-  /// Whose it is: a name, or a number where the host has none.
+  /// Its effective user: a name, or a number when the host has no name for it.
   public let user: String
-  /// What stands in the way of looking into it; `nil` where its descriptors may be seen.
+  /// Why this process may not look into it; `nil` when its descriptors may be seen.
   public let defect: RightsDefect?
 
   /// Reads `/proc/PID`.

@@ -5,7 +5,7 @@ import Libvirt
 import LinuxSystem
 import Synchronization
 
-/// A running domain of libvirt's, and the vGPUs that it has.
+/// A running domain of libvirt's, and its vGPUs.
 struct RunningDomain: Sendable {
   let name: String
   let uri: String
@@ -14,8 +14,8 @@ struct RunningDomain: Sendable {
   var mdevs: [MdevUUID]
 }
 
-/// Asks libvirt about a domain: at once, or on a thread of its own, so that whoever draws never
-/// waits for a daemon.
+/// Asks libvirt about a domain: at once, or on a thread of its own, so that the thread that draws
+/// never waits for a daemon.
 final class DomainLookup: Sendable {
   typealias Answer = Result<RunningDomain, AttachmentError>
 
@@ -42,7 +42,7 @@ final class DomainLookup: Sendable {
     do throws(LibvirtError) {
       let domain = try domain()
       guard LibvirtURI.isLocal(domain.uri) else { throw .otherHost(uri: domain.uri) }
-      // A domain without a vGPU need not be waited for.
+      // Nobody needs to wait for a domain without a vGPU.
       let devices = try domain.devices()
       let mdevs = devices.compactMap { if case .mdev(let uuid) = $0 { uuid } else { nil } }
       if mdevs.isEmpty {
@@ -65,7 +65,7 @@ final class DomainLookup: Sendable {
     }
   }
 
-  /// Begins to ask, unless that goes on already.
+  /// Begins to ask, unless a question is under way.
   func begin() {
     let begins = state.withLock { state in
       if state.isAsking { return false }
@@ -76,7 +76,7 @@ final class DomainLookup: Sendable {
     do {
       try SystemThread.detach(for: "libvirt domain \(name)") { self.run() }
     } catch {
-      // No thread now: the next time may have one.
+      // There was no thread this time; the next call tries again.
       state.withLock { $0.isAsking = false }
     }
   }
@@ -84,10 +84,10 @@ final class DomainLookup: Sendable {
   /// The domain as it last ran.
   var lastDomain: RunningDomain? { state.withLock { $0.last } }
 
-  /// Whether there is an answer to take.
+  /// Whether `take` would return an answer.
   var isAnswered: Bool { state.withLock { $0.answer != nil } }
 
-  /// The answer to `begin`, once.
+  /// The answer to `begin`. Each answer is returned once.
   func take() -> Answer? {
     state.withLock { state in
       defer { state.answer = nil }
@@ -108,7 +108,7 @@ final class DomainLookup: Sendable {
     }
   }
 
-  /// Found once: it finds itself again.
+  /// Opened once: a `LibvirtDomain` finds its domain again by itself.
   private func domain() throws(LibvirtError) -> LibvirtDomain {
     if let domain = state.withLock(\.domain) { return domain }
     let domain = try LibvirtDomain.open(name: name, uri: uri)

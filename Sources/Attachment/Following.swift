@@ -7,30 +7,39 @@ import SystemPackage
 import VFIO
 import VGPUDisplay
 
-/// Finds a target's guest, and finds it again: what is looked for while there is none, how often, and
-/// what the user is told meanwhile.
+/// Finds a target's guest, and finds it again. Decides what to look for while there is no guest,
+/// how often, and what to tell the user meanwhile.
 struct Following {
   let target: Target
   let finder: GuestFinder
-  /// The device's descriptor, where the user has chosen one.
+  /// The number of the device's descriptor, when the user has chosen one.
   private let descriptor: Int32?
-  private let controlsMonitor: Bool
-  /// Who asks libvirt, where the target is a domain of its.
+  /// Whether the guest's monitor may be exchanged.
+  let controlsMonitor: Bool
+  /// What asks libvirt, when the target is a domain.
   private let lookup: DomainLookup?
-  /// The vGPU that was shown, or that is waited for; `nil` where none comes back.
+  /// The vGPU that was shown, or that is waited for; `nil` when none can come back.
   private var vGPU: MdevUUID?
+  /// Whether that vGPU did not exist at the last search.
+  private var isMissing = false
   private var lastLook = MonotonicInstant(nanoseconds: 0)
 
-  /// How often it is checked whether the device is to be let go, in seconds: often enough that a guest
-  /// can be restarted at once. It takes three system calls.
+  /// The seconds between two checks whether the device must be closed: few enough that a guest can
+  /// be restarted at once. A check takes three system calls.
   private static let watchInterval = 0.1
-  /// How often a process is looked for while there is none: that reads all of `/proc`.
+  /// The seconds between two searches for a process while there is none. A search reads all of
+  /// `/proc`.
   private static let searchInterval = 0.5
 
   init(_ target: Target, descriptor: Int32?, controlsMonitor: Bool, host: HostHardware) {
     self.target = target
     self.descriptor = descriptor
-    self.controlsMonitor = controlsMonitor
+    // What has no device decides by itself.
+    self.controlsMonitor =
+      switch target {
+      case .bridge, .demo, .qmp: true
+      case .process, .mdev, .libvirt: controlsMonitor
+      }
     finder = GuestFinder(host: host)
     lookup =
       if case .libvirt(let name, let daemon) = target {
@@ -42,10 +51,9 @@ struct Following {
 
   // MARK: When to look
 
-  /// Whether it is time to look after what is attached, or for what is not; the time of that look is
-  /// taken down.
-  mutating func isDue(isAttached: Bool) -> Bool {
-    let now = MonotonicInstant.now
+  /// Whether it is time to check the attached device, or to search for one. Remembers the time when
+  /// it answers yes.
+  mutating func isDue(isAttached: Bool, now: MonotonicInstant) -> Bool {
     let interval = isAttached ? Self.watchInterval : Self.searchInterval
     guard
       now.seconds(since: lastLook) >= interval || !isAttached && lookup?.isAnswered == true
@@ -63,18 +71,19 @@ struct Following {
     switch target {
     case .demo: return try .demo()
     case .bridge(let path, let vGPU): return try .bridge(path, vGPU, waiting: waiting)
+    case .qmp: throw .noScreen("\(target)")
     case .process, .mdev, .libvirt:
       guard let found = try find() else { throw .noScreen("\(target)") }
       return try attach(to: found)
     }
   }
 
-  /// Finds the device of the target now; libvirt is waited for.
+  /// Finds the device of the target now; waits for libvirt's answer.
   ///
   /// - Returns: `nil` for a target that no process here has.
   func find() throws(AttachmentError) -> FoundDisplay? {
     switch target {
-    case .demo, .bridge: nil
+    case .demo, .bridge, .qmp: nil
     case .process(let pid): try finder.find(pid: pid, descriptor: descriptor)
     case .mdev(let uuid): try finder.find(uuid, descriptor: descriptor)
     case .libvirt:
@@ -86,7 +95,7 @@ struct Following {
     }
   }
 
-  /// A better error, where there is one: who seems to have what nobody is seen to have.
+  /// A better error, when there is one: it names the process that seems to have the device.
   ///
   /// - Parameter opensGroup: whether the vGPU's group may be opened for a moment.
   func explain(_ error: AttachmentError, opensGroup: Bool) -> AttachmentError {
@@ -94,10 +103,10 @@ struct Following {
       error, host: finder.host, domain: lookup?.lastDomain, opensGroup: opensGroup)
   }
 
-  /// What a guest that is not there yet is waited for with.
+  /// What to show while waiting for a guest that does not exist yet.
   ///
   /// - Parameter error: what `attach` threw.
-  /// - Throws: the error, or a better one: what is not there and cannot be waited for.
+  /// - Throws: the error or a better one, when waiting cannot help.
   mutating func reason(
     toWaitAfter error: AttachmentError, waiting: Bool
   ) throws(AttachmentError) -> NoPicture {
@@ -106,8 +115,8 @@ struct Following {
     switch error {
     case .notHeld(let uuid):
       vGPU = uuid
-      // Who seems to have it is a hint for the message: anybody can look like that, and must keep
-      // nobody from the guest.
+      // The process that seems to have the vGPU is only a hint for the message: any process can
+      // look like that, and must not keep anybody from the guest.
       return
         if case .notHeld = explained
       {
@@ -115,6 +124,10 @@ struct Following {
       } else {
         .waiting("\(explained)")
       }
+    case .noSuchVGPU(let uuid, _) where lookup == nil:
+      vGPU = uuid
+      isMissing = true
+      return .waiting("Waiting for the vGPU \(uuid) to be created.")
     case .libvirt(.notRunning):
       return .waiting("Waiting for \(target) to be started.")
     default: throw explained
@@ -122,11 +135,14 @@ struct Following {
   }
 
   /// Remembers what is shown, to find it again.
-  mutating func remember(_ attached: Attached) { vGPU = attached.vGPU?.uuid ?? vGPU }
+  mutating func remember(_ attached: Attached) {
+    vGPU = attached.vGPU?.uuid ?? vGPU
+    isMissing = false
+  }
 
   // MARK: Again
 
-  /// What is told of what was attached and has ended.
+  /// What to tell about a guest whose device was closed.
   mutating func reason(after end: Attached.End, of attached: Attached) -> NoPicture {
     let what: String
     switch end {
@@ -150,15 +166,15 @@ struct Following {
           remedy: end == .process ? "the process has ended" : "the process has closed the device")))
   }
 
-  /// What a search has come to.
+  /// The result of a search.
   enum Outcome {
     case found(Attached)
     case nothing(NoPicture)
-    /// As before: nobody has it yet, or libvirt has not answered.
+    /// As before: no process has the device yet, or libvirt has not answered.
     case unchanged
   }
 
-  /// Looks for the guest once more. It does not block: libvirt is asked on a thread of its own.
+  /// Looks for the guest once more. It does not block: a thread of its own asks libvirt.
   mutating func search() -> Outcome {
     do {
       if let lookup {
@@ -172,14 +188,19 @@ struct Following {
       return .found(try attach(to: try finder.find(vGPU, descriptor: nil)))
     } catch {
       switch error {
+      case .notHeld(let uuid) where isMissing:
+        isMissing = false
+        return .nothing(.waiting("Waiting for a guest to use the vGPU \(uuid)."))
       case .notHeld:
-        // Of a domain's QEMU, which may be another user's, the reason is known better.
+        // A domain's QEMU may be another user's, so the explained error is more precise.
         let explained = lookup == nil ? error : explain(error, opensGroup: false)
         if case .notHeld = explained { return .unchanged }
         return .nothing(.waiting("\(explained)"))
       case .libvirt(.notRunning):
         return .nothing(.waiting("Waiting for \(target) to be started."))
       case .noSuchVGPU(let uuid, _) where lookup == nil:
+        guard !isMissing else { return .unchanged }
+        isMissing = true
         return .nothing(.waiting("The vGPU \(uuid) is gone. Waiting for it to come back."))
       default: return .nothing(.waiting("\(error)"))
       }
@@ -191,7 +212,7 @@ struct Following {
       return try finder.find(domain, descriptor: descriptor)
     }
     var domain = domain
-    // A descriptor's number may be another now.
+    // The descriptor may have another number now.
     domain.mdevs = [vGPU]
     return try finder.find(domain, descriptor: nil)
   }

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import HostDevices
+package import HostDevices
 import Libvirt
 import LinuxSystem
 import SystemPackage
 import VFIO
 
-/// A display that a process has, and a way of ours into it.
+/// A display that a process has, and our own descriptor of it.
 struct FoundDisplay: ~Copyable {
   let device: Device
   let holder: DeviceHolder
-  /// Which vGPU it is, where the kernel tells.
+  /// Which vGPU it is, when the kernel tells.
   let vGPU: MdevDevice?
 
-  /// Who has it; the device is closed.
+  /// The process that has the device; our descriptor is closed.
   consuming func takeHolder() -> DeviceHolder { holder }
 }
 
-/// Finds out which process and which of its descriptors a target is.
+/// Finds the process of a target, and its descriptor.
 ///
-/// A process is one `RunningProcess` from the first look to the last, and which vGPU a device is, the
-/// kernel says: never the text of a link, nor the order of numbers.
+/// A process is one `RunningProcess` from the first look to the last. Only the kernel says which
+/// vGPU a device is: the text of a link or the order of numbers never decides.
 struct GuestFinder {
   let host: HostHardware
   /// Whether a device can be opened again by its group; for tests.
@@ -29,7 +29,7 @@ struct GuestFinder {
 
   /// The one display of a process.
   ///
-  /// - Parameter descriptor: the user's choice where it holds several.
+  /// - Parameter descriptor: the user's choice, for a process that holds several.
   func find(pid: Int32, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
     let process = try Self.process(pid)
     let all = try Self.descriptors(of: process)
@@ -41,7 +41,7 @@ struct GuestFinder {
       return try display(descriptor, of: process, among: all)
     }
     if devices.isEmpty { throw .noDevice(pid: pid) }
-    // One is taken as it is, so that its own error is what the user reads.
+    // A single device is taken unchecked, so that the user reads that device's own error.
     let displays = devices.count == 1 ? devices : devices.filter { Self.isDisplay($0, of: process) }
     guard let first = displays.first else {
       throw .noDisplay(pid: pid, descriptors: devices)
@@ -50,14 +50,12 @@ struct GuestFinder {
     return try display(first, of: process, among: all)
   }
 
-  /// The display that a vGPU is, in whichever process. Where several seem to have it, the first that
-  /// really has: anybody may try to look like one.
+  /// The display of a vGPU, in any process. When several processes seem to have it, the first that
+  /// really has it is taken, because any process may try to look like one.
   ///
-  /// - Parameter descriptor: the user's choice, which only those with such a descriptor meet.
+  /// - Parameter descriptor: the user's choice; a process without such a descriptor does not match.
   func find(_ uuid: MdevUUID, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
-    guard let vGPU = host.device(uuid) else {
-      throw .noSuchVGPU(uuid, existing: try devices().map(\.uuid))
-    }
+    let vGPU = try host.vGPU(uuid)
     var problem: AttachmentError?
     for pid in host.users(of: uuid) {
       do {
@@ -72,14 +70,14 @@ struct GuestFinder {
     throw problem ?? .notHeld(uuid)
   }
 
-  /// The display of a domain: of several, the first that has one.
+  /// The display of a domain. Among several vGPUs, the first that has a display.
   func find(_ domain: RunningDomain, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
     var without: [(pid: Int32, vGPU: MdevUUID)] = []
     var problem: AttachmentError?
     for uuid in domain.mdevs {
       do {
         let found = try find(uuid, descriptor: descriptor)
-        // One is taken as it is, so that its own error is what the user reads.
+        // A single vGPU is taken unchecked, so that the user reads its own error.
         if domain.mdevs.count == 1 || descriptor != nil || found.device.hasDisplay { return found }
         without.append((found.holder.process.pid, uuid))
       } catch {
@@ -89,7 +87,8 @@ struct GuestFinder {
     if let first = without.first {
       throw .noDisplayOfVGPUs(pid: first.pid, without.map(\.vGPU))
     }
-    // Of a process that really has one of them, a descriptor that it lacks is what the user reads.
+    // When a process really has one of the vGPUs but lacks the chosen descriptor, the user reads
+    // that.
     if let descriptor, let pid = domain.mdevs.lazy.compactMap({ host.users(of: $0).first }).first {
       let devices = try Self.descriptors(of: try Self.process(pid)).filter(\.isDevice)
       throw .noSuchDescriptor(descriptor, pid: pid, descriptors: devices.map(\.number))
@@ -99,7 +98,7 @@ struct GuestFinder {
 
   // MARK: Which vGPU
 
-  /// A vGPU in a process that has its node, or its group's, open.
+  /// Looks for a vGPU in a process that has the vGPU's node or its group's node open.
   ///
   /// - Returns: `nil` when the process does not have the device itself, or not yet.
   private func find(
@@ -123,7 +122,7 @@ struct GuestFinder {
     return chosen.isEmpty ? nil : try reopened(vGPU, in: process, among: all)
   }
 
-  /// One device of a process, and which vGPU it is if that is to be known.
+  /// One device of a process, and which vGPU it is, when that can be known.
   private func display(
     _ number: Int32, of process: RunningProcess, among all: [ProcessDescriptor]
   ) throws(AttachmentError) -> FoundDisplay {
@@ -131,7 +130,7 @@ struct GuestFinder {
     if let name = host.deviceName(ofDescriptor: device.rawValue) {
       return try Self.found(device, number, of: process, MdevUUID(name).flatMap(host.device))
     }
-    // The only device, and the only group: which one it is, the kernel confirms.
+    // With one device and one group in the process, the kernel confirms which vGPU it is.
     if all.count(where: \.isDevice) == 1, let vGPU = try vGPUs(of: all).only,
       let found = try? reopened(vGPU, in: process, among: all)
     {
@@ -140,11 +139,12 @@ struct GuestFinder {
     return try Self.found(device, number, of: process, nil)
   }
 
-  /// A device as its group gives it out by its name: what a descriptor without a name is of, nobody
-  /// else can tell before Linux 6.17.
+  /// Opens a device again by its name in its group. Before Linux 6.17, nothing else tells which
+  /// device a descriptor without a name is of.
   ///
-  /// - Returns: `nil` where the process does not have the group, and where it may not have opened all
-  ///   its devices yet: to open one is its part, of which the driver takes note.
+  /// - Returns: `nil` when the process does not have the group, and when it may not have opened all
+  ///   its devices yet: the process must open a device first, because the driver takes note of the
+  ///   first opening.
   private func reopened(
     _ vGPU: MdevDevice, in process: RunningProcess, among all: [ProcessDescriptor]
   ) throws(AttachmentError) -> FoundDisplay? {
@@ -162,7 +162,7 @@ struct GuestFinder {
         throw .unidentified(vGPU.uuid, pid: process.pid)
       }
       do {
-        // An answer of the group's, not of a descriptor that only reads like one.
+        // Proves that the group answers, and not another descriptor whose link reads like one.
         _ = try Group(duplicating: own.number, of: process, device: own.device).status()
       } catch {
         throw Self.refusal(error, process)
@@ -185,15 +185,7 @@ struct GuestFinder {
     let groups = all.compactMap { descriptor -> Int? in
       if case .group(let number, _) = descriptor.target { number } else { nil }
     }
-    return try devices().filter { $0.iommuGroup.map(groups.contains) ?? false }
-  }
-
-  private func devices() throws(AttachmentError) -> [MdevDevice] {
-    do {
-      return try host.devices()
-    } catch {
-      throw .host(error)
-    }
+    return try host.vGPUs().filter { $0.iommuGroup.map(groups.contains) ?? false }
   }
 
   // MARK: Processes
@@ -256,7 +248,7 @@ struct GuestFinder {
 }
 
 extension Device {
-  /// Whether its driver hands out a picture.
+  /// Whether the device's driver provides a picture.
   fileprivate var hasDisplay: Bool {
     guard let display = try? displayDevice(), let transport = try? display.transport() else {
       return false
@@ -266,14 +258,35 @@ extension Device {
 }
 
 extension Collection {
-  /// The element where there is exactly one.
+  /// The element, when there is exactly one.
   fileprivate var only: Element? { count == 1 ? first : nil }
 }
 
-/// How the kernel can be asked which vGPU a device is that was opened by its group.
+/// How to ask the kernel which vGPU a device is, when the device was opened by its group.
 enum DeviceIdentity {
-  /// Whether a device that is open can be opened again by its group without its driver's noticing:
-  /// from Linux 5.15 on a driver is told of the first opening and the last closing alone. i915's
-  /// before that lost what it knew of the first.
+  /// Whether an open device can be opened again by its group unnoticed by its driver. Since Linux
+  /// 5.15, the kernel tells a driver only of the first opening and the last closing. Before that,
+  /// i915 lost its state of the first opening.
   static let canReopen = KernelVersion.running.map { $0 >= KernelVersion(5, 15) } ?? false
+}
+
+extension HostHardware {
+  /// The vGPU with a UUID.
+  ///
+  /// - Throws: `AttachmentError.noSuchVGPU`, which names the vGPUs that exist; `.host`.
+  package func vGPU(_ uuid: MdevUUID) throws(AttachmentError) -> MdevDevice {
+    if let vGPU = device(uuid) { return vGPU }
+    throw .noSuchVGPU(uuid, existing: try vGPUs().map(\.uuid))
+  }
+
+  /// All vGPUs.
+  ///
+  /// - Throws: `AttachmentError.host`.
+  func vGPUs() throws(AttachmentError) -> [MdevDevice] {
+    do {
+      return try devices()
+    } catch {
+      throw .host(error)
+    }
+  }
 }

@@ -7,14 +7,14 @@ public import LinuxSystem
 import Synchronization
 import VFIO
 
-/// The largest picture that a driver makes, in pixels; `nil` where it does not say.
+/// The largest picture that a driver makes, in pixels; `nil` when the driver does not say.
 public struct MonitorLimits: Hashable, Sendable {
   /// From left to right.
   public let width: Int?
   /// From top to bottom.
   public let height: Int?
 
-  init(width: Int?, height: Int?) {
+  package init(width: Int?, height: Int?) {
     self.width = width
     self.height = height
   }
@@ -24,41 +24,45 @@ public struct MonitorLimits: Hashable, Sendable {
   }
 }
 
-/// The monitor that a guest is to get.
+/// The monitor that the guest shall get.
 struct WantedMonitor {
   let edid: [UInt8]
-  /// The mode that it prefers, in pixels.
+  /// The preferred mode of the EDID, in pixels.
   let width: Int
   let height: Int
 }
 
-/// A provider of the guest's monitor: whoever can exchange it for another.
+/// A provider of the guest's monitor, which can exchange that monitor for another.
 protocol MonitorExchange: AnyObject {
-  /// For which sizes; `nil` while it cannot be exchanged.
+  /// The sizes that it can have; `nil` while it cannot be exchanged.
   var limits: MonitorLimits? { get }
+
+  /// Whether it can be exchanged; `nil` while that is not known.
+  var isPossible: Bool? { get }
 
   /// Why the guest did not get the last monitor; `nil` when it did.
   var failure: AttachmentError? { get }
 
-  /// The largest mode, in words, where that is smaller than what is wanted and the provider does not
-  /// say so itself.
+  /// The largest mode, in words, when it is smaller than the wanted mode and the provider does not
+  /// report that itself.
   func largest(toCarry monitor: WantedMonitor) -> String?
 
   /// Begins to exchange the monitor.
   func exchange(_ monitor: WantedMonitor) throws(VFIOError)
 
-  /// Mends what another viewer has left behind.
+  /// Repairs what another viewer has left behind.
   func repair() throws(VFIOError)
 
   /// Leaves the guest with a monitor, and gives up the device.
   func end()
 }
 
-/// A bridge exchanges the monitor by itself, and says what became of that.
+/// A bridge exchanges the monitor by itself, and reports the result.
 extension BridgeSource: MonitorExchange {
   var limits: MonitorLimits? {
     monitorLimits.map { MonitorLimits(width: $0.width, height: $0.height) }
   }
+  var isPossible: Bool? { allowsSizes }
   var failure: AttachmentError? { resizeProblem.map { .bridge($0) } }
   func largest(toCarry monitor: WantedMonitor) -> String? { nil }
   func exchange(_ monitor: WantedMonitor) throws(VFIOError) {
@@ -70,8 +74,8 @@ extension BridgeSource: MonitorExchange {
 
 /// Exchanges the monitor that a guest sees: unplugs it, lets the guest notice, plugs another in.
 ///
-/// The guest is not left without one. Whoever unplugs has begun a thread that plugs in, whether
-/// anybody looks at the guest by then or not; `end` does so at once; and so does the process's end.
+/// The guest always gets a monitor again: a thread plugs it in, even when nobody looks at the guest
+/// any more. `end` plugs it in at once, and so does the end of the process.
 final class MonitorSwap: MonitorExchange, Sendable {
   /// The largest picture that the driver can make, in pixels; `nil` when it does not say.
   private let maximumSize: (width: UInt32, height: UInt32)?
@@ -89,9 +93,9 @@ final class MonitorSwap: MonitorExchange, Sendable {
   }
 
   private struct Pending {
-    /// What to plug in; `nil` for what is there already.
+    /// The EDID to plug in; `nil` to plug in the present one again.
     var edid: [UInt8]?
-    /// What was there; `nil` where that cannot be read.
+    /// The EDID from before; `nil` when it cannot be read.
     var before: [UInt8]?
     var due: MonotonicInstant
   }
@@ -99,8 +103,8 @@ final class MonitorSwap: MonitorExchange, Sendable {
   /// How long the monitor stays unplugged, in nanoseconds: a guest looks at the link some tens of
   /// milliseconds after it changed, and would miss a shorter gap.
   private static let gap: UInt64 = 100_000_000
-  /// How long a monitor that was found unplugged stays so, in nanoseconds: another viewer that
-  /// exchanges it has plugged it in by then.
+  /// How long a monitor that was found unplugged stays so, in nanoseconds: after this time, another
+  /// viewer that exchanges it has plugged it in.
   private static let patience: UInt64 = 300_000_000
 
   init(_ port: consuming MonitorPort) {
@@ -110,7 +114,9 @@ final class MonitorSwap: MonitorExchange, Sendable {
 
   var limits: MonitorLimits? { MonitorLimits(maximumSize) }
 
-  /// The guest has the monitor from before then.
+  var isPossible: Bool? { true }
+
+  /// After a failure, the guest has its previous monitor.
   var failure: AttachmentError? { state.withLock { $0.problem }.map { .vfio($0) } }
 
   func largest(toCarry monitor: WantedMonitor) -> String? {
@@ -119,12 +125,12 @@ final class MonitorSwap: MonitorExchange, Sendable {
     return "\(most.width)x\(most.height)"
   }
 
-  /// Unplugs the monitor, and has the new one plugged in 0.1 s later.
+  /// Unplugs the monitor. The new monitor is plugged in 0.1 s later.
   ///
   /// - Throws: `VFIOError` when it cannot be unplugged; nothing has changed then.
   func exchange(_ monitor: WantedMonitor) throws(VFIOError) {
     try state.withLock { (state) throws(VFIOError) in
-      // One that is under way already knows the monitor from before it.
+      // An exchange that is under way already knows the monitor from before.
       let before = state.pending.map(\.before) ?? (try? state.port?.edid())
       if state.atEnd == nil { state.atEnd = state.port?.plugInAtEnd() }
       do throws(VFIOError) {
@@ -139,10 +145,10 @@ final class MonitorSwap: MonitorExchange, Sendable {
     plugInLater()
   }
 
-  /// Plugs in a monitor that is found unplugged, as by a viewer that was killed between the two steps.
-  /// Another viewer may be between them just now, so it is given its time.
+  /// Plugs in a monitor that is found unplugged, for example because a viewer was killed between
+  /// the two steps. Another viewer may be between them now, so it gets time to finish.
   ///
-  /// - Throws: `VFIOError` when the device does not tell.
+  /// - Throws: `VFIOError` when the device does not tell the state of the link.
   func repair() throws(VFIOError) {
     let isNeeded = try state.withLock { (state) throws(VFIOError) -> Bool in
       guard state.pending == nil, try state.port?.linkState() == .down else { return false }
@@ -153,7 +159,7 @@ final class MonitorSwap: MonitorExchange, Sendable {
     if isNeeded { plugInLater() }
   }
 
-  /// Plugs in what is not yet, and gives up the device.
+  /// Plugs in a monitor that is still unplugged, and gives up the device.
   func end() {
     state.withLock { state in
       Self.plugIn(&state)
@@ -161,8 +167,8 @@ final class MonitorSwap: MonitorExchange, Sendable {
     }
   }
 
-  /// Leaves the rest to a thread, which takes this object's time to live with it: no more than the
-  /// gap, as `end` gives up the device at once.
+  /// Leaves the rest to a thread. The thread keeps this object alive no longer than the gap; `end`
+  /// gives up the device at once.
   private func plugInLater() {
     let begins = state.withLock { state in
       let begins = !state.isThreadRunning
@@ -192,7 +198,7 @@ final class MonitorSwap: MonitorExchange, Sendable {
     }
   }
 
-  /// Ends an exchange: with the new monitor, else with the one from before, but plugged in.
+  /// Ends an exchange: plugs in the new monitor, or the previous one when the new one fails.
   private static func plugIn(_ state: inout State) {
     guard let pending = state.pending.take() else { return }
     do throws(VFIOError) {
@@ -202,12 +208,12 @@ final class MonitorSwap: MonitorExchange, Sendable {
       if let before = pending.before, !before.isEmpty { try? state.port?.setEDID(before) }
     }
     do throws(VFIOError) {
-      // What was found unplugged, another viewer may have plugged in by now.
+      // Another viewer may have plugged in the monitor that was found unplugged.
       let link = pending.edid == nil ? try state.port?.linkState() : .down
       if link == .down { try state.port?.setLink(up: true) }
       state.atEnd = nil
     } catch {
-      // The process's end tries again.
+      // The end of the process tries again.
       state.problem = state.problem ?? error
     }
   }
@@ -218,9 +224,10 @@ final class MonitorSwap: MonitorExchange, Sendable {
 }
 
 extension AttachedSource {
-  /// Has a signal that ends the process plug in what a source has unplugged by then, as exit(3) does in
-  /// any case (sigaction(2)): SIGTERM and its like where the program neither handles nor ignores them by
-  /// now, and faults. Nothing helps against SIGKILL: whoever controls the monitor next plugs it in.
+  /// Makes signals that end the process plug in a monitor that a source has unplugged
+  /// (sigaction(2)); exit(3) does so in any case. The signals are SIGTERM and its like, unless the
+  /// program handles or ignores them at the time of this call, and faults. Nothing helps against
+  /// SIGKILL: the next source that controls the monitor plugs it in.
   ///
   /// - Throws: `SystemCallError`.
   public static func plugInAtSignals() throws(SystemCallError) {

@@ -5,14 +5,14 @@ import HostDevices
 import LinuxSystem
 import SystemPackage
 
-/// Which right to look into a process is missing: what the kernel's check of ptrace access
-/// (ptrace(2), "Ptrace access mode checking") stumbles over first.
+/// The right that is missing to look into a process: the first obstacle in the kernel's check of
+/// ptrace access (ptrace(2), "Ptrace access mode checking").
 @nonexhaustive
 public enum RightsDefect: Hashable, Sendable {
   /// It runs as another user.
   case otherUser(String, ptraceScope: Int)
-  /// It hides its memory (prctl(2), PR_SET_DUMPABLE), as programs do that got rights from their
-  /// file or changed their user.
+  /// It hides its memory (prctl(2), PR_SET_DUMPABLE), like every program that got rights from its
+  /// file or changed its user.
   case hidden
   /// It has capabilities that this process lacks.
   case privileged
@@ -22,7 +22,7 @@ public enum RightsDefect: Hashable, Sendable {
   case onlyRoot
   /// Yama's `ptrace_scope` is 3: nobody may.
   case nobody
-  /// Nothing of that; another security module, or a user namespace.
+  /// None of these: another security module, or a user namespace.
   case unknown
 
   /// Finds out why this process may not look into another.
@@ -63,15 +63,21 @@ public enum RightsDefect: Hashable, Sendable {
 }
 
 extension RightsDefect: CustomStringConvertible {
-  /// The cause, and the remedy that gives away least.
+  /// The cause, and the remedy that gives away the fewest rights.
   public var description: String {
     switch self {
     case .otherUser(let name, ptraceScope: 0):
-      "it belongs to user \(name): run as that user or as root"
+      """
+      it belongs to user \(name): run as that user or as root, or let root show you the guest \
+      (`vgpu bridge`)
+      """
     case .otherUser(let name, _):
-      "it belongs to user \(name): run as root"
+      "it belongs to user \(name): run as root, or let root show you the guest (`vgpu bridge`)"
     case .hidden:
-      "it hides its memory from other processes, as one does that has changed its user: run as root"
+      """
+      it hides its memory from other processes; programs do so when they change their user: run as \
+      root
+      """
     case .privileged:
       "it has capabilities that you lack: run as root"
     case .onlyAncestors:
@@ -99,23 +105,24 @@ extension RightsDefect: CustomStringConvertible {
   }
 }
 
-/// What everybody may read of a process: `/proc/PID/status`, its command, who owns its folder.
+/// What every user may read about a process: `/proc/PID/status`, its command, the owner of its
+/// folder.
 struct ProcessStatus {
-  /// Real, effective and saved user, as the kernel compares them.
+  /// Real, effective and saved user, because the kernel compares these.
   let users: [UInt32]
-  /// The same of its group.
+  /// Real, effective and saved group.
   let groups: [UInt32]
-  /// Capabilities that it can have, a bit each.
+  /// The capabilities that it may use, one bit each.
   let permitted: UInt64
-  /// Capabilities that it uses.
+  /// The capabilities that it uses now, one bit each.
   let effective: UInt64
-  /// Who owns the files in `/proc/PID`: its user, or root where the process hides its memory (not
-  /// dumpable).
+  /// The owner of the files in `/proc/PID`: the process's user, or root when the process hides its
+  /// memory (not dumpable).
   let owner: UInt32
 
   /// - Returns: `nil` when there is no such process.
   init?(_ pid: String, proc: String = "/proc") {
-    // The folder itself is its user's in any case.
+    // The folder itself always belongs to the process's user, so the file is asked.
     let path = "\(proc)/\(pid)/status"
     guard let file = try? Stat(path), let text = ProcFiles.text(path) else { return nil }
     var fields: [Substring: [Substring]] = [:]
@@ -137,33 +144,34 @@ struct ProcessStatus {
     guard users.count == 3, groups.count == 3 else { return nil }
   }
 
-  /// CAP_SYS_PTRACE: whether it may look into others' processes.
+  /// CAP_SYS_PTRACE: whether it may look into other users' processes.
   var canTraceOthers: Bool { effective & 1 << 19 != 0 }
 }
 
-/// Why a vGPU seems to be held by nobody, or a process to hold none, where the holder may not be
-/// looked into.
+/// Explains why nobody seems to hold a vGPU, or why a process seems to hold none, when the holder
+/// may not be looked into.
 enum HiddenHolder {
-  /// The process whose descriptors may not be seen and whose command names the vGPU as QEMU's does;
-  /// a hint for a message, as anybody can give himself such a command.
+  /// The process whose descriptors may not be seen and whose command line names the vGPU as QEMU's
+  /// does. It is only a hint for a message, because any user can start a process with such a
+  /// command line.
   static func process(of uuid: MdevUUID, proc: String = "/proc") -> Int32? {
     hidden(in: proc) { AssignedDevice.named(inQEMUArguments: $0).contains(.mdev(uuid)) }
   }
 
-  /// The same of a domain, whose UUID libvirt gives to QEMU with `-uuid`: libvirt names the process to
-  /// nobody but in files of its own.
+  /// The same for a domain: libvirt gives the domain's UUID to QEMU with `-uuid`. libvirt itself
+  /// names the process only in private files.
   static func process(ofDomain uuid: String, proc: String = "/proc") -> Int32? {
     hidden(in: proc) { arguments in
       zip(arguments, arguments.dropFirst()).contains { $0 == "-uuid" && $1 == uuid }
     }
   }
 
-  /// The first process with such a command whose descriptors may not be seen.
+  /// The first process that has such a command line and whose descriptors may not be seen.
   private static func hidden(in proc: String, _ isMeant: ([String]) -> Bool) -> Int32? {
     ProcFiles.processes(in: proc).first { pid in
       guard let arguments = try? ProcFiles.arguments(of: pid, in: proc), isMeant(arguments)
       else { return false }
-      // It is to be refused, not ended.
+      // The error must be a refusal, not the end of the process.
       do throws(SystemCallError) {
         _ = try FileTree.names(in: "\(proc)/\(pid)/fd")
         return false
@@ -173,15 +181,15 @@ enum HiddenHolder {
     }
   }
 
-  /// A better error than "nobody holds it" and "it holds nothing", where there is one.
+  /// A better error than "nobody holds it" and "it holds nothing", when there is one.
   ///
-  /// Who seems to have a vGPU is a hint for a message and decides nothing else: anybody can give a
-  /// process such a command line.
+  /// The process that seems to have a vGPU is only a hint for a message and decides nothing else:
+  /// any user can give a process such a command line.
   ///
   /// - Parameters:
-  ///   - domain: whose vGPU it is, where libvirt told.
-  ///   - opensGroup: whether the vGPU's group is opened for a moment. That is done once and not again
-  ///     and again: a guest that starts at that very moment would find it busy.
+  ///   - domain: the domain that has the vGPU, when libvirt told.
+  ///   - opensGroup: whether to open the vGPU's group for a moment. Do that once, not repeatedly: a
+  ///     guest that starts at that moment would find the group busy.
   static func explain(
     _ error: AttachmentError, host: HostHardware, domain: RunningDomain?, opensGroup: Bool
   ) -> AttachmentError {
@@ -192,7 +200,7 @@ enum HiddenHolder {
       }
       return opensGroup && host.isBusy(uuid) ? .heldUnseen(uuid) : error
     case .noDevice(let pid) where RightsDefect(ofProcess: pid) == .privileged:
-      // The numbers of its descriptors can be seen, but not what they are of.
+      // The numbers of the process's descriptors can be seen, but not their files.
       return .noRights(pid: pid, .privileged)
     default:
       return error

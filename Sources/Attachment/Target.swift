@@ -7,16 +7,18 @@ import Libvirt
 /// What a user wants to look at.
 @nonexhaustive
 public enum Target: Hashable, Sendable {
-  /// The vGPU with this UUID, whichever process holds it.
+  /// The vGPU with this UUID, in any process that holds it.
   case mdev(MdevUUID)
-  /// What a process shows: any that holds a VFIO device.
+  /// The screen of a process that holds a VFIO device.
   case process(Int32)
-  /// What a domain of libvirt's shows, by its name or UUID; of the user's own connections where none
-  /// is named (`LibvirtDomain.open`).
+  /// The screen of a libvirt domain, by its name or UUID. When no daemon is named, the user's own
+  /// connections are asked (`LibvirtDomain.open`).
   case libvirt(name: String, of: LibvirtDaemon?)
-  /// What a bridge (`vgpu bridge`) shows, by its socket's path: a vGPU by its UUID there, or the only
-  /// one.
+  /// The screen that a bridge (`vgpu bridge`) shows, by the path of its socket: one vGPU by its
+  /// UUID there, or the only vGPU.
   case bridge(path: String, vGPU: VGPUIdentifier)
+  /// The guest whose QEMU serves QMP at this socket, by the socket's path.
+  case qmp(String)
   /// The synthetic guest.
   case demo
 }
@@ -25,7 +27,7 @@ extension Target {
   var isDomain: Bool { if case .libvirt = self { true } else { false } }
 }
 
-/// Whose guests a libvirt daemon runs.
+/// A libvirt daemon, by whose guests it runs.
 @nonexhaustive
 public enum LibvirtDaemon: String, Hashable, Sendable {
   /// The user's own: `qemu:///session`.
@@ -44,7 +46,7 @@ public enum LibvirtDaemon: String, Hashable, Sendable {
 
 extension Target: LosslessStringConvertible {
   /// Reads `mdev:UUID`, `pid:N`, `libvirt:NAME`, `libvirt:session/NAME`, `libvirt:system/NAME`,
-  /// `bridge:PATH`, `bridge:PATH/UUID` or `demo`; a bare UUID or number is one of the first two.
+  /// `bridge:PATH`, `bridge:PATH/UUID`, `qmp:PATH` or `demo`. A bare UUID means `mdev:`, a bare number `pid:`.
   ///
   /// - Returns: `nil` for everything else.
   public init?(_ text: String) {
@@ -62,6 +64,11 @@ extension Target: LosslessStringConvertible {
     case ("bridge", let rest?):
       guard let bridge = Self.bridge(rest) else { return nil }
       self = bridge
+    case ("qmp", let rest?):
+      guard !rest.isEmpty,
+        !rest.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+      else { return nil }
+      self = .qmp(String(rest))
     case ("demo", nil):
       self = .demo
     case (let bare?, nil):
@@ -77,7 +84,7 @@ extension Target: LosslessStringConvertible {
     }
   }
 
-  /// The form with its prefix.
+  /// The target as text, with its prefix.
   public var description: String {
     switch self {
     case .mdev(let uuid): "mdev:\(uuid)"
@@ -86,6 +93,7 @@ extension Target: LosslessStringConvertible {
     case .libvirt(let name, let daemon?): "libvirt:\(daemon.rawValue)/\(name)"
     case .bridge(let path, .only): "bridge:\(path)"
     case .bridge(let path, let vGPU): "bridge:\(path)/\(vGPU)"
+    case .qmp(let path): "qmp:\(path)"
     case .demo: "demo"
     }
   }
@@ -109,7 +117,7 @@ extension Target: LosslessStringConvertible {
     return path.isEmpty ? nil : .bridge(path: String(path), vGPU: vGPU)
   }
 
-  /// The slash is libvirt's own: it forbids it in names.
+  /// The slash cannot be part of a name, because libvirt forbids it in names.
   private static func domain(_ text: Substring) -> Target? {
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard let name = parts.last, !name.isEmpty,

@@ -1,40 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import DMABuf
 public import GuestControl
 public import VGPUDisplay
 
-/// A source that shows the firmware's screen until the guest's driver shows its own: a vGPU has no
-/// picture before, but QEMU has one when the guest was given a `ramfb` or a VGA card beside it.
+/// A source that shows the firmware's screen until the guest's driver shows its own. A vGPU has no
+/// picture before that, but QEMU has one when the guest also has a `ramfb` or a VGA card.
 ///
-/// The pictures come over QMP (`screendump`), five times a second, and only while the vGPU shows
-/// nothing. Where QEMU has none, the source says what the vGPU's own source says.
+/// The firmware's pictures come from a second source, only while the vGPU shows nothing. When that one has
+/// no picture either, this source returns the state of the vGPU's own source.
 public final class BootScreenSource: FrameSource {
   private let source: any FrameSource
-  private let dumper: ScreenDumper
-  private var shown: Shown?
-  /// The last picture was the vGPU's.
-  private var wasFrame = false
-  /// The guest's driver has shown a picture.
+  private let firmware: any FrameSource
+  /// Whether the guest's driver has shown a picture.
   private var hasShownFrame = false
-  /// Damage was told of the vGPU's picture last.
-  private var tookFrame = false
-  /// Flips of the vGPU, as far as they were shown.
+  /// Whether the vGPU's own picture, or its reason for none, is shown.
+  private var isResting = true
+  /// The flip of the firmware's picture that is not shown: the one from the moment at which the guest's
+  /// own driver took over.
+  private var hiddenFlip: UInt64?
+  /// Whose picture was shown last.
+  private var shown: Choice?
+  /// Whose picture the last damage was of.
+  private var damaged: Choice?
   private var flips: UInt64 = 0
-  /// Boot screens, and times that one kind of picture came after the other.
-  private var others: UInt64 = 0
+  /// What is added to a source's flips, so that this source's only grow.
+  private var offset: UInt64 = 0
 
-  private struct Shown {
-    let number: UInt64
-    let frame: Frame
-    /// Of the same memory one object, so that what a renderer has made of it is used again.
-    var planes: [(buffer: DMABuffer, plane: PlaneBuffer)]
+  private enum Choice { case own, firmware }
+
+  /// Wraps a source of a guest's vGPU, and shows the firmware's pictures of another source.
+  ///
+  /// - Parameters:
+  ///   - source: the vGPU's own pictures.
+  ///   - firmware: the pictures of QEMU's own screen. It is paused (`FrameSource.pause()`) while the
+  ///     vGPU shows something, or is not there.
+  public init(wrapping source: any FrameSource, showing firmware: any FrameSource) {
+    self.source = source
+    self.firmware = firmware
   }
 
-  /// Wraps a source of the same guest's vGPU.
-  public init(wrapping source: any FrameSource, _ control: GuestController) {
-    self.source = source
-    dumper = ScreenDumper(control)
+  /// Wraps a source of a guest's vGPU. The firmware's pictures come over QMP (`screendump`), five times a
+  /// second.
+  public convenience init(wrapping source: any FrameSource, _ control: GuestController) {
+    self.init(wrapping: source, showing: ScreendumpSource(control))
   }
 
   /// The vGPU's name.
@@ -43,35 +51,36 @@ public final class BootScreenSource: FrameSource {
   /// The vGPU's counters.
   public var counters: SourceCounters { source.counters }
 
-  /// The vGPU's descriptor, when its source tells of changes; see `FrameSource`. `nil` while the
-  /// firmware's pictures are shown or waited for, because QEMU tells of none.
+  /// The vGPU's descriptor, when its source reports changes; see `FrameSource`. `nil` while the
+  /// firmware's pictures are shown or awaited, because two sources have to be asked then.
   public var eventDescriptor: Int32? { isResting ? source.eventDescriptor : nil }
 
-  /// Where the vGPU's picture has changed since the last call; see `FrameSource`. `nil` for the
-  /// firmware's pictures, and when one kind of picture came after the other.
+  /// The parts of the shown picture that changed since the last call; see `FrameSource`. `nil` after a
+  /// change from one kind of picture to the other.
   public func takeDamage() -> Damage? {
-    let damage = source.takeDamage()
-    defer { tookFrame = wasFrame }
-    return tookFrame && wasFrame ? damage : nil
+    let own = source.takeDamage()
+    let damage = shown == .firmware ? firmware.takeDamage() : own
+    defer { damaged = shown }
+    return damaged == shown ? damage : nil
   }
 
-  /// Whether the vGPU's source may hold a device.
-  public var holdsDevice: Bool { source.holdsDevice }
+  /// Whether one of the sources may hold a device.
+  public var holdsDevice: Bool { source.holdsDevice || firmware.holdsDevice }
 
-  /// The vGPU's picture, or else the firmware's. It does not block.
+  /// Calls `body` when the vGPU's source has let go of the vGPU's picture without a poll.
+  public func whenLetGo(_ body: @escaping @Sendable () -> Void) { source.whenLetGo(body) }
+
+  /// Tells the vGPU's source that nobody polls.
+  public func pause() { source.pause() }
+
+  /// The vGPU's picture, or the firmware's when there is none. It does not block.
   public func poll() -> DisplayState {
     let state = source.poll()
     switch state {
     case .frame(let frame):
       rest()
       hasShownFrame = true
-      if !wasFrame { others += 1 }
-      wasFrame = true
-      flips = frame.flip
-      return .frame(
-        Frame(
-          primary: frame.primary, cursor: frame.cursor, flip: flips + others,
-          detectedAt: frame.detectedAt, revision: frame.revision))
+      return .frame(numbered(frame, .own))
     case .noPicture(.planeOff), .noPicture(.settingMode):
       return bootScreen().map { .frame($0) } ?? state
     case .noPicture:
@@ -81,33 +90,26 @@ public final class BootScreenSource: FrameSource {
   }
 
   private func rest() {
-    // A source that shows frames stays as cheap as it is.
-    if !isResting { dumper.rest() }
+    // A source that shows frames must cost nothing more.
+    if !isResting { firmware.pause() }
     isResting = true
-    shown = nil
+    hiddenFlip = nil
   }
-
-  private var isResting = true
 
   private func bootScreen() -> Frame? {
     isResting = false
-    guard let dump = dumper.latest(hidesFirst: hasShownFrame) else { return nil }
-    if let shown, shown.number == dump.number { return shown.frame }
-    var planes = shown?.planes ?? []
-    let plane: PlaneBuffer
-    if let known = planes.first(where: { $0.buffer === dump.buffer }) {
-      plane = known.plane
-    } else {
-      guard let new = try? PlaneBuffer(dump.info, buffer: dump.buffer) else { return nil }
-      plane = new
-      planes.append((dump.buffer, new))
-      if planes.count > ScreenDumpRing.count { planes.removeFirst() }
-    }
-    others += 1
-    wasFrame = false
-    let frame = Frame(
-      primary: plane, cursor: nil, flip: flips + others, detectedAt: dump.takenAt)
-    shown = Shown(number: dump.number, frame: frame, planes: planes)
-    return frame
+    guard case .frame(let frame) = firmware.poll() else { return nil }
+    if hasShownFrame, hiddenFlip == nil { hiddenFlip = frame.flip }
+    return frame.flip == hiddenFlip ? nil : numbered(frame, .firmware)
+  }
+
+  /// The frame with a number that counts both sources' flips. A source that begins anew counts from 1.
+  private func numbered(_ frame: Frame, _ choice: Choice) -> Frame {
+    if choice != shown || frame.flip &+ offset < flips { offset = flips &+ 1 &- frame.flip }
+    shown = choice
+    flips = frame.flip &+ offset
+    return Frame(
+      primary: frame.primary, cursor: frame.cursor, flip: flips, detectedAt: frame.detectedAt,
+      revision: frame.revision)
   }
 }

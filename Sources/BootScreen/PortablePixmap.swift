@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A picture in the PPM format (ppm(5)), as QEMU's `screendump` writes it: binary, 8 bits a sample.
-/// The guest decides on its bytes, so every number is checked before it is used.
+/// The guest controls its bytes, so every number is checked before use.
 struct PortablePixmap {
   let width: Int
   let height: Int
@@ -13,7 +13,8 @@ struct PortablePixmap {
   /// The longest file that is read: the largest picture and its header.
   static let longestFile = mostPixels * 3 + 64
 
-  /// - Returns: `nil` for a file of another kind, a cut one, and one that is too large.
+  /// - Returns: `nil` for a file of another kind, for a cut file, and for a picture that is too
+  ///   large.
   init?(_ bytes: [UInt8]) {
     guard bytes.starts(with: [0x50, 0x36]) else { return nil }
     var rest = bytes.dropFirst(2)
@@ -27,7 +28,7 @@ struct PortablePixmap {
     samples = rest
   }
 
-  /// Writes the picture as XRGB8888 with no space between the lines. `bytes` has room for it.
+  /// Writes the picture as XRGB8888 with no space between the lines. `bytes` must have room for it.
   func write(to bytes: UnsafeMutableRawBufferPointer) {
     samples.withUnsafeBufferPointer { samples in
       for pixel in 0..<min(width * height, bytes.count / 4) {
@@ -42,7 +43,7 @@ struct PortablePixmap {
 }
 
 extension ArraySlice<UInt8> {
-  /// White space and then a decimal number of no more digits than a picture's side has.
+  /// White space, then a decimal number with at most as many digits as the largest side.
   fileprivate mutating func takeNumber() -> Int? {
     guard takeSpace() else { return nil }
     var number = 0

@@ -2,10 +2,9 @@
 
 import DMABuf
 import LinuxSystem
-import VFIO
 import VGPUDisplay
 
-/// A picture of QEMU's own screen, in memory that a renderer takes.
+/// A picture of QEMU's own screen, in memory that a renderer can import.
 struct ScreenDump: Sendable {
   let info: PlaneInfo
   let buffer: DMABuffer
@@ -14,8 +13,7 @@ struct ScreenDump: Sendable {
   let takenAt: MonotonicInstant
 }
 
-/// The memory that pictures are written to, one after the other: of the last two somebody may
-/// still be drawing.
+/// The memory for pictures, used in turn: somebody may still draw the last two.
 struct ScreenDumpRing {
   private var info: PlaneInfo?
   private var buffers: [DMABuffer] = []
@@ -27,9 +25,8 @@ struct ScreenDumpRing {
     let stride = picture.width * 4
     let size = stride * picture.height
     let info = try PlaneInfo(
-      checking: GraphicsPlane(
-        format: FourCC.xrgb8888.rawValue, modifier: 0, width: UInt32(picture.width),
-        height: UInt32(picture.height), stride: UInt32(stride), size: UInt32(size), handle: 0))
+      checking: ImageLayout(
+        width: picture.width, height: picture.height, format: .xrgb8888, stride: stride))
     if info != self.info {
       buffers = []
       self.info = info

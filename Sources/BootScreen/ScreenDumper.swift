@@ -7,7 +7,7 @@ import QMP
 import Synchronization
 import SystemPackage
 
-/// Takes pictures of QEMU's own screen, five times a second, as long as somebody wants them.
+/// Takes pictures of QEMU's own screen, five times a second, while somebody wants them.
 final class ScreenDumper: Sendable {
   private let control: GuestController
   private let state = Mutex(State())
@@ -19,26 +19,23 @@ final class ScreenDumper: Sendable {
   }
 
   private static let interval = Duration.milliseconds(200)
-  /// After a refusal: QEMU has no screen of its own, or may not write to the file.
+  /// The pause after a refusal: QEMU has no screen of its own, or may not write the file.
   private static let pauseAfterRefusal = Duration.seconds(5)
-  /// A window that is not seen does not ask, and after this time no picture is taken for it.
+  /// A hidden window does not ask; after this time no picture is taken for it.
   private static let wantedTime = Duration.seconds(1)
 
   init(_ control: GuestController) { self.control = control }
 
   deinit { state.withLock(\.task)?.cancel() }
 
-  /// The last picture; asking makes sure that there will be a newer one.
-  ///
-  /// - Parameter hidesFirst: the first picture is not shown, only what differs from it: it may be
-  ///   what was there when the guest's own driver took over, and is of no interest any more.
-  func latest(hidesFirst: Bool) -> ScreenDump? {
+  /// The last picture. A call makes sure that there will be a newer one.
+  func latest() -> ScreenDump? {
     let now = MonotonicInstant.now
     return state.withLock { state in
       state.wantedAt = now
       if state.task == nil {
         state.task = Task { [weak self, control] in
-          var work = Work(control: control, hidesNext: hidesFirst)
+          var work = Work(control: control)
           while !Task.isCancelled {
             let pause: Duration
             if self?.isWanted == true {
@@ -55,7 +52,7 @@ final class ScreenDumper: Sendable {
     }
   }
 
-  /// Takes no more pictures, and forgets the last.
+  /// Stops taking pictures, and forgets the last.
   func rest() {
     let task = state.withLock { state in
       defer {
@@ -74,20 +71,19 @@ final class ScreenDumper: Sendable {
 
   private func publish(_ dump: ScreenDump) {
     state.withLock { state in
-      // Who was told to rest in the meantime has no task, or another one.
+      // After `rest` there is no task, or another task.
       if !Task.isCancelled, state.task != nil { state.latest = dump }
     }
   }
 
-  /// What the task has of its own.
+  /// The state of the task.
   private struct Work {
     let control: GuestController
-    var hidesNext: Bool
     var folder: PrivateFolder?
     var ring = ScreenDumpRing()
     var last: [UInt8] = []
 
-    /// - Returns: whether there was a picture, if only the same as before.
+    /// - Returns: whether QEMU gave a picture, also when it did not change.
     mutating func take(_ publish: (ScreenDump) -> Void) async -> Bool {
       do {
         let file = try folder?.file ?? makeFolder().file
@@ -97,11 +93,7 @@ final class ScreenDumper: Sendable {
         if bytes == last { return true }
         guard let picture = PortablePixmap(bytes) else { return false }
         last = bytes
-        if hidesNext {
-          hidesNext = false
-        } else {
-          publish(try ring.write(picture))
-        }
+        publish(try ring.write(picture))
         return true
       } catch {
         return false
@@ -114,19 +106,20 @@ final class ScreenDumper: Sendable {
       return folder
     }
 
-    /// QEMU made the file, which may be of any kind: opening it must neither wait nor lead elsewhere.
+    /// QEMU made the file, which may be of any kind: open(2) must not wait, and must not follow a
+    /// link.
     private static let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
   }
 }
 
-/// A folder in memory that only this user can look into, with one file in it; gone with this
+/// A folder in memory that only this user can enter, with one file in it. It is removed with this
 /// object.
 final class PrivateFolder: Sendable {
   private let path: String
-  /// Where the file is, or will be.
+  /// The path of the file, which may not exist yet.
   let file: String
 
-  /// mkdtemp(3) in `XDG_RUNTIME_DIR`, or, when there is none, in `/dev/shm`.
+  /// mkdtemp(3) in `XDG_RUNTIME_DIR`, or in `/dev/shm` when that is unset.
   init() throws(SystemCallError) {
     let parent = getenv("XDG_RUNTIME_DIR").flatMap { String(validatingCString: $0) } ?? "/dev/shm"
     var template = "\(parent)/vgpu-XXXXXX".utf8CString

@@ -5,7 +5,7 @@ import CLinux
 import LinuxSystem
 import SystemPackage
 
-/// A client's end of the socket. Nothing of it waits but `wait`.
+/// A client's end of the socket. Only `wait` waits.
 final class BridgeConnection {
   let path: String
   private let socket: Int32
@@ -16,9 +16,9 @@ final class BridgeConnection {
   /// connect(2), which does not wait: a bridge whose queue is full refuses (EAGAIN).
   ///
   /// - Parameters:
-  ///   - closing: closes descriptors that the bridge sends and nobody wants.
-  ///   - patience: how long to try again while the queue is full, in nanoseconds: others fill the
-  ///     queue, and the bridge empties it.
+  ///   - closing: closes descriptors that the bridge sends and that belong to no message.
+  ///   - patience: how long to try again while the queue is full, in nanoseconds: other clients
+  ///     fill the queue, and the bridge empties it.
   init(
     path: String, closing: ForeignDescriptors, patience: UInt64 = 0
   ) throws(BridgeError) {
@@ -52,7 +52,7 @@ final class BridgeConnection {
       closing.close([socket])
       return
     }
-    // Without a thread the socket stays open, because close(2) might wait for ever.
+    // When there is no thread, the socket stays open, because close(2) might wait for ever.
     _ = ForeignDescriptors.close(sockets: [socket])
   }
 
@@ -70,8 +70,9 @@ final class BridgeConnection {
       }
     }
     if answer < 0 {
-      // The bridge's reason for ending the connection can still be read, and then the end. A socket
-      // takes far more messages than a client sends before it reads an answer.
+      // After these two errors, the bridge's reason for ending the connection can still be read,
+      // and then the end. A full socket is an error, because a socket takes far more messages than
+      // a client sends before it reads an answer.
       let errno = SystemCall.errno(answer)
       guard errno == .brokenPipe || errno == .connectionReset else { throw .ended(path: path) }
     }
@@ -89,7 +90,7 @@ final class BridgeConnection {
   func receive() throws(BridgeError) -> Incoming? {
     var incoming: (message: BridgeMessage, serial: UInt32)?
     var problem: ProtocolError?
-    // A byte more than the longest, so that a longer one is not cut to it.
+    // One byte more than the longest message, so that a longer one is not cut to this length.
     let count = withUnsafeTemporaryAllocation(
       byteCount: WireConstants.longestMessage + 1, alignment: 8
     ) { buffer in
@@ -98,8 +99,8 @@ final class BridgeConnection {
         count = SystemCall.uninterrupted {
           RunningKernel().receive(socket, buffer, fds: &descriptors)
         }
-        // When the bridge closes its end with unread messages there, this is the first answer. The
-        // messages that it sent before, such as REFUSED, come after it.
+        // When the bridge closes its end while it has unread messages, recvmsg(2) fails first. The
+        // messages that the bridge sent before, such as REFUSED, come after that.
         if count >= 0 || SystemCall.errno(count) != .connectionReset { break }
       }
       guard count > 0 else { return count }
@@ -124,20 +125,20 @@ final class BridgeConnection {
       throw .ended(path: path)
     }
     guard descriptors.isEmpty || descriptor != nil else {
-      throw .malformed(path: path, reason: "a descriptor that belongs to nothing")
+      throw .malformed(path: path, reason: "a descriptor without a buffer")
     }
     return Incoming(message: incoming.message, serial: incoming.serial, descriptor: descriptor)
   }
 
-  /// poll(2): until something has come, or until then.
+  /// poll(2): waits until a message has come, or until the deadline.
   ///
-  /// - Returns: whether something has.
+  /// - Returns: whether a message has come.
   func wait(until deadline: MonotonicInstant) -> Bool {
     var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
     while true {
       let milliseconds = (max(0, deadline.seconds(since: .now)) * 1000).rounded(.up)
       let count = poll(&entry, 1, Int32(min(milliseconds, 60_000)))
-      // A signal is no silence.
+      // A signal does not count as the deadline.
       if count >= 0 || vgpu_last_errno() != EINTR { return count > 0 }
     }
   }

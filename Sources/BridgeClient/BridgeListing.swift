@@ -3,14 +3,14 @@
 public import BridgeProtocol
 import LinuxSystem
 
-/// What a bridge has, for this user.
+/// The vGPUs and counters of a bridge, for this user.
 public struct BridgeListing: Hashable, Sendable {
   /// The vGPUs that this user may see.
   public let vGPUs: [ListedVGPU]
-  /// What the bridge has done so far.
+  /// The bridge's work so far.
   public let counters: BridgeCounters
 
-  /// The most vGPUs that are listed; no GPU makes as many.
+  /// The most vGPUs that are listed; no GPU has as many.
   private static let most: UInt32 = 4096
   /// How long all answers may take, in nanoseconds.
   private static let patience: UInt64 = 30_000_000_000
@@ -41,7 +41,7 @@ public struct BridgeListing: Hashable, Sendable {
         vGPUs.append(vGPU)
         if vGPU.index + 1 == vGPU.count { break }
       } catch {
-        // There is none, or the last has gone meanwhile.
+        // There is no vGPU, or the last one has gone since the answer before.
         guard case .refused(_, .noSuchVGPU, _) = error else { throw error }
         break
       }
@@ -50,7 +50,7 @@ public struct BridgeListing: Hashable, Sendable {
   }
 
   private static func misunderstanding(_ path: String) -> BridgeError {
-    .malformed(path: path, reason: "an answer to nothing")
+    .malformed(path: path, reason: "an answer without a question")
   }
 
   private static func ask(

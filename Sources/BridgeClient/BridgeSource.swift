@@ -19,7 +19,7 @@ public final class BridgeSource: FrameSource {
   private var connection: BridgeConnection?
   private var buffers: BufferTable?
   private var opened: OpenedVGPU?
-  /// The LOOK that was not answered yet.
+  /// The serial number of the LOOK that has no answer yet.
   private var look: UInt32?
   private var state: DisplayState
   private var lostAt: MonotonicInstant?
@@ -34,17 +34,17 @@ public final class BridgeSource: FrameSource {
 
   private var wantedSize: (width: UInt32, height: UInt32)?
 
-  /// How long a poll waits for an answer, in nanoseconds: a bridge needs a tenth of a millisecond,
-  /// and a viewer must draw.
+  /// How long a poll waits for an answer, in nanoseconds. A bridge needs a tenth of a millisecond,
+  /// and a viewer must go on drawing.
   private static let patience: UInt64 = 2_000_000
   /// How long the first answers may take, in nanoseconds.
   private static let firstPatience: UInt64 = 10_000_000_000
   /// The time between two attempts to connect, in nanoseconds.
   static let retryInterval: UInt64 = 250_000_000
-  /// Messages that a poll reads: an answer has three. A bridge that talks without end must not keep the
-  /// viewer from drawing.
+  /// The most messages that a poll reads; an answer has three. A bridge that sends without end must
+  /// not keep the viewer from drawing.
   static let mostInPoll = 32
-  /// How long the last frame outlives its bridge, in seconds: a restart takes less.
+  /// How long the last frame stays after the bridge is gone, in seconds; a restart takes less.
   private static let grace = 1.0
 
   /// Connects to a bridge and chooses a vGPU. Waits for the bridge's first answers, 10 s at most;
@@ -53,7 +53,8 @@ public final class BridgeSource: FrameSource {
   /// - Parameters:
   ///   - path: the bridge's socket.
   ///   - vGPU: which vGPU; by default the only one.
-  ///   - waiting: whether the source waits for a bridge that is not there yet; else that is an error.
+  ///   - waiting: `true` to wait for a bridge that does not exist yet, instead of throwing an
+  ///     error.
   /// - Throws: `BridgeError`.
   public convenience init(
     path: String, vGPU: VGPUIdentifier = .only, waiting: Bool = false
@@ -61,7 +62,7 @@ public final class BridgeSource: FrameSource {
     self.init(awaiting: path, vGPU: vGPU)
     do throws(BridgeError) {
       try connect(patience: Self.firstPatience)
-      // It sends two answers, or one that refuses.
+      // The bridge sends two answers, or one refusal.
       var turn = Turn(patience: Self.firstPatience)
       while opened == nil {
         guard try takeNext(&turn) else { throw .silent(path: path) }
@@ -94,8 +95,11 @@ public final class BridgeSource: FrameSource {
     return (known(opened.maximumWidth), known(opened.maximumHeight))
   }
 
-  /// Asks for another size of the guest's monitor, in pixels, now and after the bridge's restart.
-  /// `resizeProblem` has the refusal some polls later.
+  /// Whether the bridge lets this client ask for another size; `nil` before the bridge has answered.
+  package var allowsSizes: Bool? { opened?.canResize }
+
+  /// Asks for another size of the guest's monitor, in pixels, now and again after the bridge's
+  /// restart. A refusal is in `resizeProblem` some polls later.
   public func resize(width: Int, height: Int) {
     guard let width = UInt32(exactly: width), let height = UInt32(exactly: height) else { return }
     wantedSize = (width, height)
@@ -111,7 +115,7 @@ public final class BridgeSource: FrameSource {
   public func poll() -> DisplayState {
     let now = MonotonicInstant.now
     do {
-      // A bridge that has sent descriptors that cannot be closed yet gets no chance to send more.
+      // A bridge whose stray descriptors are not closed yet gets no chance to send more.
       if connection == nil, now >= connectsAgainAt, closing.waiting == 0 { try connect() }
       if connection != nil { try ask() }
     } catch {
@@ -132,7 +136,7 @@ public final class BridgeSource: FrameSource {
     self.connection = connection
   }
 
-  /// How many messages, and until when, a poll takes.
+  /// How many messages a poll takes, and until when.
   private struct Turn {
     let deadline: MonotonicInstant
     var messagesLeft = BridgeSource.mostInPoll
@@ -150,7 +154,7 @@ public final class BridgeSource: FrameSource {
 
   private func ask() throws(BridgeError) {
     var turn = Turn(patience: Self.patience)
-    // Late answers.
+    // Answers that came after an earlier poll's deadline.
     while turn.hasOne() {
       guard let connection, let incoming = try connection.receive() else { break }
       try take(incoming)
@@ -197,7 +201,7 @@ public final class BridgeSource: FrameSource {
       buffers = BufferTable(welcome)
     case .opened(let vGPU):
       guard buffers != nil, opened == nil else {
-        throw .malformed(path: path, reason: "an answer to nothing")
+        throw .malformed(path: path, reason: "an answer without a question")
       }
       opened = vGPU
       if let wantedSize {
@@ -215,13 +219,13 @@ public final class BridgeSource: FrameSource {
       counters.gets += 1
     case .frame(let frame):
       guard look == serial else {
-        throw .malformed(path: path, reason: "an answer to nothing")
+        throw .malformed(path: path, reason: "an answer without a question")
       }
       look = nil
       try show(frame)
     case .noPicture(let absence, let reason):
       guard look == serial else {
-        throw .malformed(path: path, reason: "an answer to nothing")
+        throw .malformed(path: path, reason: "an answer without a question")
       }
       look = nil
       counters.queries += 1
@@ -236,7 +240,7 @@ public final class BridgeSource: FrameSource {
       throw .refused(path: path, refusal, reason: reason)
     case .done: break
     case .vGPU, .counters:
-      throw .malformed(path: path, reason: "an answer to nothing")
+      throw .malformed(path: path, reason: "an answer without a question")
     }
   }
 
@@ -253,11 +257,11 @@ public final class BridgeSource: FrameSource {
         buffer: picture, x: Int(pointer.x), y: Int(pointer.y),
         hotspot: pointer.hotspot.flatMap { hotspot in
           let spot = (x: Int(hotspot.x), y: Int(hotspot.y))
-          return spot.x < picture.layout.width && spot.y < picture.layout.height ? spot : nil
+          return spot.x < picture.size.width && spot.y < picture.size.height ? spot : nil
         })
     }
     counters.queries += 1
-    // Counted here, so that it only grows, whatever a bridge says.
+    // Flips are counted here, so that the number only grows, whatever a bridge sends.
     if lastFlip?.wire != frame.flip || lastFlip?.buffer != frame.buffer {
       lastFlip = (frame.flip, frame.buffer)
       counters.flips += 1

@@ -33,8 +33,8 @@ struct BufferTable {
 
   /// Checks a buffer like a driver's, and keeps it.
   ///
-  /// - Parameter descriptor: taken when it is of a buffer, and left where it is when it is not: closing
-  ///   anything else may take long.
+  /// - Parameter descriptor: taken when it is a buffer's. Otherwise it stays with the caller,
+  ///   because closing anything else may take long.
   mutating func add(
     _ shared: SharedBuffer, _ descriptor: inout OwnedFileDescriptor?, name: String
   ) throws(BufferDefect) {
@@ -42,7 +42,7 @@ struct BufferTable {
     guard let memory = try Self.memory(&descriptor, "\(name), buffer \(shared.id)") else {
       throw .noBuffer("no descriptor")
     }
-    // No overflow: neither is negative, and the sum so far is never more than the limit.
+    // No overflow: neither number is negative, and `bytes` never exceeds the limit.
     guard memory.size <= limit.bytes - bytes else { throw .surplus }
     let plane = GraphicsPlane(
       format: shared.format, modifier: shared.modifier, width: shared.width,
@@ -77,13 +77,13 @@ struct BufferTable {
     }
   }
 
-  /// The buffer with a number, which counts as used.
+  /// The buffer with a number. It counts as used now.
   mutating func use(_ id: UInt64) -> PlaneBuffer? {
     guard let index = held.use(id) else { return nil }
     return held.entries[index].value.buffer
   }
 
-  /// Lets go of the buffer that was not used for longest, if there are too many of them.
+  /// Removes the buffer that was unused for longest, when there are too many buffers.
   ///
   /// - Returns: its number.
   mutating func removeSurplus() -> UInt64? {

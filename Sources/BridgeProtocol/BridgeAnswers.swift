@@ -6,12 +6,12 @@ public struct Welcome: Hashable, Sendable {
   public var version: UInt16
   /// How many buffers a client may hold.
   public var buffers: UInt32
-  /// How many messages of a client the bridge answers in a second; it leaves more of them waiting.
+  /// How many messages of a client the bridge answers in a second; further messages wait.
   public var messagesPerSecond: UInt32
-  /// How many bytes those buffers may have together.
+  /// How many bytes the buffers that a client holds may have together.
   public var bytes: UInt64
 
-  /// Makes a welcome of its parts.
+  /// Makes a welcome from its parts.
   public init(version: UInt16, buffers: UInt32, messagesPerSecond: UInt32, bytes: UInt64) {
     self.version = version
     self.buffers = buffers
@@ -56,7 +56,7 @@ public struct ListedVGPU: Hashable, Sendable {
   /// The vGPU's name, 64 bytes at most.
   public var name: String
 
-  /// Makes an entry of its parts.
+  /// Makes an entry from its parts.
   public init(
     index: UInt32, count: UInt32, identifier: VGPUIdentifier, viewers: UInt32, canResize: Bool,
     looks: UInt64, polls: UInt64, flips: UInt64, buffers: UInt64, name: String
@@ -105,7 +105,7 @@ public struct OpenedVGPU: Hashable, Sendable {
   /// The vGPU's name, 64 bytes at most.
   public var name: String
 
-  /// Makes an answer of its parts.
+  /// Makes an answer from its parts.
   public init(
     identifier: VGPUIdentifier, canResize: Bool, maximumWidth: UInt32, maximumHeight: UInt32,
     name: String
@@ -146,11 +146,11 @@ public struct BridgeCounters: Hashable, Sendable {
   public var messages: UInt64 = 0
   /// Messages that made no sense.
   public var malformed: UInt64 = 0
-  /// Times that a client sent more than its rate and was left waiting.
+  /// Times that a client sent more than its rate and had to wait.
   public var throttled: UInt64 = 0
   /// Answers that had to wait because the client did not read.
   public var postponed: UInt64 = 0
-  /// Messages that came with descriptors, none of which was taken.
+  /// Messages that came with descriptors; the bridge took none of these descriptors.
   public var strayDescriptors: UInt64 = 0
 
   /// All zero.

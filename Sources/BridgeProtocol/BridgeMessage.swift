@@ -37,7 +37,7 @@ public enum BridgeMessage: Hashable, Sendable {
   /// - Parameters:
   ///   - serial: the number of the question that it answers.
   ///   - bytes: at least `WireConstants.longestMessage` of them.
-  /// - Returns: how many were written; 0 when they are too few.
+  /// - Returns: how many bytes were written; 0 when there is not enough room.
   public func encode(serial: UInt32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
     write(serial: serial, into: bytes)
   }
@@ -108,13 +108,13 @@ public enum Absence: UInt32, Hashable, Sendable, CaseIterable {
   case trouble = 3
 }
 
-/// Why a bridge refuses: a number, of which later versions of the protocol have more. The message's
-/// text says the reason to a person, whatever the number is.
+/// Why a bridge refuses: a number. Later versions of the protocol can have further numbers; the
+/// message's text gives the reason for people in any case.
 public struct Refusal: RawRepresentable, Hashable, Sendable, CaseIterable {
   /// The number in the message.
   public let rawValue: UInt32
 
-  /// Any number: one that this library does not know is a refusal too.
+  /// Makes a refusal of any number; a number that this library does not know is a refusal too.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// The bridge speaks none of the client's versions. The connection ends.
@@ -134,7 +134,7 @@ public struct Refusal: RawRepresentable, Hashable, Sendable, CaseIterable {
   /// The client has chosen no vGPU yet.
   public static let notOpen = Refusal(rawValue: 8)
 
-  /// Those that this library knows.
+  /// The refusals that this library knows.
   public static let allCases: [Refusal] = [
     .version, .notAllowed, .noSuchVGPU, .severalVGPUs, .limit, .malformed, .size, .notOpen,
   ]

@@ -12,7 +12,7 @@ public enum ClientMessage: Hashable, Sendable {
   /// Asks for the guest's picture now. Answered by BUFFER, for each buffer that is new to the client,
   /// and then FRAME; or by NO PICTURE.
   case look
-  /// The client has let go of a buffer. Not answered.
+  /// Gives a buffer back that the client no longer uses. Not answered.
   case release(buffer: UInt64)
   /// Asks for another size of the guest's monitor, in pixels. Answered by DONE.
   case resize(width: UInt32, height: UInt32)
@@ -34,7 +34,7 @@ public enum ClientMessage: Hashable, Sendable {
   /// - Parameters:
   ///   - serial: the number that its answers will have.
   ///   - bytes: at least `WireConstants.longestMessage` of them.
-  /// - Returns: how many were written; 0 when they are too few.
+  /// - Returns: how many bytes were written; 0 when there is not enough room.
   public func encode(serial: UInt32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
     write(serial: serial, into: bytes)
   }

@@ -17,7 +17,7 @@ public struct SharedBuffer: Hashable, Sendable {
   /// The end of the last pixel, in bytes from the buffer's start.
   public var size: UInt32
 
-  /// Makes a description of its parts.
+  /// Makes a description from its parts.
   public init(
     id: UInt64, modifier: UInt64, format: UInt32, width: UInt32, height: UInt32, stride: UInt32,
     size: UInt32
@@ -64,7 +64,7 @@ public struct SharedFrame: Hashable, Sendable {
     /// The pixel that points; `nil` when the guest does not say.
     public var hotspot: Hotspot?
 
-    /// Makes a pointer of its parts.
+    /// Makes a pointer from its parts.
     public init(buffer: UInt64, x: Int32, y: Int32, hotspot: Hotspot?) {
       self.buffer = buffer
       self.x = x
@@ -80,7 +80,7 @@ public struct SharedFrame: Hashable, Sendable {
     /// From the upper edge.
     public var y: Int32
 
-    /// Makes a pixel's place of its two numbers.
+    /// Makes a pixel's place from its two numbers.
     public init(x: Int32, y: Int32) {
       self.x = x
       self.y = y
@@ -93,12 +93,12 @@ public struct SharedFrame: Hashable, Sendable {
   public var pointer: Pointer?
   /// Counts how often the guest has shown another buffer than before.
   public var flip: UInt64
-  /// When the bridge saw this buffer for the first time, in nanoseconds of CLOCK_MONOTONIC.
+  /// When the bridge noticed this flip, in nanoseconds of CLOCK_MONOTONIC.
   public var detectedAt: UInt64
-  /// When the bridge looked, in nanoseconds of CLOCK_MONOTONIC.
+  /// When the bridge's last look ended, in nanoseconds of CLOCK_MONOTONIC; not before `detectedAt`.
   public var lookedAt: UInt64
 
-  /// Makes a frame of its parts.
+  /// Makes a frame from its parts.
   public init(
     buffer: UInt64, pointer: Pointer?, flip: UInt64, detectedAt: UInt64, lookedAt: UInt64
   ) {

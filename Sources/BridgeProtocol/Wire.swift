@@ -44,9 +44,9 @@ extension ProtocolError: CustomStringConvertible {
   }
 }
 
-/// Text in messages: the other side shows it in windows and terminals.
+/// Text in messages. It must be safe, because the other side shows it in windows and terminals.
 enum WireText {
-  /// Whether the text steers no terminal.
+  /// Whether the text is safe to show in a terminal.
   static func isPrintable(_ text: String) -> Bool {
     text.unicodeScalars.allSatisfy(PlainText.isSafe)
   }

@@ -2,14 +2,14 @@
 
 import HostDevices
 
-/// A side's messages: how each kind of them lies in a datagram.
+/// A side's messages, and the layout of each kind in a datagram.
 ///
 /// A message names its number and its fields once, in `pass`. Reading, writing, its length and the
 /// check of `docs/bridge-protocol.md` follow from that.
 protocol WireMessage: Sendable {
-  /// One message of each kind, in the order of their numbers, which leave out none.
+  /// One message of each kind, in the order of their numbers, without gaps.
   static var kinds: [Self] { get }
-  /// `kinds`, described.
+  /// The layouts of `kinds`.
   static var layouts: [MessageLayout] { get }
 
   /// Takes the message's number and then its fields through `fields`, in the order of their bytes.
@@ -50,7 +50,7 @@ protocol FieldPass {
   /// What can be wrong with a field.
   associatedtype Problem: Error
 
-  /// Comes first: the kind's number, and its name in `docs/bridge-protocol.md`.
+  /// Called first, with the kind's number and its name in `docs/bridge-protocol.md`.
   mutating func begin(_ number: UInt16, _ name: StaticString)
   mutating func number<Value: FixedWidthInteger>(
     _ value: inout Value, _ field: StaticString
@@ -66,7 +66,7 @@ protocol FieldPass {
   mutating func text(
     _ value: inout String, length: Int, _ field: StaticString
   ) throws(Problem)
-  /// A condition of the fields so far. Only a reader asks: what is written may break it.
+  /// A condition of the fields so far. Only a reader checks it; a writer may violate it.
   mutating func check(_ isValid: @autoclosure () -> Bool, _ field: StaticString) throws(Problem)
 }
 
@@ -96,7 +96,8 @@ extension FieldPass {
   }
 }
 
-/// Reads a message's fields one after the other. Its length was compared with its kind's before.
+/// Reads a message's fields one after the other. Its caller has compared the length with the
+/// kind's.
 private struct FieldReader: FieldPass {
   typealias Problem = ProtocolError
 
@@ -163,16 +164,16 @@ private struct FieldWriter: FieldPass {
 
   private mutating func write(_ value: some FixedWidthInteger) {
     let end = offset + value.bitWidth / 8
-    // Without room the bytes are counted all the same: `finish` tells.
+    // Bytes without room are counted too, so that `finish` can report them.
     if end <= bytes.count {
       bytes.storeBytes(of: value.littleEndian, toByteOffset: offset, as: type(of: value))
     }
     offset = end
   }
 
-  /// Writes the length.
+  /// Writes the length into the header.
   ///
-  /// - Returns: it, or 0 when there was no room for so much.
+  /// - Returns: the length, or 0 when there was not enough room.
   mutating func finish() -> Int {
     let length = offset
     guard length <= bytes.count else { return 0 }
@@ -217,7 +218,7 @@ struct MessageLayout: Sendable {
   struct Field: Sendable {
     let offset: Int
     let size: Int
-    /// The number that it always has.
+    /// The field's value when it is always the same.
     let constant: UInt64?
   }
 

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+package import ErrorKinds
 public import HostDevices
 public import LinuxSystem
 import SystemPackage
 
-/// The process that has connected, by the kernel's word (SO_PEERCRED, SO_PEERGROUPS): its user and
-/// groups at the time of connect(2).
+/// The process that has connected, as the kernel reports it (SO_PEERCRED, SO_PEERGROUPS): its user
+/// and groups at the time of connect(2).
 public struct Peer: Hashable, Sendable {
   /// The effective user.
   public var user: UInt32
-  /// The effective group and the supplementary ones.
+  /// The effective group and the supplementary groups.
   public var groups: Set<UInt32>
-  /// The process; a hint for messages, because its number can be another process's by now.
+  /// The process; only a hint for messages, because another process can have its number by now.
   public var process: Int32
 
-  /// Makes a peer of its parts.
+  /// Makes a peer from its parts.
   public init(user: UInt32, groups: Set<UInt32>, process: Int32) {
     self.user = user
     self.groups = groups
@@ -36,7 +37,7 @@ public struct Peer: Hashable, Sendable {
   }
 
   private static func groups(of socket: Int32) throws(SystemCallError) -> [UInt32] {
-    // Nearly all users are in fewer groups than the first; Linux allows the second (NGROUPS_MAX).
+    // Nearly all users are in fewer than 64 groups; Linux allows 65536 (NGROUPS_MAX).
     for most in [64, 1 << 16] {
       var groups = [UInt32](repeating: 0, count: most)
       let count = vgpu_peer_groups(socket, &groups, most)
@@ -61,7 +62,7 @@ public enum Principal: Hashable, Sendable {
 
 /// The users who may look at a vGPU. Root always may.
 public struct AccessPolicy: Hashable, Sendable {
-  /// The others who may.
+  /// The other users who may.
   public var allowed: Set<Principal>
 
   /// Makes a policy of a list.
@@ -81,18 +82,18 @@ public struct AccessRule: Hashable, Sendable {
   /// The vGPU of the rule; `nil` for all vGPUs.
   public let vGPU: MdevUUID?
 
-  /// Makes a rule of its parts.
+  /// Makes a rule from its parts.
   public init(_ principal: Principal, vGPU: MdevUUID? = nil) {
     self.principal = principal
     self.vGPU = vGPU
   }
 
-  /// Whether the rule is about a vGPU; only rules for all vGPUs are about one without a UUID.
+  /// Whether the rule applies to a vGPU. To a vGPU without a UUID, only rules for all vGPUs apply.
   func concerns(_ uuid: MdevUUID?) -> Bool { vGPU == nil || vGPU == uuid }
 }
 
 extension AccessRule {
-  /// Reads `user:NAME`, `group:NAME`, or either after `UUID=`; numbers are names too.
+  /// Reads `user:NAME`, `group:NAME`, or either after `UUID=`. A name can be a number.
   ///
   /// - Throws: `AccessRuleError`.
   public init(parsing text: String) throws(AccessRuleError) {
@@ -139,15 +140,25 @@ public enum AccessRuleError: Error, Hashable, Sendable {
   case noSuchUser(String)
   /// The host has no such group.
   case noSuchGroup(String)
-  /// The host cannot tell.
+  /// The host's user database cannot be read.
   case system(SystemCallError)
+}
+
+extension AccessRuleError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .malformed, .invalidUUID: .argument
+    case .noSuchUser, .noSuchGroup: .notFound
+    case .system(let error): error.errorClass
+    }
+  }
 }
 
 extension AccessRuleError: CustomStringConvertible {
   /// One line: the defect, or the remedy.
   public var description: String {
     switch self {
-    case .malformed: "give user:NAME or group:NAME, after UUID= for one vGPU alone"
+    case .malformed: "give user:NAME or group:NAME; for only one vGPU, put UUID= before it"
     case .invalidUUID(let text): "\(HostDevicesError.invalidUUID(text))"
     case .noSuchUser(let name): "there is no user \(name)"
     case .noSuchGroup(let name): "there is no group \(name)"

@@ -11,7 +11,7 @@ extension Bridge {
   func accept(_ now: MonotonicInstant) {
     if closer.isBehind {
       listensAgainAt = MonotonicInstant(nanoseconds: now.nanoseconds + 100_000_000)
-      notice("no connection is taken: there is no thread to close those that have ended", now)
+      notice("cannot accept connections now: no thread is free to close the ended ones", now)
       return
     }
     for _ in 0..<32 {
@@ -22,9 +22,10 @@ extension Bridge {
         case .resourceTemporarilyUnavailable: break
         case .connectionAbort: continue
         default:
-          // Without descriptors or memory poll(2) would report the same connection for ever.
+          // Without this pause, poll(2) would report the same connection again and again while
+          // there are no descriptors or no memory.
           listensAgainAt = MonotonicInstant(nanoseconds: now.nanoseconds + 100_000_000)
-          notice("no connection can be taken: \(SystemCall.errno(answer))", now)
+          notice("cannot accept a connection: \(SystemCall.errno(answer))", now)
         }
         return
       }
@@ -51,7 +52,7 @@ extension Bridge {
     let account = users.connect(peer.user, mayLook: mayLook, now)
     let client = Client(socket, peer, limits, now)
     guard mayLook else {
-      // A user who connects too often is not even told.
+      // A user who connects too often gets no answer.
       if account == nil {
         done.refused += 1
       } else {
@@ -60,7 +61,7 @@ extension Bridge {
       return
     }
     guard let account, users.admit(account) else {
-      refuse(client, .limit, "too many clients, or too quickly", now)
+      refuse(client, .limit, "too many clients, or too many connections in a short time", now)
       return
     }
     client.account = account
@@ -84,7 +85,7 @@ extension Bridge {
     done.expelled += 1
     client.hasEnded = true
     _ = client.send(.refused(refusal, reason: reason), serial: serial)
-    notice("\(client) is thrown out: \(reason)", .now)
+    notice("\(client) is disconnected: \(reason)", .now)
   }
 
   func removeEnded() {

@@ -10,7 +10,7 @@ extension Bridge {
   /// - Parameter since: when the client stopped reading; `nil` when the question has just come.
   func answerLook(_ client: Client, _ serial: UInt32, since: MonotonicInstant?) {
     guard let vGPU = chosen(by: client, serial) else { return }
-    let look = vGPU.look(.now)
+    let look = vGPU.look(.now, copied: copied)
     let sent =
       switch look.state {
       case .frame(let frame): send(frame, lookedAt: look.at, serial, to: client, vGPU)
@@ -36,14 +36,10 @@ extension Bridge {
     _ frame: Frame, lookedAt: MonotonicInstant, _ serial: UInt32, to client: Client,
     _ vGPU: BridgedVGPU
   ) -> Client.Sending {
-    guard case .dmaBuf = frame.primary.storage else {
-      let reason = "its picture lies in a region of the device, which a bridge cannot hand on"
-      return client.send(.noPicture(.trouble, reason: "\(vGPU.name): \(reason)"), serial: serial)
-    }
     var sent = sendIfNew(frame.primary, serial, to: client, vGPU)
     guard sent == .all else { return sent }
     var pointer: SharedFrame.Pointer?
-    if let cursor = frame.cursor, case .dmaBuf = cursor.buffer.storage {
+    if let cursor = frame.cursor, cursor.buffer.canBeShared {
       sent = sendIfNew(cursor.buffer, serial, to: client, vGPU)
       guard sent == .all else { return sent }
       pointer = SharedFrame.Pointer(
@@ -83,7 +79,7 @@ extension Bridge {
 }
 
 extension Absence {
-  fileprivate init(_ reason: NoPicture) {
+  init(_ reason: NoPicture) {
     self =
       switch reason {
       case .planeOff: .planeOff
@@ -94,11 +90,11 @@ extension Absence {
 }
 
 extension SharedBuffer {
-  /// `nil` for a layout that the protocol has no numbers for.
+  /// `nil` for a layout that the protocol cannot describe.
   fileprivate init?(_ buffer: PlaneBuffer) {
     let layout = buffer.layout
-    guard layout.planes.count == 1, layout.planes.first?.offset == 0,
-      let width = UInt32(exactly: layout.width), let height = UInt32(exactly: layout.height),
+    guard buffer.canBeShared, let width = UInt32(exactly: layout.width),
+      let height = UInt32(exactly: layout.height),
       let stride = UInt32(exactly: layout.stride), let linear = layout.linearEnd,
       let size = UInt32(
         exactly: layout.modifier == .linear ? linear : layout.stride * layout.height)

@@ -9,14 +9,14 @@ import VGPUDisplay
 
 /// Clients' messages, and the answers.
 extension Bridge {
-  /// Messages of one client that are answered in a turn: a viewer sends so many for a frame.
+  /// Messages of one client that are answered in a turn: a viewer sends this many for a frame.
   private static let mostInTurn = 2
 
   /// - Returns: whether the client got its turn.
   func serve(_ client: Client, _ events: Int32) -> Bool {
     guard !client.hasEnded else { return true }
     if events & (POLLERR | POLLHUP | POLLNVAL) != 0 {
-      // Messages that it sent before it went need no answer.
+      // Messages from before the client's end need no answer.
       client.hasEnded = true
       return true
     }
@@ -39,7 +39,7 @@ extension Bridge {
 
   /// - Returns: whether there may be more.
   private func receive(_ client: Client) -> Bool {
-    // A byte more than the longest, so that a longer one is not cut to it.
+    // One byte more than the longest message, so that a longer one is not cut to this length.
     withUnsafeTemporaryAllocation(byteCount: WireConstants.longestMessage + 1, alignment: 8) {
       buffer in
       var descriptors: Int32 = 0
@@ -52,10 +52,12 @@ extension Bridge {
         expel(client, .malformed, "it has sent a descriptor")
         return false
       }
-      guard count > 0 else {
-        if count == 0 || SystemCall.errno(count) != .resourceTemporarilyUnavailable {
-          client.hasEnded = true
-        }
+      guard count >= 0 else {
+        if SystemCall.errno(count) != .resourceTemporarilyUnavailable { client.hasEnded = true }
+        return false
+      }
+      if count == 0, client.socket.isAtEnd {
+        client.hasEnded = true
         return false
       }
       done.messages += 1
@@ -130,7 +132,7 @@ extension Bridge {
     let visible = visible(to: client)
     let chosen = identifier == .only ? visible : visible.filter { $0.identifier == identifier }
     guard let vGPU = chosen.first else {
-      // A vGPU of others does not exist for this client.
+      // A vGPU that the client may not see does not exist for this client.
       reply(
         .refused(
           .noSuchVGPU, reason: identifier == .only ? "there is no vGPU" : "no vGPU \(identifier)"),
@@ -147,8 +149,9 @@ extension Bridge {
     client.releaseAll()
     client.vGPU = vGPU
     vGPU.viewers += 1
-    // The answer has the name and the monitor, which the source knows.
-    _ = vGPU.look(.now)
+    vGPU.open()
+    // The answer needs the name and the monitor, which the source knows after a look.
+    _ = vGPU.look(.now, copied: copied)
     let monitor = vGPU.monitor
     reply(
       .opened(
@@ -164,8 +167,8 @@ extension Bridge {
     guard let vGPU = chosen(by: client, serial) else { return }
     guard let monitor = vGPU.monitor else {
       reply(
-        .refused(.size, reason: "\(vGPU.name): its monitor cannot be exchanged here"), serial,
-        client)
+        .refused(.size, reason: "\(vGPU.name): the bridge cannot change this guest's monitor"),
+        serial, client)
       return
     }
     guard vGPU.mayResize(.now) else {
@@ -185,7 +188,7 @@ extension Bridge {
     }
   }
 
-  /// The vGPU that a client has opened; one that has opened none is told so.
+  /// The vGPU that a client has opened. A client that has opened none gets a refusal.
   func chosen(by client: Client, _ serial: UInt32) -> BridgedVGPU? {
     if client.vGPU == nil {
       reply(.refused(.notOpen, reason: "choose a vGPU first"), serial, client)
@@ -193,7 +196,7 @@ extension Bridge {
     return client.vGPU
   }
 
-  /// Answers a question once: a client that has not read its answers before has to go.
+  /// Answers a question once. A client that has not read its earlier answers is disconnected.
   func reply(_ message: BridgeMessage, _ serial: UInt32, _ client: Client) {
     switch client.send(message, serial: serial) {
     case .all: break

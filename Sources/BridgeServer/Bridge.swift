@@ -10,8 +10,9 @@ import SystemPackage
 
 /// Shows vGPUs to clients of a socket: the buffers of their pictures, and nothing else.
 ///
-/// A bridge runs on one thread. It sends without waiting and keeps no queue: it owes one answer to a
-/// client that does not read, and makes this answer of the guest's picture when the client reads again.
+/// A bridge runs on one thread. It sends without waiting and keeps no queue: it owes one answer to
+/// a client that does not read, and looks at the guest's picture for this answer when the client
+/// reads again.
 public final class Bridge {
   let listener: BridgeListener
   let limits: BridgeLimits
@@ -21,8 +22,8 @@ public final class Bridge {
   let closer = SocketCloser()
 
   private(set) var vGPUs: [BridgedVGPU] = []
-  /// vGPUs that have left the catalogue and hold a device or have viewers. An mdev that is being
-  /// removed leaves its bus first, and the removal waits until the device is let go.
+  /// vGPUs that have left the catalogue and still hold a device or have viewers. When an mdev is
+  /// removed, it leaves its bus first, and the removal waits until the device is closed.
   private var departed: [BridgedVGPU] = []
   private var cataloguedAt: MonotonicInstant?
   var clients: [Client] = []
@@ -39,10 +40,10 @@ public final class Bridge {
   /// - Parameters:
   ///   - listener: the socket to serve.
   ///   - handle: ends the bridge; a new one by default.
-  ///   - limits: of each client and each user.
-  ///   - catalogue: the vGPUs that there are now, the same object for the same vGPU. Called at most
-  ///     once a second.
-  ///   - logger: gets clients that come, go and are refused, with the reason.
+  ///   - limits: the limits of each client and each user.
+  ///   - catalogue: returns the vGPUs that exist now, the same object for the same vGPU. Called at
+  ///     most once a second.
+  ///   - logger: gets a line when a client comes, goes or is refused, with the reason.
   /// - Throws: `SystemCallError` when the process has no descriptor left.
   public init(
     _ listener: consuming BridgeListener, handle: BridgeHandle? = nil,
@@ -116,8 +117,8 @@ public final class Bridge {
     entries.append(pollfd(fd: wakeup.wakeup.rawValue, events: Int16(POLLIN), revents: 0))
     entries.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0))
     for client in clients {
-      // Clients that have not read their answer, or have sent too much, are not read from. POLLHUP comes
-      // all the same.
+      // Nothing is read from clients that have not read their answer or have sent too much. poll(2)
+      // reports POLLHUP in any case.
       let events = client.owed != nil ? POLLOUT : client.isThrottled ? 0 : POLLIN
       entries.append(pollfd(fd: client.socket.rawValue, events: Int16(events), revents: 0))
     }
@@ -147,7 +148,7 @@ public final class Bridge {
     }
   }
 
-  /// Writes a line into the journal; at most 20 a second, so that no client can fill it.
+  /// Logs a line; at most 20 a second, so that no client can fill the journal.
   func notice(
     _ text: @autoclosure () -> String, _ now: MonotonicInstant, level: Logger.Level = .notice
   ) {
@@ -176,6 +177,9 @@ public final class Bridge {
     return vGPUs.filter { $0.allows(client.peer) }
   }
 
+  /// The vGPUs whose pictures are copied.
+  var copied: Int { vGPUs.count { $0.isCopied } }
+
   func refreshCatalogue(_ now: MonotonicInstant) {
     if let cataloguedAt, now.seconds(since: cataloguedAt) < 1 { return }
     cataloguedAt = now
@@ -192,7 +196,7 @@ public final class Bridge {
 public final class BridgeHandle: Sendable {
   let wakeup: OwnedFileDescriptor
 
-  /// For a bridge that is made later (eventfd(2)).
+  /// Makes a handle for a bridge that is made later (eventfd(2)).
   ///
   /// - Throws: `SystemCallError` when the process has no descriptor left.
   public init() throws(SystemCallError) {
@@ -203,8 +207,8 @@ public final class BridgeHandle: Sendable {
   /// Makes `Bridge.run` return, now or as soon as it is called.
   public func stop() { _ = eventfd_write(wakeup.rawValue, 1) }
 
-  /// Has SIGTERM and SIGINT do the same from now on (sigaction(2)), for a program that is a bridge and
-  /// nothing else. To be called once in a process.
+  /// Makes SIGTERM and SIGINT do the same from now on (sigaction(2)), for a program that is only a
+  /// bridge. Call it once in a process.
   ///
   /// - Throws: `SystemCallError`.
   public func stopAtSignals() throws(SystemCallError) {

@@ -2,23 +2,26 @@
 
 public import Attachment
 import BridgeProtocol
+package import ErrorKinds
+import Guests
 public import HostDevices
 import LinuxSystem
 import MonitorEDID
 import VFIO
 
-/// The vGPUs that a bridge shows: those that were named, or all of the host's.
+/// The vGPUs that a bridge shows: the named vGPUs, or all of the host's. Named guests without a vGPU are
+/// shown by QEMU's own display.
 public final class BridgeCatalogue {
   /// The vGPUs that were named.
   public struct Contents: Sendable {
-    /// Guests whose processes have the device; no other bridge's vGPU.
+    /// Guests whose processes have the device, or that QEMU itself shows; not the vGPUs of other bridges.
     public var targets: [Target]
-    /// Devices that the bridge opens itself.
+    /// The vGPUs whose devices the bridge opens itself.
     public var opened: [MdevUUID]
-    /// Devices that were handed over.
+    /// Devices that another program has handed over.
     public var handed: [HandedDevice]
 
-    /// Makes contents of their parts; without any, all vGPUs of the host are meant.
+    /// Makes contents from their parts; empty contents mean all vGPUs of the host.
     public init(
       targets: [Target] = [], opened: [MdevUUID] = [], handed: [HandedDevice] = []
     ) {
@@ -33,11 +36,20 @@ public final class BridgeCatalogue {
         + handed.map(\.vGPU)
     }
 
-    /// Whether nothing was named, so that all of the host's are meant.
+    /// Whether nothing was named; then all vGPUs of the host are meant.
     public var isEmpty: Bool { targets.isEmpty && opened.isEmpty && handed.isEmpty }
 
-    /// Whether the bridge looks into other processes, for which it needs `Privileges.Capability`s.
-    public var needsProcesses: Bool { isEmpty || targets.contains { $0 != .demo } }
+    /// Whether the bridge looks into other processes; then it needs capabilities
+    /// (`Privileges.Capability`).
+    public var needsProcesses: Bool {
+      isEmpty
+        || targets.contains { target in
+          switch target {
+          case .demo, .qmp: false
+          default: true
+          }
+        }
+    }
   }
 
   private let rules: [AccessRule]
@@ -47,12 +59,12 @@ public final class BridgeCatalogue {
   private var named: [BridgedVGPU]?
   private var found: [MdevUUID: BridgedVGPU] = [:]
 
-  /// Opens the devices that are to be opened, takes over those that were handed over, and begins to
-  /// look at each that was named, so that a defect of any of them is an error of the bridge's start.
+  /// Opens devices, takes over the devices that were handed over, and begins to look at each named
+  /// vGPU, so that a defect of any of these is an error at the bridge's start.
   ///
   /// - Parameters:
-  ///   - contents: the vGPUs; the descriptors of those handed over belong to the catalogue from now on.
-  ///   - rules: who may look, besides root and `starter`.
+  ///   - contents: the vGPUs; the catalogue owns the descriptors of handed devices from now on.
+  ///   - rules: the users who may look, besides root and `starter`.
   ///   - starter: the user who starts the bridge.
   ///   - allowsResize: whether clients may ask for another size of a guest's monitor.
   /// - Throws: `BridgeCatalogueError`.
@@ -63,7 +75,7 @@ public final class BridgeCatalogue {
     self.starter = starter
     self.allowsResize = allowsResize
     guard !contents.isEmpty else { return }
-    // Every device is there before any guest is looked at.
+    // All devices are opened or taken over before the bridge looks at any guest.
     var devices = contents.targets.map { (target: $0, device: BridgedDevice()) }
     for uuid in contents.opened {
       devices.append(
@@ -75,7 +87,14 @@ public final class BridgeCatalogue {
     }
     var all: [BridgedVGPU] = []
     for (target, device) in devices {
+      device.look(at: target)
       let vGPU = vGPU(target, device)
+      if device.isShownByQEMU {
+        // The display needs threads, which would keep the rights that the bridge gives up later. So it is
+        // opened for the first client.
+        all.append(vGPU)
+        continue
+      }
       do {
         vGPU.attach(to: try device.source(of: target, controlsMonitor: allowsResize))
       } catch {
@@ -86,10 +105,10 @@ public final class BridgeCatalogue {
     named = all
   }
 
-  /// The vGPUs that there are now. One that has gone and come again is the same object.
+  /// The vGPUs that exist now. A vGPU that has gone and come again is the same object.
   public func vGPUs() -> [BridgedVGPU] {
     if let named { return named }
-    // When the host cannot tell, the bridge goes on with the known ones.
+    // When the host's vGPUs cannot be read, the bridge goes on with the known ones.
     guard let devices = try? host.devices() else { return Array(found.values) }
     return devices.map { device in
       let vGPU = found[device.uuid] ?? vGPU(.mdev(device.uuid), BridgedDevice())
@@ -103,10 +122,10 @@ public final class BridgeCatalogue {
     let allowed = rules.filter { $0.concerns(uuid) }.map(\.principal)
     let allowsResize = allowsResize
     return BridgedVGPU(
-      identifier: uuid ?? .random(), title: "\(target)",
+      identifier: uuid ?? device.domain ?? .random(), title: "\(target)",
       policy: AccessPolicy(allowed: Set(allowed + [.user(starter)])),
       source: { try device.source(of: target, controlsMonitor: allowsResize) },
-      monitor: { allowsResize ? device.monitor : nil })
+      monitor: { allowsResize ? device.monitor : nil }, onOpen: { device.takeBack() })
   }
 }
 
@@ -117,20 +136,29 @@ public struct HandedDevice: Hashable, Sendable {
   /// The descriptor's number in this process.
   public let descriptor: Int32
 
-  /// Makes one of its parts; the descriptor stays open until `BridgeCatalogue` takes it over.
+  /// Makes a handed device; the descriptor stays open until `BridgeCatalogue` takes it over.
   public init(vGPU: MdevUUID, descriptor: Int32) {
     self.vGPU = vGPU
     self.descriptor = descriptor
   }
 }
 
-/// Why a bridge cannot show a vGPU that was named.
+/// Why a bridge cannot show a named vGPU.
 @nonexhaustive
 public enum BridgeCatalogueError: Error, Sendable {
   /// The guest or its device cannot be looked at.
   case attachment(AttachmentError)
-  /// No driver of VFIO's has the vGPU, so that there is nothing to open.
+  /// No driver of VFIO's has the vGPU, so there is nothing to open.
   case noDriver(MdevUUID)
+}
+
+extension BridgeCatalogueError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .attachment(let error): error.errorClass
+    case .noDriver: .other
+    }
+  }
 }
 
 extension BridgeCatalogueError: CustomStringConvertible {
@@ -138,19 +166,27 @@ extension BridgeCatalogueError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .attachment(let error): "\(error)"
-    case .noDriver(let uuid): "mdev:\(uuid): no vfio driver has it; make the vGPU anew"
+    case .noDriver(let uuid):
+      "mdev:\(uuid): no VFIO driver is bound to it; remove the vGPU and create it again"
     }
   }
 }
 
 /// A vGPU's source: from the first look on, or from the bridge's start.
+///
+/// The bridge polls each source ten times a second. The bridge opens devices before it gives up
+/// privileges, which a second thread would keep.
 private final class BridgedDevice {
-  private(set) var source: AttachedSource?
+  private(set) var source: (any GuestScreen)?
+  /// What was found of a guest that QEMU itself shows.
+  private var facts: GuestFacts?
+  /// The UUID of the guest's domain.
+  private(set) var domain: MdevUUID?
 
-  /// The source is made at the first look.
+  /// For a source that is made at the first look.
   init() {}
 
-  /// Opens the device, by its own node when it has one, else by its group.
+  /// Opens the device, by its own node when it has one, otherwise by its group.
   init(
     opening uuid: MdevUUID, controlsMonitor: Bool, on host: HostHardware
   ) throws(BridgeCatalogueError) {
@@ -158,7 +194,8 @@ private final class BridgedDevice {
     let device = try Self.open(vGPU)
     do {
       source = try AttachedSource(
-        owning: device, of: vGPU, controlsMonitor: controlsMonitor, host: host)
+        owning: device, of: vGPU, controlsMonitor: controlsMonitor, lettingGo: .inPolls,
+        host: host)
     } catch {
       throw .attachment(error)
     }
@@ -168,12 +205,13 @@ private final class BridgedDevice {
   init(
     _ handed: HandedDevice, controlsMonitor: Bool, on host: HostHardware
   ) throws(BridgeCatalogueError) {
-    // Owned from here on, so that an error closes it.
+    // The descriptor is owned from here on, so that an error closes it.
     let descriptor = OwnedFileDescriptor(owning: handed.descriptor)
     let vGPU = try Self.device(handed.vGPU, on: host)
     do throws(AttachmentError) {
       source = try AttachedSource(
-        showing: try Self.adopt(descriptor), of: vGPU, controlsMonitor: controlsMonitor, host: host)
+        showing: try Self.adopt(descriptor), of: vGPU, controlsMonitor: controlsMonitor,
+        lettingGo: .inPolls, host: host)
     } catch {
       throw .attachment(error)
     }
@@ -182,14 +220,11 @@ private final class BridgedDevice {
   private static func device(
     _ uuid: MdevUUID, on host: HostHardware
   ) throws(BridgeCatalogueError) -> MdevDevice {
-    if let vGPU = host.device(uuid) { return vGPU }
-    let existing: [MdevUUID]
     do {
-      existing = try host.devices().map(\.uuid)
+      return try host.vGPU(uuid)
     } catch {
-      throw .attachment(.host(error))
+      throw .attachment(error)
     }
-    throw .attachment(.noSuchVGPU(uuid, existing: existing))
   }
 
   private static func open(_ vGPU: MdevDevice) throws(BridgeCatalogueError) -> OwnedDevice {
@@ -215,23 +250,54 @@ private final class BridgedDevice {
     }
   }
 
-  /// The source; without one yet, makes it for a target.
-  func source(of target: Target, controlsMonitor: Bool) throws(AttachmentError) -> AttachedSource {
+  /// Finds out how a named guest is shown. A guest that cannot be looked at yet is taken for one with a
+  /// vGPU.
+  func look(at target: Target) {
+    switch target {
+    case .process, .libvirt, .qmp: break
+    case .demo, .bridge, .mdev: return
+    }
+    guard source == nil, let facts = try? Guest(target).look() else { return }
+    domain = facts.domain.flatMap { MdevUUID($0.uuid) }
+    // A vGPU that may not be looked at is an error at the bridge's start, not another picture.
+    if facts.isShownByQEMU, facts.vGPUObstacle == nil { self.facts = facts }
+  }
+
+  var isShownByQEMU: Bool { facts != nil }
+
+  /// The source. When there is none yet, makes it for a target.
+  func source(of target: Target, controlsMonitor: Bool) throws(AttachmentError) -> any GuestScreen {
     if let source { return source }
-    let source = try AttachedSource(target, waiting: true, controlsMonitor: controlsMonitor)
+    let source: any GuestScreen =
+      if let facts {
+        try Guest(target).openScreen(facts, waiting: true, controlsSize: controlsMonitor)
+      } else {
+        try AttachedSource(
+          target, waiting: true, controlsMonitor: controlsMonitor, lettingGo: .inPolls)
+      }
     self.source = source
     return source
   }
 
+  /// Takes QEMU's display back when another program has it.
+  func takeBack() {
+    // Two bridges, or a bridge and a window, must not take it from each other without a person's doing.
+    guard let source, source.isTakenOver, takeBacks.take(.now) else { return }
+    source.takeBack()
+  }
+
+  /// A client's opening is what a person does.
+  private var takeBacks = TokenBucket(perSecond: 1, now: .now)
+
   /// The guest's monitor, when it can be exchanged.
   var monitor: BridgedVGPU.Monitor? {
-    guard let source, let limits = source.monitorLimits else { return nil }
+    guard let sizing = source?.sizing, let limits = sizing.monitorLimits else { return nil }
     let maximum = limits.width.flatMap { width in
       limits.height.map { height in (width: width, height: height) }
     }
     return BridgedVGPU.Monitor(maximum: maximum) { width, height in
       let (edid, mode) = try EDID.nearest(to: DisplayMode(width: width, height: height))
-      try source.plugIn(edid: edid.bytes, size: (mode.width, mode.height))
+      try sizing.plugIn(edid: edid.bytes, size: (mode.width, mode.height))
     }
   }
 }

@@ -9,9 +9,10 @@ public struct BridgeLimits: Hashable, Sendable {
   public var clients = 512
   /// Clients of one user.
   public var clientsPerUser = 256
-  /// Places among `clients` for users who have few clients, so that some users cannot shut out the rest.
+  /// Places among `clients` that only users with few clients get, so that some users cannot shut
+  /// out the rest.
   public var clientsInReserve = 128
-  /// Fewer clients than these are few.
+  /// A user with fewer clients than this has few.
   public var clientsPerUserInReserve = 8
   /// New connections of one user in a second, also of a user who may see nothing.
   public var connectionsPerSecond = 512
@@ -22,7 +23,8 @@ public struct BridgeLimits: Hashable, Sendable {
   public var messagesPerSecondPerUser = 20_000
   /// Buffers that one client holds.
   public var buffersPerClient = 64
-  /// Bytes of buffers that one client holds: guests' memory, that lives as long as anyone holds it.
+  /// Bytes of buffers that one client holds: a guest's memory, which lives as long as anyone holds
+  /// it.
   public var bytesPerClient = 2 << 30
   /// How long a client may take to say HELLO.
   public var timeToHello = Duration.seconds(5)
@@ -32,16 +34,16 @@ public struct BridgeLimits: Hashable, Sendable {
   /// The defaults.
   public init() {}
 
-  /// Raises the number of descriptors that this process may have to the number that the administrator
-  /// allows (RLIMIT_NOFILE, setrlimit(2)), because a bridge takes no more clients than half of it. To
-  /// be called before a bridge is made, by a program without select(2), for whose sake the usual limit
-  /// is low.
+  /// Raises the number of descriptors that this process may have to the number that the
+  /// administrator allows (RLIMIT_NOFILE, setrlimit(2)), because a bridge accepts clients for only
+  /// half of that number. Call this before a bridge is made. Do not call it in a program that uses
+  /// select(2), because select(2) is the reason for the low default limit.
   public static func raiseDescriptorLimit() {
     let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     var limit = rlimit()
     guard getrlimit(resource, &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max
-    // Without it there are fewer clients.
+    // When this fails, the bridge accepts fewer clients.
     _ = setrlimit(resource, &limit)
   }
 }
@@ -83,12 +85,14 @@ final class UserAccount {
   }
 }
 
-/// All users' accounts, so that no user can have the whole bridge: also of users who may see nothing.
+/// All users' accounts, also of users who may see nothing, so that no user can occupy the whole
+/// bridge.
 struct UserAccounts {
   private var accounts: [UInt32: UserAccount] = [:]
   private let limits: BridgeLimits
   private var clients = 0
-  /// Users that are remembered: more than clients. A user namespace can have millions of users.
+  /// The number of users that are remembered: more than clients. A user namespace can have millions
+  /// of users.
   private let most: Int
 
   init(_ limits: BridgeLimits) {
@@ -98,9 +102,10 @@ struct UserAccounts {
 
   /// Counts one more connection of a user.
   ///
-  /// - Parameter mayLook: whether the user may see a vGPU. Such a user takes the place of any user
-  ///   without clients; another takes only the place of a user who has also been quiet.
-  /// - Returns: the user's account; `nil` when that is one connection too many.
+  /// - Parameter mayLook: whether the user may see a vGPU. Such a user can replace any remembered
+  ///   user without clients; another can replace only a user without clients who has also been
+  ///   quiet.
+  /// - Returns: the user's account; `nil` when this connection is one too many.
   mutating func connect(
     _ user: UInt32, mayLook: Bool, _ now: MonotonicInstant
   ) -> UserAccount? {
@@ -122,7 +127,7 @@ struct UserAccounts {
     return true
   }
 
-  /// Counts one client less.
+  /// Removes one client from the count.
   mutating func leave(_ account: UserAccount) {
     account.clients -= 1
     clients -= 1
@@ -143,7 +148,7 @@ struct UserAccounts {
   }
 }
 
-/// Allows so many of something in a second, and a quarter of a second's worth at once.
+/// Allows a number of events in a second, and a quarter of this number at once.
 struct TokenBucket {
   private let rate: Double
   private let most: Double
@@ -162,7 +167,7 @@ struct TokenBucket {
     filledAt = now
   }
 
-  /// Takes one, if there is one.
+  /// Takes one event, when one is allowed now.
   mutating func take(_ now: MonotonicInstant) -> Bool {
     fill(now)
     guard tokens >= 1 else { return false }
@@ -170,7 +175,7 @@ struct TokenBucket {
     return true
   }
 
-  /// Whether there is one to take.
+  /// Whether an event is allowed now.
   mutating func hasOne(_ now: MonotonicInstant) -> Bool {
     fill(now)
     return tokens >= 1

@@ -18,9 +18,9 @@ public struct BridgeListener: ~Copyable {
   /// - Parameters:
   ///   - path: the socket's path. Each folder and link on it must belong to root, this user or
   ///     `server`, and others may write to a folder only when it is sticky.
-  ///   - server: the user who serves the socket later on, if that is another one.
-  /// - Throws: `SystemCallError`: with EADDRINUSE when another bridge serves there, with EACCES on
-  ///   the folder that others could change.
+  ///   - server: the user who serves the socket later, when that is another user.
+  /// - Throws: `SystemCallError`: with EADDRINUSE when another bridge serves there, with EACCES and
+  ///   the folder when others could change that folder.
   public init(path: String, servedBy server: UInt32? = nil) throws(SystemCallError) {
     let number = try SystemCall.make("socket", on: path) { vgpu_packet_socket() }
     let socket = OwnedFileDescriptor(owning: Int32(number))
@@ -35,8 +35,8 @@ public struct BridgeListener: ~Copyable {
 
   deinit {
     file?.remove()
-    // Connections that were not taken may hold descriptors that linger. Without a thread they end
-    // with the process.
+    // Connections that were not accepted may hold descriptors whose closing takes long. When there
+    // is no thread to close them, they end with the process.
     _ = ForeignDescriptors.close(sockets: [socket])
   }
 
@@ -67,9 +67,9 @@ public struct BridgeListener: ~Copyable {
     }
   }
 
-  /// Starts a process that removes the socket's file as soon as this process has ended, however it
-  /// ends: for a process that gives up the right to remove the file. Call it before there is a second
-  /// thread, and before anything is mapped that must not outlive this process.
+  /// Starts a process that removes the socket's file as soon as this process has ended for any
+  /// reason. This is for a process that gives up the right to remove the file. Call it before there
+  /// is a second thread, and before anything is mapped that must not outlive this process.
   ///
   /// - Throws: `SystemCallError` when there can be no other process.
   public func removeAtEnd() throws(SystemCallError) { try file?.removeAtEnd() }
@@ -82,9 +82,9 @@ public struct BridgeListener: ~Copyable {
 final class SocketFile {
   private let place: Place
   private let file: vgpu_file
-  /// The file is removed once, because another bridge's file can get its number later.
+  /// The file is removed only once, because another bridge's file can have the same number later.
   private var isRemoved = false
-  /// Open as long as this process lives.
+  /// The remover waits until this descriptor is closed, which is the end of this process.
   private var remover: OwnedFileDescriptor?
 
   private init(_ place: consuming Place, _ file: vgpu_file) {
@@ -114,7 +114,7 @@ final class SocketFile {
   struct Place: ~Copyable {
     let path: String
     let name: String
-    /// Opened (O_PATH), so that it stays the same folder.
+    /// Opened with O_PATH, so that it stays the same folder.
     let folder: OwnedFileDescriptor
 
     init(path: String, servedBy server: UInt32?) throws(SystemCallError) {
@@ -147,8 +147,8 @@ final class SocketFile {
       return SocketFile(self, file)
     }
 
-    /// A socket's file outlives its server that was killed. Only one that refuses connections is
-    /// removed, and no link to one.
+    /// A socket's file outlives a server that was killed. Only a socket that refuses connections is
+    /// removed, never a symbolic link to one.
     private func removeStale() throws(SystemCallError) {
       let number = try SystemCall.make("socket", on: path) { vgpu_packet_socket() }
       let probe = OwnedFileDescriptor(owning: Int32(number))
@@ -159,19 +159,21 @@ final class SocketFile {
       else {
         throw SystemCallError(
           call: "bind", object: path, errno: .addressInUse,
-          remedy: "another bridge serves there, or it is no bridge's socket: give another --socket")
+          remedy: """
+            another bridge uses this path, or its file is no bridge's socket: give another --socket
+            """)
       }
       try SystemCall.make("unlinkat", on: path) { vgpu_unlink_socket(fd, name, &found) }
     }
   }
 }
 
-/// A path on which only some users can put a file, a folder or a link in the place of another. Others
-/// who could would be taken for the bridge.
+/// A path on which only trusted users can exchange a file, a folder or a link for another. A user
+/// who could do so could pose as the bridge.
 private struct SafePath {
   let trusted: Set<UInt32>
 
-  /// More links on a path are a circle, as for the kernel (MAXSYMLINKS).
+  /// A path with more links counts as a circle, as for the kernel (MAXSYMLINKS).
   private static let mostLinks = 40
 
   /// Walks a folder's path as the kernel does, from the root down: nobody can exchange a name in a
@@ -210,7 +212,8 @@ private struct SafePath {
     }
   }
 
-  /// Whether a name is a link (lstat(2)); it is refused when others could exchange it, or anything in it.
+  /// Whether a name is a link (lstat(2)). Throws when others could exchange the name, or anything
+  /// in it.
   private func isLink(_ path: String) throws(SystemCallError) -> Bool {
     let status: Stat
     do {
@@ -224,13 +227,13 @@ private struct SafePath {
     }
     let user = status.userID.rawValue
     guard trusted.contains(user) else {
-      throw refusal(path, "user \(user), who owns it, could exchange the socket there")
+      throw refusal(path, "its owner, user \(user), could replace the socket")
     }
     guard
       isLink || status.permissions.contains(.saveText)
         || status.permissions.isDisjoint(with: [.groupWrite, .otherWrite])
     else {
-      throw refusal(path, "other users could exchange the socket there")
+      throw refusal(path, "other users could replace the socket")
     }
     return isLink
   }
@@ -239,7 +242,7 @@ private struct SafePath {
     SystemCallError(
       call: "bind", object: path, errno: .permissionDenied,
       remedy:
-        "\(reason): choose a path of folders that only you, or root, can change, or that have "
-        + "the sticky bit")
+        "\(reason): choose a path of folders that only you or root can change, or of folders "
+        + "with the sticky bit")
   }
 }

@@ -39,7 +39,7 @@ final class Client {
     held.reserveCapacity(limits.buffersPerClient)
   }
 
-  /// Whether one more message is within the limits.
+  /// Whether one more message is within the limits now.
   func mayTakeMessage(_ now: MonotonicInstant) -> Bool {
     account?.messages.hasOne(now) == true && rate.hasOne(now)
   }
@@ -82,7 +82,7 @@ extension Client {
     case all
     /// The client does not read.
     case notNow
-    /// It has gone, or was thrown out.
+    /// The client has gone, or was disconnected.
     case never
   }
 
@@ -111,9 +111,9 @@ extension Client: CustomStringConvertible {
 
 /// Closes clients' sockets, all of a turn's together.
 ///
-/// A client can leave messages with descriptors in its socket. Closing the socket may close the last
-/// reference to a file, and then waits as long as the file's owner likes, such as for a TCP connection
-/// that lingers for hours (SO_LINGER). So the bridge takes no descriptors, and
+/// A client can leave messages with descriptors in its socket. Closing the socket may close the
+/// last reference to a file, and that takes as long as the file's owner likes: a TCP connection can
+/// linger for hours (SO_LINGER). So the bridge receives no descriptors, and
 /// `ForeignDescriptors.close(sockets:)` closes the sockets.
 final class SocketCloser {
   private var sockets: [Int32] = []
@@ -121,7 +121,7 @@ final class SocketCloser {
   init() {}
 
   fileprivate func close(_ socket: Int32) {
-    // The client notices now.
+    // The client notices at once.
     shutdown(socket, Int32(SHUT_RDWR))
     sockets.append(socket)
   }
@@ -132,14 +132,14 @@ final class SocketCloser {
     sockets.removeAll(keepingCapacity: true)
   }
 
-  /// Whether too many sockets wait for a thread, so that no more should come: each is a descriptor of
-  /// this process.
+  /// Whether too many sockets wait for a thread. Then the bridge should accept no more, because
+  /// each socket is a descriptor of this process.
   var isBehind: Bool { sockets.count > 128 }
 
   deinit { close() }
 }
 
-/// The bridge's end of a connection, closed when this value has ended.
+/// The bridge's end of a connection. It is closed at the end of this value.
 struct ClientSocket: ~Copyable {
   let rawValue: Int32
   private let closer: SocketCloser
@@ -148,6 +148,12 @@ struct ClientSocket: ~Copyable {
   init(owning rawValue: Int32, _ closer: SocketCloser) {
     self.rawValue = rawValue
     self.closer = closer
+  }
+
+  /// Whether the client sends no more (POLLRDHUP). recv(2) returns 0 for this and for an empty datagram.
+  var isAtEnd: Bool {
+    var entry = pollfd(fd: rawValue, events: Int16(vgpu_POLLRDHUP), revents: 0)
+    return poll(&entry, 1, 0) > 0
   }
 
   deinit { closer.close(rawValue) }

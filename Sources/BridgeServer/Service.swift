@@ -19,10 +19,10 @@ public enum ServiceManager {
     init() { listener = nil }
   }
 
-  /// Takes over the descriptors (sd_listen_fds_with_names(3)): one whose name is a UUID is that vGPU's
-  /// device, any other is the socket. Call it once.
+  /// Takes over the descriptors (sd_listen_fds_with_names(3)). A descriptor whose name is a UUID is
+  /// that vGPU's device; any other descriptor is the socket. Call it once.
   ///
-  /// - Throws: `SystemCallError` when one is neither, or there is a second socket.
+  /// - Throws: `SystemCallError` when a descriptor is neither, or when there is a second socket.
   public static func handedOver() throws(SystemCallError) -> HandedOver {
     var handedOver = HandedOver()
     guard variable("LISTEN_PID") == "\(getpid())", let text = variable("LISTEN_FDS") else {
@@ -31,7 +31,7 @@ public enum ServiceManager {
     let names = variable("LISTEN_FDNAMES")
     for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsetenv(name) }
     for (index, name) in try Self.names(text, names).enumerated() {
-      // From the first after standard error on (SD_LISTEN_FDS_START).
+      // The first descriptor comes after standard error (SD_LISTEN_FDS_START).
       let descriptor = OwnedFileDescriptor(owning: Int32(3 + index))
       if let vGPU = MdevUUID(name), vGPU != .only {
         try descriptor.setCloseOnExec(of: "descriptor \(descriptor.rawValue), \(name)")
@@ -81,24 +81,24 @@ public enum ServiceManager {
   }
 }
 
-/// Rights of this process that it gives up or keeps.
+/// Rights that this process gives up or keeps.
 public enum Privileges {
   /// A capability of `<linux/capability.h>`.
   public enum Capability: UInt64, Sendable {
-    /// Reads every file and folder; of a bridge, other users' `/proc/PID/fd`.
+    /// Reads every file and folder; a bridge needs it for other users' `/proc/PID/fd`.
     case readAll = 2
     /// Looks into other users' processes.
     case traceAll = 19
   }
 
   /// Becomes another user for good (setgroups(2), setresgid(2), setresuid(2), capset(2),
-  /// PR_SET_NO_NEW_PRIVS). Call it before there is a second thread, which would keep its
-  /// rights.
+  /// PR_SET_NO_NEW_PRIVS). Call it before there is a second thread, because a second thread would
+  /// keep its rights.
   ///
   /// - Parameters:
   ///   - user: the user, with all groups of the user.
   ///   - keeping: the capabilities that stay.
-  /// - Throws: `SystemCallError`; the rights that were given up until then are gone.
+  /// - Throws: `SystemCallError`; the rights that were given up before the error stay given up.
   public static func become(
     _ user: UserDatabase.User, keeping: [Capability]
   ) throws(SystemCallError) {

@@ -85,6 +85,17 @@ static inline EGLBoolean vgpu_eglDestroySurface(EGLDisplay display, EGLSurface s
 static inline EGLBoolean vgpu_eglSwapBuffers(EGLDisplay display, EGLSurface surface) {
   return eglSwapBuffers(display, surface);
 }
+// eglSwapBuffersWithDamage of EGL_KHR_swap_buffers_with_damage or, without that, of
+// EGL_EXT_swap_buffers_with_damage.
+static inline EGLBoolean vgpu_eglSwapBuffersWithDamage(
+    EGLDisplay display, EGLSurface surface, bool is_khr, const EGLint *rectangles, EGLint count) {
+  return is_khr ? eglSwapBuffersWithDamageKHR(display, surface, (EGLint *)rectangles, count)
+                : eglSwapBuffersWithDamageEXT(display, surface, (EGLint *)rectangles, count);
+}
+static inline EGLBoolean vgpu_eglQuerySurface(
+    EGLDisplay display, EGLSurface surface, EGLint attribute, EGLint *value) {
+  return eglQuerySurface(display, surface, attribute, value);
+}
 static inline EGLBoolean vgpu_eglSwapInterval(EGLDisplay display, EGLint interval) {
   return eglSwapInterval(display, interval);
 }
@@ -112,6 +123,10 @@ static inline EGLImageKHR vgpu_eglCreateImageKHR(
     EGLDisplay display, EGLContext context, EGLenum target, EGLClientBuffer buffer,
     const EGLint *attributes) {
   return eglCreateImageKHR(display, context, target, buffer, attributes);
+}
+static inline EGLBoolean vgpu_eglExportDMABUFImageMESA(
+    EGLDisplay display, EGLImageKHR image, int *fds, EGLint *strides, EGLint *offsets) {
+  return eglExportDMABUFImageMESA(display, image, fds, strides, offsets);
 }
 static inline EGLBoolean vgpu_eglDestroyImageKHR(EGLDisplay display, EGLImageKHR image) {
   return eglDestroyImageKHR(display, image);

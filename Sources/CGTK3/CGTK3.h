@@ -13,6 +13,12 @@
 #include <gdk/gdkx.h>
 #include <glib-unix.h>
 
+// Dispatch's main queue for a thread that waits in another loop, as Foundation's run loop uses it: an
+// eventfd that becomes readable when there is work, and the function that does the work. They are
+// exported for that purpose and are in no header.
+extern int _dispatch_get_main_queue_handle_4CF(void);
+extern void _dispatch_main_queue_callback_4CF(void *message);
+
 static inline GtkWindow *vgpu_gtk_window(GtkWidget *widget) { return GTK_WINDOW(widget); }
 
 static inline GtkContainer *vgpu_gtk_container(GtkWidget *widget) { return GTK_CONTAINER(widget); }
@@ -22,6 +28,21 @@ static inline gboolean vgpu_gdk_is_wayland(GdkDisplay *display) {
   return GDK_IS_WAYLAND_DISPLAY(display);
 }
 static inline gboolean vgpu_gdk_is_x11(GdkDisplay *display) { return GDK_IS_X11_DISPLAY(display); }
+
+// Whether a container draws a transition from one child to another: GtkStack, and what follows its
+// example, such as libhandy's HdyLeaflet and HdyDeck.
+static inline gboolean vgpu_gtk_is_in_transition(GtkWidget *widget) {
+  static const char *const names[] = {"transition-running", "child-transition-running"};
+  for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+    GParamSpec *spec = g_object_class_find_property(G_OBJECT_GET_CLASS(widget), names[i]);
+    gboolean is_running = FALSE;
+    if (spec == NULL || spec->value_type != G_TYPE_BOOLEAN || (spec->flags & G_PARAM_READABLE) == 0)
+      continue;
+    g_object_get(widget, names[i], &is_running, NULL);
+    if (is_running) return TRUE;
+  }
+  return FALSE;
+}
 
 // The id of the X screen's default visual, which every EGL driver can draw on. GDK's own choice is
 // made with GLX in mind, and EGL may not have it.
@@ -34,6 +55,12 @@ static inline VisualID vgpu_x11_default_visual(GdkScreen *screen) {
 static inline gulong vgpu_connect(
     gpointer emitter, const char *signal, void (*handler)(gpointer, gpointer), gpointer data) {
   return g_signal_connect(emitter, signal, G_CALLBACK(handler), data);
+}
+
+// The same after the class's and all other handlers.
+static inline gulong vgpu_connect_after(
+    gpointer emitter, const char *signal, void (*handler)(gpointer, gpointer), gpointer data) {
+  return g_signal_connect_after(emitter, signal, G_CALLBACK(handler), data);
 }
 
 // notify::PROPERTY.
@@ -89,9 +116,38 @@ static inline gulong vgpu_connect_response(
   return g_signal_connect(dialog, "response", G_CALLBACK(handler), data);
 }
 
+// void (*)(GtkClipboard *, GdkEventOwnerChange *, gpointer): "owner-change".
+static inline gulong vgpu_connect_owner_change(
+    GtkClipboard *clipboard, void (*handler)(GtkClipboard *, GdkEvent *, gpointer), gpointer data) {
+  return g_signal_connect(clipboard, "owner-change", G_CALLBACK(handler), data);
+}
+
+// "drag-data-received".
+static inline gulong vgpu_connect_drag_data(
+    GtkWidget *widget,
+    void (*handler)(GtkWidget *, GdkDragContext *, gint, gint, GtkSelectionData *, guint, guint, gpointer),
+    gpointer data) {
+  return g_signal_connect(widget, "drag-data-received", G_CALLBACK(handler), data);
+}
+
+static inline gboolean vgpu_gtk_is_viewport(GtkWidget *widget) { return GTK_IS_VIEWPORT(widget); }
+
+// NULL for another widget.
+static inline GtkScrolledWindow *vgpu_gtk_scrolled_window(GtkWidget *widget) {
+  return GTK_IS_SCROLLED_WINDOW(widget) ? GTK_SCROLLED_WINDOW(widget) : NULL;
+}
+
 static inline GtkMenuShell *vgpu_gtk_menu_shell(GtkWidget *widget) { return GTK_MENU_SHELL(widget); }
 static inline GtkMenu *vgpu_gtk_menu(GtkWidget *widget) { return GTK_MENU(widget); }
 static inline GtkMenuItem *vgpu_gtk_menu_item(GtkWidget *widget) { return GTK_MENU_ITEM(widget); }
+static inline GtkCheckMenuItem *vgpu_gtk_check_menu_item(GtkWidget *widget) {
+  return GTK_CHECK_MENU_ITEM(widget);
+}
+// An item of another one's group; NULL begins a group.
+static inline GtkWidget *vgpu_gtk_radio_menu_item(GtkWidget *other, const char *label) {
+  GSList *group = other == NULL ? NULL : gtk_radio_menu_item_get_group(GTK_RADIO_MENU_ITEM(other));
+  return gtk_radio_menu_item_new_with_label(group, label);
+}
 static inline GtkMenuButton *vgpu_gtk_menu_button(GtkWidget *widget) {
   return GTK_MENU_BUTTON(widget);
 }

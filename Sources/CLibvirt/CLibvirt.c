@@ -24,8 +24,10 @@
   X(core, virDomainGetName)            \
   X(core, virDomainGetUUIDString)      \
   X(core, virDomainIsActive)           \
+  X(core, virDomainGetID)              \
   X(core, virDomainGetState)           \
   X(core, virDomainGetXMLDesc)         \
+  X(core, virDomainOpenGraphicsFD)     \
   X(qemu, virDomainQemuMonitorCommand)
 
 static struct {
@@ -149,6 +151,7 @@ const char *vgpu_virDomainGetName(virDomainPtr domain) { return libvirt.virDomai
 int vgpu_virDomainGetUUIDString(virDomainPtr domain, char *text) {
   return libvirt.virDomainGetUUIDString(domain, text);
 }
+unsigned int vgpu_virDomainGetID(virDomainPtr domain) { return libvirt.virDomainGetID(domain); }
 int vgpu_virDomainIsActive(virDomainPtr domain) {
   QUIETLY(libvirt.virDomainIsActive(domain));
 }
@@ -157,6 +160,9 @@ int vgpu_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigne
 }
 char *vgpu_virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags) {
   QUIETLY(libvirt.virDomainGetXMLDesc(domain, flags));
+}
+int vgpu_virDomainOpenGraphicsFD(virDomainPtr domain, unsigned int index, unsigned int flags) {
+  QUIETLY(libvirt.virDomainOpenGraphicsFD(domain, index, flags));
 }
 int vgpu_virDomainQemuMonitorCommand(
     virDomainPtr domain, const char *command, char **result, unsigned int flags) {

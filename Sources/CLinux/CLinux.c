@@ -4,6 +4,9 @@
 
 #include <linux/kcmp.h>
 #include <linux/kvm.h>
+#include <linux/netlink.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -52,9 +55,33 @@ EXPORT(UDMABUF_CREATE);
 EXPORT(KVM_CREATE_VM);
 
 const int vgpu_O_PATH = O_PATH;
+const int vgpu_POLLRDHUP = POLLRDHUP;
 const int vgpu_F_ADD_SEALS = F_ADD_SEALS;
 const int vgpu_F_SEAL_SHRINK = F_SEAL_SHRINK;
+const int vgpu_F_SEAL_GROW = F_SEAL_GROW;
+const int vgpu_F_SEAL_FUTURE_WRITE = F_SEAL_FUTURE_WRITE;
 const int vgpu_F_GET_SEALS = F_GET_SEALS;
+
+long vgpu_uevent_socket(void) {
+  int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+  if (fd < 0) return -(long)errno;
+  // Group 1 is the kernel's; group 2 is that of udev's rules.
+  struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+  long problem = -(long)errno;
+  close(fd);
+  return problem;
+}
+
+long vgpu_receive_uevent(int socket, void *buffer, size_t size) {
+  for (;;) {
+    struct sockaddr_nl sender = {.nl_pid = 1};
+    socklen_t length = sizeof sender;
+    ssize_t count = recvfrom(socket, buffer, size, 0, (struct sockaddr *)&sender, &length);
+    if (count < 0) return -(long)errno;
+    if (sender.nl_pid == 0) return count;
+  }
+}
 
 long vgpu_wait_for_end(int pidfd, int options, int *by_signal, int *status) {
   enum { p_pidfd = 3 };  // Linux 5.4; glibc has the name since 2.36.
@@ -128,7 +155,8 @@ long vgpu_file_status(int descriptor, const char *path, struct vgpu_file_status 
     return -(long)errno;
   *status = (struct vgpu_file_status){
       file.stx_mode, file.stx_rdev_major, file.stx_rdev_minor,
-      file.stx_mask & STATX_MNT_ID ? file.stx_mnt_id : 0, file.stx_ino};
+      file.stx_mask & STATX_MNT_ID ? file.stx_mnt_id : 0,
+      (uint64_t)file.stx_dev_major << 32 | file.stx_dev_minor, file.stx_ino};
   return 0;
 }
 
@@ -176,4 +204,26 @@ long vgpu_open_plain_file(const char *path) {
   }
   close(place);
   return answer;
+}
+
+long vgpu_epoll_add_hangup(int epoll, int fd) {
+  struct epoll_event event = {.events = EPOLLRDHUP, .data.fd = fd};
+  return vgpu_result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+long vgpu_epoll_add_readable(int epoll, int fd) {
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+  return vgpu_result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+long vgpu_has_hung_up(int socket) {
+  struct pollfd polled = {.fd = socket, .events = POLLRDHUP};
+  long answer = vgpu_result(poll(&polled, 1, 0));
+  return answer < 0 ? answer : (polled.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+long vgpu_unread_by_peer(int socket) {
+  int bytes = 0;
+  long answer = vgpu_result(ioctl(socket, SIOCOUTQ, &bytes));
+  return answer < 0 ? answer : bytes;
 }

@@ -12,7 +12,10 @@ struct _VgpuView {
   gboolean waits;
   gint device;
   VgpuScaling scaling;
+  VgpuInput input;
   gchar *qmp;
+  gboolean resizes;
+  gint process;
   gboolean is_grabbed;
   VgpuViewState state;
   gchar *message;
@@ -33,8 +36,12 @@ enum {
   PROP_WAIT,
   PROP_DEVICE,
   PROP_SCALING,
+  PROP_INPUT,
   PROP_QMP,
+  PROP_INPUT_MESSAGE,
   PROP_GRABBED,
+  PROP_RESIZE_GUEST,
+  PROP_PROCESS,
   PROP_STATE,
   PROP_MESSAGE,
   PROP_ERROR,
@@ -44,7 +51,19 @@ enum {
   PROP_COUNT
 };
 static GParamSpec *properties[PROP_COUNT];
-static guint failed_signal;
+
+enum { FAILED, GUEST_KEY, GUEST_BUTTON, GUEST_POINTER, GUEST_MOTION, GUEST_WHEEL, SIGNAL_COUNT };
+static guint signals[SIGNAL_COUNT];
+
+// What is opened besides the target: a device of the vGPU that it names, or a source in its place.
+typedef struct {
+  gint fd;
+  gint process;
+  const VgpuSourceFunctions *functions;
+  gpointer source;
+} Opening;
+
+static const Opening nothing_else = {.fd = -1};
 
 // The rule that Swift's callers keep by @MainActor.
 #define is_gtk_thread() (vgpu_is_first_thread() != 0)
@@ -56,7 +75,7 @@ static gboolean emit_failed(gpointer data) {
   view->failed_id = 0;
   // A handler may open another target, and so end this error.
   GError *error = g_error_copy(view->error);
-  g_signal_emit(view, failed_signal, 0, error);
+  g_signal_emit(view, signals[FAILED], 0, error);
   g_error_free(error);
   return G_SOURCE_REMOVE;
 }
@@ -113,34 +132,73 @@ void vgpu_view_tell_grabbed(VgpuView *view, gboolean is_grabbed) {
   g_object_notify_by_pspec(G_OBJECT(view), properties[PROP_GRABBED]);
 }
 
+void vgpu_view_tell_process(VgpuView *view, int32_t process) {
+  if (process == view->process) return;
+  view->process = process;
+  g_object_notify_by_pspec(G_OBJECT(view), properties[PROP_PROCESS]);
+}
+
+void vgpu_view_tell_key(VgpuView *view, uint32_t key, gboolean is_pressed) {
+  g_signal_emit(view, signals[GUEST_KEY], 0, key, is_pressed);
+}
+
+void vgpu_view_tell_button(VgpuView *view, uint32_t button, gboolean is_pressed) {
+  g_signal_emit(view, signals[GUEST_BUTTON], 0, button, is_pressed);
+}
+
+void vgpu_view_tell_pointer(VgpuView *view, int32_t x, int32_t y) {
+  g_signal_emit(view, signals[GUEST_POINTER], 0, x, y);
+}
+
+void vgpu_view_tell_motion(VgpuView *view, int32_t dx, int32_t dy) {
+  g_signal_emit(view, signals[GUEST_MOTION], 0, dx, dy);
+}
+
+void vgpu_view_tell_wheel(VgpuView *view, int32_t dx, int32_t dy) {
+  g_signal_emit(view, signals[GUEST_WHEEL], 0, dx, dy);
+}
+
 static void close_peer(VgpuView *view) {
   g_clear_pointer(&view->peer, vgpu_peer_close);
   vgpu_view_tell_grabbed(view, FALSE);
+  vgpu_view_tell_process(view, 0);
 }
 
-// Shows what `target` says now.
-static void open_target(VgpuView *view) {
+// Shows what `target` names now, or the source in its place.
+static void open_target(VgpuView *view, const Opening *opening) {
   close_peer(view);
   vgpu_view_tell_size(view, 0, 0);
-  if (view->target == NULL) {
+  if (view->target == NULL && opening->functions == NULL) {
     set_content(view, VGPU_VIEW_STATE_EMPTY, NULL, NULL);
   } else {
     vgpu_error problem = {0};
-    view->peer = vgpu_peer_open(view, view->target, view->waits, view->device, &problem);
+    const vgpu_peer_wish wish = {
+        .target = view->target,
+        .waits = view->waits,
+        .device = view->device,
+        .fd = opening->fd,
+        .process = opening->process,
+        .functions = opening->functions,
+        .source = opening->source,
+        .input = view->input,
+        .qmp = view->qmp,
+        .resizes = view->resizes,
+    };
+    view->peer = vgpu_peer_open(view, &wish, &problem);
     if (view->peer == NULL) {
       set_content(
           view, VGPU_VIEW_STATE_FAILED, problem.message,
           g_error_new_literal(VGPU_VIEW_ERROR, problem.code, problem.message));
     } else {
       vgpu_peer_set_scaling(view->peer, view->scaling);
-      vgpu_peer_set_qmp(view->peer, view->qmp);
       set_content(view, VGPU_VIEW_STATE_WAITING, NULL, NULL);
     }
   }
   gtk_widget_queue_draw(GTK_WIDGET(view));
+  gtk_widget_queue_resize(GTK_WIDGET(view));
 }
 
-static void set_target(VgpuView *view, const gchar *target) {
+static void set_target(VgpuView *view, const gchar *target, const Opening *opening) {
   g_return_if_fail(target == NULL || !view->is_destroyed);
   GObject *object = G_OBJECT(view);
   g_object_freeze_notify(object);
@@ -150,7 +208,7 @@ static void set_target(VgpuView *view, const gchar *target) {
     g_object_notify_by_pspec(object, properties[PROP_TARGET]);
   }
   // With the other properties of the construction.
-  if (view->is_constructed) open_target(view);
+  if (view->is_constructed) open_target(view, opening);
   g_object_thaw_notify(object);
 }
 
@@ -159,21 +217,104 @@ GtkWidget *vgpu_view_new(const gchar *target) {
   return g_object_new(VGPU_TYPE_VIEW, "target", target, NULL);
 }
 
-gboolean vgpu_view_open(VgpuView *view, const gchar *target, GError **error) {
-  g_return_val_if_fail(is_gtk_thread(), FALSE);
-  g_return_val_if_fail(VGPU_IS_VIEW(view), FALSE);
-  g_return_val_if_fail(target != NULL, FALSE);
-  g_return_val_if_fail(!view->is_destroyed, FALSE);
+static gboolean show(
+    VgpuView *view, const gchar *target, const Opening *opening, GError **error) {
   // A handler of a notification may open another, or destroy the view.
   g_object_ref(view);
   g_object_freeze_notify(G_OBJECT(view));
-  set_target(view, target);
+  set_target(view, target, opening);
   GError *problem = view->error == NULL ? NULL : g_error_copy(view->error);
   g_object_thaw_notify(G_OBJECT(view));
   g_object_unref(view);
   if (problem == NULL) return TRUE;
   g_propagate_error(error, problem);
   return FALSE;
+}
+
+gboolean vgpu_view_open(VgpuView *view, const gchar *target, GError **error) {
+  g_return_val_if_fail(is_gtk_thread(), FALSE);
+  g_return_val_if_fail(VGPU_IS_VIEW(view), FALSE);
+  g_return_val_if_fail(target != NULL, FALSE);
+  g_return_val_if_fail(!view->is_destroyed, FALSE);
+  return show(view, target, &nothing_else, error);
+}
+
+gboolean vgpu_view_open_device(
+    VgpuView *view, gint fd, const gchar *uuid, gint process, GError **error) {
+  g_return_val_if_fail(is_gtk_thread(), FALSE);
+  g_return_val_if_fail(VGPU_IS_VIEW(view), FALSE);
+  g_return_val_if_fail(fd >= 0, FALSE);
+  g_return_val_if_fail(uuid != NULL, FALSE);
+  g_return_val_if_fail(!view->is_destroyed, FALSE);
+  const Opening opening = {.fd = fd, .process = process};
+  return show(view, uuid, &opening, error);
+}
+
+static gboolean are_complete(const VgpuSourceFunctions *functions) {
+  return functions->size >= sizeof *functions && functions->poll != NULL &&
+         functions->message != NULL && functions->get_buffer != NULL &&
+         functions->describe != NULL && functions->dup_fd != NULL && functions->release != NULL &&
+         functions->close != NULL;
+}
+
+gboolean vgpu_view_open_functions(
+    VgpuView *view, const VgpuSourceFunctions *functions, gpointer source, GError **error) {
+  g_return_val_if_fail(is_gtk_thread(), FALSE);
+  g_return_val_if_fail(VGPU_IS_VIEW(view), FALSE);
+  g_return_val_if_fail(functions != NULL && are_complete(functions), FALSE);
+  g_return_val_if_fail(!view->is_destroyed, FALSE);
+  const Opening opening = {.fd = -1, .functions = functions, .source = source};
+  return show(view, NULL, &opening, error);
+}
+
+gboolean vgpu_view_send_keys(VgpuView *view, const guint *keys, gsize count) {
+  g_return_val_if_fail(is_gtk_thread(), FALSE);
+  g_return_val_if_fail(VGPU_IS_VIEW(view), FALSE);
+  g_return_val_if_fail(keys != NULL || count == 0, FALSE);
+  return view->peer != NULL && vgpu_peer_send_keys(view->peer, keys, count);
+}
+
+void vgpu_view_release_keys(VgpuView *view) {
+  g_return_if_fail(is_gtk_thread());
+  g_return_if_fail(VGPU_IS_VIEW(view));
+  if (view->peer != NULL) vgpu_peer_release_keys(view->peer);
+}
+
+gboolean vgpu_view_take_back(VgpuView *view) {
+  g_return_val_if_fail(is_gtk_thread(), FALSE);
+  g_return_val_if_fail(VGPU_IS_VIEW(view), FALSE);
+  return view->peer != NULL && vgpu_peer_take_back(view->peer);
+}
+
+static void take_problem(GError **error, const vgpu_error *problem) {
+  g_set_error_literal(error, VGPU_VIEW_ERROR, problem->code, problem->message);
+}
+
+static gboolean has_peer(VgpuView *view, GError **error) {
+  if (view->peer != NULL) return TRUE;
+  g_set_error_literal(
+      error, VGPU_VIEW_ERROR, VGPU_VIEW_ERROR_ARGUMENT, "the view has no target: open one");
+  return FALSE;
+}
+
+gboolean vgpu_view_resize_guest(VgpuView *view, guint width, guint height, GError **error) {
+  g_return_val_if_fail(is_gtk_thread(), FALSE);
+  g_return_val_if_fail(VGPU_IS_VIEW(view), FALSE);
+  if (!has_peer(view, error)) return FALSE;
+  vgpu_error problem = {0};
+  if (vgpu_peer_resize_guest(view->peer, width, height, &problem) == VGPU_OK) return TRUE;
+  take_problem(error, &problem);
+  return FALSE;
+}
+
+GdkPixbuf *vgpu_view_get_pixbuf(VgpuView *view, GError **error) {
+  g_return_val_if_fail(is_gtk_thread(), NULL);
+  g_return_val_if_fail(VGPU_IS_VIEW(view), NULL);
+  if (!has_peer(view, error)) return NULL;
+  vgpu_error problem = {0};
+  GdkPixbuf *picture = vgpu_peer_get_pixbuf(view->peer, &problem);
+  if (picture == NULL) take_problem(error, &problem);
+  return picture;
 }
 
 void vgpu_view_get_statistics(VgpuView *view, VgpuViewStatistics *statistics) {
@@ -190,13 +331,15 @@ static void vgpu_view_set_property(GObject *object, guint id, const GValue *valu
   VgpuView *view = VGPU_VIEW(object);
   g_return_if_fail(is_gtk_thread());
   switch (id) {
-    case PROP_TARGET: set_target(view, g_value_get_string(value)); break;
+    case PROP_TARGET: set_target(view, g_value_get_string(value), &nothing_else); break;
     case PROP_WAIT: view->waits = g_value_get_boolean(value); break;
     case PROP_DEVICE: view->device = g_value_get_int(value); break;
     case PROP_SCALING:
       view->scaling = (VgpuScaling)g_value_get_enum(value);
       if (view->peer != NULL) vgpu_peer_set_scaling(view->peer, view->scaling);
       break;
+    case PROP_INPUT: view->input = (VgpuInput)g_value_get_enum(value); break;
+    case PROP_RESIZE_GUEST: view->resizes = g_value_get_boolean(value); break;
     case PROP_QMP:
       g_free(view->qmp);
       view->qmp = g_value_dup_string(value);
@@ -218,7 +361,13 @@ static void vgpu_view_get_property(GObject *object, guint id, GValue *value, GPa
     case PROP_WAIT: g_value_set_boolean(value, view->waits); break;
     case PROP_DEVICE: g_value_set_int(value, view->device); break;
     case PROP_SCALING: g_value_set_enum(value, view->scaling); break;
+    case PROP_INPUT: g_value_set_enum(value, view->input); break;
     case PROP_QMP: g_value_set_string(value, view->qmp); break;
+    case PROP_INPUT_MESSAGE:
+      g_value_take_string(value, view->peer == NULL ? NULL : vgpu_peer_input_message(view->peer));
+      break;
+    case PROP_RESIZE_GUEST: g_value_set_boolean(value, view->resizes); break;
+    case PROP_PROCESS: g_value_set_int(value, view->process); break;
     case PROP_GRABBED: g_value_set_boolean(value, view->is_grabbed); break;
     case PROP_STATE: g_value_set_enum(value, view->state); break;
     case PROP_MESSAGE: g_value_set_string(value, view->message); break;
@@ -238,7 +387,7 @@ static void vgpu_view_constructed(GObject *object) {
   G_OBJECT_CLASS(vgpu_view_parent_class)->constructed(object);
   g_return_if_fail(is_gtk_thread());
   view->is_constructed = TRUE;
-  if (view->target != NULL) open_target(view);
+  if (view->target != NULL) open_target(view, &nothing_else);
 }
 
 // Can come more than once.
@@ -270,6 +419,25 @@ static gboolean vgpu_view_draw(GtkWidget *widget, cairo_t *context) {
   return GDK_EVENT_STOP;
 }
 
+static guint input_signal(const gchar *name, GType first, GType second) {
+  return g_signal_new(
+      name, VGPU_TYPE_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, first, second);
+}
+
+static void measure(GtkWidget *widget, GtkOrientation orientation, gint *minimum, gint *natural) {
+  VgpuView *view = VGPU_VIEW(widget);
+  *minimum = *natural = 0;
+  if (view->peer != NULL) vgpu_peer_get_preferred_size(view->peer, orientation, minimum, natural);
+}
+
+static void vgpu_view_get_preferred_width(GtkWidget *widget, gint *minimum, gint *natural) {
+  measure(widget, GTK_ORIENTATION_HORIZONTAL, minimum, natural);
+}
+
+static void vgpu_view_get_preferred_height(GtkWidget *widget, gint *minimum, gint *natural) {
+  measure(widget, GTK_ORIENTATION_VERTICAL, minimum, natural);
+}
+
 static void vgpu_view_class_init(VgpuViewClass *class) {
   GObjectClass *object_class = G_OBJECT_CLASS(class);
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS(class);
@@ -284,6 +452,8 @@ static void vgpu_view_class_init(VgpuViewClass *class) {
   object_class->finalize = vgpu_view_finalize;
   widget_class->destroy = vgpu_view_destroy;
   widget_class->draw = vgpu_view_draw;
+  widget_class->get_preferred_width = vgpu_view_get_preferred_width;
+  widget_class->get_preferred_height = vgpu_view_get_preferred_height;
 
   properties[PROP_TARGET] =
       g_param_spec_string("target", "Target", "What is shown", NULL, construct | explicit);
@@ -295,8 +465,17 @@ static void vgpu_view_class_init(VgpuViewClass *class) {
   properties[PROP_SCALING] = g_param_spec_enum(
       "scaling", "Scaling", "How the picture is sized to the widget", VGPU_TYPE_SCALING,
       VGPU_SCALING_FIT, construct);
+  properties[PROP_INPUT] = g_param_spec_enum(
+      "input", "Input", "Who gets keyboard and mouse", VGPU_TYPE_INPUT, VGPU_INPUT_NONE, construct);
   properties[PROP_QMP] = g_param_spec_string(
       "qmp", "QMP", "The path of QEMU's QMP socket, for input", NULL, construct);
+  properties[PROP_INPUT_MESSAGE] = g_param_spec_string(
+      "input-message", "Input message", "Why the guest gets no input", NULL, read);
+  properties[PROP_RESIZE_GUEST] = g_param_spec_boolean(
+      "resize-guest", "Resize guest", "Whether the guest's monitor follows the widget's size", FALSE,
+      construct);
+  properties[PROP_PROCESS] = g_param_spec_int(
+      "process", "Process", "The process that has the guest's device", 0, G_MAXINT, 0, read);
   properties[PROP_GRABBED] = g_param_spec_boolean(
       "grabbed", "Grabbed", "Whether keyboard and mouse are the guest's alone", FALSE,
       read | G_PARAM_WRITABLE | explicit);
@@ -315,9 +494,14 @@ static void vgpu_view_class_init(VgpuViewClass *class) {
       G_MAXUINT64, 0, read);
   g_object_class_install_properties(object_class, PROP_COUNT, properties);
 
-  failed_signal = g_signal_new(
+  signals[FAILED] = g_signal_new(
       "failed", VGPU_TYPE_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
       G_TYPE_ERROR | G_SIGNAL_TYPE_STATIC_SCOPE);
+  signals[GUEST_KEY] = input_signal("guest-key", G_TYPE_UINT, G_TYPE_BOOLEAN);
+  signals[GUEST_BUTTON] = input_signal("guest-button", G_TYPE_UINT, G_TYPE_BOOLEAN);
+  signals[GUEST_POINTER] = input_signal("guest-pointer", G_TYPE_INT, G_TYPE_INT);
+  signals[GUEST_MOTION] = input_signal("guest-motion", G_TYPE_INT, G_TYPE_INT);
+  signals[GUEST_WHEEL] = input_signal("guest-wheel", G_TYPE_INT, G_TYPE_INT);
 }
 
 static void vgpu_view_init(VgpuView *view) {

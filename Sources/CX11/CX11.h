@@ -56,6 +56,12 @@ static inline enum vgpu_x11_change vgpu_x11_next_change(Display *display) {
   return change;
 }
 
+// XSync, by XCB, which locks whether or not XInitThreads was called.
+static inline void vgpu_x11_sync(Display *display) {
+  xcb_connection_t *connection = XGetXCBConnection(display);
+  free(xcb_get_input_focus_reply(connection, xcb_get_input_focus(connection), NULL));
+}
+
 static inline int vgpu_x11_fd(Display *display) { return ConnectionNumber(display); }
 
 // The Present extension's events of one window, on a queue of their own.

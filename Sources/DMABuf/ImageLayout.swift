@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A picture's layout in a buffer.
+/// An image's layout in a buffer.
 public struct ImageLayout: Hashable, Sendable {
   /// The place of one memory plane in a buffer.
   public struct Plane: Hashable, Sendable {
@@ -24,19 +24,30 @@ public struct ImageLayout: Hashable, Sendable {
   public var format: PixelFormat
   /// The memory layout.
   public var modifier: FormatModifier
-  /// The memory planes in the format's order; every known format has one.
+  /// The memory planes in the format's order. Every known format has one; a driver's own modifier, such
+  /// as one with compression, can add more.
   public var planes: [Plane]
+
+  /// An image whose memory planes all lie in one buffer.
+  public init(
+    width: Int, height: Int, format: PixelFormat, modifier: FormatModifier = .linear,
+    planes: [Plane]
+  ) {
+    self.width = width
+    self.height = height
+    self.format = format
+    self.modifier = modifier
+    self.planes = planes
+  }
 
   /// A picture with one memory plane.
   public init(
     width: Int, height: Int, format: PixelFormat, modifier: FormatModifier = .linear,
     stride: Int, offset: Int = 0
   ) {
-    self.width = width
-    self.height = height
-    self.format = format
-    self.modifier = modifier
-    planes = [Plane(offset: offset, stride: stride)]
+    self.init(
+      width: width, height: height, format: format, modifier: modifier,
+      planes: [Plane(offset: offset, stride: stride)])
   }
 
   /// Bytes from one line of the first plane to the next.

@@ -31,9 +31,12 @@ public struct PixelFormat: Hashable, Sendable {
     self.hasAlpha = hasAlpha
   }
 
+  /// 32 bits, blue in the lowest byte: what the CPU draws.
+  public static let xrgb8888 = PixelFormat(.xrgb8888, bits: 32)
+
   /// Every known format.
   public static let all: [PixelFormat] = [
-    PixelFormat(.xrgb8888, bits: 32),
+    .xrgb8888,
     PixelFormat(.argb8888, bits: 32, hasAlpha: true),
     PixelFormat(.xbgr8888, bits: 32),
     PixelFormat(.abgr8888, bits: 32, hasAlpha: true),
@@ -60,4 +63,9 @@ public struct PixelFormat: Hashable, Sendable {
     let (bits, overflow) = width.multipliedReportingOverflow(by: bitsPerPixel)
     return overflow || bits > Int.max - 7 ? nil : (bits + 7) / 8
   }
+}
+
+extension PixelFormat: CustomStringConvertible {
+  /// The fourcc, such as `XR24`.
+  public var description: String { fourCC.description }
 }

@@ -45,7 +45,10 @@ public struct FrameDirector: Sendable {
     /// Do nothing: the screen shows it already, or a later look shows it.
     case leave
     /// Compare the pixels, and tell the result by `compared`.
-    case compare
+    ///
+    /// - Parameter isWhole: whether to compare all of them. Else every 16th line is enough, another one
+    ///   each time: the guest is at rest.
+    case compare(isWhole: Bool)
     /// Show it.
     ///
     /// - Parameter isFlip: whether it is in another buffer than the last shown frame.
@@ -67,22 +70,29 @@ public struct FrameDirector: Sendable {
   public private(set) var isTold = false
   /// The number of frames to show even when the guest shows nothing new.
   private var staleFrames = 1
+  /// Whether the next frame is shown whatever it shows, because the surface may lack what was shown
+  /// before.
+  public var isSurfaceStale: Bool { staleFrames > 0 }
   private var lastLook = MonotonicInstant(nanoseconds: 0)
+  /// Whether the guest was at rest when the turn was taken.
+  private var wasAtRest = false
   private var lastChange = MonotonicInstant(nanoseconds: 0)
   /// The last shown sight.
   private var shown: Sight?
 
   /// The time between two looks at a guest without a picture, in nanoseconds.
-  public static let slowPeriod = 150_000_000
+  package static let slowPeriod = 150_000_000
   /// The time without a change after which a guest is at rest, in nanoseconds.
-  public static let rest = 1_000_000_000
+  package static let rest = 1_000_000_000
+  /// The time after which a change of a guest at rest is shown at the latest, in nanoseconds.
+  package static let restDelay = 100_000_000
   /// The time between two frames for a surface that asks for none, in nanoseconds. Such a surface
   /// may be hidden, and the guest's end should not go unnoticed. Or the compositor had not shown
   /// the surface yet when it got the first frame.
-  public static let hiddenPeriod = 1_000_000_000
+  package static let hiddenPeriod = 1_000_000_000
 
-  /// - Parameter fallbackInterval: nanoseconds between looks while the monitor's timing is unknown.
-  public init(fallbackInterval: Int) {
+  /// - Parameter fallbackInterval: the time between looks while the monitor's timing is unknown.
+  public init(fallbackInterval: Duration) {
     schedule = FrameSchedule(fallbackInterval: fallbackInterval)
   }
 
@@ -102,8 +112,8 @@ public struct FrameDirector: Sendable {
     schedule = FrameSchedule(fallbackInterval: schedule.fallbackInterval)
   }
 
-  /// Nanoseconds between looks while the monitor's timing is unknown.
-  public var fallbackInterval: Int {
+  /// The time between looks while the monitor's timing is unknown.
+  public var fallbackInterval: Duration {
     get { schedule.fallbackInterval }
     set { schedule.fallbackInterval = newValue }
   }
@@ -155,7 +165,7 @@ public struct FrameDirector: Sendable {
     if hasMessage { return turn(after: tells ? 0 : Self.slowPeriod) }
     if let check = schedule.check(now: now) { return check }
     if isWaiting || isCovered { return turn(after: Self.hiddenPeriod) }
-    return schedule.next(now: now, skipping: isAtRest(lastInput) ? 1 : 0)
+    return schedule.next(now: now, skipping: isAtRest(lastInput) ? restingRefreshes - 1 : 0)
   }
 
   /// Whether the time of a planned turn has come. Even a very late turn is taken, so that a busy
@@ -169,9 +179,14 @@ public struct FrameDirector: Sendable {
       || next(now: now, lastInput: lastInput, tells: tells).map { $0.wake <= now } ?? false
   }
 
+  /// The number of refreshes from a look at a guest at rest to the next look. A change just after a
+  /// look is seen at the next one, and shown at most one refresh later.
+  private var restingRefreshes: Int {
+    // 60 Hz are 59.94 Hz as often as not.
+    max(2, (Self.restDelay + schedule.interval / 4) / schedule.interval - 1)
+  }
+
   /// Whether the guest has shown nothing new for a while, and got no input that it would react to.
-  /// Such a guest is looked at for every other refresh, so its next change is shown at most one
-  /// refresh late.
   private func isAtRest(_ lastInput: MonotonicInstant) -> Bool {
     staleFrames == 0 && lastLook.nanoseconds(since: max(lastChange, lastInput)) > Self.rest
   }
@@ -183,7 +198,15 @@ public struct FrameDirector: Sendable {
   // MARK: What was seen, and what came of it
 
   /// Tells that a turn is taken now.
-  public mutating func took(_ turn: FrameSchedule.Turn, now: MonotonicInstant) {
+  ///
+  /// - Parameters:
+  ///   - turn: the turn.
+  ///   - now: the time.
+  ///   - lastInput: the time of the guest's last input.
+  public mutating func took(
+    _ turn: FrameSchedule.Turn, now: MonotonicInstant, lastInput: MonotonicInstant
+  ) {
+    wasAtRest = isAtRest(lastInput)
     // A surface that has not asked gets a frame, new or not.
     if isWaiting || isCovered, turn.look != .check { isStale() }
     isTold = false
@@ -206,7 +229,7 @@ public struct FrameDirector: Sendable {
     if staleFrames > 0 || sight != shown { return .show(isFlip: isFlip) }
     // No pixels are compared between two flips of a steady guest, or when the source tells changes.
     guard sight.revision == nil, !habit.isDue(now: lastLook) else { return .leave }
-    return .compare
+    return .compare(isWhole: !wasAtRest)
   }
 
   /// Tells the result of a comparison.

@@ -49,8 +49,13 @@ public struct FrameSchedule: Sendable {
 
   /// The monitor's refreshes.
   public private(set) var clock = PresentationClock()
-  /// Nanoseconds between looks while the monitor's refreshes are unknown.
-  public var fallbackInterval: Int
+  /// The time between looks while the monitor's refreshes are unknown.
+  public var fallbackInterval: Duration {
+    get { .nanoseconds(fallback) }
+    set { fallback = newValue.wholeNanoseconds }
+  }
+  /// The same in nanoseconds.
+  private var fallback: Int
 
   private var deadline: HandoverDeadline
   private var looks = RefreshLooks()
@@ -64,14 +69,14 @@ public struct FrameSchedule: Sendable {
   /// true ones. A late frame then proves nothing about the margin.
   private static let memory = 2_000_000_000
 
-  /// - Parameter fallbackInterval: nanoseconds between looks while the refreshes are unknown.
-  public init(fallbackInterval: Int) {
-    self.fallbackInterval = fallbackInterval
-    deadline = HandoverDeadline(interval: fallbackInterval)
+  /// - Parameter fallbackInterval: the time between looks while the refreshes are unknown.
+  public init(fallbackInterval: Duration) {
+    fallback = fallbackInterval.wholeNanoseconds
+    deadline = HandoverDeadline(interval: fallback)
   }
 
   /// The interval in use, in nanoseconds.
-  package var interval: Int { clock.interval ?? fallbackInterval }
+  package var interval: Int { clock.interval ?? fallback }
   /// The time before a refresh at which a frame must be handed over, in nanoseconds.
   package var margin: DeadlineMargin { deadline.margin }
   /// The time that a frame takes, in nanoseconds.
@@ -116,7 +121,7 @@ public struct FrameSchedule: Sendable {
   private func turnWithoutClock(_ now: MonotonicInstant, _ skipped: Int) -> Turn {
     let wake =
       isAsked
-      ? now : current?.turn.wake.advanced(nanoseconds: (1 + skipped) * fallbackInterval) ?? now
+      ? now : current?.turn.wake.advanced(nanoseconds: (1 + skipped) * fallback) ?? now
     return Turn(wake: max(wake, now), aim: nil)
   }
 

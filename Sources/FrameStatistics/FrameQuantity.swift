@@ -27,8 +27,21 @@ public enum FrameCount: Int, CaseIterable, Sendable {
   public var key: String {
     switch self {
     case .presented: "framesPresented"
-    case .updates: "updates"
+    case .updates: "newFrames"
     case .warmUp: "warmUpFrames"
+    case .missed: "missed"
+    case .superseded: "superseded"
+    case .discarded: "framesDiscarded"
+    case .pauses: "pauses"
+    }
+  }
+
+  /// The name for people to read.
+  public var name: String {
+    switch self {
+    case .presented: "presented"
+    case .updates: "new"
+    case .warmUp: "left out"
     case .missed: "missed"
     case .superseded: "superseded"
     case .discarded: "discarded"

@@ -54,9 +54,7 @@ public struct FrameRecorder: ~Copyable, Sendable {
   ///   - capacity: the number of the last presentations that are kept for a time line, 48 bytes
   ///     each, in three copies.
   public init(warmUp: Duration = .seconds(1), capacity: Int = 600) {
-    let (seconds, attoseconds) = warmUp.components
-    self.warmUp = UInt64(
-      clamping: min(max(seconds, 0), 1_000_000) * 1_000_000_000 + attoseconds / 1_000_000_000)
+    self.warmUp = UInt64(clamping: min(warmUp, .seconds(1_000_000)).wholeNanoseconds)
     isMeasuring = self.warmUp == 0
     let capacity = min(max(1, capacity), 1 << 20)
     samples = FrameSamples(capacity: capacity)

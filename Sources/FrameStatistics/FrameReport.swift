@@ -45,7 +45,7 @@ public struct FrameReport: Hashable, Sendable {
 
   /// The irregularities: `missed 3, superseded 0, discarded 0, pauses 1`.
   package var troubles: String {
-    FrameCount.troubles.map { "\($0.key) \(self[$0])" }.joined(separator: ", ")
+    FrameCount.troubles.map { "\($0.name) \(self[$0])" }.joined(separator: ", ")
   }
 }
 
@@ -60,10 +60,10 @@ extension FrameReport: Codable {
 
     static let clock = Key("clock")
     static let feedback = Key("feedback")
-    static let displayRate = Key("displayHertz")
+    static let displayRate = Key("refreshRate")
     static let seconds = Key("seconds")
     static let framesPerSecond = Key("framesPerSecond")
-    static let updatesPerSecond = Key("updatesPerSecond")
+    static let updatesPerSecond = Key("newFramesPerSecond")
   }
 
   /// Reads the output of `encode(to:)`.
@@ -90,7 +90,7 @@ extension FrameReport: Codable {
     var values = encoder.container(keyedBy: Key.self)
     try values.encode(clock, forKey: .clock)
     try values.encode(feedback, forKey: .feedback)
-    try values.encodeIfPresent(displayRate, forKey: .displayRate)
+    try values.encode(displayRate, forKey: .displayRate)
     try values.encode(seconds, forKey: .seconds)
     try values.encode(framesPerSecond, forKey: .framesPerSecond)
     try values.encode(updatesPerSecond, forKey: .updatesPerSecond)

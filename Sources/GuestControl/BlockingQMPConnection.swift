@@ -6,8 +6,8 @@ public import QMP
 import Synchronization
 import SystemPackage
 
-/// A connection made of a function that takes a command's JSON and returns when QEMU has answered, such
-/// as libvirt's virDomainQemuMonitorCommand. It hears of no events.
+/// A connection that uses a function. The function takes a command's JSON and returns QEMU's
+/// answer, such as libvirt's virDomainQemuMonitorCommand. The connection gets no events.
 public final class BlockingQMPConnection: QMPConnection {
   private let name: String
   private let call: @Sendable ([UInt8]) throws -> [UInt8]
@@ -19,9 +19,10 @@ public final class BlockingQMPConnection: QMPConnection {
   }
 
   /// - Parameters:
-  ///   - name: what errors call it.
-  ///   - call: called on a thread of its own, maybe on several at once. The connection ends when it
-  ///     throws, unless it throws a `QMPError` after which a connection goes on.
+  ///   - name: the connection's name in errors.
+  ///   - call: the function. It runs on a new thread for each command, maybe on several at once.
+  ///     The connection ends when the function throws, except with a `QMPError` after which a
+  ///     connection goes on.
   public init(name: String, call: @escaping @Sendable ([UInt8]) throws -> [UInt8]) {
     self.name = name
     self.call = call
@@ -31,8 +32,8 @@ public final class BlockingQMPConnection: QMPConnection {
 
   public var failure: QMPError? { state.withLock(\.end) }
 
-  /// Calls the function, and does not wait longer than the task may. A call that has begun goes on
-  /// by itself; how long it takes at most is the function's matter, and not `timeout`'s.
+  /// Calls the function, and waits until it returns or the task is cancelled. A call that has begun
+  /// goes on after that. The function itself limits its time; `timeout` is not used.
   ///
   /// - Throws: `QMPError`, as `QMPClient.execute` does.
   public func execute<Command: QMPCommand>(
@@ -97,7 +98,7 @@ public final class BlockingQMPConnection: QMPConnection {
     }
   }
 
-  /// The first outcome counts, whether it comes before the wait or after.
+  /// Holds one outcome. The first outcome counts, before or after the wait begins.
   private final class Answer: Sendable {
     private struct State {
       var continuation: CheckedContinuation<Result<[UInt8], QMPError>, Never>?

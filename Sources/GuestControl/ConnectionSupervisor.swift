@@ -3,22 +3,24 @@
 import QMP
 import Synchronization
 
-/// Connects to a guest's QEMU, and again when the connection ends, and has the sender and the watcher
-/// work on it. The task in here refers to this object only, so that a `GuestController` ends when its
-/// last reference goes.
+/// Connects to a guest's QEMU, connects again when the connection ends, and runs the sender and the
+/// watcher on the connection. Its task refers to this object only, so that a `GuestController` ends
+/// with its last reference.
 final class ConnectionSupervisor: Sendable {
   let input: InputSender
   let watcher: MachineWatcher
   let events: EventStreams
   private let state = Mutex(State())
 
-  /// The pauses between attempts to connect; the last is for all that follow.
+  /// The pauses between attempts to connect. The last pause repeats.
   private static let pauses: [Duration] = [.seconds(1), .seconds(2), .seconds(4), .seconds(5)]
 
   private struct State {
     var connection: (any QMPConnection)?
     /// Why there is no connection; empty while there is one.
     var reason = QMPUnavailable.unknown.description
+    /// Why the last attempt failed or the last connection ended; `nil` while nobody knows yet.
+    var failure: QMPUnavailable?
     var task: Task<Void, Never>?
     var isClosed = false
   }
@@ -35,7 +37,22 @@ final class ConnectionSupervisor: Sendable {
     return connection
   }
 
-  /// Goes over to an endpoint, and lets go of what is down in the guest before.
+  /// Waits until there is a connection, or a reason why there is none.
+  func settledConnection() async throws(QMPUnavailable) -> any QMPConnection {
+    while true {
+      let (connection, failure) = state.withLock { ($0.connection, $0.failure) }
+      if let connection { return connection }
+      if let failure { throw failure }
+      do {
+        // QEMU greets within milliseconds.
+        try await Task.sleep(for: .milliseconds(5))
+      } catch {
+        throw .other("cancelled before there was a connection; try again")
+      }
+    }
+  }
+
+  /// Changes to another endpoint, and releases the keys and buttons of the old guest first.
   func follow(_ endpoint: QMPEndpoint?) {
     let connector = endpoint?.connector
     state.withLock { state in
@@ -45,21 +62,23 @@ final class ConnectionSupervisor: Sendable {
       leave(
         &state,
         reason: connector == nil ? QMPUnavailable.unknown.description : "connecting to QEMU")
+      state.failure = connector == nil ? .unknown : nil
       watcher.reset()
       state.task = Task(priority: .userInitiated) { [self] in
-        // One after the other: what the old one still does must not be taken for the new one's.
+        // Wait for the old task, because its last events must not count as the new one's.
         await old?.value
         if let connector { await supervise(connector) }
       }
     }
   }
 
-  /// Ends everything, and does not wait for it.
+  /// Ends everything, but does not wait for the end.
   @discardableResult
   func stop() -> Task<Void, Never>? {
     let task = state.withLock { state in
       state.isClosed = true
       leave(&state, reason: "closed")
+      state.failure = .other("the connection was closed here; make a new one")
       return state.task
     }
     task?.cancel()
@@ -95,14 +114,18 @@ final class ConnectionSupervisor: Sendable {
 
   private func noteEnd(_ error: QMPUnavailable) {
     let news = state.withLock { state -> String? in
-      // Who stops or leads elsewhere cancels this task under the lock, or has said why before.
+      // `stop` and `follow` cancel this task or set `isClosed` under the lock, and have given their
+      // own reason.
       if Task.isCancelled || state.isClosed { return nil }
-      // A shutdown says more than the end of QEMU, which only follows from it.
+      // A shutdown is a better reason than the end of QEMU that follows from it, or than the socket
+      // that QEMU took with it.
       let hasPoweredOff = watcher.state == .poweredOff
       if !hasPoweredOff { watcher.reset() }
-      let reason = hasPoweredOff && error.isGone ? "the guest has powered off" : error.description
+      let failure = hasPoweredOff && error.isGone ? .poweredOff : error
+      let reason = failure.description
       let isNews = state.reason != reason
       leave(&state, reason: reason)
+      state.failure = failure
       return isNews ? reason : nil
     }
     if let news { events.tell(.disconnected(reason: news)) }
@@ -110,7 +133,7 @@ final class ConnectionSupervisor: Sendable {
 
   /// Uses a connection until it ends.
   ///
-  /// - Returns: why it has ended; `nil` when that is this side's will.
+  /// - Returns: why the connection ended; `nil` when this side ended it.
   private func serve(
     _ connection: any QMPConnection, isConnected: () -> Void
   ) async -> QMPError? {
@@ -123,6 +146,7 @@ final class ConnectionSupervisor: Sendable {
     let wakeups = state.withLock { state -> AsyncStream<Void>? in
       guard !Task.isCancelled, !state.isClosed else { return nil }
       state.connection = connection
+      state.failure = nil
       state.reason = ""
       return input.connect()
     }
@@ -145,7 +169,8 @@ final class ConnectionSupervisor: Sendable {
       return first
     }
     if connection.failure == nil {
-      // A task of its own, because this one may be cancelled: a guest that is left keeps no key down.
+      // A separate task, because this task may be cancelled and the old guest must not keep a key
+      // down.
       await Task { [input] in await input.release(on: connection) }.value
     }
     return end

@@ -3,18 +3,19 @@
 public import GuestInput
 public import QMP
 
-/// Tells a running guest what a person does, and what becomes of it: keyboard and mouse, power,
-/// and whatever else QEMU's machine protocol has.
+/// Sends keyboard, mouse and power events to a running guest, reports the guest's state, and
+/// carries out any other command of QEMU's machine protocol.
 ///
-/// It connects by itself, and again when the connection or QEMU ends, as long as it lives; whether
-/// it is connected, `state` says. It may be used from any thread. With its last reference
-/// everything ends: no task, thread or descriptor stays.
+/// The controller connects by itself, and connects again when the connection or QEMU ends. `state`
+/// says whether it is connected. Any thread may use it. With the last reference everything ends: no
+/// task, thread or descriptor stays.
 public final class GuestController: InputSink {
   let supervisor = ConnectionSupervisor()
 
   /// Begins to look for a guest's QMP.
   ///
-  /// - Parameter endpoint: `nil` when it is not known (yet): view only, until `follow`.
+  /// - Parameter endpoint: where QMP is; `nil` when it is not known yet. With `nil` the guest is
+  ///   view only until `follow`.
   public init(_ endpoint: QMPEndpoint?) {
     supervisor.follow(endpoint)
   }
@@ -23,34 +24,33 @@ public final class GuestController: InputSink {
 
   // MARK: Input
 
-  /// Takes an event. It takes a lock and, when the sender sleeps, wakes it; nothing else.
+  /// Takes an event. It only takes a lock, and wakes the sender when the sender sleeps.
   ///
-  /// What QEMU has not taken yet is put together: motion becomes its end or its sum, never across a
-  /// key or a button. Where QEMU takes nothing for long, old motion is left out first, then whole
-  /// strokes of keys; the release of what the guest believes to be down never is. While there is no
-  /// connection, or the guest is paused, nothing but such releases is kept.
+  /// Events that QEMU has not taken yet are merged: places become the last place and steps become
+  /// their sum, never across a key or a button. When QEMU takes nothing for long, old motion is
+  /// dropped first, then whole key strokes, but never the release of a key that the guest believes
+  /// to be down. While there is no connection, or the guest is paused, only such releases are kept.
   @discardableResult
   public func send(_ event: GuestInputEvent) -> InputReceipt { supervisor.input.send(event) }
 
-  /// Lets go of every key and button. The end of the control, and going over to another endpoint, do
-  /// so too.
+  /// Releases every key and button. `close`, the end of the controller and `follow` do the same.
   public func releaseAll() { supervisor.input.releaseAll() }
 
-  /// Whether input reaches the guest. It is cheap; being asked is what makes the control look for
-  /// the guest's mouse again, once a second.
+  /// Whether input reaches the guest. Reading it is cheap. The controller looks for the guest's
+  /// mouse once a second while somebody reads this property or sends input.
   public var state: GuestInputState { supervisor.input.inputState }
 
   // MARK: The machine
 
-  /// What the machine is doing, as far as it is known.
+  /// The machine's last known state.
   public var machine: MachineState { supervisor.watcher.state }
 
-  /// What happens from now on, until `close`. Every call makes a sequence of its own; of one that
-  /// is not read the oldest are left out.
+  /// The events from now on, until `close`. Every call makes a new sequence. A sequence that nobody
+  /// reads drops its oldest events.
   public func events() -> AsyncStream<GuestEvent> { supervisor.events.stream() }
 
   /// Presses the machine's power button (`system_powerdown`). The guest decides what it does then;
-  /// `events` tells.
+  /// `events` reports it.
   ///
   /// - Throws: as `execute`.
   public func powerDown() async throws(QMPError) { try await execute(SystemPowerdown()) }
@@ -74,7 +74,7 @@ public final class GuestController: InputSink {
 
   /// Carries out any command.
   ///
-  /// - Throws: what `QMPConnection.execute` does; `QMPError.disconnected` when there is no
+  /// - Throws: the errors of `QMPConnection.execute`; `QMPError.disconnected` when there is no
   ///   connection at the moment.
   @discardableResult
   public func execute<Command: QMPCommand>(
@@ -85,8 +85,21 @@ public final class GuestController: InputSink {
 
   // MARK: The connection
 
-  /// Goes over to another endpoint, because the guest came back in another process. What is down in
-  /// the old one is let go.
+  /// Waits until there is a connection, or a reason why there is none. The controller goes on to
+  /// connect after that.
+  ///
+  /// - Returns: the connection, for work of several commands, such as `GuestHotplug`'s. It may end at
+  ///   any time; never close it.
+  /// - Throws: `QMPUnavailable`.
+  public func connection() async throws(QMPUnavailable) -> any QMPConnection {
+    try await supervisor.settledConnection()
+  }
+
+  /// Whether there is a connection now.
+  package var isConnected: Bool { (try? supervisor.connection()) != nil }
+
+  /// Changes to another endpoint, for a guest that came back in another process. It releases the
+  /// keys and buttons of the old guest.
   public func follow(_ endpoint: QMPEndpoint?) { supervisor.follow(endpoint) }
 
   /// Ends the connection, and returns when nothing of it is left.

@@ -3,41 +3,43 @@
 public import GuestInput
 import Synchronization
 
-/// Something that happens to a guest, for a window or a program around it.
+/// An event of a guest, for a window or a program around it.
 @nonexhaustive
 public enum GuestEvent: Hashable, Sendable {
-  /// There is a connection, and the machine was asked what it is doing.
+  /// There is a connection, and the machine's state is known.
   case connected
-  /// There is none any more, or none could be made: why, in one line. Told once for each reason.
+  /// The connection ended, or no connection could be made. `reason` is one line. Sent once for each
+  /// reason.
   case disconnected(reason: String)
-  /// The machine does something else than before.
+  /// The machine's state changed.
   case machine(MachineState)
   /// The machine was reset, by its guest or from outside.
   case reset(byGuest: Bool)
-  /// The machine ends (QMP's `SHUTDOWN`): by the guest or from outside, and QMP's `ShutdownCause`,
-  /// such as `guest-shutdown`, `guest-reset` (with `-no-reboot`), `host-qmp-quit`, `host-signal`.
+  /// The machine ends (QMP's `SHUTDOWN`), by the guest or from outside. `cause` is QMP's
+  /// `ShutdownCause`, such as `guest-shutdown`, `guest-reset` (with `-no-reboot`), `host-qmp-quit`,
+  /// `host-signal`.
   case shutdown(byGuest: Bool, cause: String)
-  /// A key was pressed that this QEMU has no name for. Told once for each key.
+  /// A person pressed a key that this QEMU has no name for. Sent once for each key.
   case unknownKey(Keycode)
 }
 
-/// What a guest's machine is doing: the part of QMP's `RunState` that a person wants to know.
+/// The state of a guest's machine: the part of QMP's `RunState` that a person wants to know.
 @nonexhaustive
 public enum MachineState: Hashable, Sendable {
-  /// Nobody has told yet, or nobody can.
+  /// The state is not known yet, or QEMU does not tell it.
   case unknown
   /// Its CPUs run.
   case running
-  /// Its CPUs are held, by a person, a debugger, a migration, or an error of its disk.
+  /// Its CPUs are stopped by a person, a debugger, a migration, or a disk error.
   case paused
   /// It sleeps (ACPI S3); a key wakes it.
   case suspended
-  /// It has powered off, and QEMU was told to stay (`-no-shutdown`), or has not ended yet.
+  /// It has powered off. QEMU stays (`-no-shutdown`), or has not ended yet.
   case poweredOff
   /// Its kernel has crashed and said so.
   case panicked
 
-  /// - Parameter status: `query-status`'s.
+  /// - Parameter status: the `status` of `query-status`.
   init(status: String) {
     self =
       switch status {
@@ -49,7 +51,7 @@ public enum MachineState: Hashable, Sendable {
       }
   }
 
-  /// Why QEMU refuses input in this state; `nil` when it does not.
+  /// Why QEMU refuses input in this state; `nil` when QEMU takes input.
   var reasonAgainstInput: String? {
     switch self {
     case .unknown, .running, .suspended: nil
@@ -60,11 +62,11 @@ public enum MachineState: Hashable, Sendable {
   }
 }
 
-/// Hands events to all who listen.
+/// Sends events to every listener.
 final class EventStreams: Sendable {
   private let state = Mutex(State())
 
-  /// The events that wait for a reader; beyond them the oldest are left out.
+  /// The most events that wait for a reader. When there are more, the oldest are dropped.
   private static let capacity = 256
 
   private struct State {
@@ -73,7 +75,7 @@ final class EventStreams: Sendable {
     var last = 0
   }
 
-  /// What happens from now on, until `finish`.
+  /// The events from now on, until `finish`.
   func stream() -> AsyncStream<GuestEvent> {
     let (stream, continuation) = AsyncStream.makeStream(
       of: GuestEvent.self, bufferingPolicy: .bufferingNewest(Self.capacity))
@@ -83,8 +85,10 @@ final class EventStreams: Sendable {
       return (state.last, state.isFinished)
     }
     if isFinished { continuation.finish() }
-    continuation.onTermination = { [weak self] _ in
-      _ = self?.state.withLock { $0.streams.removeValue(forKey: id) }
+    // Not weak: a weak reference leaves a record that valgrind calls lost while the object lives. The
+    // end of the stream, which `finish` brings too, lets go.
+    continuation.onTermination = { [self] _ in
+      _ = state.withLock { $0.streams.removeValue(forKey: id) }
     }
     return stream
   }

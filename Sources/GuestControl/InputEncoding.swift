@@ -4,13 +4,13 @@ import GuestInput
 import QMP
 
 extension Keycode {
-  /// The key's name in QEMU (QAPI's `QKeyCode`); `nil` for a key that QEMU has no name for and so
-  /// cannot press. QAPI's other spelling, `number`, reaches no more keys: QEMU turns the number
-  /// into a name before any keyboard sees it.
+  /// The key's name in QEMU (QAPI's `QKeyCode`); `nil` for a key that QEMU has no name for, because
+  /// QEMU cannot press it. QAPI's other form, `number`, reaches no more keys: QEMU turns the number
+  /// into a name before any keyboard gets it.
   package var qKeyCode: String? { Self.names[rawValue] }
 
-  /// By the kernel's number. QEMU's `asterisk` and `sysrq` are left out: they are second names of
-  /// the keys that `kp_multiply` and `print` are.
+  /// QEMU's names by the kernel's key code. `asterisk` and `sysrq` are left out, because they are
+  /// second names for `kp_multiply` and `print`.
   static let names: [UInt16: String] = [
     // Typewriter block
     1: "esc",
@@ -60,7 +60,7 @@ extension Keycode {
 }
 
 extension GuestInputEvent {
-  /// The event in QMP's words; none for a key that QEMU has no name for.
+  /// The event as QMP events; empty for a key that QEMU has no name for.
   var inputEvents: [InputEvent] {
     switch self {
     case .key(let key, let down):
@@ -71,9 +71,22 @@ extension GuestInputEvent {
       [.absolute(.x, x), .absolute(.y, y)]
     case .relative(let dx, let dy):
       [.relative(.x, dx), .relative(.y, dy)]
+    case .touchDown(let slot, let x, let y):
+      [
+        .touch(.begin, slot: slot), .touchButton(down: true), .touchPlace(slot: slot, .x, x),
+        .touchPlace(slot: slot, .y, y),
+      ]
+    case .touchMove(let slot, let x, let y):
+      [
+        .touch(.update, slot: slot), .touchPlace(slot: slot, .x, x),
+        .touchPlace(slot: slot, .y, y),
+      ]
+    case .touchUp(let slot):
+      // The guest's driver knows by the slots whether another finger is there.
+      [.touch(.end, slot: slot), .touchButton(down: false)]
     case .wheel(let axis, let notches):
-      // QEMU's PS/2, USB and virtio devices count a wheel's presses, so that several may be in one
-      // command.
+      // QEMU's PS/2, USB and virtio devices count a wheel's presses, so one command may hold
+      // several.
       Array(
         repeating: axis.inputButton(isForward: notches > 0), count: abs(notches)
       ).flatMap { [.button($0, down: true), .button($0, down: false)] }
@@ -94,7 +107,7 @@ extension PointerButton {
 }
 
 extension WheelAxis {
-  /// Forward is down and to the right.
+  /// The wheel's button. Forward is down or to the right.
   fileprivate func inputButton(isForward: Bool) -> InputButton {
     switch self {
     case .vertical: isForward ? .wheelDown : .wheelUp

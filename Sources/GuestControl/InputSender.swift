@@ -5,20 +5,22 @@ import LinuxSystem
 import QMP
 import Synchronization
 
-/// Sends one guest's input over QMP: has the queue, and with it what is down, and says whether input
-/// reaches the guest. It knows a connection only while `deliver` uses it.
+/// Sends one guest's input over QMP. It has the queue, and so knows which keys and buttons are
+/// down, and says whether input reaches the guest. It knows a connection only while `deliver` uses
+/// it.
 final class InputSender: Sendable {
   private let state: Mutex<State>
   private let events: EventStreams
 
-  /// An answer that takes longer than this is worth telling a person.
+  /// When an answer takes longer than this, a person should know.
   private static let patience = Duration.seconds(2)
-  /// QEMU carries out what it was sent, however long it is stopped. Without the answer nobody would
-  /// know which keys are down.
+  /// Practically no limit. A stopped QEMU carries the command out later, and without the answer
+  /// this object would not know which keys are down.
   private static let answerTimeout = Duration.seconds(1 << 30)
-  /// For selecting a mouse and for the last releases, which a control's end waits for.
+  /// For selecting a mouse and for the last releases. The end of a controller waits for these
+  /// releases.
   private static let endTimeout = Duration.seconds(2)
-  /// How long a guest has for each key while more wait, so that its keyboard does not overflow.
+  /// The pause for each key while more keys wait, so that the guest's keyboard does not overflow.
   private static let keyPause = Duration.milliseconds(2)
 
   private struct State {
@@ -29,16 +31,19 @@ final class InputSender: Sendable {
     var machineRefusal: String?
     /// Wakes `deliver`; there is one while there is a connection.
     var wakeup: AsyncStream<Void>.Continuation?
-    /// When the command was sent that is not answered yet.
+    /// The time of the command that is not answered yet.
     var sentAt: MonotonicInstant?
-    /// Keys that this QEMU has no name for, or no device.
+    /// The keys for which this QEMU has no name or no device.
     var unknownKeys: Set<Keycode> = []
     var hasTablet = false
-    /// To the mouse beside the tablet, and how often one began or ended: odd while on one.
+    /// Whether the guest has a touch screen; `nil` before QEMU was asked, once for each connection.
+    var hasTouchScreen: Bool?
+    /// The way to the mouse beside the tablet; `nil` when there is none.
     var detour: MouseDetour?
+    /// How often a detour began or ended: odd while a detour lasts.
     var detours = 0
     var lastUse: MonotonicInstant?
-    /// What the guest that was left still believes to be down.
+    /// The releases that the old guest still needs.
     var leftDown: [GuestInputEvent] = []
 
     func refusal(at now: MonotonicInstant) -> String? {
@@ -47,16 +52,16 @@ final class InputSender: Sendable {
       return "QEMU does not answer: it is stopped or overloaded"
     }
 
-    /// - Returns: what wakes `deliver`, if it has something to do.
+    /// - Returns: the continuation that wakes `deliver`; `nil` when `deliver` has nothing to do.
     mutating func afterChange() -> AsyncStream<Void>.Continuation? {
       if machineRefusal != nil { queue.keepReleases() }
-      // While an answer is awaited `deliver` is awake.
+      // While `deliver` waits for an answer, it is awake.
       return queue.isEmpty || sentAt != nil ? nil : wakeup
     }
 
-    /// Leaves out what QEMU refuses by itself: the first of the queue.
+    /// Drops the first event of the queue, which QEMU refused when it was alone in a command.
     ///
-    /// - Returns: the key that it is, if it is one that was not known.
+    /// - Returns: the event's key, when it is a new unknown key.
     mutating func leaveOut(_ event: GuestInputEvent) -> Keycode? {
       guard event.press != nil else {
         _ = queue.take(limit: 1)
@@ -70,7 +75,7 @@ final class InputSender: Sendable {
 
   /// - Parameters:
   ///   - reason: why there is no connection yet.
-  ///   - events: who is told of a key that QEMU does not know.
+  ///   - events: gets an event for each key that QEMU does not know.
   init(absence reason: String, events: EventStreams) {
     state = Mutex(State(absence: reason))
     self.events = events
@@ -86,10 +91,10 @@ final class InputSender: Sendable {
     let receipt = state.withLock { state -> InputReceipt in
       state.lastUse = now
       if state.refusal(at: now) != nil {
-        // What is down comes up, sooner or later.
+        // A key that is down must come up, even later.
         guard event == event.release, state.queue.isHeld(event) else { return .refused }
       } else if case .key(let key, let down) = event, key.qKeyCode == nil {
-        // The release of a key that was never pressed is no news.
+        // Only a press is reported: the release belongs to a key that was never pressed.
         if down, state.unknownKeys.insert(key).inserted { unknown = key }
         return .unchanged
       } else if case .key(let key, _) = event, state.unknownKeys.contains(key) {
@@ -117,21 +122,24 @@ final class InputSender: Sendable {
     return state.withLock { state in
       state.lastUse = now
       if let reason = state.refusal(at: now) { return .viewOnly(reason: reason) }
-      return .ready(state.hasTablet ? [.keyboard, .mouse, .tablet] : [.keyboard, .mouse])
+      var devices: InputDevices = [.keyboard, .mouse]
+      if state.hasTablet { devices.insert(.tablet) }
+      if state.hasTouchScreen == true { devices.insert(.touchScreen) }
+      return .ready(devices)
     }
   }
 
-  /// Whether a person has used the guest, or asked for its state, within a time.
+  /// Whether, within this time, a person used the guest or a window read `inputState`.
   func isUsed(within time: Duration) -> Bool {
     let now = MonotonicInstant.now
     return state.withLock { $0.lastUse.map { $0.age(at: now) < time } ?? false }
   }
 
-  // MARK: For who connects and watches
+  // MARK: For the supervisor and the watcher
 
   /// Takes input from now on.
   ///
-  /// - Returns: what `deliver` is woken by, until `disconnect`.
+  /// - Returns: the sequence that wakes `deliver`, until `disconnect`.
   func connect() -> AsyncStream<Void> {
     let (wakeups, wakeup) = AsyncStream.makeStream(
       of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -139,11 +147,14 @@ final class InputSender: Sendable {
       state.absence = nil
       state.wakeup = wakeup
       state.leftDown = []
+      // What was put back for a guest that is gone.
+      state.queue.reset()
     }
     return wakeups
   }
 
-  /// Takes no more input. Another guest has none of this one's keys down.
+  /// Takes no more input, and forgets which keys are down, because the next guest has none of these
+  /// keys down.
   func disconnect(reason: String) {
     let wakeup = state.withLock { state in
       state.absence = reason
@@ -151,13 +162,14 @@ final class InputSender: Sendable {
       state.unknownKeys = []
       state.sentAt = nil
       state.hasTablet = false
+      state.hasTouchScreen = nil
       state.detour = nil
       return state.wakeup.take()
     }
     wakeup?.finish()
   }
 
-  /// Notes what the machine is doing.
+  /// Notes the machine's state.
   func note(_ machine: MachineState) {
     let wakeup = state.withLock { state in
       state.machineRefusal = machine.reasonAgainstInput
@@ -166,12 +178,13 @@ final class InputSender: Sendable {
     wakeup?.yield()
   }
 
-  /// How often a detour began or ended: for `note(_:since:)`.
+  /// The number of begun and ended detours, for `note(_:since:)`.
   var detours: Int { state.withLock(\.detours) }
 
   /// Notes the machine's pointing devices.
   ///
-  /// - Parameter detours: before QEMU was asked. During a detour the tablet is not the selected one.
+  /// - Parameter detours: the value of `detours` before QEMU was asked. An answer from the time of
+  ///   a detour is ignored, because the tablet is not the selected device then.
   func note(_ mice: [QueryMice.Mouse], since detours: Int) {
     state.withLock { state in
       guard state.detours == detours, detours.isMultiple(of: 2) else { return }
@@ -180,12 +193,18 @@ final class InputSender: Sendable {
     }
   }
 
+  /// Whether QEMU was asked for a touch screen in this connection.
+  var hasAskedForTouchScreen: Bool { state.withLock { $0.hasTouchScreen != nil } }
+
+  /// Notes whether the guest has a touch screen.
+  func note(touchScreen: Bool) { state.withLock { $0.hasTouchScreen = touchScreen } }
+
   // MARK: To the guest
 
-  /// Sends what waits whenever it is woken, until the connection ends.
+  /// Sends the waiting events at each wakeup, until the connection ends.
   ///
-  /// - Parameter lookAtMachine: asks what the machine is doing, because QEMU refused a command.
-  /// - Returns: why it ended.
+  /// - Parameter lookAtMachine: asks for the machine's state after QEMU refused a command.
+  /// - Returns: why the connection ended.
   func deliver(
     to connection: any QMPConnection, _ wakeups: AsyncStream<Void>,
     lookAtMachine: () async throws(QMPError) -> Void
@@ -205,7 +224,7 @@ final class InputSender: Sendable {
     return connection.failure
   }
 
-  /// Lets go of what is down in a guest that was left, as far as QEMU takes it.
+  /// Releases the keys and buttons of the old guest, as far as QEMU takes the events.
   func release(on connection: any QMPConnection) async {
     let releases = state.withLock { state in
       defer { state.leftDown = [] }
@@ -222,10 +241,10 @@ final class InputSender: Sendable {
     }
   }
 
-  /// Sends one command. One that is refused is sent again in pieces: QEMU does none of it when one
-  /// event has no device, or a name that only newer versions know.
+  /// Sends one command. After a refusal it sends the events one by one, because QEMU carries out
+  /// none of them when one event has no device, or a name that only newer versions know.
   ///
-  /// - Returns: what was taken from the queue; `nil` when there was nothing.
+  /// - Returns: the events that were taken from the queue; `nil` when there were none.
   private func deliverNext(
     to connection: any QMPConnection, limit: Int,
     _ lookAtMachine: () async throws(QMPError) -> Void
@@ -237,7 +256,7 @@ final class InputSender: Sendable {
       guard let detour = state.detour, let index = items.firstIndex(where: detour.isNeeded) else {
         return (items, nil)
       }
-      // One by one, so that nothing else goes that way.
+      // Send detour events one by one, so that no other event takes the detour.
       let count = max(1, index)
       state.queue.putBack(Array(items[count...]))
       items.removeSubrange(count...)
@@ -250,6 +269,10 @@ final class InputSender: Sendable {
       return items
     } catch .refused {
       try await lookAtMachine()
+    } catch .cancelled(let object, let command) {
+      // Nobody knows whether QEMU got them. `release` must not take a release for done.
+      state.withLock { $0.queue.putBack(items) }
+      throw .cancelled(object: object, command: command)
     }
     let (isPaused, unknown) = state.withLock { state -> (Bool, Keycode?) in
       state.queue.putBack(items)
@@ -284,29 +307,29 @@ final class InputSender: Sendable {
     } catch {
       result = .failure(error)
     }
-    // A task of its own, which the control's end does not cancel: the guest would be left without
-    // its tablet.
+    // A separate task, because the end of the controller must not cancel it: the guest would stay
+    // without its tablet.
     await Task { await Self.select(detour.tablet, connection) }.value
     state.withLock { $0.detours += 1 }
     try result.get()
   }
 
-  /// Selects a pointing device of QEMU's. Where that fails the one before gets what comes, and a
-  /// connection that has ended says so at the next command.
+  /// Selects one of QEMU's pointing devices. When that fails, the device selected before gets the
+  /// events. When the connection has ended, the next command fails.
   private static func select(_ mouse: Int, _ connection: any QMPConnection) async {
     _ = try? await connection.execute(
       HumanMonitorCommand.selectMouse(mouse), timeout: endTimeout)
   }
 }
 
-/// How a guest with a tablet gets what QEMU's tablets do not pass on: by the mainboard's PS/2 mouse,
-/// which has both wheels and five buttons, but is asked only while it is the selected one.
+/// The way for events that QEMU's tablets do not pass on: the mainboard's PS/2 mouse. The PS/2
+/// mouse has both wheels and five buttons, but it works only while it is the selected device.
 struct MouseDetour: Hashable {
   /// The PS/2 mouse's number in `query-mice`.
   let mouse: Int
   /// The tablet's number. The tablet is selected at all other times.
   let tablet: Int
-  /// QEMU's USB tablet has three buttons, virtio's five.
+  /// Whether the tablet has five buttons. QEMU's USB tablet has three, the virtio tablet five.
   let hasSideButtons: Bool
 
   /// `nil` when the guest uses no tablet, or has no such mouse.
@@ -319,7 +342,7 @@ struct MouseDetour: Hashable {
     hasSideButtons = tablet.name != "QEMU HID Tablet"
   }
 
-  /// Whether something has to go this way.
+  /// Whether the event must take the detour.
   func isNeeded(for event: GuestInputEvent) -> Bool {
     switch event {
     case .wheel(.horizontal, _): true

@@ -3,14 +3,16 @@
 import QMP
 import Synchronization
 
-/// Knows what a guest's machine is doing, by QEMU's events and by asking, and tells who sends input.
+/// Knows the state of a guest's machine, from QEMU's events and from questions, and tells the input
+/// sender.
 final class MachineWatcher: Sendable {
   private let machine = Mutex(MachineState.unknown)
   private let input: InputSender
   private let events: EventStreams
 
-  /// How often the guest's mouse is looked for, and how long after the last use.
+  /// How often the watcher looks for the guest's mouse.
   private static let interval = Duration.seconds(1)
+  /// How long the watcher looks for the mouse after the last use.
   private static let useTime = Duration.seconds(5)
   private static let questionTimeout = Duration.seconds(10)
 
@@ -21,7 +23,8 @@ final class MachineWatcher: Sendable {
 
   var state: MachineState { machine.withLock(\.self) }
 
-  /// Forgets what was known, because the connection has ended. Nobody is told: the end is the news.
+  /// Forgets the state, because the connection ended. It sends no event, because the end of the
+  /// connection has one.
   func reset() {
     machine.withLock { machine in
       machine = .unknown
@@ -37,9 +40,10 @@ final class MachineWatcher: Sendable {
     do {
       mice = try await connection.execute(QueryMice(), timeout: Self.questionTimeout)
     } catch .refused {
-      // A QEMU that does not tell has none.
+      // A QEMU that refuses the question counts as one without pointing devices.
     }
     input.note(mice, since: detours)
+    if !input.hasAskedForTouchScreen { input.note(touchScreen: await connection.hasTouchScreen) }
   }
 
   /// Asks for the machine's state.
@@ -69,12 +73,12 @@ final class MachineWatcher: Sendable {
     return nil
   }
 
-  /// Takes an event of QEMU's (QAPI, run-state.json).
+  /// Handles an event from QEMU (QAPI, run-state.json).
   func note(_ event: QMPEvent) {
     let isByGuest = event.data["guest"] == true
     switch event.name {
     case "STOP":
-      // QEMU stops after a shutdown or a crash, too.
+      // QEMU also sends STOP after a shutdown or a crash.
       if ![.poweredOff, .panicked].contains(state) { set(.paused) }
     case "RESUME", "WAKEUP": set(.running)
     case "SUSPEND": set(.suspended)
@@ -97,5 +101,18 @@ final class MachineWatcher: Sendable {
       return true
     }
     if isNews { events.tell(.machine(new)) }
+  }
+}
+
+extension QMPConnection {
+  /// Whether the guest has a touch screen (`virtio-multitouch-pci`, of QEMU 8.1 and newer).
+  package var hasTouchScreen: Bool {
+    get async {
+      for path in ["/machine/peripheral-anon", "/machine/peripheral"] {
+        let children = try? await execute(QOMList(path: path), timeout: .seconds(2))
+        if children?.contains(where: { $0.type.contains("multitouch") }) == true { return true }
+      }
+      return false
+    }
   }
 }

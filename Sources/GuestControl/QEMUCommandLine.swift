@@ -2,26 +2,33 @@
 
 import HostDevices
 
-/// The QMP sockets that a QEMU's command line names. The line comes from another process: all that it
-/// can do is to name a path that is tried.
+/// The QMP sockets and the agent's port that a QEMU's command line names. The line comes from another process and is not
+/// trusted: at worst it names a path that a connection is tried to.
 struct QEMUCommandLine: Hashable {
-  /// The paths of the QMP sockets that QEMU listens on, in their order. Not absolute when QEMU
-  /// was not given an absolute one.
+  /// The paths of the QMP sockets that QEMU listens on, in the order of the command line. A path is
+  /// relative when the command line has it so.
   private(set) var sockets: [String] = []
-  /// Whether libvirt handed over a socket, whose client libvirt then is.
+  /// Whether libvirt gave QEMU a socket. libvirt is then the socket's client.
   private(set) var isOwnedByLibvirt = false
   /// The guest's name.
   private(set) var name: String?
+  /// Whether QEMU's display on D-Bus takes direct clients (`-display dbus,p2p=yes`).
+  private(set) var takesDisplayClients = false
+  /// Whether that display has the guest's sound (`audiodev=ID`).
+  private(set) var displayHasSound = false
 
-  /// As many files of `-readconfig` as are looked at: QEMU's users have one.
+  /// Where the port of the guest's agent leads; `nil` when there is none.
+  private(set) var agentPort: AgentPort?
+
+  /// The most `-readconfig` files that are read. QEMU's users have one.
   static let mostFiles = 8
 
   /// Reads the arguments after the program's own name.
   ///
-  /// - Parameter read: gives what is in a file that `-readconfig` names; `nil` when that cannot be
-  ///   had.
+  /// - Parameter read: reads a file that `-readconfig` names; `nil` when it cannot be read.
   init(_ arguments: [String], readingFiles read: (String) -> [UInt8]? = { _ in nil }) {
     var found = QMPEnds()
+    var agent = AgentPortEnds()
     var files = 0
     var rest = arguments.dropFirst()
     while let option = rest.popFirst() {
@@ -32,31 +39,43 @@ struct QEMUCommandLine: Hashable {
       case "mon":
         found.take(end: QEMUOptions(value, first: "chardev"))
       case "chardev":
-        found.take(characterDevice: QEMUOptions(value, first: "backend"))
+        let options = QEMUOptions(value, first: "backend")
+        found.take(characterDevice: options)
+        agent.take(characterDevice: options)
+      case "device":
+        agent.take(device: QEMUOptions(value, first: "driver"))
       case "name":
         name = QEMUOptions(value, first: "guest")["guest"]
+      case "display":
+        let options = QEMUOptions(value, first: "type")
+        takesDisplayClients = options["type"] == "dbus" && options.isOn("p2p")
+        displayHasSound = takesDisplayClients && options["audiodev"] != nil
       case "readconfig":
         files += 1
         guard files <= Self.mostFiles, let bytes = read(value) else { break }
         for group in QEMUConfigFile(bytes).groups {
           switch group.name {
           case "mon": found.take(end: group.options)
-          case "chardev": found.take(characterDevice: group.options)
+          case "chardev":
+            found.take(characterDevice: group.options)
+            agent.take(characterDevice: group.options)
+          case "device": agent.take(device: group.options)
           case "name": name = group.options["guest"]
           default: break
           }
         }
       default:
-        // The value may be an option itself: not every option has one.
+        // The next argument may be an option itself, because not every option has a value.
         continue
       }
       rest.removeFirst()
     }
     (sockets, isOwnedByLibvirt) = found.resolved()
+    agentPort = agent.resolved()
   }
 }
 
-/// QMP's ends in QEMU (`-mon`), and the character devices that they may be at.
+/// QEMU's QMP monitors (`-mon`), and the character devices that they may use.
 private struct QMPEnds {
   private enum Place {
     case socket(QEMUOptions)
@@ -94,7 +113,8 @@ private struct QMPEnds {
         if let path = options.listeningPath { sockets.append(path) }
       case .characterDevice(let id):
         guard let options = characterDevices[id], options["backend"] == "socket" else { continue }
-        // libvirt's own name for it. It hands over a descriptor, or, in old versions, a path.
+        // libvirt's name for its own monitor. libvirt gives QEMU a descriptor, or a path in old
+        // versions.
         if id == "charmonitor" {
           isOwnedByLibvirt = true
         } else if let path = options.listeningPath {
@@ -107,9 +127,9 @@ private struct QMPEnds {
 }
 
 extension QEMUOptions {
-  /// The path of a Unix socket that QEMU listens on; `nil` when it does not, when the socket has no
-  /// path, and when it has none that could be connected to.
-  fileprivate var listeningPath: String? {
+  /// The path of a Unix socket that QEMU listens on; `nil` when QEMU does not listen, when the
+  /// socket has no path, or when nobody can connect to its path.
+  var listeningPath: String? {
     guard let path = self["path"], !path.isEmpty, isOn("server"), !isOn("abstract"),
       self["fd"] == nil
     else { return nil }
@@ -117,15 +137,15 @@ extension QEMUOptions {
   }
 }
 
-/// A file of QEMU's `-readconfig`: groups of options, which stand for options of the command line.
+/// A file of QEMU's `-readconfig`: groups of options that mean the same as options of the command
+/// line.
 ///
 ///     [chardev "monitor"]
 ///       backend = "socket"
 ///
-/// Lines that QEMU would refuse are passed over.
+/// Lines that QEMU would refuse are skipped.
 struct QEMUConfigFile: Hashable {
-  /// One option, as `-chardev` would be: the group's name, and its values with the group's id among
-  /// them.
+  /// One option, such as `-chardev`: the group's name, and the group's values, its id included.
   struct Group: Hashable {
     let name: String
     var options: QEMUOptions
@@ -133,7 +153,8 @@ struct QEMUConfigFile: Hashable {
 
   private(set) var groups: [Group] = []
 
-  /// QEMU's own is a line's: 1024 bytes. LXD's files have some KiB.
+  /// The largest file in bytes. LXD's files have some KiB. QEMU itself limits only a line, to 1024
+  /// bytes.
   static let largest = 1 << 20
 
   init(_ bytes: [UInt8]) {

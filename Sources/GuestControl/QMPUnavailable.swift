@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ErrorKinds
 public import LinuxSystem
 public import QMP
 import SystemPackage
 
-/// Why a guest cannot be told anything. Each case's description is one line for a person: object,
-/// cause, remedy.
+/// Why there is no QMP connection to a guest. Each case's description is one line for a person:
+/// object, cause, remedy.
 @nonexhaustive
 public enum QMPUnavailable: Error, Hashable, Sendable {
-  /// Nobody has said where the guest's QMP is.
+  /// The place of the guest's QMP is not known.
   case unknown
-  /// There is no such process any more.
+  /// The process has ended.
   case ended(pid: Int32)
-  /// The process cannot be looked at.
+  /// The guest has powered off, and its QEMU has ended.
+  case poweredOff
+  /// The process's command line or a file of it cannot be read.
   case unreadable(SystemCallError)
-  /// The process's command line names no QMP socket that could be connected to.
+  /// The process's command line names no QMP socket that a client can connect to.
   case noSocket(pid: Int32)
   /// The process's command line names a file, or a socket, relative to a folder that the process has
   /// left.
@@ -25,10 +28,10 @@ public enum QMPUnavailable: Error, Hashable, Sendable {
   case busy(paths: [String])
   /// The socket cannot be connected to, or the connection has ended.
   case socket(QMPError)
-  /// Another reason, of a connector outside this library.
+  /// Another reason, from a connector outside this library.
   case other(String)
 
-  /// What connecting to the socket at `path` has failed with.
+  /// The reason why connecting to the socket at `path` failed.
   init(_ error: QMPError, path: String) {
     if case .timeout(_, nil, _) = error {
       self = .busy(paths: [path])
@@ -39,13 +42,26 @@ public enum QMPUnavailable: Error, Hashable, Sendable {
 }
 
 extension QMPUnavailable {
-  /// There is no QEMU any more, as far as can be seen.
+  /// Whether QEMU seems to have ended.
   var isGone: Bool {
     switch self {
-    case .ended, .socket(.disconnected), .noSocket: true
+    case .ended, .poweredOff, .socket(.disconnected), .noSocket: true
     case .socket(.system(let error)):
       [.noSuchFileOrDirectory, .connectionRefused].contains(error.errno)
     default: false
+    }
+  }
+}
+
+extension QMPUnavailable: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .ended, .poweredOff: .notRunning
+    case .unreadable(let error): error.errorClass
+    case .busy: .busy
+    case .socket(let error): error.errorClass
+    case .unknown, .noSocket, .startedElsewhere, .ownedByLibvirt: .unsupported
+    case .other: .other
     }
   }
 }
@@ -58,14 +74,16 @@ extension QMPUnavailable: CustomStringConvertible {
       "the guest's QMP socket is not known: name it"
     case .ended(let pid):
       "process \(pid) has ended"
+    case .poweredOff:
+      "the guest has powered off"
     case .unreadable(let error):
       "\(error)"
     case .noSocket(let pid):
       "process \(pid) has no QMP socket: start QEMU with -qmp unix:PATH,server=on,wait=off"
     case .startedElsewhere(let pid, let path):
       """
-      process \(pid): its command line names \(path), which is not in the folder where the process is \
-      now (-daemonize leaves the one it was started in): name the QMP socket with --qmp
+      process \(pid): its command line names \(path), but the process's current folder has no such \
+      file (-daemonize changes the folder): name the QMP socket with --qmp
       """
     case .ownedByLibvirt(let pid, let domain?):
       "process \(pid): its QMP belongs to libvirt: view it as libvirt:\(domain)"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Something that a person does with keyboard and mouse, for a guest: the one vocabulary from the
-/// window to the provider that encodes it.
+/// A keyboard, mouse or touch event from a person, for a guest. The window and the provider that encodes
+/// the event use this one type.
 @nonexhaustive
 public enum GuestInputEvent: Hashable, Sendable {
   /// A key goes down or up.
@@ -9,35 +9,58 @@ public enum GuestInputEvent: Hashable, Sendable {
   /// A button of the mouse goes down or up.
   case button(PointerButton, down: Bool)
   /// The pointer is at a place of the guest's screen: 0 at the left and upper edge,
-  /// `absoluteMaximum` at the right and lower one, whatever the resolution.
+  /// `absoluteMaximum` at the right and lower edge, at every resolution.
   case absolute(x: Int, y: Int)
-  /// The mouse was moved by so many of its steps, to the right and down.
+  /// The mouse moved by this many of its steps; right and down are positive.
   case relative(dx: Int, dy: Int)
-  /// The wheel was turned by so many notches: up and to the left are negative.
+  /// The wheel turned by this many notches; up and left are negative.
   case wheel(WheelAxis, notches: Int)
+
+  /// A finger touches the screen. The place counts as `absolute` does. The slot is the finger's number, from
+  /// 0, as long as it touches.
+  case touchDown(slot: Int, x: Int, y: Int)
+  /// A finger that touches the screen moves to a place.
+  case touchMove(slot: Int, x: Int, y: Int)
+  /// A finger leaves the screen.
+  case touchUp(slot: Int)
+
+  /// The most fingers: slots are 0 to 9.
+  public static let mostTouches = 10
 
   /// The far edge of the screen for `absolute` (QEMU's `INPUT_EVENT_ABS_MAX`).
   public static let absoluteMaximum = 0x7FFF
 }
 
 extension GuestInputEvent {
-  /// The press of the key or button that this event presses or lets go; `nil` for motion and the
-  /// wheel. So a press also stands for a key or button that is down.
+  /// The press of the key or button that this event presses or releases; `nil` for motion and the
+  /// wheel. A press also stands for a key or button that is down. A finger counts as a button, and its
+  /// press is a touch of the upper left corner.
   public var press: GuestInputEvent? {
     switch self {
     case .key(let key, _): .key(key, down: true)
     case .button(let button, _): .button(button, down: true)
-    case .absolute, .relative, .wheel: nil
+    case .touchDown(let slot, _, _), .touchUp(let slot): .touchDown(slot: slot, x: 0, y: 0)
+    case .absolute, .relative, .wheel, .touchMove: nil
     }
   }
 
-  /// The release of the key or button that this event presses or lets go; `nil` for motion and the
+  /// Whether the event presses a key or button, or begins a touch.
+  public var isPress: Bool {
+    switch self {
+    case .key(_, let isDown), .button(_, let isDown): isDown
+    case .touchDown: true
+    case .absolute, .relative, .wheel, .touchMove, .touchUp: false
+    }
+  }
+
+  /// The release of the key or button that this event presses or releases; `nil` for motion and the
   /// wheel.
   public var release: GuestInputEvent? {
     switch self {
     case .key(let key, _): .key(key, down: false)
     case .button(let button, _): .button(button, down: false)
-    case .absolute, .relative, .wheel: nil
+    case .touchDown(let slot, _, _), .touchUp(let slot): .touchUp(slot: slot)
+    case .absolute, .relative, .wheel, .touchMove: nil
     }
   }
 }
@@ -51,13 +74,13 @@ public enum PointerButton: Hashable, Sendable, CaseIterable {
   case middle
   /// The second button (`BTN_RIGHT`).
   case right
-  /// The fourth, by the thumb: back (`BTN_SIDE`).
+  /// The fourth button, at the thumb: back (`BTN_SIDE`).
   case side
-  /// The fifth: forward (`BTN_EXTRA`).
+  /// The fifth button: forward (`BTN_EXTRA`).
   case extra
 }
 
-/// Which way a wheel turns.
+/// The axis of a wheel.
 public enum WheelAxis: Hashable, Sendable {
   /// Up and down.
   case vertical
@@ -65,18 +88,19 @@ public enum WheelAxis: Hashable, Sendable {
   case horizontal
 }
 
-/// A key of a keyboard by its place, not by what is printed on it: the kernel's key code (`KEY_A` is
-/// 30, linux/input-event-codes.h). What it types is the guest's matter, whose layout applies.
+/// A key of a keyboard by its place, not by its label: the kernel's key code (`KEY_A` is 30,
+/// linux/input-event-codes.h). The guest's keyboard layout decides which character the key types.
 public struct Keycode: RawRepresentable, Hashable, Sendable {
   /// The number in the kernel's header.
   public let rawValue: UInt16
 
-  /// Makes a key of the kernel's number.
+  /// Makes a key from the kernel's number.
   public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-  /// A key of an X server's or a Wayland compositor's keycode, which both count from 8 on.
+  /// Makes a key from the keycode of an X server or a Wayland compositor. Their keycodes are the
+  /// kernel's plus 8.
   ///
-  /// - Returns: `nil` for one that no key has.
+  /// - Returns: `nil` for a keycode that no key has.
   public init?(xkb code: UInt32) {
     guard code > 8, code <= 8 + UInt32(Self.highest) else { return nil }
     rawValue = UInt16(code - 8)

@@ -1,65 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a person has done and the guest has not been told yet, and what the guest believes to be
-/// down: the one place that knows which keys and buttons are held.
+/// The events that wait for the guest, and the keys and buttons that the guest believes to be down.
+/// Only the queue knows which keys and buttons are held.
 ///
-/// A sink appends each event, and takes as many as one message to the guest can say. The queue is
-/// bounded by the keys that there are: it puts motion together, and leaves out old motion and whole
-/// strokes of keys, but never the release of a key that the guest believes to be down.
+/// A sink appends each event, and takes as many events as one message to the guest can hold. The
+/// number of keys bounds the queue: the queue merges motion, and drops old motion and whole key
+/// strokes, but never the release of a key that the guest believes to be down.
 public struct InputQueue: Hashable, Sendable {
-  /// Beyond it, what matters least is left out. A person makes less in ten seconds, motion apart.
+  /// The most events. A full queue drops the least important events. A person makes fewer in ten
+  /// seconds, without motion.
   static let capacity = 256
-  /// Of one message. A PS/2 keyboard holds 16 bytes for its guest, a USB keyboard 16 keys.
+  /// The most key and button changes in one message. A PS/2 keyboard holds 16 bytes for its guest,
+  /// a USB keyboard 16 keys.
   package static let changesAtOnce = 4
-  /// A PS/2 mouse counts no further in one message.
+  /// The most notches in one message, because a PS/2 mouse counts no further.
   static let notchesAtOnce = 7
-  /// A PS/2 mouse holds no more for its guest; it tells the rest only when it is moved again.
+  /// The most steps in one message. A PS/2 mouse holds no more for its guest, and reports the rest
+  /// only when it moves again.
   static let stepsAtOnce = 500
-  /// Farther than any screen is wide; what is summed up stays within it.
+  /// The limit for summed steps. It is farther than any screen is wide.
   static let farthest = 0x7FFF
-  /// Older turns of a wheel than these are of no use.
+  /// The limit for summed notches. Older turns of a wheel are of no use.
   static let mostNotches = 100
 
   private(set) var items: [GuestInputEvent] = []
-  /// The presses of what is down for the guest, as far as it was told.
+  /// The presses of the keys and buttons that are down for the guest, after the events that it got.
   public private(set) var told: Set<GuestInputEvent> = []
 
-  /// Makes a queue of a guest that believes nothing to be down.
+  /// Makes an empty queue, for a guest that believes nothing to be down.
   public init() {}
 
-  /// Whether nothing waits.
+  /// Whether no event waits.
   public var isEmpty: Bool { items.isEmpty }
 
-  /// Whether a key waits first. Keyboards hold few, so a sink gives the guest time between two.
+  /// Whether the first waiting event is a key. Keyboards hold few keys, so a sink gives the guest
+  /// time between two keys.
   public var startsWithKey: Bool {
     if case .key? = items.first { true } else { false }
   }
 
-  /// Whether a key or button is down for the guest as soon as it has got all that waits.
+  /// Whether a key or button is down for the guest after it got all waiting events.
   ///
-  /// - Parameter event: its press or its release; false for motion and the wheel.
+  /// - Parameter event: the press or the release. The result is false for motion and the wheel.
   public func isHeld(_ event: GuestInputEvent) -> Bool {
     guard let press = event.press else { return false }
-    if let last = items.last(where: { $0.press == press }) { return last == press }
+    if let last = items.last(where: { $0.press == press }) { return last.isPress }
     return told.contains(press)
   }
 
-  /// The presses of what is down for the guest as soon as it has got all that waits.
+  /// The presses of the keys and buttons that are down for the guest after it got all waiting
+  /// events.
   var held: Set<GuestInputEvent> {
     told.union(items.compactMap(\.press)).filter(isHeld)
   }
 
   // MARK: From the person
 
-  /// Adds an event, whose numbers are cut to what makes sense.
+  /// Adds an event. Its numbers are limited to sensible values.
   ///
-  /// - Returns: false for the press of what is down and the release of what is up, which the queue
-  ///   leaves out: repeating a key is the guest's matter.
+  /// - Returns: false for the press of a key or button that is down, and for the release of one
+  ///   that is up. The queue drops such events, because the guest repeats keys itself.
   @discardableResult
   public mutating func append(_ event: GuestInputEvent) -> Bool {
+    if let slot = event.slot, !(0..<GuestInputEvent.mostTouches).contains(slot) { return false }
     if let press = event.press {
-      guard isHeld(press) != (event == press) else { return false }
-      items.append(event)
+      guard isHeld(press) != event.isPress else { return false }
+      items.append(event.clamped)
+    } else if case .touchMove(let slot, _, _) = event {
+      // A finger that does not touch the screen is nowhere.
+      guard isHeld(.touchUp(slot: slot)) else { return false }
+      if case .touchMove(slot, _, _)? = items.last { items.removeLast() }
+      items.append(event.clamped)
     } else {
       move(event)
     }
@@ -67,13 +78,13 @@ public struct InputQueue: Hashable, Sendable {
     return true
   }
 
-  /// Lets go of all that is down or about to be.
+  /// Releases every key and button that is down or will be down.
   public mutating func releaseAll() {
     for release in Self.releases(of: held) { append(release) }
   }
 
-  /// Motion is added to motion of its kind, but never across anything else: a click was meant for the
-  /// pointer's place at that time.
+  /// Adds motion to waiting motion of the same kind, but never across another event: a click
+  /// belongs to the pointer's place at that time.
   private mutating func move(_ motion: GuestInputEvent) {
     let steps = -Self.farthest...Self.farthest
     let turns = -Self.mostNotches...Self.mostNotches
@@ -91,20 +102,20 @@ public struct InputQueue: Hashable, Sendable {
       items.append(.relative(dx: dx.clamped(to: steps), dy: dy.clamped(to: steps)))
     case (_, .wheel(let axis, let notches)):
       items.append(.wheel(axis, notches: notches.clamped(to: turns)))
-    case (_, .key), (_, .button):
+    case (_, .key), (_, .button), (_, .touchDown), (_, .touchMove), (_, .touchUp):
       break
     }
   }
 
-  /// Motion goes first, then whole strokes, from press to release. What is left of a key is one
-  /// release and one press at most, so that the queue is bounded by the keys that there are.
+  /// Drops motion first, then whole strokes from press to release. At most one release and one
+  /// press remain of each key, so the number of keys bounds the queue.
   private mutating func makeRoom() {
     if let index = items.dropLast().firstIndex(where: { $0.press == nil }) {
       items.remove(at: index)
       return
     }
     for (index, item) in items.enumerated() {
-      guard item == item.press, let release = item.release,
+      guard item.isPress, let release = item.release,
         let end = items[index...].firstIndex(of: release)
       else { continue }
       items.remove(at: end)
@@ -115,11 +126,11 @@ public struct InputQueue: Hashable, Sendable {
 
   // MARK: To the guest
 
-  /// Takes what one message can say: motion, and then changes, none of which changes twice. QEMU
-  /// tells its devices once a command, so that motion after a click would move the click, and a
-  /// tablet would miss a button that was down for the length of a command only.
+  /// Takes the events for one message: motion, then key and button changes, each key or button once
+  /// at most. QEMU tells its devices only once per command. So motion after a click would move the
+  /// click, and a tablet would miss a button that was pressed and released in one command.
   ///
-  /// - Parameter limit: of the events as they were appended.
+  /// - Parameter limit: the most events to take, counted as they were appended.
   public mutating func take(limit: Int = .max) -> [GuestInputEvent] {
     var taken: [GuestInputEvent] = []
     var changes = 0
@@ -135,6 +146,11 @@ public struct InputQueue: Hashable, Sendable {
       case .absolute:
         guard taken.isEmpty else { return taken }
         taken.append(items.removeFirst())
+      case .touchDown, .touchMove, .touchUp:
+        // A message of its own, because QEMU tells its devices once for each.
+        guard taken.isEmpty else { return taken }
+        note(item)
+        return [items.removeFirst()]
       case .relative(let dx, let dy):
         guard taken.isEmpty else { return taken }
         let steps = -Self.stepsAtOnce...Self.stepsAtOnce
@@ -154,7 +170,7 @@ public struct InputQueue: Hashable, Sendable {
         } else {
           items[0] = .wheel(axis, notches: notches - now)
         }
-        // A turn of zero is no event at all.
+        // A turn of zero notches is no event.
         if now != 0 { taken.append(.wheel(axis, notches: now)) }
         if !taken.isEmpty { return taken }
       }
@@ -162,50 +178,73 @@ public struct InputQueue: Hashable, Sendable {
     return taken
   }
 
-  /// Takes back what was taken last and has not reached the guest.
+  /// Puts the events back that were taken last and did not reach the guest.
   public mutating func putBack(_ taken: [GuestInputEvent]) {
     for event in taken where event.press != nil {
-      if let opposite = event == event.press ? event.release : event.press { note(opposite) }
+      if let opposite = event.isPress ? event.release : event.press { note(opposite) }
     }
     items.insert(contentsOf: taken, at: 0)
   }
 
   private mutating func note(_ change: GuestInputEvent) {
     guard let press = change.press else { return }
-    if change == press { told.insert(press) } else { told.remove(press) }
+    if change.isPress { told.insert(press) } else { told.remove(press) }
   }
 
-  /// Leaves nothing but the releases of what the guest believes to be down: for a guest that takes
-  /// no input, and should not be surprised by it later.
+  /// Keeps only the releases of keys and buttons that the guest believes to be down. Use it for a
+  /// guest that takes no input now and must not get old input later.
   public mutating func keepReleases() {
     items = Self.releases(of: told.filter { !isHeld($0) })
   }
 
-  /// Leaves out all of a key or button, of which the guest cannot be told.
+  /// Drops all events of a key or button that the guest cannot get.
   ///
-  /// - Parameter event: its press or its release.
+  /// - Parameter event: the press or the release.
   public mutating func forget(_ event: GuestInputEvent) {
     guard let press = event.press else { return }
     told.remove(press)
     items.removeAll { $0.press == press }
   }
 
-  /// Forgets everything, because the guest is another one or is left.
+  /// Forgets everything. Use it when the sink leaves the guest or changes to another one.
   ///
-  /// - Returns: the releases that the guest which is left has to hear.
+  /// - Returns: the releases that the old guest still needs.
   @discardableResult
   public mutating func reset() -> [GuestInputEvent] {
     defer { self = InputQueue() }
     return Self.releases(of: told)
   }
 
-  /// Keys by their number, then buttons.
+  /// The releases of the keys by key code, then of the buttons, then of the fingers.
   private static func releases(of presses: Set<GuestInputEvent>) -> [GuestInputEvent] {
     if presses.isEmpty { return [] }
     let keys = presses.compactMap { if case .key(let key, _) = $0 { key.rawValue } else { nil } }
     return keys.sorted().map { .key(Keycode(rawValue: $0), down: false) }
       + PointerButton.allCases.filter { presses.contains(.button($0, down: true)) }
       .map { .button($0, down: false) }
+      + presses.compactMap(\.slot).sorted().map { .touchUp(slot: $0) }
+  }
+}
+
+extension GuestInputEvent {
+  /// The finger's number.
+  fileprivate var slot: Int? {
+    switch self {
+    case .touchDown(let slot, _, _), .touchMove(let slot, _, _), .touchUp(let slot): slot
+    case .key, .button, .absolute, .relative, .wheel: nil
+    }
+  }
+
+  /// A touch on the screen, at the edge for a place beyond it; every other event as it is.
+  fileprivate var clamped: GuestInputEvent {
+    let places = 0...Self.absoluteMaximum
+    return switch self {
+    case .touchDown(let slot, let x, let y):
+      .touchDown(slot: slot, x: x.clamped(to: places), y: y.clamped(to: places))
+    case .touchMove(let slot, let x, let y):
+      .touchMove(slot: slot, x: x.clamped(to: places), y: y.clamped(to: places))
+    default: self
+    }
   }
 }
 
@@ -214,7 +253,7 @@ extension Int {
     Swift.min(Swift.max(self, range.lowerBound), range.upperBound)
   }
 
-  /// The sum, or the range's end when the sum is beyond: never beyond `Int`.
+  /// The sum, limited to the range. It cannot overflow `Int`.
   fileprivate func adding(_ other: Int, within range: ClosedRange<Int>) -> Int {
     (clamped(to: range) + other.clamped(to: range)).clamped(to: range)
   }

@@ -3,24 +3,36 @@
 import CLinux
 import Glibc
 import LinuxSystem
+import QEMU
 import SystemPackage
 
-/// Where guests' files lie: logs and stores of UEFI variables in one folder, QMP sockets in another.
+/// The folders of guests' files: one for logs and stores of UEFI variables, another for QMP
+/// sockets.
 ///
-/// Both are the user's own, and nobody else may enter them: whoever reaches a QMP socket rules its
-/// guest. A folder that is missing is made when it is needed.
+/// Both belong to the user, and nobody else may enter them, because a user who can connect to a QMP
+/// socket controls its guest. A missing folder is made when it is needed.
 @nonexhaustive
 public enum GuestFolders: Hashable, Sendable {
-  /// By the XDG base directory specification, a program's folders in `$XDG_STATE_HOME`
-  /// (`~/.local/state` when unset) and in `$XDG_RUNTIME_DIR`, or in the former for a user without a
-  /// login.
+  /// By the XDG base directory specification: the program's folder in `$XDG_STATE_HOME`
+  /// (`~/.local/state` when unset) and in `$XDG_RUNTIME_DIR`. For a user without a login, the
+  /// sockets lie in the former too.
   case user(program: String)
-  /// These.
+  /// These two folders.
   case at(state: String, sockets: String)
+
+  /// Where the folder for files that outlive a login is, or would be.
+  package var statePath: String {
+    switch self {
+    case .at(let state, _): state
+    case .user(let program):
+      Self.variable("XDG_STATE_HOME").map { "\($0)/\(program)" }
+        ?? "\(Self.variable("HOME") ?? "/root")/.local/state/\(program)"
+    }
+  }
 
   /// The folder for files that outlive a login.
   ///
-  /// - Throws: `GuestError.file` when it cannot be this user's alone.
+  /// - Throws: `GuestError.file` when the folder cannot be private to this user.
   public func state() throws(GuestError) -> String {
     switch self {
     case .at(let state, _):
@@ -37,7 +49,7 @@ public enum GuestFolders: Hashable, Sendable {
 
   /// The folder for sockets.
   ///
-  /// - Throws: `GuestError.file` when it cannot be this user's alone.
+  /// - Throws: `GuestError.file` when the folder cannot be private to this user.
   public func sockets() throws(GuestError) -> String {
     switch self {
     case .at(_, let sockets):
@@ -45,7 +57,7 @@ public enum GuestFolders: Hashable, Sendable {
       return sockets
     case .user(let program):
       let usual = "/run/user/\(geteuid())"
-      // After `su` the variable can still name another user's.
+      // After `su`, the variable can still name another user's folder.
       let folders = [Self.variable("XDG_RUNTIME_DIR"), usual].compactMap { $0 }
       guard let runtime = folders.first(where: Self.isOwn) else { return try state() }
       return try Self.make("/\(program)", in: runtime, "XDG_RUNTIME_DIR")
@@ -70,15 +82,16 @@ public enum GuestFolders: Hashable, Sendable {
     return folder
   }
 
-  /// Makes sure that a folder is there, is this user's, and that nobody else may enter it (mode
-  /// 0700). One that others may enter only to look is closed to them; in one that they could write
-  /// to, anything can lie.
+  /// Makes sure that a folder exists, belongs to this user, and that nobody else may enter it (mode
+  /// 0700). When others may enter it but not write, it is closed to them. When others could write
+  /// to it, this throws, because it can contain anything.
   private static func makePrivate(_ path: String) throws(GuestError) {
-    // Shows below, where it fails.
+    // The open below reports a failure.
     _ = mkdir(path, 0o700)
     let folder: OwnedFileDescriptor
     do {
-      // No link: it could lead to a folder that another user gives away at the right moment.
+      // No symbolic link: it could lead to a folder that another user gives away at the right
+      // moment.
       folder = try OwnedFileDescriptor.open(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     } catch {
       throw .file(path, reason: "cannot be made or entered: \(error.errno)")
@@ -88,111 +101,89 @@ public enum GuestFolders: Hashable, Sendable {
     else { throw .file(path, reason: "belongs to another user") }
     guard status.permissions.isDisjoint(with: [.groupWrite, .otherWrite]) else {
       throw .file(
-        path, reason: "others may write there; remove it (rm -r), and it is made anew")
+        path, reason: "other users may write to it; remove it (rm -r), and try again")
     }
     guard status.permissions.rawValue & 0o077 != 0 else { return }
     guard fchmod(folder.rawValue, 0o700) == 0 else {
       throw .file(
-        path, reason: "others may enter it, which cannot be changed; chmod 700 it")
+        path,
+        reason: "other users may enter it, and its mode could not be changed; run chmod 700 on it")
     }
   }
 
-  /// Whether a folder is there and this user's.
+  /// Whether a folder exists and belongs to this user.
   private static func isOwn(_ path: String) -> Bool {
     guard let status = try? Stat(path) else { return false }
     return status.type == .directory && status.userID.rawValue == geteuid()
   }
 
-  /// The specification has relative paths ignored.
+  /// The specification demands that relative paths are ignored.
   private static func variable(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil }
   }
 }
 
-/// The paths where a guest's QEMU serves QMP. QEMU serves one client at a time at each, so a window
-/// has one to itself.
+/// The paths of a guest's sockets: QMP, the agents in the guest, and the host's helpers. QEMU serves one client
+/// at a time at each path, so a window has its own.
 public struct GuestSockets: Hashable, Sendable {
   /// For a client that stays connected, such as a window.
   public let window: String
-  /// For commands that come and go.
+  /// For commands that connect briefly.
   public let commands: String
+  /// For a client that speaks to the guest's agent of clipboards and files, such as a window.
+  public let agent: String
+  /// The port of qemu-guest-agent in the guest.
+  let guestAgent: String
+  /// Where QEMU finds the guest's TPM.
+  let tpm: String
+  /// Where QEMU finds the servers of the host's folders, in their order.
+  let shares: [String]
 
-  /// Finds the paths, in a folder that this user alone may enter, and leaves them alone.
+  /// Finds the paths, in a folder that only this user may enter. Touches no file there.
   ///
-  /// - Parameter identity: tells the guest from others.
+  /// - Parameter identity: a name that no other guest has.
   init(_ identity: String, in folders: GuestFolders) throws(GuestError) {
     let folder = try folders.sockets()
     window = "\(folder)/\(identity).qmp"
     commands = "\(folder)/\(identity).commands.qmp"
-    // sockaddr_un has 108 bytes, one of them for the end.
+    agent = "\(folder)/\(identity).agent"
+    guestAgent = "\(folder)/\(identity).guestagent"
+    // A comma would end the path on swtpm's command line, which has no way to escape one.
+    tpm = "\(folder)/\(identity.replacing(",", with: "%2C")).swtpm"
+    shares = (0..<FolderShare.most).map { "\(folder)/\(identity).folder\($0)" }
+    // sockaddr_un holds 108 bytes, one of them for the terminating zero.
     for path in paths where path.utf8.count > 107 {
       throw .file(path, reason: "too long for a socket; set XDG_RUNTIME_DIR to a shorter path")
     }
   }
 
-  /// The window's first.
-  var paths: [String] { [window, commands] }
+  /// Where QEMU serves QMP, the window's first.
+  var qmp: [String] { [window, commands] }
 
-  /// Clears the paths of what an ended guest has left.
+  /// All of them, those of QMP first.
+  private var paths: [String] { qmp + [agent, guestAgent, tpm] + shares }
+
+  /// Removes what an ended guest has left at the paths.
   ///
-  /// - Throws: `GuestError.socketInUse` where a guest answers.
+  /// - Throws: `GuestError.socketInUse` when a guest answers.
   func prepare() throws(GuestError) {
-    for path in paths {
+    // A helper takes one client in its life, so its socket is not tried.
+    for path in [tpm] + shares { unlink(path) }
+    for path in qmp + [agent, guestAgent] {
       let socket: OwnedFileDescriptor
       do {
-        socket = OwnedFileDescriptor(
-          owning: Int32(try SystemCall.make("socket", on: path) { vgpu_unix_socket() }))
+        socket = try UnixSocket.make(for: path)
       } catch {
         throw .system(error)
       }
-      let answer = SystemCall.uninterrupted { vgpu_unix_connect(socket.rawValue, path) }
-      if answer >= 0 || SystemCall.errno(answer) == .resourceTemporarilyUnavailable {
-        throw .socketInUse(path)
-      }
+      // A full queue of clients is somebody's, too.
+      if (try? UnixSocket.connect(socket.rawValue, to: path)) != nil { throw .socketInUse(path) }
       unlink(path)
     }
   }
 
-  /// Takes the sockets' files away; QEMU does so itself unless it was killed.
+  /// Removes the sockets' files. QEMU does so itself unless it was killed.
   func remove() {
     for path in paths { unlink(path) }
-  }
-}
-
-/// What a guest's QEMU and serial ports say: a file that outlives the guest, begun anew with each
-/// start.
-struct GuestLog: ~Copyable, Sendable {
-  let path: String
-  let descriptor: OwnedFileDescriptor
-
-  init(_ identity: String, in folders: GuestFolders) throws(GuestError) {
-    let path = "\(try folders.state())/\(identity).log"
-    descriptor = try Self.open(path)
-    self.path = path
-  }
-
-  private static func open(_ path: String) throws(GuestError) -> OwnedFileDescriptor {
-    do {
-      return OwnedFileDescriptor(
-        owning: try FileDescriptor.open(
-          FilePath(path), .readWrite, options: [.create, .truncate, .append, .closeOnExec],
-          permissions: .ownerReadWrite
-        ).rawValue)
-    } catch {
-      throw .file(
-        path, reason: "cannot be written: \(error); set XDG_STATE_HOME to a folder of yours")
-    }
-  }
-
-  /// What was said last, a few lines at most.
-  var tail: String {
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    let size = lseek(descriptor.rawValue, 0, SEEK_END)
-    let start = max(0, size - buffer.count)
-    let count = buffer.withUnsafeMutableBytes {
-      pread(descriptor.rawValue, $0.baseAddress, $0.count, start)
-    }
-    return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
-      .split(separator: "\n").suffix(3).joined(separator: "\n")
   }
 }

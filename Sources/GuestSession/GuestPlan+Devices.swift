@@ -4,27 +4,27 @@ import HostDevices
 import QEMU
 
 extension GuestPlan {
-  /// Where the GPU is that the guest gets whole; `nil` where the profile has none.
+  /// The address of the GPU that the guest gets whole; `nil` when the profile has no such GPU.
   var address: PCIAddress? {
-    switch profile {
-    case .gvtG: nil
+    switch graphics {
+    case .virtio, .gvtG: nil
     case .igd: gpu?.address ?? PCIAddress(bus: 0, device: 2, function: 0)
     case .gpu: gpu?.address
     }
   }
 
-  /// Adds the host's devices that were named.
+  /// Adds the named devices of the host.
   ///
-  /// - Parameter isHere: false for a guest that is only described: what this host lacks is taken as
-  ///   it was named, and said.
+  /// - Parameter isHere: `false` for a guest that is only described: a device that this host lacks
+  ///   is taken as it was named, and reported.
   func addDevices(
     to configuration: inout GuestConfiguration, _ host: HostHardware, _ isHere: Bool,
     _ onNotice: (GuestNotice) -> Void
   ) throws(GuestError) {
-    if profile == .igd, let gpu = address.flatMap(host.pciFunction), gpu.isVirtual {
+    if graphics == .igd, let gpu = address.flatMap(host.pciFunction), gpu.isVirtual {
       throw .unsuitable(
         "\(gpu.address)",
-        reason: "a virtual function (SR-IOV), which goes with the profile gpu, not with igd")
+        reason: "it is a virtual function (SR-IOV); use the profile gpu instead of igd")
     }
     configuration.passedSlots = slots(on: host, isHere, onNotice).map { slot in
       var slot = slot
@@ -43,10 +43,12 @@ extension GuestPlan {
         configuration.scsiDevices.append(try host.scsiDevice(node))
       } catch {
         guard !isHere else { throw .scsi(error) }
-        // Any that differs from the others.
+        // Any device that differs from the others.
         let supposed = SCSIDevice(
           genericNode: "/dev/sg\(index)", host: index, channel: 0, target: 0, unit: 0)
-        onNotice(.supposed("taken for \(supposed.genericNode)", reason: "\(error)"))
+        onNotice(
+          .supposed(
+            "the description uses \(supposed.genericNode) instead", reason: "\(error)"))
         configuration.scsiDevices.append(supposed)
       }
     }
@@ -67,7 +69,8 @@ extension GuestPlan {
     func found(_ address: PCIAddress) -> [PCIFunction] {
       let functions = host.functions(ofDeviceAt: address)
       if functions.isEmpty, !isHere {
-        onNotice(.supposed("\(address) is taken as it was named", reason: "not on this host"))
+        onNotice(
+          .supposed("\(address)", reason: "not on this host; the description uses it unchanged"))
       }
       return functions
     }
@@ -98,10 +101,10 @@ extension GuestPlan {
 
   /// The slot of the GPU.
   ///
-  /// - Parameter device: the functions of its device that the host has.
+  /// - Parameter device: the functions of the GPU's device that the host has.
   private func graphicsSlot(_ address: PCIAddress, of device: [PCIFunction]) -> PassedSlot {
-    // Intel's graphics have no functions that belong to them.
-    if profile == .igd {
+    // Intel's integrated graphics have no further functions.
+    if graphics == .igd {
       return PassedSlot(role: .integratedGraphics, functions: [address], rom: rom)
     }
     let functions = PassedSlot.graphicsCard(

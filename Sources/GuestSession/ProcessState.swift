@@ -3,30 +3,28 @@
 import CLinux
 import Glibc
 
-/// The state of its own process that a program relies on when it starts guests, and that the program
-/// may have inherited otherwise.
+/// The state of its own process that a program needs when it starts guests. The program may have
+/// inherited another state.
 public enum ProcessState {
-  /// Opens standard descriptors that are closed, to `/dev/null`, and lets the kernel tell how children
-  /// end (SIGCHLD). To be called before anything else is done; ends the program where `/dev/null`
-  /// cannot be opened.
+  /// Opens closed standard descriptors to `/dev/null`, and makes the kernel report how children end
+  /// (SIGCHLD). Call this before anything else. Ends the program when `/dev/null` cannot be opened.
   public static func repair() {
-    // A file that the program opens would become its standard input or output: a warning would be
-    // written into it, and a guest be handed /dev/null in its place.
+    // Otherwise a file that the program opens would become its standard input or output: a warning
+    // would be written into it, and a guest would get /dev/null in its place.
     for descriptor in Int32(0)...2 where vgpu_fcntl(descriptor, F_GETFD, 0) < 0 {
-      // The lowest free number, which is this one.
+      // open(2) returns the lowest free number, which is this one.
       guard vgpu_open("/dev/null", O_RDWR) == Int(descriptor) else { _exit(EXIT_FAILURE) }
     }
-    // Ignored, the kernel tells nobody how a child ended.
+    // When SIGCHLD is ignored, the kernel tells nobody how a child ended.
     signal(SIGCHLD, SIG_DFL)
   }
 }
 
-/// How much memory this user's processes may keep from being moved (RLIMIT_MEMLOCK): a vGPU's driver
-/// does that with what it reads of the guest's, and the kernel with all of it for a device that is
-/// passed through.
+/// How much memory this user's processes may lock (RLIMIT_MEMLOCK). A vGPU's driver locks the
+/// guest's memory that it reads; for a device that is passed through, the kernel locks all of it.
 enum LockedMemory {
-  /// The limit in MiB where it is below a guest's memory; `nil` where it is not, and for root, who
-  /// has none.
+  /// The limit in MiB when it is below a guest's memory; `nil` when it is not, and for root, who
+  /// has no limit.
   static func limit(below mebibytes: Int) -> Int? {
     var limit = rlimit()
     guard geteuid() != 0, getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit) == 0,

@@ -2,14 +2,14 @@
 
 import HostDevices
 
-/// The vGPU of a guest that is started: one that there is already, or one that is made for it and
-/// goes with it.
+/// The vGPU of a guest that is started: an existing one, or one that is made for the guest and
+/// removed with it.
 struct StartedVGPU: Sendable {
   let device: MdevDevice
   let isMade: Bool
   private let host: HostHardware
 
-  /// Finds it, free to be used, or makes it.
+  /// Finds the vGPU, which must be free, or makes it.
   init(
     _ vGPU: GuestPlan.VGPU, on host: HostHardware, _ onNotice: (GuestNotice) -> Void
   ) throws(GuestError) {
@@ -33,7 +33,7 @@ struct StartedVGPU: Sendable {
     }
   }
 
-  /// The vGPU of a guest that is only described: nothing is made, and any host may have it.
+  /// The vGPU of a guest that is only described: nothing is made, and the host may be another one.
   static func supposed(
     _ vGPU: GuestPlan.VGPU, on host: HostHardware, _ onNotice: (GuestNotice) -> Void
   ) -> MdevDevice {
@@ -46,12 +46,14 @@ struct StartedVGPU: Sendable {
       return device
     case .existing(let uuid):
       if let device = host.device(uuid) { return device }
-      onNotice(.supposed("\(uuid)", reason: "not on this host; taken for one of Intel GVT-g's"))
+      onNotice(
+        .supposed(
+          "\(uuid)", reason: "not on this host; the description assumes a vGPU of Intel GVT-g"))
       return MdevDevice(uuid: uuid, type: "i915-GVTg")
     }
   }
 
-  /// Removes it if it was made for the guest, which has ended or never ran.
+  /// Removes the vGPU if it was made for the guest. The guest has ended or never ran.
   func remove() throws(GuestError) {
     guard isMade, host.exists(device.uuid) else { return }
     do {

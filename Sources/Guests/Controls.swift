@@ -6,14 +6,14 @@ import HostDevices
 import Libvirt
 import LinuxSystem
 
-/// A provider of QMP, by which a guest gets input, power and devices.
+/// A provider of QMP, through which a guest gets input, power and devices.
 protocol ControlProvider: Provider {
-  /// Where a guest that runs takes commands.
+  /// The socket at which a running guest takes commands.
   ///
   /// - Throws: `Obstacle`.
   func endpoint(of guest: Guest) throws(Obstacle) -> QMPEndpoint
 
-  /// A control of the guest that a screen shows, wherever it comes back.
+  /// Controls the guest that a screen shows, and follows the guest to another process.
   func control(of guest: Guest, showing screen: any GuestScreen) throws(Obstacle) -> GuestController
 }
 
@@ -24,10 +24,10 @@ extension ControlProvider {
   }
 }
 
-/// The socket that the user names.
+/// The socket that the user has named.
 struct NamedSocket: ControlProvider {
   let id = "named-socket"
-  let title = "QMP, at the socket that --qmp names"
+  let title = "QMP, at the named socket"
 
   func obstacle(_ facts: GuestFacts) -> Obstacle? {
     facts.namedSocket == nil ? .noSocketNamed : facts.namedSocketObstacle.map { .qmp($0) }
@@ -49,8 +49,10 @@ struct LibvirtQMP: ControlProvider {
     guard case .libvirt = facts.target else {
       return .otherTarget(facts.target, needs: .domain)
     }
-    guard let domain = facts.domain, !domain.isRunning else { return nil }
-    return .libvirt(.notRunning(name: domain.name, uri: domain.uri))
+    guard let domain = facts.domain else { return nil }
+    if let refusal = domain.refusal { return .libvirt(refusal) }
+    return domain.isRunning
+      ? nil : .libvirt(.notRunning(name: domain.name, uri: domain.uri))
   }
 
   func endpoint(of guest: Guest) throws(Obstacle) -> QMPEndpoint {
@@ -61,7 +63,7 @@ struct LibvirtQMP: ControlProvider {
   }
 }
 
-/// The sockets that the command line names of the process that has the device.
+/// The sockets in the command line of the process that has the device.
 struct ProcessQMP: ControlProvider {
   let id = "process"
   let title = "QMP, at a socket of the process's command line"
@@ -69,7 +71,7 @@ struct ProcessQMP: ControlProvider {
   func obstacle(_ facts: GuestFacts) -> Obstacle? {
     if facts.namedSocket != nil { return .otherSocketNamed }
     return switch (facts.target, facts.qmp) {
-    case (.demo, _), (.bridge, _), (.libvirt, _):
+    case (.demo, _), (.bridge, _), (.libvirt, _), (.qmp, _):
       .otherTarget(facts.target, needs: .processOutsideLibvirt)
     case (_, .failure(let error)?): .qmp(error)
     case (_, .success(let sockets)?): sockets.obstacle.map { .qmp($0) }
@@ -80,7 +82,7 @@ struct ProcessQMP: ControlProvider {
 
   func endpoint(of guest: Guest) throws(Obstacle) -> QMPEndpoint {
     switch guest.target {
-    case .demo, .bridge, .libvirt:
+    case .demo, .bridge, .libvirt, .qmp:
       throw .otherTarget(guest.target, needs: .processOutsideLibvirt)
     case .process(let pid):
       do {
@@ -89,14 +91,15 @@ struct ProcessQMP: ControlProvider {
         throw .qmp(.unreadable(error))
       }
     case .mdev(let uuid):
-      guard guest.host.device(uuid) != nil else {
-        throw .attachment(
-          .noSuchVGPU(uuid, existing: (try? guest.host.devices().map(\.uuid)) ?? []))
+      do {
+        _ = try guest.host.vGPU(uuid)
+      } catch {
+        throw .attachment(error)
       }
-      // QEMU, and others beside it, such as the viewer that has started it.
+      // These are QEMU and processes beside it, such as the viewer that has started it.
       let seen = guest.host.users(of: uuid).compactMap { try? RunningProcess($0) }
-      // A number can be another process's by now: whoever still has the vGPU, and has not ended after
-      // this look, is the one that was seen.
+      // A number can belong to another process by now. A process that still has the vGPU and has
+      // not ended after this look is the process that was seen.
       let users = guest.host.users(of: uuid)
       let processes = seen.filter { users.contains($0.pid) && !$0.hasEnded }
       if processes.isEmpty { throw .attachment(.notHeld(uuid)) }
@@ -104,7 +107,7 @@ struct ProcessQMP: ControlProvider {
     }
   }
 
-  /// It goes where the screen's process goes.
+  /// The control follows the screen from process to process.
   func control(of guest: Guest, showing screen: any GuestScreen) throws(Obstacle) -> GuestController
   {
     let control = GuestController(screen.process.map { .process($0) })

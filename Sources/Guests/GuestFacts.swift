@@ -3,22 +3,23 @@
 public import Attachment
 public import BridgeClient
 import BridgeProtocol
+public import GuestAgent
 public import GuestControl
 public import HostDevices
 public import Libvirt
 import LinuxSystem
 import QMP
 
-/// What is known of a guest: what the user names, and, where it was looked at, where its process, its
-/// sockets, its domain and its vGPUs are.
+/// The known facts about a guest: the user's target, and, after a look, the guest's process,
+/// sockets, domain and vGPUs.
 ///
-/// A look opens no device and no QMP socket, and sends nothing to the guest: a device's descriptor is
-/// duplicated for a moment, libvirt and a bridge are asked what they list.
+/// A look opens no device and no QMP socket, and sends nothing to the guest: it duplicates a
+/// device's descriptor for a moment, and asks libvirt and a bridge what they list.
 public struct GuestFacts: Sendable {
   /// What kind of thing the target names.
   @nonexhaustive
   public enum Kind: String, Hashable, Codable, Sendable {
-    /// A mediated device, whichever process has it.
+    /// A mediated device, in any process that has it.
     case vGPU = "vgpu"
     /// A process.
     case process
@@ -26,6 +27,8 @@ public struct GuestFacts: Sendable {
     case domain
     /// A vGPU that a bridge shows.
     case bridge
+    /// A QEMU, by its QMP socket.
+    case qemu
     /// The synthetic guest.
     case synthetic
   }
@@ -38,37 +41,54 @@ public struct GuestFacts: Sendable {
     public let uuid: String
     /// The connection that knows it.
     public let uri: String
-    /// What it does.
+    /// Whether it runs, and how it ended.
     public let state: LibvirtDomainState
     /// The host's devices that its XML assigns to it.
     public let devices: [AssignedDevice]
+    /// Which of its `<graphics>` elements is QEMU's display on D-Bus for direct clients; `nil` when
+    /// there is none.
+    public internal(set) var displayIndex: UInt32?
+    /// Its channel for the guest's agent (`com.redhat.spice.0`); `nil` when there is none.
+    public internal(set) var agentChannel: LibvirtChannel?
+    /// Whether that display has the guest's sound.
+    public internal(set) var displayHasSound = false
+    /// Why this user may only read what libvirt knows of it, and neither control it nor open its displays;
+    /// `nil` when the user may.
+    public internal(set) var refusal: LibvirtError?
   }
 
   /// What the target is.
   public let target: Target
-  /// Where QEMU serves QMP, as the user has named it.
+  /// The path of QEMU's QMP socket, when the user has named it.
   public let namedSocket: String?
-  /// Why this user cannot connect to that socket, where the guest was looked at; `nil` where he may.
+  /// Why this user cannot connect to that socket; `nil` when the user can, and before a look.
   public internal(set) var namedSocketObstacle: QMPUnavailable?
-  /// Whether the guest was looked at; what follows is empty and `nil` where it was not.
+  /// The path of the socket to the agent's port, when the user has named it.
+  public let namedAgent: String?
+  /// Why this user cannot connect to that socket; `nil` when the user can, and before a look.
+  public internal(set) var namedAgentObstacle: AgentUnavailable?
+  /// Whether there was a look at the guest; without one, the properties below are empty or `nil`.
   public internal(set) var isLookedAt = false
-  /// The processes that have the device open, or that were named: QEMU, and those beside it.
+  /// The processes that have the device open, or that the user named: QEMU, and those beside it.
   public internal(set) var processes: [ProcessReport] = []
-  /// Who has the device, and what that can show; or why that cannot be told.
+  /// The process that has the device, and what the device can show; or why that cannot be told.
   public internal(set) var device: Result<DeviceReport, AttachmentError>?
-  /// Where QEMU's command line says that QMP is served; or why nowhere.
+  /// The QMP sockets in QEMU's command line; or why there is none.
   public internal(set) var qmp: Result<QMPSockets, QMPUnavailable>?
-  /// The vGPUs that are the guest's, in the order of its domain's XML.
+  /// Where QEMU's command line leads the agent's port, with the process; `nil` in it when there is no port.
+  var agentPort: Result<(RunningProcess, AgentPort)?, QMPUnavailable>?
+  /// The guest's vGPUs, in the order of its domain's XML.
   public internal(set) var vGPUs: [MdevDevice] = []
-  /// The domain, where the target is one.
+  /// The domain, when the target is one.
   public internal(set) var domain: Domain?
-  /// What the bridge shows to this user, where the target is one.
+  /// What the bridge shows to this user, when the target is a bridge.
   public internal(set) var bridge: BridgeListing?
 
-  /// What the target's text tells.
-  public init(_ target: Target, namedSocket: String? = nil) {
+  /// The facts that the target's text tells.
+  public init(_ target: Target, namedSocket: String? = nil, namedAgent: String? = nil) {
     self.target = target
     self.namedSocket = namedSocket
+    self.namedAgent = namedAgent
   }
 
   /// What kind of thing the target names.
@@ -78,20 +98,25 @@ public struct GuestFacts: Sendable {
     case .process: .process
     case .libvirt: .domain
     case .bridge: .bridge
+    case .qmp: .qemu
     case .demo: .synthetic
     }
   }
 }
 
 extension GuestFacts {
-  /// Looks at the guest. Blocks as long as libvirt or a bridge takes to answer.
+  /// Looks at the guest. Blocks until libvirt or a bridge answers.
   ///
-  /// - Throws: `AttachmentError` where there is no such vGPU, process, domain or bridge.
+  /// - Throws: `AttachmentError` when there is no such vGPU, process, domain or bridge.
   mutating func look(descriptor: Int32?, on host: HostHardware) throws(AttachmentError) {
     isLookedAt = true
     namedSocketObstacle = namedSocket.flatMap(QMPError.obstacle).map { .socket($0) }
+    namedAgentObstacle = namedAgent.flatMap(AgentSocket.obstacle)
     switch target {
     case .demo: return
+    case .qmp(let path):
+      namedSocketObstacle = QMPError.obstacle(toConnectTo: path).map { .socket($0) }
+      return
     case .bridge(let path, _):
       do {
         bridge = try BridgeListing(path: path)
@@ -101,10 +126,7 @@ extension GuestFacts {
       return
     case .process(let pid): processes = [try Self.report(pid)]
     case .mdev(let uuid):
-      guard let vGPU = host.device(uuid) else {
-        throw .noSuchVGPU(uuid, existing: (try? host.devices().map(\.uuid)) ?? [])
-      }
-      vGPUs = [vGPU]
+      vGPUs = [try host.vGPU(uuid)]
       processes = host.users(of: uuid).compactMap { try? Self.report($0) }
     case .libvirt(let name, let daemon):
       let domain: Domain
@@ -126,11 +148,12 @@ extension GuestFacts {
     }
     if case .success(let device)? = device {
       if vGPUs.isEmpty, let vGPU = device.vGPU { vGPUs = [vGPU] }
-      // The one that has the device is the guest's.
+      // The process that has the device is the guest's.
       let pid = device.process.pid
       processes.sort { ($0.pid == pid ? 0 : 1, $0.pid) < ($1.pid == pid ? 0 : 1, $1.pid) }
     }
     qmp = Self.sockets(of: processes.map(\.pid))
+    agentPort = Self.agentPort(of: processes.map(\.pid))
   }
 
   private static func report(_ pid: Int32) throws(AttachmentError) -> ProcessReport {
@@ -140,7 +163,8 @@ extension GuestFacts {
     return report
   }
 
-  /// The first that names some; else what is wrong with the first that looks like a QEMU.
+  /// The sockets of the first process that names some; without one, the defect of the first process
+  /// that looks like QEMU.
   private static func sockets(of pids: [Int32]) -> Result<QMPSockets, QMPUnavailable>? {
     var failure: QMPUnavailable?
     for pid in pids {
@@ -161,7 +185,10 @@ extension GuestFacts.Domain {
     let domain = try LibvirtDomain.open(name: name, uri: uri)
     self.init(
       name: domain.name, uuid: domain.uuid, uri: domain.uri, state: try domain.state(),
-      devices: try domain.devices())
+      devices: try domain.devices(), displayIndex: try domain.displayIndex(),
+      agentChannel: try domain.channel(named: GuestFacts.agentPortName),
+      displayHasSound: try domain.displayHasSound(),
+      refusal: domain.refusal)
   }
 
   /// Whether a process runs it.

@@ -1,41 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a guest offers: each function has a table of providers, best first.
+/// The functions of a guest. Each function has a table of providers, best first.
 @nonexhaustive
 public enum GuestFunction: String, CaseIterable, Hashable, Codable, Sendable {
   /// Its picture, for a window, a screenshot, a bridge.
   case screen
   /// The firmware's picture, before the guest's own driver shows one.
-  case bootScreen
+  case bootScreen = "boot-screen"
   /// Keyboard and pointer.
   case input
   /// The size of its screen: another monitor.
   case size
+  /// What is copied in the guest and pasted on the host, and the other way.
+  case clipboard
+  /// Files of the host's, sent to the guest.
+  case files
+  /// What it plays.
+  case sound
+  /// What it hears when the user lets it.
+  case microphone
   /// Its power button, reset, and end.
   case power
-  /// Devices of the host's, given to it while it runs.
+  /// The host's devices, given to the guest while it runs.
   case hotplug
 }
 
-/// A way to one of a guest's functions: an entry of that function's table. A new way is a new type, and
-/// its place in the table.
+/// A way to one of a guest's functions: an entry of that function's table. For a new way, add a
+/// type and put it into the table.
 protocol Provider: Sendable {
-  /// A word for programs.
+  /// An identifier for programs.
   var id: String { get }
 
-  /// What it is, as a person reads it.
+  /// Its name for people.
   var title: String { get }
 
-  /// Why it does not serve this guest; `nil` where it does, as far as is known: what was not looked at
-  /// is no obstacle.
+  /// Why it does not serve this guest; `nil` when it does, as far as is known. A fact that nobody
+  /// has looked at is no obstacle.
   func obstacle(_ facts: GuestFacts) -> Obstacle?
 }
 
-/// The choice among a function's providers: the one place where it is made.
+/// The choice among a function's providers. It is made only here.
 struct Choice<Candidate> {
-  /// The best that serves the guest.
+  /// The best provider that serves the guest.
   let chosen: Candidate?
-  /// The better ones, and why not.
+  /// The better providers, and why they do not serve it.
   let passedOver: [(candidate: Candidate, obstacle: Obstacle)]
 
   /// - Parameter candidates: best first.
@@ -53,7 +61,7 @@ struct Choice<Candidate> {
     self.passedOver = passedOver
   }
 
-  /// Why the function is not offered, where it is not: the obstacle that says most.
+  /// Why no provider serves the function: the obstacle that says most.
   var refusal: Obstacle? {
     guard chosen == nil else { return nil }
     return passedOver.map(\.obstacle).last { !$0.isOfTarget } ?? passedOver.last?.obstacle
@@ -62,11 +70,11 @@ struct Choice<Candidate> {
 
 /// A function of a guest, the provider that serves it, and why not a better one.
 public struct FunctionOffer: Sendable {
-  /// A provider as it is told of.
+  /// The description of a provider.
   public struct Candidate: Hashable, Codable, Sendable {
-    /// A word for programs.
+    /// An identifier for programs.
     public let id: String
-    /// What it is, as a person reads it.
+    /// Its name for people.
     public let title: String
   }
 
@@ -74,21 +82,25 @@ public struct FunctionOffer: Sendable {
   public struct PassedOver: Sendable {
     /// The provider.
     public let candidate: Candidate
-    /// Why not.
+    /// Why the provider does not serve the guest.
     public let obstacle: Obstacle
   }
 
-  /// Which function.
+  /// The function.
   public let function: GuestFunction
-  /// Who serves it; `nil` where nobody does.
+  /// The provider that serves it; `nil` when none does.
   public let provider: Candidate?
-  /// The better ones, best first; all where nobody serves it.
+  /// The better providers, best first; all providers when none serves it.
   public let passedOver: [PassedOver]
 
-  /// Those that a person wants to read of: what was found, and not that other kinds of targets have
-  /// other providers.
+  /// The entries that interest a person: obstacles that were found at the guest. Leaves out
+  /// providers that only serve other kinds of targets.
   public var worthTelling: [PassedOver] {
-    let found = passedOver.filter { !$0.obstacle.isOfTarget }
+    var told: Set<String> = []
+    // Providers of one kind, such as those of QMP, have the same obstacle.
+    let found = passedOver.filter {
+      !$0.obstacle.isOfTarget && told.insert("\($0.obstacle)").inserted
+    }
     return found.isEmpty && provider == nil ? Array(passedOver.suffix(1)) : found
   }
 
@@ -106,11 +118,48 @@ public struct FunctionOffer: Sendable {
 
 /// The tables of providers, best first.
 enum Providers {
-  static let screens: [any ScreenProvider] = [VFIOScreen(), BridgeScreen(), SyntheticScreen()]
-  static let bootScreens: [any BootScreenProvider] = [ScreendumpBootScreen()]
-  static let sizes: [any SizeProvider] = [EDIDRegion(), BridgeSize()]
-  /// Who reaches QMP, for input, power and hot-plug.
+  static let screens: [any ScreenProvider] = {
+    #if GIO
+      [VFIOScreen(), BridgeScreen(), DisplayScreen(), SyntheticScreen()]
+    #else
+      [VFIOScreen(), BridgeScreen(), SyntheticScreen()]
+    #endif
+  }()
+  static let bootScreens: [any BootScreenProvider] = {
+    #if GIO
+      [DisplayBootScreen(), ScreendumpBootScreen()]
+    #else
+      [ScreendumpBootScreen()]
+    #endif
+  }()
+  static let sizes: [any SizeProvider] = {
+    #if GIO
+      [EDIDRegion(), BridgeSize(), DisplaySize(), AgentSize()]
+    #else
+      [EDIDRegion(), BridgeSize(), AgentSize()]
+    #endif
+  }()
+  /// The providers of keyboard and pointer that come with a screen.
+  static let inputs: [any Provider] = {
+    #if GIO
+      [DisplayInput()]
+    #else
+      []
+    #endif
+  }()
+  /// The providers of what a guest plays and records.
+  static let sounds: [any Provider] = {
+    #if GIO
+      [DisplaySoundProvider()]
+    #else
+      []
+    #endif
+  }()
+  /// The providers of QMP, for input, power and hot-plug.
   static let controls: [any ControlProvider] = [NamedSocket(), LibvirtQMP(), ProcessQMP()]
+
+  /// The providers of the guest's agent, for clipboards, files and sizes.
+  static let agents: [any AgentProvider] = [NamedAgent(), LibvirtAgent(), ProcessAgent()]
 
   /// The table of a function.
   static func table(of function: GuestFunction) -> [any Provider] {
@@ -118,7 +167,10 @@ enum Providers {
     case .screen: screens
     case .bootScreen: bootScreens
     case .size: sizes
-    case .input, .power, .hotplug: controls
+    case .input: inputs + controls
+    case .clipboard, .files: agents
+    case .sound, .microphone: sounds
+    case .power, .hotplug: controls
     }
   }
 }
@@ -129,6 +181,10 @@ extension GuestFacts {
   }
 
   func choice(among candidates: [any ControlProvider]) -> Choice<any ControlProvider> {
+    Choice(among: candidates) { $0.obstacle(self) }
+  }
+
+  func choice(among candidates: [any AgentProvider]) -> Choice<any AgentProvider> {
     Choice(among: candidates) { $0.obstacle(self) }
   }
 

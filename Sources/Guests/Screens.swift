@@ -5,46 +5,101 @@ import BootScreen
 import BridgeClient
 import BridgeProtocol
 import GuestControl
+public import GuestInput
 public import LinuxSystem
 public import MonitorEDID
 public import VGPUDisplay
 
-/// A screen of a guest: its frames, who shows them, and its size where that can be asked for.
+/// A guest's screen: its frames, the process that shows them, and its size when another can be
+/// asked for.
 public protocol GuestScreen: FrameSource, Sendable {
-  /// The render node of the GPU that draws it; `nil` where nobody knows.
+  /// The render node of the GPU that draws the screen; `nil` when it is unknown.
   var renderNode: String? { get }
 
-  /// The process that has the screen, such as the guest's QEMU; `nil` while there is none, and where
-  /// nobody knows.
+  /// The process that has the screen, such as the guest's QEMU; `nil` while there is none, and when
+  /// it is unknown.
   var process: RunningProcess? { get }
 
-  /// Who can be asked for another size of the screen; `nil` where nobody can.
+  /// The object to ask for another size of the screen; `nil` when there is none.
   var sizing: (any ScreenSizing)? { get }
+
+  /// Keyboard and pointer of the screen, when the screen's own provider has them; `nil` when another one
+  /// has.
+  var input: (any InputSink)? { get }
 
   /// Called when another process has the screen than before, on the thread that polls.
   var onProcess: (@Sendable (RunningProcess?) -> Void)? { get set }
+
+  /// Whether another program has the screen now, and it can be taken back.
+  var isTakenOver: Bool { get }
+
+  /// Takes the screen back from another program, which loses it. Does nothing unless `isTakenOver`.
+  func takeBack()
+
+  /// The guest's sound, when the screen's own provider has it; `nil` when it has not.
+  var sound: (any GuestSoundSource)? { get }
+
+  /// All heads of the guest, this screen's among them; `nil` when the provider shows one picture only.
+  var heads: (any ScreenHeads)? { get }
 }
 
-/// The size of a guest's screen, for whoever wants another.
+/// The heads of a guest: its pictures, which share one connection.
+public protocol ScreenHeads: AnyObject, Sendable {
+  /// The heads, by their numbers; empty while there is no connection.
+  var heads: [ScreenHead] { get }
+
+  /// Has a function called when the guest may have other heads than before, on any thread. Only the last
+  /// function is called, and `nil` ends that. The connection keeps what the function captures.
+  func follow(_ tell: (@Sendable ([ScreenHead]) -> Void)?)
+
+  /// Opens the screen of one head. It shows the head's picture whenever the guest has that head.
+  ///
+  /// - Throws: `AttachmentError` when this process may have no more descriptors.
+  func screen(of number: Int) throws(AttachmentError) -> any GuestScreen
+}
+
+/// A head of a guest: one output of one display device.
+public struct ScreenHead: Hashable, Sendable {
+  /// Its number among all heads of the guest, from 0.
+  public let number: Int
+  /// The device's name, as the provider says it; `nil` when it does not.
+  public let device: String?
+  /// The device's place in the guest, such as `pci/0000/02.0`; `nil` when it is unknown.
+  public let address: String?
+  /// The number of the device's output, from 0. A guest draws on the further ones when they have a
+  /// monitor.
+  public let output: Int
+  /// The picture's size; `nil` while there is no picture.
+  public let size: PixelSize?
+}
+
+/// The size of a guest's screen, to be changed.
 public protocol ScreenSizing: AnyObject, Sendable {
-  /// For which sizes the guest can be asked, in pixels; `nil` while it cannot be.
+  /// The sizes for which the guest can be asked, in pixels; `nil` while it cannot be asked.
   var monitorLimits: MonitorLimits? { get }
 
-  /// Why the guest did not get the monitor that was asked for; `nil` when it did.
+  /// Whether the guest can be asked this way: `false` when it never can, such as a vGPU whose driver has no
+  /// EDID region; `nil` while that is not known.
+  var takesMonitors: Bool? { get }
+
+  /// Why the guest did not get the monitor of the last `plugIn`; `nil` when it did.
   var monitorProblem: AttachmentError? { get }
 
   /// Gives the guest another monitor.
   ///
   /// - Parameters:
   ///   - edid: one block of 128 bytes.
-  ///   - size: the mode that it prefers, in pixels.
+  ///   - size: the preferred mode of the EDID, in pixels.
   /// - Throws: `AttachmentError.noMonitor`, `.monitorTooLarge`, `.vfio`.
   func plugIn(edid: [UInt8], size: (width: Int, height: Int)) throws(AttachmentError)
 }
 
 extension ScreenSizing {
-  /// Gives the guest the monitor that comes nearest to a wish, such as a window's size: as near as an
-  /// EDID and `monitorLimits` let it. While there are no limits it does nothing.
+  /// `true` when there are limits, else not known.
+  public var takesMonitors: Bool? { monitorLimits == nil ? nil : true }
+
+  /// Gives the guest the monitor that comes nearest to a wish, such as a window's size, within what
+  /// an EDID and `monitorLimits` allow. Does nothing while there are no limits.
   ///
   /// - Parameters:
   ///   - size: in pixels. Odd sides become even, because guests subsample their screens' chroma by two.
@@ -54,10 +109,13 @@ extension ScreenSizing {
     nearestTo size: (width: Int, height: Int), refreshRate: Double?
   ) throws(MonitorRefusal) {
     guard let limits = monitorLimits else { return }
+    func even(_ side: Int, atMost most: Int?) -> Int {
+      let side = min(side, most ?? .max)
+      return side - side % 2
+    }
     let mode = DisplayMode(
-      width: min(size.width - size.width % 2, limits.width ?? .max),
-      height: min(size.height - size.height % 2, limits.height ?? .max),
-      refreshRate: refreshRate ?? 60)
+      width: even(size.width, atMost: limits.width),
+      height: even(size.height, atMost: limits.height), refreshRate: refreshRate ?? 60)
     let (edid, carried): (EDID, DisplayMode)
     do {
       (edid, carried) = try EDID.nearest(to: mode)
@@ -72,7 +130,7 @@ extension ScreenSizing {
   }
 }
 
-/// Why a guest keeps the monitor that it has.
+/// Why a guest keeps its monitor.
 @nonexhaustive
 public enum MonitorRefusal: Error, Sendable, CustomStringConvertible {
   /// No EDID has such a mode.
@@ -89,6 +147,34 @@ public enum MonitorRefusal: Error, Sendable, CustomStringConvertible {
   }
 }
 
+extension GuestScreen {
+  /// `nil`: another provider has keyboard and pointer.
+  public var input: (any InputSink)? { nil }
+  /// `false`: several programs may have the screen.
+  public var isTakenOver: Bool { false }
+  /// Does nothing.
+  public func takeBack() {}
+  /// `nil`: there is one picture.
+  public var heads: (any ScreenHeads)? { nil }
+}
+
+extension GuestScreen {
+  /// The newest frame a moment after the first one. QEMU sends a new viewer what it drew last, and draws a
+  /// VGA's screen only while somebody looks, every 30 ms: the first picture may be of another mode.
+  ///
+  /// - Parameter first: the first frame. It is returned at once for a screen that is asked, such as a vGPU's.
+  package func settled(_ first: Frame) -> Frame {
+    guard eventDescriptor != nil else { return first }
+    var frame = first
+    let start = MonotonicInstant.now
+    while start.duration(to: .now) < .milliseconds(100) {
+      SystemThread.sleep(for: .milliseconds(10))
+      if case .frame(let newer) = poll() { frame = newer }
+    }
+    return frame
+  }
+}
+
 extension AttachedSource: GuestScreen, ScreenSizing {
   /// The source itself: the device's EDID region, or the bridge.
   public var sizing: (any ScreenSizing)? { self }
@@ -99,7 +185,7 @@ protocol ScreenProvider: Provider {
   /// Opens the screen.
   ///
   /// - Parameters:
-  ///   - waiting: whether a guest that is not there yet is waited for.
+  ///   - waiting: `true` to wait for a guest that does not exist yet.
   ///   - controlsSize: whether another size will be asked for.
   func open(
     _ guest: Guest, waiting: Bool, controlsSize: Bool
@@ -123,7 +209,7 @@ struct VFIOScreen: ScreenProvider {
 
   func obstacle(_ facts: GuestFacts) -> Obstacle? {
     switch (facts.target, facts.device) {
-    case (.demo, _), (.bridge, _): .otherTarget(facts.target, needs: .localGuest)
+    case (.demo, _), (.bridge, _), (.qmp, _): .otherTarget(facts.target, needs: .localGuest)
     case (_, .failure(let error)?): .attachment(error)
     case (_, .success(let device)?) where device.transport == nil:
       .attachment(.noDisplay(pid: device.process.pid, descriptors: []))
@@ -132,7 +218,7 @@ struct VFIOScreen: ScreenProvider {
   }
 }
 
-/// A picture that a bridge hands over.
+/// A picture that a bridge sends.
 struct BridgeScreen: ScreenProvider {
   let id = "bridge"
   let title = "VFIO plane, by a bridge"
@@ -150,7 +236,7 @@ struct BridgeScreen: ScreenProvider {
   }
 }
 
-/// A test pattern, of no guest at all.
+/// A test pattern that belongs to no guest.
 struct SyntheticScreen: ScreenProvider {
   let id = "synthetic"
   let title = "the synthetic guest"
@@ -162,14 +248,39 @@ struct SyntheticScreen: ScreenProvider {
 
 /// A provider of the firmware's screen.
 protocol BootScreenProvider: Provider {
-  /// The frames of a screen, and before its first the firmware's.
-  func frames(of screen: any GuestScreen, _ control: GuestController) -> sending any FrameSource
+  /// Whether it works without QMP, and brings keyboard and pointer with it.
+  var needsNoControl: Bool { get }
+
+  /// Begins to show the firmware's screen of a guest.
+  ///
+  /// - Parameter control: how the guest takes commands, if it does.
+  /// - Returns: `nil` when there is no way to it after all.
+  func open(_ guest: Guest, _ control: GuestController?) -> (any BootScreen)?
 }
 
-/// QEMU's own screen, taken by QMP while the vGPU shows nothing.
+/// The firmware's screen of a guest.
+protocol BootScreen: Sendable {
+  /// The frames of a screen, and the firmware's frames while the screen has none.
+  func frames(with screen: any GuestScreen) -> sending any FrameSource
+
+  /// Keyboard and pointer that come with it; `nil` when another provider has them.
+  var input: (any InputSink)? { get }
+
+  /// The guest's sound that comes with it; `nil` when none does.
+  var sound: (any GuestSoundSource)? { get }
+
+  /// Whether another program has it now, and it can be taken back.
+  var isTakenOver: Bool { get }
+
+  /// Takes it back from another program. Does nothing unless `isTakenOver`.
+  func takeBack()
+}
+
+/// QEMU's own screen, read through QMP while the vGPU shows nothing.
 struct ScreendumpBootScreen: BootScreenProvider {
   let id = "screendump"
   let title = "QEMU's own screen, by QMP (screendump)"
+  let needsNoControl = false
 
   func obstacle(_ facts: GuestFacts) -> Obstacle? {
     let control = facts.choice(among: Providers.controls)
@@ -177,14 +288,25 @@ struct ScreendumpBootScreen: BootScreenProvider {
     return facts.target == .demo ? control.refusal : .noQMP
   }
 
-  func frames(of screen: any GuestScreen, _ control: GuestController) -> sending any FrameSource {
-    BootScreenSource(wrapping: screen, control)
+  func open(_ guest: Guest, _ control: GuestController?) -> (any BootScreen)? {
+    control.map(Dumps.init)
+  }
+
+  private struct Dumps: BootScreen {
+    let control: GuestController
+    var input: (any InputSink)? { nil }
+    var isTakenOver: Bool { false }
+    func takeBack() {}
+
+    func frames(with screen: any GuestScreen) -> sending any FrameSource {
+      BootScreenSource(wrapping: screen, control)
+    }
   }
 }
 
 /// A provider of a screen's size.
 protocol SizeProvider: Provider {
-  /// Who is asked for another size of a screen.
+  /// The object to ask for another size of a screen; `nil` when a window asks the guest's agent itself.
   func sizing(of screen: any GuestScreen) -> (any ScreenSizing)?
 }
 
@@ -192,7 +314,7 @@ extension SizeProvider {
   func sizing(of screen: any GuestScreen) -> (any ScreenSizing)? { screen.sizing }
 }
 
-/// A monitor of the vGPU's driver, exchanged for another.
+/// A monitor of the vGPU's driver, which can be exchanged for another.
 struct EDIDRegion: SizeProvider {
   let id = "edid"
   let title = "VFIO's EDID region"
@@ -204,7 +326,7 @@ struct EDIDRegion: SizeProvider {
   }
 }
 
-/// A bridge that passes a size on.
+/// A bridge that forwards a size.
 struct BridgeSize: SizeProvider {
   let id = "bridge"
   let title = "the bridge"
@@ -217,4 +339,21 @@ struct BridgeSize: SizeProvider {
     let shown = listing.vGPUs.first { wanted == .only || $0.identifier == wanted }
     return shown?.canResize == false ? .bridgeKeepsSize(path: path) : nil
   }
+}
+
+/// Monitors that the guest's agent sets up. Whoever has the agent's port asks it (`AgentClient.setMonitors`):
+/// the port serves one program at a time.
+struct AgentSize: SizeProvider {
+  let id = "agent"
+  let title = "the guest's agent (monitors)"
+
+  func obstacle(_ facts: GuestFacts) -> Obstacle? {
+    let agent = facts.choice(among: Providers.agents)
+    if agent.chosen != nil { return nil }
+    // The clipboard's row tells where a target says nothing of an agent.
+    if let refusal = agent.refusal, case .agentUnknown = refusal { return .noAgentNamed }
+    return agent.refusal ?? .noAgentNamed
+  }
+
+  func sizing(of screen: any GuestScreen) -> (any ScreenSizing)? { nil }
 }

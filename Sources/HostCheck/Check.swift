@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One thing that a host must be or have.
+/// One requirement on a host.
 protocol Check: Sendable {
-  /// Its short name, which programs may rely on.
+  /// The check's short name. Programs may rely on it.
   var id: String { get }
-  /// Its name for people.
+  /// The check's name for people.
   var title: String { get }
-  /// The heading that it stands under.
+  /// The check's heading in the report.
   var area: CheckArea { get }
-  /// What it matters for.
+  /// The purposes that need the check.
   var purposes: Set<Purpose> { get }
   /// Why it matters.
   var why: String { get }
-  /// Where it is documented.
+  /// The documentation of the check.
   var documentation: String { get }
 
   func examine(_ machine: Machine) -> Verdict
 }
 
 extension Check {
-  /// For every purpose, unless a check says otherwise.
-  var purposes: Set<Purpose> { Set(Purpose.allCases) }
+  /// For every purpose that takes something of a GPU, unless a check says otherwise.
+  var purposes: Set<Purpose> { [.gvtG, .igd, .gpu] }
 }
 
-/// What a check found.
+/// The verdict of a check.
 struct Verdict: Sendable {
   let result: CheckResult
   let found: String
   var remedy: String?
-  /// Lines of a shell script that do no harm; none where a person must decide.
+  /// Harmless lines of a shell script; empty when a person must decide.
   var fix: [String] = []
 
   static func ok(_ found: String) -> Verdict { Verdict(result: .ok, found: found) }
@@ -46,7 +46,7 @@ struct Verdict: Sendable {
   }
 }
 
-/// All checks, in the order in which they stand under their headings.
+/// All checks, in their order under the headings of the report.
 enum Checks {
   static let all: [any Check] = [
     ProcessorCheck(), VirtualizationCheck(), GraphicsCheck(), IOMMUCheck(), IOMMUGroupsCheck(),
@@ -58,7 +58,7 @@ enum Checks {
     BoundDriverCheck(), VFIOIDsCheck(), ResetCheck(), BARCheck(),
     KVMNodeCheck(), VFIONodeCheck(), IOMMUFDNodeCheck(), UdevRuleCheck(), LockedMemoryCheck(),
     PtraceCheck(),
-    QEMUCheck(), FirmwareCheck(),
-    RendererCheck(), SessionCheck(),
+    QEMUCheck(), QEMUDisplayCheck(), FirmwareCheck(),
+    RendererCheck(), VirtioGLCheck(), SessionCheck(),
   ]
 }

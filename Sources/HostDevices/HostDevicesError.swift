@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ErrorKinds
 public import LinuxSystem
 public import SystemPackage
 
@@ -34,6 +35,19 @@ public enum HostDevicesError: Error, Hashable, Sendable {
   case inUse(MdevUUID, processes: [Int32])
   /// The kernel accepted the removal but has not carried it out in time.
   case stillThere(MdevUUID)
+}
+
+extension HostDevicesError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .system(let error): error.errorClass
+    case .invalidUUID: .argument
+    case .noSuchDevice, .noParents, .noTypes, .unknownParent, .unknownType: .notFound
+    case .ambiguousType: .ambiguous
+    case .noInstancesLeft, .uuidInUse, .inUse, .stillThere: .busy
+    case .incomplete: .other
+    }
+  }
 }
 
 extension HostDevicesError: CustomStringConvertible {

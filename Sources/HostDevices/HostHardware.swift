@@ -24,6 +24,10 @@ public struct HostHardware: Sendable {
     sysfs = Sysfs(root: root, kernel: kernel)
   }
 
+  /// The paths that render nodes can have (DRM's minor numbers 128 to 191), in the order in which
+  /// QEMU looks for one.
+  package static let renderNodes = (128..<192).map { "/dev/dri/renderD\($0)" }
+
   /// Whether this user may open a node for reading and writing (access(2)).
   package func mayOpen(_ node: String) -> Bool {
     access(sysfs.location(node), R_OK | W_OK) == 0

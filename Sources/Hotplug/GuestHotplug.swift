@@ -5,38 +5,38 @@ public import HostDevices
 import LinuxSystem
 import QMP
 
-/// Gives a running guest devices of the host's, and takes them away again, over QMP.
+/// Plugs the host's devices into a running guest, and unplugs them, over QMP.
 ///
-/// What is plugged in is known by the ids that QEMU's devices have, so that whoever comes later can
-/// list it and take it away.
+/// The ids of QEMU's devices are the only record of plugged devices, so that a later process can
+/// list and unplug them.
 public struct GuestHotplug: Sendable {
   private let connection: any QMPConnection
   private let host: HostHardware
 
-  /// How long QEMU has for an answer: opening a drive can wait for its disc to turn.
+  /// The time for QEMU's answer. Opening a drive can wait until its disc turns.
   private static let answerTimeout = Duration.seconds(30)
-  /// How often QEMU is asked to close a drive, 50 ms apart.
+  /// The most attempts to close a drive, 50 ms apart.
   private static let closingAttempts = 100
   private static let peripherals = "/machine/peripheral"
 
   /// - Parameters:
-  ///   - connection: a guest's.
-  ///   - host: where the devices are.
+  ///   - connection: the connection to the guest's QEMU.
+  ///   - host: the hardware to take devices from.
   public init(_ connection: any QMPConnection, host: HostHardware = HostHardware()) {
     self.connection = connection
     self.host = host
   }
 
-  /// What was plugged in and is still there.
+  /// The devices that were plugged in and are still there.
   ///
-  /// - Throws: `HotplugError` when QEMU cannot be asked.
+  /// - Throws: `HotplugError.qmp` when QEMU does not answer or refuses.
   public func plugged() async throws(HotplugError) -> [PluggableDevice] {
     try await ids().compactMap { PluggableDevice(id: $0) }
   }
 
-  /// Gives the guest a device.
+  /// Plugs a device into the guest.
   ///
-  /// - Throws: `HotplugError`; the guest is then as it was.
+  /// - Throws: `HotplugError`; the guest then has the same devices as before.
   public func plug(_ device: PluggableDevice) async throws(HotplugError) {
     if try await ids().contains(device.id) { throw .isPlugged(device) }
     switch device {
@@ -45,11 +45,11 @@ public struct GuestHotplug: Sendable {
     }
   }
 
-  /// Takes a device from the guest, and waits until the guest has let go of it.
+  /// Unplugs a device, and waits until the guest has released it.
   ///
   /// - Parameters:
-  ///   - device: one that `plug` gave it.
-  ///   - patience: how long the guest has.
+  ///   - device: a device that `plug` plugged in.
+  ///   - patience: the time that the guest has to release the device.
   /// - Throws: `HotplugError`.
   public func unplug(
     _ device: PluggableDevice, patience: Duration = .seconds(30)
@@ -66,9 +66,10 @@ public struct GuestHotplug: Sendable {
     try await close(device)
   }
 
-  /// QEMU lets go of a drive a moment after its device is gone.
+  /// Closes the drive. It tries several times, because QEMU still uses the drive for a moment after
+  /// the device is gone.
   private func close(_ device: PluggableDevice) async throws(HotplugError) {
-    // Counted, because a clock runs on while a busy machine lets nobody ask.
+    // Counts attempts and not time, because on a busy machine time can pass without an attempt.
     var attempts = 1
     while true {
       do {
@@ -92,7 +93,7 @@ public struct GuestHotplug: Sendable {
     } catch {
       throw .scsi(error)
     }
-    // An interrupted `plug` may have left it open.
+    // An interrupted `plug` may have left the drive open.
     _ = try? await send(BlockdevDel(nodeName: device.id))
     do {
       try await send(
@@ -109,8 +110,8 @@ public struct GuestHotplug: Sendable {
     }
   }
 
-  /// To whatever SCSI controller has room; else by a USB one of its own, for which every system
-  /// brings a driver.
+  /// Connects the drive to a SCSI controller that has room; without one, to a new USB storage
+  /// controller, because every system has a driver for that.
   private func connectSCSI(_ device: PluggableDevice) async throws(HotplugError) {
     let drive: [String: JSONValue] = ["drive": .string(device.id)]
     do {
@@ -129,7 +130,7 @@ public struct GuestHotplug: Sendable {
         DeviceAdd(
           "scsi-generic", id: device.id,
           drive.merging(["bus": .string("\(device.carrier).0"), "lun": 0]) { $1 }))
-      // The guest sees it only with its drive in it.
+      // Attach the controller last, so that the guest sees it only with the drive in it.
       try await send(
         QOMSet(path: "\(Self.peripherals)/\(device.carrier)", property: "attached", value: true))
     } catch {
@@ -181,7 +182,7 @@ public struct GuestHotplug: Sendable {
     } catch .qmp(.refused(_, _, "DeviceNotFound", _)) {
       return
     }
-    // Not by its event, of which libvirt's way to QEMU does not tell.
+    // Ask again and again, because a connection through libvirt does not pass on the event.
     let start = MonotonicInstant.now
     while try await ids().contains(id) {
       if .nanoseconds(MonotonicInstant.now.nanoseconds(since: start)) > patience {
@@ -204,13 +205,13 @@ public struct GuestHotplug: Sendable {
 }
 
 extension PluggableDevice {
-  /// The id of the controller that a drive brought, because the machine had no place for it.
+  /// The id of the controller that `plug` added for a drive, because the machine had no free place.
   fileprivate var carrier: String { "vgpu-carrier-\(id.dropFirst(Self.idPrefix.count))" }
 }
 
 extension HotplugError {
-  /// QEMU has one class for all errors, so its words decide: `No 'SCSI' bus found for device …`, and
-  /// `Bus '…' is full`.
+  /// Whether QEMU found no free bus. QEMU has one class for all these errors, so the message
+  /// decides: `No 'SCSI' bus found for device …`, or `Bus '…' is full`.
   fileprivate var saysNoBus: Bool {
     guard case .qmp(.refused(_, _, _, let reason)) = self else { return false }
     return reason.contains("bus found for device") || reason.contains("is full")

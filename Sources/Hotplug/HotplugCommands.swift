@@ -2,7 +2,7 @@
 
 import QMP
 
-/// `device_add`: connects a device of QEMU's; its members are the driver's properties.
+/// `device_add`: adds a device to QEMU. The other members are the driver's properties.
 struct DeviceAdd: QMPCommand {
   static let name = "device_add"
   let members: [String: JSONValue]
@@ -14,13 +14,14 @@ struct DeviceAdd: QMPCommand {
   func encode(to encoder: any Encoder) throws { try JSONValue.object(members).encode(to: encoder) }
 }
 
-/// `device_del`: asks the guest to let go of a device, which is gone when it has.
+/// `device_del`: asks the guest to release a device. The device is gone when the guest has released
+/// it.
 struct DeviceDel: QMPCommand {
   static let name = "device_del"
   let id: String
 }
 
-/// `blockdev-add`: opens a node of the host's.
+/// `blockdev-add`: opens a device node of the host.
 struct BlockdevAdd: QMPCommand {
   static let name = "blockdev-add"
   let members: [String: JSONValue]
@@ -35,7 +36,7 @@ struct BlockdevAdd: QMPCommand {
   func encode(to encoder: any Encoder) throws { try JSONValue.object(members).encode(to: encoder) }
 }
 
-/// `blockdev-del`: closes it.
+/// `blockdev-del`: closes the node.
 struct BlockdevDel: QMPCommand {
   static let name = "blockdev-del"
   let nodeName: String
@@ -43,19 +44,7 @@ struct BlockdevDel: QMPCommand {
   private enum CodingKeys: String, CodingKey { case nodeName = "node-name" }
 }
 
-/// `qom-list`: what an object of QEMU's has.
-struct QOMList: QMPCommand {
-  static let name = "qom-list"
-  typealias Response = [Property]
-  let path: String
-
-  struct Property: Decodable, Sendable {
-    let name: String
-    let type: String
-  }
-}
-
-/// `qom-set`: sets a property.
+/// `qom-set`: sets a property of a QEMU object.
 struct QOMSet: QMPCommand {
   static let name = "qom-set"
   let path: String

@@ -1,30 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ErrorKinds
 public import HostDevices
 public import QMP
 
-/// Why a device was not given to a guest, or not taken from it. Each case's description is one line
+/// Why a device was not plugged into a guest, or not unplugged. Each case's description is one line
 /// that names the object, the cause and the remedy.
 @nonexhaustive
 public enum HotplugError: Error, Hashable, Sendable {
   /// The text names no kind of device.
   case notADevice(String)
-  /// The node is of no use.
+  /// The node is no SCSI device that a guest can get.
   case scsi(SCSIDeviceDefect)
-  /// The host has no such USB device now; it has these.
+  /// The host has no such USB device now. `existing` lists the USB devices that it has.
   case noSuchUSBDevice(PluggableDevice, existing: [PluggableDevice])
-  /// The guest has it already.
+  /// The guest has the device already.
   case isPlugged(PluggableDevice)
-  /// The guest was not given it by this; it was given these.
+  /// The device was not plugged in by this library. `existing` lists the devices that were.
   case isNotPlugged(PluggableDevice, existing: [PluggableDevice])
-  /// The guest's machine has neither a SCSI nor a USB controller that it could be connected to.
+  /// The guest's machine has no SCSI or USB controller for the device.
   case noController(PluggableDevice)
-  /// The guest was asked to let go of the device, and has not in this time.
+  /// The guest did not release the device in this time.
   case guestKeeps(PluggableDevice, after: Duration)
   /// QEMU's user may not open this node.
   case noRights(PluggableDevice, node: String)
-  /// QEMU refused, or is gone.
+  /// QEMU refused a command, or has ended.
   case qmp(QMPError)
+}
+
+extension HotplugError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .notADevice: .argument
+    case .scsi(let defect): defect.errorClass
+    case .noSuchUSBDevice, .isNotPlugged: .notFound
+    case .isPlugged, .guestKeeps: .busy
+    case .noController: .unsupported
+    case .noRights: .notPermitted
+    case .qmp(let error): error.errorClass
+    }
+  }
 }
 
 extension HotplugError: CustomStringConvertible {
@@ -45,8 +60,8 @@ extension HotplugError: CustomStringConvertible {
       "\(device): the guest has it already"
     case .isNotPlugged(let device, let existing):
       existing.isEmpty
-        ? "\(device): the guest was not given it; nothing was plugged in"
-        : "\(device): the guest was not given it; plugged in are \(Self.list(existing))"
+        ? "\(device): vgpu has plugged no device into this guest"
+        : "\(device): vgpu has not plugged it into this guest; name one of: \(Self.list(existing))"
     case .noController(let device):
       """
       \(device): the guest's machine has no controller for it; start it with `vgpu run`, or give \
@@ -54,13 +69,13 @@ extension HotplugError: CustomStringConvertible {
       """
     case .guestKeeps(let device, let time):
       """
-      \(device): the guest has not let go of it in \(time); eject it in the guest, then unplug \
-      it again
+      \(device): the guest did not release it in \(time); eject it in the guest, then unplug it \
+      again
       """
     case .noRights(let device, let node):
       """
-      \(device): QEMU may not open \(node); give its user the right to, such as by the group that \
-      owns it, or `setfacl -m u:USER:rw \(node)`
+      \(device): QEMU may not open \(node); add QEMU's user to the node's group, or run \
+      `setfacl -m u:USER:rw \(node)`
       """
     case .qmp(let error):
       error.description

@@ -2,10 +2,10 @@
 
 public import HostDevices
 
-/// A device of the host's that a running guest can be given.
+/// A device of the host that can be plugged into a running guest.
 @nonexhaustive
 public enum PluggableDevice: Hashable, Sendable {
-  /// A SCSI device by a node of it, such as `/dev/sr0`, `/dev/sda` or `/dev/sg3`: all its commands
+  /// A SCSI device, by one of its nodes, such as `/dev/sr0`, `/dev/sda` or `/dev/sg3`. All commands
   /// reach the hardware, burning and ejecting included (SCSI generic).
   case scsi(node: String)
   /// A USB device, as lsusb(8) shows it.
@@ -41,7 +41,7 @@ public enum PluggableDevice: Hashable, Sendable {
 
   static let idPrefix = "vgpu-plug-"
 
-  /// What QEMU is told to call it: the same whenever the same device is named.
+  /// The device's id in QEMU. The same device always gets the same id.
   var id: String {
     switch self {
     case .scsi(let node): "\(Self.idPrefix)\(node.dropFirst(5))"
@@ -51,7 +51,7 @@ public enum PluggableDevice: Hashable, Sendable {
     }
   }
 
-  /// What was plugged under an id; `nil` for an id of another's.
+  /// The device that was plugged with this id; `nil` for an id that another program made.
   init?(id: String) {
     guard id.hasPrefix(Self.idPrefix) else { return nil }
     let name = id.dropFirst(Self.idPrefix.count)
@@ -64,7 +64,7 @@ public enum PluggableDevice: Hashable, Sendable {
 }
 
 extension PluggableDevice: CustomStringConvertible {
-  /// As it is named on a command line.
+  /// The device's name on a command line.
   public var description: String {
     switch self {
     case .scsi(let node): node

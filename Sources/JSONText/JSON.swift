@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FoundationEssentials
+import SafeText
 
 /// JSON (RFC 8259), read and written: the one place of the libraries that knows the JSON library.
 ///
@@ -11,6 +12,24 @@ package enum JSON {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .withoutEscapingSlashes
     return [UInt8](try encoder.encode(value))
+  }
+
+  /// JSON for a person too: a key a line, the keys sorted, so that two runs can be compared. What
+  /// does something to a terminal can only be in a string of it, and is written as an escape.
+  package static func document(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    var text = ""
+    for scalar in String(decoding: try encoder.encode(value), as: UTF8.self).unicodeScalars {
+      if scalar == "\n" || PlainText.isShown(scalar) {
+        text.unicodeScalars.append(scalar)
+      } else {
+        for unit in UTF16.encode(scalar) ?? .init() {
+          text += "\\u" + hexadecimal(unit, digits: 4)
+        }
+      }
+    }
+    return text
   }
 
   /// A text in quotation marks.

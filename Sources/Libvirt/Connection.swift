@@ -2,12 +2,13 @@
 
 import CLibvirt
 import CLinux
+import LinuxSystem
 import SafeText
 import SystemPackage
 
-/// libvirt's C library, loaded when it is first asked for.
+/// libvirt's C library. It is loaded at the first use.
 enum LibvirtLibrary {
-  /// Why it cannot be used; `nil` when it can.
+  /// Why the library cannot be used; `nil` when it can.
   private static let problem: LibvirtError? = {
     var reason = [CChar](repeating: 0, count: 512)
     guard !vgpu_libvirt_load(&reason, reason.count) else { return nil }
@@ -16,7 +17,7 @@ enum LibvirtLibrary {
         String(decoding: reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)))
   }()
 
-  /// Loads it, once in the life of the process.
+  /// Loads the library, once for the process.
   ///
   /// - Throws: `LibvirtError.notInstalled`.
   static func load() throws(LibvirtError) {
@@ -24,14 +25,14 @@ enum LibvirtLibrary {
   }
 }
 
-/// The connections that a user has without naming one.
+/// The connections that are used when the user names none.
 public enum LibvirtURI {
   /// The user's own guests.
   public static let session = "qemu:///session"
   /// The machine's guests.
   public static let system = "qemu:///system"
 
-  /// Where a domain is looked for, in this order; see `LibvirtDomain.open`.
+  /// The connections to search for a domain, in this order; see `LibvirtDomain.open`.
   static var usersOwn: [String] {
     if let named = getenv("LIBVIRT_DEFAULT_URI").map({ String(cString: $0) }), !named.isEmpty {
       return [named]
@@ -39,7 +40,7 @@ public enum LibvirtURI {
     return geteuid() == 0 ? [system] : [session, system]
   }
 
-  /// Whether the guests of a connection are on this machine: a URI that names no host.
+  /// Whether the guests of a connection are on this machine. They are when the URI names no host.
   public static func isLocal(_ uri: String) -> Bool {
     guard let colon = uri.firstIndex(of: ":") else { return false }
     let rest = uri[uri.index(after: colon)...]
@@ -47,23 +48,26 @@ public enum LibvirtURI {
   }
 }
 
-/// An open connection to libvirt (virConnectPtr), closed when its last user lets go of it.
+/// An open connection to libvirt (virConnectPtr). It closes with the last reference.
 ///
-/// `@unchecked Sendable`: libvirt's objects may be used from any threads at once (libvirt, "Thread
-/// safety"); the pointer never changes, and is released once, when nobody is left to use it.
+/// `@unchecked Sendable`: any number of threads may use libvirt's objects at once (libvirt, "Thread
+/// safety"). The pointer never changes, and is released once, after the last use.
 final class Connection: @unchecked Sendable {
   let uri: String
+  /// Why the connection is read-only, when the user wanted more; `nil` when the user may do everything.
+  let refusal: LibvirtError?
   private let pointer: OpaquePointer
 
-  private init(_ pointer: OpaquePointer, uri: String) {
+  private init(_ pointer: OpaquePointer, uri: String, refusal: LibvirtError? = nil) {
     self.pointer = pointer
     self.uri = uri
+    self.refusal = refusal
   }
 
   deinit { _ = vgpu_virConnectClose(pointer) }
 
-  /// Connects; where the user may not manage domains, to look at them only (virConnectOpen,
-  /// virConnectOpenReadOnly).
+  /// Connects (virConnectOpen). When the user may not manage domains, it connects read-only
+  /// (virConnectOpenReadOnly).
   ///
   /// - Throws: `LibvirtError.notInstalled`, `.daemonNotRunning`, `.noRights`, `.failed`.
   static func open(_ uri: String) throws(LibvirtError) -> Connection {
@@ -72,9 +76,20 @@ final class Connection: @unchecked Sendable {
     let failure = LibvirtFailure.last("virConnectOpen")
     let error = error(failure, uri: uri)
     if case .noRights = error, let pointer = vgpu_virConnectOpenReadOnly(uri) {
-      return Connection(pointer, uri: uri)
+      return Connection(pointer, uri: uri, refusal: error)
     }
     throw error
+  }
+
+  /// Connects only to read (virConnectOpenReadOnly): nobody is asked for a password.
+  ///
+  /// - Throws: as `open` does.
+  static func openReadOnly(_ uri: String) throws(LibvirtError) -> Connection {
+    try LibvirtLibrary.load()
+    guard let pointer = vgpu_virConnectOpenReadOnly(uri) else {
+      throw error(.last("virConnectOpenReadOnly"), uri: uri)
+    }
+    return Connection(pointer, uri: uri)
   }
 
   private static func error(_ failure: LibvirtFailure, uri: String) -> LibvirtError {
@@ -96,17 +111,17 @@ final class Connection: @unchecked Sendable {
     return .failed(object: uri, failure)
   }
 
-  /// Whether the connection was open at its last use; a daemon that has ended since is found by the
-  /// next call only (virConnectIsAlive).
+  /// Whether the connection was open at its last use (virConnectIsAlive). When the daemon ended
+  /// after that, only the next call notices.
   var isAlive: Bool { vgpu_virConnectIsAlive(pointer) == 1 }
 
-  /// The domain of this name or else UUID, running or not; `nil` when there is none
+  /// The domain with this name, else with this UUID, running or not; `nil` when there is none
   /// (virDomainLookupByName, virDomainLookupByUUIDString).
   func domain(named name: String) throws(LibvirtError) -> Domain? {
     if let domain = vgpu_virDomainLookupByName(pointer, name) { return Domain(domain, of: self) }
     let failure = LibvirtFailure.last("virDomainLookupByName")
     guard failure.isOne(of: VIR_ERR_NO_DOMAIN) else { throw self.failure(failure) }
-    // Only a UUID can be one: everything else is an invalid argument to libvirt.
+    // A failure means no domain: a text that is no UUID is an invalid argument to libvirt.
     if let domain = vgpu_virDomainLookupByUUIDString(pointer, name) {
       return Domain(domain, of: self)
     }
@@ -129,14 +144,14 @@ final class Connection: @unchecked Sendable {
   }
 }
 
-/// libvirt's handle of a domain (virDomainPtr), which keeps its connection open.
+/// libvirt's handle of a domain (virDomainPtr). It keeps its connection open.
 ///
-/// `@unchecked Sendable`: as `Connection`.
+/// `@unchecked Sendable`: for the same reason as `Connection`.
 final class Domain: @unchecked Sendable {
   let connection: Connection
   private let pointer: OpaquePointer
 
-  /// - Parameter pointer: owned from now on.
+  /// - Parameter pointer: the handle. This object owns it from now on.
   init(_ pointer: OpaquePointer, of connection: Connection) {
     self.pointer = pointer
     self.connection = connection
@@ -144,35 +159,54 @@ final class Domain: @unchecked Sendable {
 
   deinit { _ = vgpu_virDomainFree(pointer) }
 
-  /// Its name, which the handle has got with it (virDomainGetName).
+  /// The domain's name, which the handle contains (virDomainGetName).
   var name: String { vgpu_virDomainGetName(pointer).map { String(cString: $0) } ?? "" }
 
-  /// Its UUID, canonical and in lower case (virDomainGetUUIDString).
+  /// The domain's UUID, canonical and in lower case (virDomainGetUUIDString).
   var uuid: String {
     var text = [CChar](repeating: 0, count: Int(VIR_UUID_STRING_BUFLEN))
     guard vgpu_virDomainGetUUIDString(pointer, &text) == 0 else { return "" }
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  // Of what follows, `nil` is a failure; its reason is the thread's last error.
+  /// The number of the domain's run when the handle was made (virDomainGetID); `nil` when it did not run.
+  var run: UInt32? {
+    let number = vgpu_virDomainGetID(pointer)
+    return number == .max ? nil : number
+  }
 
-  /// Whether a process runs it (virDomainIsActive).
+  // The following functions return `nil` for a failure. The reason is the thread's last error.
+
+  /// Whether a process runs the domain (virDomainIsActive).
   func isActive() -> Bool? {
     let answer = vgpu_virDomainIsActive(pointer)
     return answer < 0 ? nil : answer == 1
   }
 
-  /// virDomainGetState.
+  /// The domain's state (virDomainGetState).
   func state() -> LibvirtDomainState? {
     var state: Int32 = 0
     guard vgpu_virDomainGetState(pointer, &state, nil, 0) == 0 else { return nil }
     return LibvirtDomainState(state)
   }
 
-  /// The XML of what runs, or, where nothing runs, of what would be started (virDomainGetXMLDesc).
+  /// The XML of the running domain, or of the domain as it would start when it does not run
+  /// (virDomainGetXMLDesc).
   func xml() -> [UInt8]? { bytes(vgpu_virDomainGetXMLDesc(pointer, 0)) }
 
-  /// virDomainQemuMonitorCommand.
+  /// Has QEMU serve one of its displays on a new socket (virDomainOpenGraphicsFD).
+  ///
+  /// - Returns: this process's end of the socket.
+  func openGraphics(_ index: UInt32) -> OwnedFileDescriptor? {
+    let fd = vgpu_virDomainOpenGraphicsFD(pointer, index, 0)
+    if fd < 0 { return nil }
+    // libvirt does not promise that it is close-on-exec.
+    let descriptor = OwnedFileDescriptor(owning: fd)
+    try? descriptor.setCloseOnExec(of: "libvirt")
+    return descriptor
+  }
+
+  /// Passes a QMP command to QEMU (virDomainQemuMonitorCommand).
   func execute(_ command: [UInt8]) -> [UInt8]? {
     var answer: UnsafeMutablePointer<CChar>?
     let code = (command + [0]).withUnsafeBytes { bytes in
@@ -183,7 +217,7 @@ final class Domain: @unchecked Sendable {
     return code == 0 ? result : nil
   }
 
-  /// Takes a string over from libvirt.
+  /// Copies a string from libvirt and frees the original.
   private func bytes(_ text: UnsafeMutablePointer<CChar>?) -> [UInt8]? {
     guard let text else { return nil }
     defer { free(text) }

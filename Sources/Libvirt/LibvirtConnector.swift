@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
 public import GuestControl
+import LinuxSystem
 
-/// Reaches a guest's QEMU through libvirt, which keeps QEMU's own monitor for itself.
+/// Connects to a guest's QEMU through libvirt, because libvirt keeps QEMU's monitor for itself.
 public struct LibvirtConnector: QMPConnector {
   private let name: String
   private let uri: String?
 
-  /// Of a domain, as `LibvirtDomain.open` finds it.
+  /// Makes a connector for the domain that `LibvirtDomain.open` finds.
   ///
   /// - Parameters:
   ///   - name: the domain's name or UUID.
@@ -18,30 +18,20 @@ public struct LibvirtConnector: QMPConnector {
     self.uri = uri
   }
 
-  /// Looks for the domain and whether it runs.
+  /// Finds the domain and checks that it runs.
   public func connect() async throws(QMPUnavailable) -> any QMPConnection {
     let (name, uri) = (name, uri)
-    let answer = await withCheckedContinuation {
-      (continuation: CheckedContinuation<Result<LibvirtDomain, LibvirtError>, Never>) in
-      // libvirt's calls block.
-      DispatchQueue(label: "libvirt:\(name)").async {
-        continuation.resume(returning: Self.find(name, uri))
+    // libvirt's calls block.
+    let domain = try await onThread(for: "libvirt:\(name)", failing: Self.unavailable) {
+      () throws(QMPUnavailable) in
+      do {
+        return try LibvirtDomain.openRunning(name: name, uri: uri)
+      } catch {
+        throw Self.unavailable(error)
       }
     }
-    switch answer {
-    case .success(let domain):
-      return BlockingQMPConnection(name: "libvirt:\(domain.name)") { try domain.execute($0) }
-    case .failure(let error): throw .other("\(error)")
-    }
+    return BlockingQMPConnection(name: "libvirt:\(domain.name)") { try domain.execute($0) }
   }
 
-  private static func find(_ name: String, _ uri: String?) -> Result<LibvirtDomain, LibvirtError> {
-    do throws(LibvirtError) {
-      let domain = try LibvirtDomain.open(name: name, uri: uri)
-      guard try domain.isRunning() else { throw .notRunning(name: domain.name, uri: domain.uri) }
-      return .success(domain)
-    } catch {
-      return .failure(error)
-    }
-  }
+  private static func unavailable(_ error: any Error) -> QMPUnavailable { .other("\(error)") }
 }

@@ -2,30 +2,31 @@
 
 import CLibvirt
 public import HostDevices
+public import LinuxSystem
 import SafeText
 import Synchronization
 
-/// A domain of libvirt's: a virtual machine that libvirt knows, running or not.
+/// A libvirt domain: a virtual machine that libvirt knows, running or not.
 ///
-/// Every method asks libvirt's daemon and **blocks** until it answers: for a millisecond as a rule,
-/// but as long as it takes when the daemon or QEMU does not answer. So call none on a thread that
-/// draws, nor in a task. They may be called on several threads at once; one that waits does not keep
-/// the others waiting, though libvirt itself sends a domain's QEMU one command after the other.
+/// Every method asks libvirt's daemon and **blocks** until it answers: usually for a millisecond,
+/// but without limit when the daemon or QEMU does not answer. So call no method on a thread that
+/// draws, nor in a task. Several threads may call methods at once. A waiting call does not block
+/// other calls, but libvirt itself sends a domain's QEMU one command after the other.
 ///
-/// The domain is the one that has the name at the time of the call: one that was undefined and
-/// defined anew, or whose daemon was restarted, is found again. Nothing here starts, stops or
-/// changes a domain, but what `execute` is told to.
+/// Each call uses the domain that has the name at that time: a domain that was undefined and
+/// defined again, or whose daemon restarted, is found again. No method starts, stops or changes a
+/// domain, except that `execute` carries out any command.
 public final class LibvirtDomain: Sendable {
   /// The connection's URI, such as `qemu:///session`.
   public let uri: String
-  /// Its name.
+  /// The domain's name.
   public let name: String
 
   private let wanted: String
   private let known: Mutex<Known>
 
   private struct Known {
-    /// `nil` when it has to be looked for again.
+    /// The handle; `nil` when the domain must be looked up again.
     var domain: Domain?
     var uuid: String
   }
@@ -33,12 +34,12 @@ public final class LibvirtDomain: Sendable {
   /// Finds a domain.
   ///
   /// - Parameters:
-  ///   - name: its name, or its UUID where no domain has that for a name.
-  ///   - uri: the connection (virConnectOpen); `nil` for the user's own, which are those of the
+  ///   - name: the domain's name, or its UUID when no domain has that name.
+  ///   - uri: the connection (virConnectOpen); `nil` for the user's own connections: the URI in the
   ///     environment variable `LIBVIRT_DEFAULT_URI`, or else `qemu:///session` and then
-  ///     `qemu:///system`; for root only the latter, as a daemon that root starts is the system's.
-  ///     libvirt starts a session's daemon that does not run, and that one starts the domains that
-  ///     are marked for it.
+  ///     `qemu:///system`. For root it is only `qemu:///system`, because a daemon that root starts
+  ///     is the system's. When the session's daemon does not run, libvirt starts it, and the daemon
+  ///     starts the domains that are marked for autostart.
   /// - Throws: `LibvirtError`.
   public static func open(name: String, uri: String?) throws(LibvirtError) -> LibvirtDomain {
     guard !name.isEmpty, !name.utf8.contains(0) else {
@@ -55,13 +56,24 @@ public final class LibvirtDomain: Sendable {
         searched.append(
           LibvirtSearch(uri: uri, domains: try connection.domainNames(), problem: nil))
       } catch {
-        // Where there is another connection to ask, one that does not answer is a detail.
+        // With several connections, the failure of one is only a detail of the final error.
         if case .notInstalled = error { throw error }
         if uris.count == 1 { throw error }
         searched.append(LibvirtSearch(uri: uri, domains: nil, problem: "\(error)"))
       }
     }
     throw .noSuchDomain(name, searched: searched)
+  }
+
+  /// The connections that are searched when the user names none.
+  package static var usersOwnURIs: [String] { LibvirtURI.usersOwn }
+
+  /// The names of a connection's domains, running or not, sorted. Connects read-only. With
+  /// `LIBVIRT_AUTOSTART=0` in the environment, libvirt starts no daemon for it.
+  ///
+  /// - Throws: `LibvirtError`.
+  package static func names(at uri: String) throws(LibvirtError) -> [String] {
+    try Connection.openReadOnly(uri).domainNames()
   }
 
   private init(_ domain: Domain, wanted: String) {
@@ -71,33 +83,96 @@ public final class LibvirtDomain: Sendable {
     known = Mutex(Known(domain: domain, uuid: domain.uuid))
   }
 
-  /// Its UUID, 8-4-4-4-12 hexadecimal digits in lower case, as QEMU has it too (`-uuid`). A domain
-  /// that was defined anew may have another.
+  /// The domain's UUID, 8-4-4-4-12 hexadecimal digits in lower case. QEMU has the same UUID
+  /// (`-uuid`). A domain that was defined again may have another.
   public var uuid: String { known.withLock(\.uuid) }
 
-  /// Whether a process runs it: also while it is paused.
+  /// Why this user may only read what libvirt knows, and neither control the domain nor open its displays;
+  /// `nil` when the user may. It was found out when libvirt was connected to.
+  public var refusal: LibvirtError? { known.withLock { $0.domain?.connection.refusal } }
+
+  /// Whether a process runs the domain. A paused domain counts as running.
   ///
-  /// - Throws: `LibvirtError`; `.noSuchDomain` where it is no longer defined.
+  /// - Throws: `LibvirtError`; `.noSuchDomain` when the domain is no longer defined.
   public func isRunning() throws(LibvirtError) -> Bool {
     try ask("virDomainIsActive", twice: true) { $0.isActive() }
   }
 
-  /// What it does.
+  /// The domain's state.
   ///
   /// - Throws: as `isRunning`.
   public func state() throws(LibvirtError) -> LibvirtDomainState {
     try ask("virDomainGetState", twice: true) { $0.state() }
   }
 
-  /// The mediated devices and PCI functions that are assigned to it, by elements of its own and by
-  /// `<qemu:commandline>`, in the order of its XML: those that it runs with, or, where it does not run,
-  /// would be started with.
+  /// The mediated devices and PCI functions that are assigned to the domain: first by `<hostdev>`
+  /// elements, then by `<qemu:commandline>`, each in the order of the XML. They are the devices of
+  /// the running domain, or the devices that it would start with when it does not run.
   ///
-  /// - Throws: as `isRunning`; `.malformed` where libvirt's XML cannot be read.
+  /// - Throws: as `isRunning`; `.malformed` when libvirt's XML cannot be read.
   public func devices() throws(LibvirtError) -> [AssignedDevice] {
+    try xml().devices
+  }
+
+  /// Finds a domain as `open` does, and checks that it runs.
+  ///
+  /// - Throws: `LibvirtError`; `.notRunning` when no process runs it.
+  package static func openRunning(
+    name: String, uri: String?
+  ) throws(LibvirtError) -> LibvirtDomain {
+    let domain = try open(name: name, uri: uri)
+    guard try domain.isRunning() else { throw .notRunning(name: domain.name, uri: domain.uri) }
+    return domain
+  }
+
+  /// The number of the run in which the domain was found (virDomainGetID): another start has another
+  /// number. `nil` when it did not run.
+  package var run: UInt32? { known.withLock { $0.domain?.run } }
+
+  /// Which of the domain's displays is QEMU's display on D-Bus for direct clients
+  /// (`<graphics type='dbus' p2p='yes'>`, since libvirt 8.4): its place among the `<graphics>` elements;
+  /// `nil` when the domain has none.
+  ///
+  /// - Throws: as `devices()`.
+  public func displayIndex() throws(LibvirtError) -> UInt32? { try xml().displayIndex }
+
+  /// Whether that display has the guest's sound (`<audio type='dbus'>`, since libvirt 8.4).
+  ///
+  /// - Throws: as `devices()`.
+  public func displayHasSound() throws(LibvirtError) -> Bool { try xml().displayHasSound }
+
+  /// Whether the guest has a touch screen, which takes the display's touches: `virtio-multitouch-pci` in
+  /// `<qemu:commandline>`.
+  ///
+  /// - Throws: as `devices()`.
+  public func hasTouchScreen() throws(LibvirtError) -> Bool { try xml().hasTouchScreen }
+
+  /// Becomes the control client of a display (virDomainOpenGraphicsFD).
+  ///
+  /// - Parameter index: from `displayIndex()`.
+  /// - Returns: a socket whose other end QEMU has. The caller owns it.
+  /// - Throws: `LibvirtError`; `.notRunning` when no process runs the domain; `.noRights` when the user
+  ///   may only read.
+  public func openGraphics(_ index: UInt32) throws(LibvirtError) -> OwnedFileDescriptor {
+    let number = try ask("virDomainOpenGraphicsFD", twice: false) {
+      $0.openGraphics(index)?.release()
+    }
+    return OwnedFileDescriptor(owning: number)
+  }
+
+  /// A virtio channel (`<channel type=…><target type='virtio' name=…/>`); `nil` when the domain has no such
+  /// channel.
+  ///
+  /// - Parameter name: the name that the guest sees, such as `com.redhat.spice.0`.
+  /// - Throws: as `devices()`.
+  public func channel(named name: String) throws(LibvirtError) -> LibvirtChannel? {
+    try xml().channels[name]
+  }
+
+  private func xml() throws(LibvirtError) -> DomainXML {
     let xml = try ask("virDomainGetXMLDesc", twice: true) { $0.xml() }
     do {
-      return try DomainXML(xml).devices
+      return try DomainXML(xml)
     } catch {
       throw .malformed(
         object: "libvirt:\(PlainText.line(name))", reason: "the domain's XML: \(error)")
@@ -111,15 +186,15 @@ public final class LibvirtDomain: Sendable {
     try devices().compactMap { if case .mdev(let uuid) = $0 { uuid } else { nil } }
   }
 
-  /// Has QEMU carry out a QMP command (virDomainQemuMonitorCommand). libvirt notes in its log that
-  /// the domain was told something without its knowing what.
+  /// Lets QEMU carry out a QMP command (virDomainQemuMonitorCommand). libvirt notes in its log that
+  /// the domain got a command that libvirt does not know.
   ///
-  /// - Parameter json: one QMP command, such as `{"execute":"query-status"}`, without an `id`, which
-  ///   is libvirt's to give.
+  /// - Parameter json: one QMP command, such as `{"execute":"query-status"}`, without an `id`,
+  ///   because libvirt adds the `id`.
   /// - Returns: QEMU's answer: `{"return":…,"id":…}`, or `{"error":…,"id":…}`.
-  /// - Throws: `LibvirtError`; `.notRunning` while no process runs it, `.noRights` where the user
-  ///   may only look, `.connectionLost` where nobody can say whether the command was carried out:
-  ///   it is never sent twice.
+  /// - Throws: `LibvirtError`; `.notRunning` when no process runs the domain; `.noRights` when the
+  ///   user may only read; `.connectionLost` when it is unknown whether QEMU carried the command
+  ///   out, because a command is never sent twice.
   public func execute(_ json: [UInt8]) throws(LibvirtError) -> [UInt8] {
     guard !json.contains(0) else {
       throw .malformed(object: "libvirt:\(PlainText.line(name))", reason: "a command with a NUL")
@@ -129,8 +204,8 @@ public final class LibvirtDomain: Sendable {
 
   /// Calls libvirt with the domain's handle.
   ///
-  /// - Parameter twice: whether it may be called again on a new handle, where the old one turns out
-  ///   to be of a connection or a domain that is gone.
+  /// - Parameter twice: whether `body` may run again on a new handle when the old handle's
+  ///   connection or domain is gone.
   private func ask<Answer>(
     _ call: String, twice: Bool, _ body: (Domain) -> Answer?
   ) throws(LibvirtError) -> Answer {
@@ -152,8 +227,8 @@ public final class LibvirtDomain: Sendable {
     throw .failed(object: "libvirt:\(PlainText.line(name))", failure)
   }
 
-  /// The domain's handle; where it was forgotten, from a new connection. Not under the lock, which
-  /// nobody may hold while the daemon is asked.
+  /// The domain's handle, from a new connection when the old handle was forgotten. It connects
+  /// without the lock, because no thread may hold the lock while it waits for the daemon.
   private func current() throws(LibvirtError) -> Domain {
     if let domain = known.withLock(\.domain) { return domain }
     let connection = try Connection.open(uri)
@@ -174,22 +249,22 @@ public final class LibvirtDomain: Sendable {
   }
 }
 
-/// What a domain does (virDomainState).
+/// The state of a domain (virDomainState).
 @nonexhaustive
 public enum LibvirtDomainState: Hashable, Sendable {
-  /// It runs, or waits for its host.
+  /// It runs, or is blocked on a resource of the host.
   case running
   /// It is stopped, and can go on.
   case paused
-  /// Its guest has been asked to power off, or does so.
+  /// Its guest powers off, or was asked to.
   case shuttingDown
   /// No process runs it.
   case shutOff
-  /// It ended by a fault.
+  /// It crashed.
   case crashed
   /// Its guest sleeps.
   case suspended
-  /// Something that this library does not know.
+  /// A state that this library does not know.
   case other(Int32)
 
   init(_ state: Int32) {
@@ -202,5 +277,20 @@ public enum LibvirtDomainState: Hashable, Sendable {
     case VIR_DOMAIN_PMSUSPENDED: self = .suspended
     default: self = .other(state)
     }
+  }
+}
+
+/// A virtio channel of a domain.
+public struct LibvirtChannel: Hashable, Sendable {
+  /// Its kind, such as `unix` or `spicevmc`.
+  public let kind: String
+  /// The Unix socket at which the domain's QEMU listens; `nil` for other kinds, and while the domain does
+  /// not run and libvirt has chosen none.
+  public let path: String?
+
+  /// Makes a channel of its parts.
+  public init(kind: String, path: String? = nil) {
+    self.kind = kind
+    self.path = path
   }
 }

@@ -1,47 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLibvirt
+package import ErrorKinds
 public import HostDevices
 import SafeText
 public import SystemPackage
 
-/// Why libvirt could not be asked, or did not do what it was asked for. Each case's description is
-/// one line that names the object, the cause and the remedy.
+/// Why libvirt did not answer, or refused a request. Each case's description is one line that names
+/// the object, the cause and the remedy.
 @nonexhaustive
 public enum LibvirtError: Error, Hashable, Sendable {
   /// libvirt's C library is not on this machine, or too old.
   case notInstalled(reason: String)
   /// No daemon answers at this URI.
   case daemonNotRunning(uri: String, LibvirtFailure)
-  /// The daemon at this URI does not serve this user, or not with what was asked for.
+  /// The daemon at this URI does not serve this user, or refuses this user's request.
   case noRights(uri: String, LibvirtFailure)
   /// No domain of any of these connections has this name or UUID.
   case noSuchDomain(String, searched: [LibvirtSearch])
   /// The domain exists, but no process runs it.
   case notRunning(name: String, uri: String)
-  /// The connection's guests run on another machine, and the screen of one can be had there only.
+  /// The connection's guests run on another machine. A guest's screen is only available there.
   case otherHost(uri: String)
   /// The domain's XML assigns it no mediated device.
   case noMediatedDevice(name: String, uri: String)
-  /// The domain has no mediated device, but PCI functions, one of which may be its vGPU.
+  /// The domain has no mediated device, but it has PCI functions. One of them may be its vGPU.
   case onlyFunctions([PCIAddress], name: String, uri: String)
-  /// The daemon has closed the connection, or ended. The next call connects again; a monitor command
-  /// may have been carried out.
+  /// The daemon closed the connection, or ended. QEMU may have carried out a monitor command. The
+  /// next call connects again.
   case connectionLost(uri: String, LibvirtFailure)
-  /// What libvirt sent, or what it was to be sent, makes no sense.
+  /// A text from libvirt, or a text for libvirt, is not valid.
   case malformed(object: String, reason: String)
   /// libvirt refused.
   case failed(object: String, LibvirtFailure)
 }
 
-/// What one of libvirt's connections said when a domain was looked for.
+/// The result of searching one libvirt connection for a domain.
 public struct LibvirtSearch: Hashable, Sendable {
   /// The connection's URI, such as `qemu:///system`.
   public let uri: String
-  /// The names of its domains, running or not; `nil` when it could not be asked.
+  /// The names of its domains, running or not; `nil` when the connection did not answer.
   public let domains: [String]?
-  /// Why it could not be asked; `nil` when it could.
+  /// Why the connection did not answer; `nil` when it answered.
   public let problem: String?
+}
+
+extension LibvirtError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .noSuchDomain: .notFound
+    case .notRunning: .notRunning
+    case .noRights: .notPermitted
+    case .noMediatedDevice, .onlyFunctions: .noDisplay
+    case .otherHost: .unsupported
+    case .notInstalled, .daemonNotRunning, .connectionLost, .malformed, .failed: .other
+    }
+  }
 }
 
 extension LibvirtError: CustomStringConvertible {
@@ -76,7 +90,7 @@ extension LibvirtError: CustomStringConvertible {
     case .noSuchDomain(let name, let searched):
       """
       libvirt:\(PlainText.line(name)): \
-      \(searched.contains { $0.domains != nil } ? "no such domain" : "cannot be looked for"); \
+      \(searched.contains { $0.domains != nil } ? "no such domain" : "the search failed"); \
       \(searched.map(\.description).joined(separator: "; "))
       """
     case .notRunning(let name, let uri):
@@ -97,8 +111,8 @@ extension LibvirtError: CustomStringConvertible {
       """
     case .onlyFunctions(let functions, let name, _):
       """
-      libvirt:\(PlainText.line(name)): the domain has no mediated device, but \
-      \(functions.map(\.description).joined(separator: ", ")): where one of them is its vGPU, view \
+      libvirt:\(PlainText.line(name)): the domain has no mediated device, but it has \
+      \(functions.map(\.description).joined(separator: ", ")): if its vGPU is among these, view \
       its QEMU as pid:N
       """
     case .connectionLost(let uri, let failure):
@@ -112,14 +126,14 @@ extension LibvirtError: CustomStringConvertible {
 }
 
 extension LibvirtSearch: CustomStringConvertible {
-  /// What there is, or why that is not known.
+  /// The domains of the connection, or the reason why they are not known.
   public var description: String {
-    guard let domains else { return problem ?? "\(uri) could not be asked" }
+    guard let domains else { return problem ?? "\(uri) did not answer" }
     if domains.isEmpty { return "\(uri) has none" }
     return "\(uri) has \(Self.list(domains))"
   }
 
-  /// A few of many names.
+  /// The first names of the list, because a host can have many domains.
   private static func list(_ names: [String]) -> String {
     let most = 8
     return names.prefix(most).map { PlainText.line($0) }.joined(separator: ", ")
@@ -127,25 +141,25 @@ extension LibvirtSearch: CustomStringConvertible {
   }
 }
 
-/// What libvirt said of a call that failed (virError).
+/// libvirt's error for a failed call (virError).
 public struct LibvirtFailure: Error, Hashable, Sendable {
   /// The call, by its name in C.
   public let call: String
   /// libvirt's number of the error (virErrorNumber), such as 42 for a domain that does not exist.
   public let code: Int32
-  /// The kernel's reason, where a system call failed.
+  /// The kernel's reason, when a system call failed.
   public let errno: Errno?
   /// libvirt's own words, in one line.
   public let message: String
 
-  /// The calling thread's last error, which its next call of libvirt replaces: to be taken right
-  /// after the call that failed.
+  /// The calling thread's last error. Read it right after the failed call, because the thread's
+  /// next libvirt call replaces it.
   static func last(_ call: String) -> LibvirtFailure {
     guard let error = vgpu_virGetLastError() else {
       return LibvirtFailure(call: call, code: 0, errno: nil, message: "failed without a reason")
     }
     let code = error.pointee.code
-    // A failed system call's errno is in the first of the error's numbers.
+    // libvirt puts the errno of a failed system call into `int1`.
     let isSystemCall = code == Int32(VIR_ERR_SYSTEM_ERROR.rawValue) && error.pointee.int1 > 0
     return LibvirtFailure(
       call: call, code: code, errno: isSystemCall ? Errno(rawValue: error.pointee.int1) : nil,

@@ -3,8 +3,8 @@
 import SafeText
 
 /// Reads the tags of an XML document, one after the other: elements and attributes, without text,
-/// comments and processing instructions. It is strict: whatever is not well-formed is an error, and
-/// so is a document type definition, which could define entities.
+/// comments and processing instructions. It is strict: a document that is not well-formed is an
+/// error. A document type definition is an error too, because it could define entities.
 struct XMLScanner {
   /// One tag.
   enum Tag: Equatable {
@@ -12,7 +12,7 @@ struct XMLScanner {
     case end(String)
   }
 
-  /// What is wrong, and at which byte.
+  /// An error in the document, and its byte offset.
   struct Defect: Error, CustomStringConvertible, Equatable {
     let reason: String
     let offset: Int
@@ -26,13 +26,13 @@ struct XMLScanner {
   private var pendingEnd: String?
   private var hasRoot = false
 
-  /// How deep elements may lie in each other: libvirt's lie less than twenty deep.
+  /// The deepest nesting of elements. libvirt's documents are less than twenty deep.
   private static let deepest = 256
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// The next tag; `nil` at the end of a document that is complete. An empty element is a start and
-  /// an end.
+  /// The next tag; `nil` at the end of a complete document. An empty element gives a start and an
+  /// end.
   mutating func next() throws(Defect) -> Tag? {
     if let name = pendingEnd {
       pendingEnd = nil
@@ -96,7 +96,8 @@ struct XMLScanner {
     return .end(name)
   }
 
-  /// A name: what XML allows beyond ASCII is not told apart.
+  /// Reads a name. Every character beyond ASCII counts as a name character, although XML allows
+  /// only some.
   private mutating func name() throws(Defect) -> String {
     let start = position
     while position < bytes.count, Self.isNameByte(bytes[position], isFirst: position == start) {
@@ -142,7 +143,7 @@ struct XMLScanner {
     throw defect("a value without an end")
   }
 
-  /// One of XML's own entities, or a character by its number.
+  /// Reads one of XML's own entities, or a character by its number.
   private mutating func reference() throws(Defect) -> [UInt8] {
     let longest = 12
     let rest = bytes[(position + 1)...].prefix(longest)
@@ -167,7 +168,7 @@ struct XMLScanner {
     let digits = name.dropFirst()
     let isHexadecimal = digits.first == UInt8(ascii: "x")
     let number = isHexadecimal ? digits.dropFirst() : digits
-    // No sign, which the initializer would take.
+    // Refuse a sign, because the integer's initializer would take it.
     guard number.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }) else {
       return nil
     }
@@ -217,7 +218,7 @@ struct XMLScanner {
     return text
   }
 
-  /// What is wrong here.
+  /// An error at the current byte.
   func defect(_ reason: String) -> Defect {
     Defect(reason: PlainText.line(reason), offset: position)
   }

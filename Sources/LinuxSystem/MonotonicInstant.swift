@@ -26,11 +26,7 @@ public struct MonotonicInstant: InstantProtocol, Hashable, Sendable {
 
   /// This instant moved by whole nanoseconds. The result stays within the clock's start and end.
   public func advanced(by duration: Duration) -> MonotonicInstant {
-    let (seconds, attoseconds) = duration.components
-    let (whole, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    let (sum, alsoOverflows) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
-    return advanced(
-      nanoseconds: overflows || alsoOverflows ? (seconds < 0 ? .min : .max) : Int(sum))
+    advanced(nanoseconds: duration.wholeNanoseconds)
   }
 
   /// The seconds from `earlier` to this instant; negative when this instant is the earlier one.
@@ -65,5 +61,15 @@ public struct MonotonicInstant: InstantProtocol, Hashable, Sendable {
   /// Whether the left instant is the earlier one.
   public static func < (left: MonotonicInstant, right: MonotonicInstant) -> Bool {
     left.nanoseconds < right.nanoseconds
+  }
+}
+
+extension Duration {
+  /// The whole nanoseconds, and never more than an `Int` holds.
+  package var wholeNanoseconds: Int {
+    let (seconds, attoseconds) = components
+    let (whole, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, alsoOverflows) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
+    return overflows || alsoOverflows ? (seconds < 0 ? .min : .max) : Int(sum)
   }
 }

@@ -31,6 +31,10 @@ public final class RunningProcess: Sendable {
     return poll(&entry, 1, 0) > 0
   }
 
+  /// Waits until it has ended, without a thread; returns earlier only when the task is cancelled. Its
+  /// parent may not have waited for it then.
+  public func waitForEnd() async { await ReadableDescriptor.wait(for: pidfd.rawValue) }
+
   /// Reads files of `/proc/PID`. `body` gets the number, and its result is sure to describe this
   /// process and no later one.
   ///

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ErrorKinds
 public import SystemPackage
 
 /// The rules for all system calls: an interrupted call is made again, a refused call is an error
@@ -62,6 +63,20 @@ public struct SystemCallError: Error, Hashable, Sendable {
     var copy = self
     copy.remedy = self.remedy ?? remedy()
     return copy
+  }
+}
+
+extension SystemCallError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    let kind: ErrorClass.Kind =
+      switch errno {
+      case .notPermitted, .permissionDenied: .notPermitted
+      case .noSuchFileOrDirectory, .noSuchProcess: .notFound
+      case .inappropriateIOCTLForDevice: .unsupported
+      case .resourceBusy, .addressInUse: .busy
+      default: .other
+      }
+    return ErrorClass(kind, errno: errno.rawValue)
   }
 }
 

@@ -28,6 +28,13 @@ public struct SystemProgram: Sendable {
     self.path = path
   }
 
+  /// The program in this file; `nil` when it cannot be started.
+  package init?(at path: String) {
+    guard access(path, X_OK) == 0 else { return nil }
+    name = path.split(separator: "/").last.map(String.init) ?? path
+    self.path = path
+  }
+
   /// A program's end, and its output.
   public struct Outcome: Hashable, Sendable {
     /// How a program ends.

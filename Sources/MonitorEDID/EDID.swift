@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ErrorKinds
+
 /// The base block of an EDID (VESA E-EDID 1.4, section 3): what a monitor says of itself.
 public struct EDID: Hashable, Sendable {
   /// The length of a block in bytes.
@@ -74,6 +76,10 @@ public enum EDIDError: Error, Hashable, Sendable {
   case invalidSize(PhysicalSize)
   /// Bytes that are no EDID.
   case malformed(reason: String)
+}
+
+extension EDIDError: ClassifiedError {
+  package var errorClass: ErrorClass { .argument }
 }
 
 extension EDIDError: CustomStringConvertible {

@@ -3,6 +3,10 @@
 import CPNG
 public import VGPUDisplay
 
+#if !PNG
+  #error("PNGFile needs the trait PNG of swift-vgpu, and libpng-dev")
+#endif
+
 /// Pictures as PNG files, by libpng.
 public enum PNG {
   /// Why a picture could not be encoded, or bytes not be decoded, in libpng's words.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ErrorKinds
 public import HostDevices
 public import LinuxSystem
 
@@ -19,6 +20,17 @@ public enum PersistenceError: Error, Hashable, Sendable {
   case notPersistent(MdevUUID)
   /// The vGPU could not be made or removed.
   case host(HostDevicesError)
+}
+
+extension PersistenceError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .system(let error): error.errorClass
+    case .host(let error): error.errorClass
+    case .notPersistent: .notFound
+    case .notInstalled, .failed, .malformed: .other
+    }
+  }
 }
 
 extension PersistenceError: CustomStringConvertible {

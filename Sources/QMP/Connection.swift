@@ -6,27 +6,31 @@ import LinuxSystem
 import Synchronization
 import SystemPackage
 
-/// What the callers' tasks and the connection's own thread share: who waits for which answer, and
-/// what is still to be sent.
+/// The state that the callers' tasks and the connection's own thread share: which caller waits for
+/// which answer, and the bytes still to send.
 final class Connection: Sendable {
   typealias Outcome = Result<any Sendable, QMPError>
 
   /// The socket's path, for errors.
   let name: String
   let limits: QMPLimits
-  /// An eventfd by which the thread is woken.
+  /// An eventfd that wakes the thread.
   let wakeup: OwnedFileDescriptor
   private let state = Mutex(State())
 
-  /// The id of the greeting, which QEMU sends without one.
+  /// The greeting's key in `waiting`, because QEMU sends the greeting without an id.
   private static let greetingID = 0
 
   private struct State {
     var nextID = 1
     var waiting: [Int: Waiting] = [:]
     var outgoing: [UInt8] = []
-    /// The thread's socket, as long as it serves it.
+    /// Descriptors that go with the byte at this place of `outgoing`, in order.
+    var passing: [(offset: Int, descriptor: PassedDescriptor)] = []
+    /// The thread's socket while the thread serves it; not owned here.
     var socket: Int32?
+    /// The process that serves the socket, when the kernel tells.
+    var server: Int32?
     var isGreeted = false
     var end: QMPError?
     var hasStarted = false
@@ -34,19 +38,42 @@ final class Connection: Sendable {
     var streams: [Int: AsyncStream<QMPEvent>.Continuation] = [:]
     var closers: [CheckedContinuation<Void, Never>] = []
 
-    /// Never blocks, because the socket does not.
+    /// Sends the bytes that the socket takes. It never blocks, because the socket does not block.
     mutating func sendOutgoing() {
       guard let socket, !outgoing.isEmpty else { return }
+      var descriptor: PassedDescriptor?
+      var end = outgoing.count
+      if let first = passing.first {
+        descriptor = first.offset == 0 ? first.descriptor : nil
+        // The bytes before a descriptor go alone.
+        if first.offset > 0 { end = min(end, first.offset) }
+      }
       let count = outgoing.withUnsafeBytes { bytes in
-        SystemCall.uninterrupted { vgpu_send(socket, bytes.baseAddress, bytes.count) }
+        SystemCall.uninterrupted {
+          if let descriptor {
+            return vgpu_send_fd(socket, bytes.baseAddress, end, descriptor.fd.rawValue)
+          }
+          return vgpu_send(socket, bytes.baseAddress, end)
+        }
       }
       if count >= 0 {
-        outgoing.removeFirst(min(count, outgoing.count))
+        let sent = min(count, outgoing.count)
+        outgoing.removeFirst(sent)
+        if descriptor != nil, sent > 0 { passing.removeFirst() }
+        for index in passing.indices { passing[index].offset -= min(sent, passing[index].offset) }
       } else if SystemCall.errno(count) != .resourceTemporarilyUnavailable {
-        // The other end is closed. Its last messages are still read, and then the end is found.
+        // QEMU has closed its end. The thread still reads QEMU's last messages, and then finds the
+        // end.
         outgoing = []
+        passing = []
       }
     }
+  }
+
+  /// A descriptor on its way to QEMU.
+  final class PassedDescriptor: Sendable {
+    let fd: OwnedFileDescriptor
+    init(_ fd: consuming OwnedFileDescriptor) { self.fd = fd }
   }
 
   private struct Waiting {
@@ -91,15 +118,17 @@ final class Connection: Sendable {
     }
   }
 
-  /// Sends a request, and waits for its answer.
+  /// Sends a request, with a descriptor if there is one (SCM_RIGHTS), and waits for its answer.
   func answer<Response: Decodable & Sendable>(
-    to request: [UInt8], id: Int, command: String, timeout: Duration, as type: Response.Type
+    to request: [UInt8], id: Int, command: String, passing descriptor: PassedDescriptor? = nil,
+    timeout: Duration, as type: Response.Type
   ) async throws(QMPError) -> Response {
     try await wait(for: id, command: command, timeout: timeout, as: type) {
       [limits, name] state in
       guard state.outgoing.count + request.count < limits.outgoing else {
         return .tooLarge(object: name, limit: limits.outgoing)
       }
+      if let descriptor { state.passing.append((state.outgoing.count, descriptor)) }
       state.outgoing += request
       state.sendOutgoing()
       return nil
@@ -115,8 +144,10 @@ final class Connection: Sendable {
       return state.end != nil
     }
     if hasEnded { continuation.finish() }
-    continuation.onTermination = { [weak self] _ in
-      self?.state.withLock { state in _ = state.streams.removeValue(forKey: id) }
+    // Not weak: a weak reference leaves a record that valgrind calls lost while the object lives. The
+    // end of the stream, which `end` brings too, lets go.
+    continuation.onTermination = { [self] _ in
+      state.withLock { state in _ = state.streams.removeValue(forKey: id) }
     }
     return stream
   }
@@ -144,7 +175,7 @@ final class Connection: Sendable {
       await withCheckedContinuation { (continuation: CheckedContinuation<Outcome, Never>) in
         let error: QMPError? = state.withLock { state in
           if let end = state.end { return end }
-          // A task that was cancelled before this point has found nothing to take away.
+          // When the task was cancelled before this point, `onCancel` found no waiting entry.
           if Task.isCancelled { return .cancelled(object: name, command: command) }
           if let error = begin(&state) { return error }
           state.waiting[id] = Waiting(
@@ -171,7 +202,7 @@ final class Connection: Sendable {
     waiting?.continuation.resume(returning: outcome)
   }
 
-  /// Ends the connection, of whose reasons the first counts.
+  /// Ends the connection. The first reason counts.
   func end(_ error: QMPError) {
     let (waiting, streams) = state.withLock { state in
       guard state.end == nil else { return ([Waiting](), [AsyncStream<QMPEvent>.Continuation]()) }
@@ -180,10 +211,11 @@ final class Connection: Sendable {
         state.waiting = [:]
         state.streams = [:]
         state.outgoing = []
+        state.passing = []
       }
       return (Array(state.waiting.values), Array(state.streams.values))
     }
-    // Outside the lock: what is woken may come back at once.
+    // Outside the lock, because a resumed caller may call this object again at once.
     for waiting in waiting { waiting.continuation.resume(returning: .failure(error)) }
     for stream in streams { stream.finish() }
     wake()
@@ -198,16 +230,26 @@ final class Connection: Sendable {
   /// Sends as much of the outgoing bytes as the socket takes.
   func sendOutgoing() { state.withLock { $0.sendOutgoing() } }
 
-  /// From now on callers send by themselves what the socket takes at once, which spares them the
-  /// thread's waking; until the thread takes it back (`nil`), before it closes it.
-  func serve(_ socket: Int32?) { state.withLock { $0.socket = socket } }
+  /// Gives callers the thread's socket. From now on a caller sends by itself the bytes that the
+  /// socket takes at once, and need not wake the thread. `nil` takes the socket back; the thread
+  /// does this before it closes the socket.
+  func serve(_ socket: Int32?) {
+    let server = socket.flatMap(Endpoint.server)
+    state.withLock { state in
+      state.socket = socket
+      state.server = server ?? state.server
+    }
+  }
 
-  /// When the next answer is overdue.
+  /// The process that serves the socket; `nil` when the kernel does not tell.
+  var server: Int32? { state.withLock(\.server) }
+
+  /// The time at which the next answer is overdue.
   var nextDeadline: MonotonicInstant? {
     state.withLock { $0.waiting.values.lazy.map(\.deadline).min() }
   }
 
-  /// Gives up all answers that are overdue.
+  /// Ends the wait for every answer that is overdue, with `QMPError.timeout`.
   func expire() {
     let now = MonotonicInstant.now
     let overdue = state.withLock { state in
@@ -221,7 +263,7 @@ final class Connection: Sendable {
     }
   }
 
-  /// Takes a message from QEMU.
+  /// Handles one message from QEMU.
   func receive(_ bytes: [UInt8]) {
     let message: Message
     do {
@@ -244,7 +286,7 @@ final class Connection: Sendable {
     case .event(let event):
       for stream in state.withLock({ Array($0.streams.values) }) { stream.yield(event) }
     case .success(_?, nil):
-      // Nobody waits for it any more.
+      // No caller waits for this answer any more.
       break
     case .success(let id?, .success(let value)?):
       settle(id, .success(value))
@@ -263,7 +305,7 @@ final class Connection: Sendable {
             object: name, command: command ?? "", errorClass: refusal.errorClass,
             reason: refusal.reason)))
     case .success(nil, _), .failure(nil, _):
-      // QEMU answers so to a command that it could not read, without the command's id.
+      // QEMU answers without an id when it could not read the command.
       end(.malformed(object: name, reason: "an answer to no command"))
     }
   }
@@ -279,7 +321,8 @@ final class Connection: Sendable {
 }
 
 extension MonotonicInstant {
-  /// Never further away than a century, which nobody waits for.
+  /// The sum, limited to a century from now: no caller waits longer, and `UInt64` does not
+  /// overflow.
   fileprivate func advanced(by duration: Duration) -> MonotonicInstant {
     let (seconds, attoseconds) = min(max(duration, .zero), .seconds(3_200_000_000)).components
     return MonotonicInstant(

@@ -4,66 +4,52 @@ import CLinux
 import LinuxSystem
 import SystemPackage
 
-/// Where QEMU is to be found.
+/// The place where QEMU serves QMP.
 enum Endpoint: Sendable {
-  /// A Unix socket's path, and who must serve it, if that is known.
+  /// A Unix socket's path, and the process that must serve the socket, if it is known.
   case path(String, servedBy: RunningProcess?)
-  /// A connected socket, which whoever takes the endpoint closes.
+  /// A connected socket. The thread that takes the endpoint owns the descriptor and closes it.
   case socket(Int32)
 
-  /// For an endpoint that nobody takes.
+  /// Closes the socket of an endpoint that no thread takes.
   func close() {
     if case .socket(let fd) = self { _ = OwnedFileDescriptor(owning: fd) }
   }
 
-  /// socket(2), a Unix stream that does not block.
-  static func makeSocket(_ path: String) throws(SystemCallError) -> OwnedFileDescriptor {
-    let fd = try SystemCall.make("socket", on: path) { vgpu_unix_socket() }
-    return OwnedFileDescriptor(owning: Int32(fd))
-  }
-
-  /// connect(2).
+  /// Connects, to the process that must serve the socket.
   ///
-  /// - Returns: false when QEMU's queue of clients is full (EAGAIN); try again later.
+  /// - Returns: false when QEMU's queue of clients is full (EAGAIN); the caller tries again later.
   static func connect(
     _ fd: Int32, to path: String, servedBy server: RunningProcess?
   ) throws(SystemCallError) -> Bool {
-    do {
-      try SystemCall.make("connect", on: path) { vgpu_unix_connect(fd, path) }
+    do throws(SystemCallError) {
+      guard try UnixSocket.connect(fd, to: path) else { return false }
     } catch {
-      if error.errno == .resourceTemporarilyUnavailable { return false }
       throw error.advisedForQMP
     }
-    if let server { try check(fd, path, isServedBy: server) }
+    if let server { try UnixSocket.check(fd, path, isServedBy: server) }
     return true
   }
 
-  /// SO_PEERCRED: who has called listen(2). A command line can name a socket of another guest's.
-  private static func check(
-    _ fd: Int32, _ path: String, isServedBy server: RunningProcess
-  ) throws(SystemCallError) {
-    var user: UInt32 = 0
-    var group: UInt32 = 0
-    var process: Int32 = 0
-    try SystemCall.make("getsockopt(SO_PEERCRED)", on: path) {
-      vgpu_peer(fd, &user, &group, &process)
+  /// The process that serves a connected socket; `nil` when the kernel does not tell, and for this
+  /// process's own socket pairs.
+  static func server(_ fd: Int32) -> Int32? {
+    guard let process = try? UnixSocket.listener(of: fd, ""), process > 0, process != getpid()
+    else {
+      return nil
     }
-    // The number is the server's own as long as it has not ended.
-    guard process == server.pid, !server.hasEnded else {
-      throw SystemCallError(
-        call: "connect", object: path, errno: .permissionDenied,
-        remedy: "process \(process) serves it, and not process \(server.pid), which names it")
-    }
+    return process
   }
 }
 
-/// The thread that owns a connection's socket: it alone reads and closes it, and writes what callers
-/// could not write at once. A thread and not a task, because poll(2) would block one of the few that
-/// tasks share.
+/// The thread that owns a connection's socket. Only this thread reads and closes the socket; it
+/// also writes the bytes that callers could not write at once. It is a thread and not a task,
+/// because poll(2) would block one of the few threads that tasks share.
 struct ConnectionThread {
   private let connection: Connection
 
-  /// - Returns: why there is no thread; `nil` when there is one, which closes the endpoint.
+  /// - Returns: why the thread did not start; `nil` when it started. A started thread closes the
+  ///   endpoint.
   static func start(_ connection: Connection, _ endpoint: Endpoint) -> QMPError? {
     do throws(SystemCallError) {
       try SystemThread.detach(for: connection.name) {
@@ -99,7 +85,7 @@ struct ConnectionThread {
   private func connected(
     _ path: String, servedBy server: RunningProcess?
   ) throws(SystemCallError) -> OwnedFileDescriptor {
-    let socket = try Endpoint.makeSocket(path)
+    let socket = try UnixSocket.make(for: path)
     while try !Endpoint.connect(socket.rawValue, to: path, servedBy: server),
       !connection.hasEnded
     {
@@ -120,24 +106,24 @@ struct ConnectionThread {
       if isReadable { receive(from: socket.rawValue, into: &buffer, &reader) }
     }
     connection.serve(nil)
-    // Closed here and no sooner.
+    // Keeps the socket open until here: callers may have sent on it until the line above.
     _ = consume socket
   }
 
   private var millisecondsToDeadline: Int32 {
     guard let deadline = connection.nextDeadline else { return -1 }
-    // A millisecond more, so that it is over when the wait is.
+    // One millisecond more, so that the deadline has passed when poll(2) returns.
     let milliseconds = deadline.seconds(since: .now) * 1000 + 1
     return Int32(min(max(milliseconds, 0), 3_600_000))
   }
 
-  /// poll(2) on the socket, if there is one yet, and on the wakeup.
+  /// Waits with poll(2) for the wakeup and for the socket, if there is one yet.
   ///
-  /// - Returns: whether there is something to read, if only the end.
+  /// - Returns: whether the socket has something to read; the end of the connection counts.
   @discardableResult
   private func wait(for socket: Int32?, milliseconds: Int32) -> Bool {
     let events = connection.hasOutgoing ? POLLIN | POLLOUT : POLLIN
-    // poll(2) skips what is below zero.
+    // poll(2) skips negative descriptors.
     var polled = [
       pollfd(fd: connection.wakeup.rawValue, events: Int16(POLLIN), revents: 0),
       pollfd(fd: socket ?? -1, events: Int16(events), revents: 0),

@@ -10,11 +10,27 @@ public enum InputEvent: Hashable, Sendable {
   /// The pointer is at a place: 0 to 0x7FFF (QEMU's `INPUT_EVENT_ABS_MAX`) from one edge of the screen
   /// to the other, whatever its size.
   case absolute(InputAxis, Int)
-  /// The pointer moves by so many steps.
+  /// The pointer moves by this many steps.
   case relative(InputAxis, Int)
+  /// A finger touches the screen, moves there or leaves it; QEMU 8.1 and newer.
+  case touch(MultiTouchType, slot: Int)
+  /// The place of a finger, on the scale of `absolute`; QEMU 8.1 and newer.
+  case touchPlace(slot: Int, InputAxis, Int)
+  /// Whether any finger touches the screen: the button `touch` of QEMU 8.1 and newer.
+  case touchButton(down: Bool)
 }
 
-/// Which way the pointer goes: QMP's `InputAxis`.
+/// What a finger does: QMP's `InputMultiTouchType`.
+public enum MultiTouchType: String, Encodable, Hashable, Sendable {
+  /// It touches the screen.
+  case begin
+  /// It moves.
+  case update
+  /// It leaves the screen.
+  case end
+}
+
+/// The axis of a motion: QMP's `InputAxis`.
 public enum InputAxis: String, Encodable, Hashable, Sendable {
   /// To the right.
   case x
@@ -22,8 +38,8 @@ public enum InputAxis: String, Encodable, Hashable, Sendable {
   case y
 }
 
-/// Which button it is: QMP's `InputButton`. A turn of the wheel is one press and release of its
-/// button a step.
+/// A button: QMP's `InputButton`. Each step of the wheel is one press and one release of the
+/// wheel's button.
 public enum InputButton: String, Encodable, Hashable, Sendable, CaseIterable {
   /// The main button.
   case left
@@ -46,7 +62,10 @@ public enum InputButton: String, Encodable, Hashable, Sendable, CaseIterable {
 }
 
 extension InputEvent: Encodable {
-  private enum Key: String, CodingKey { case type, data, down, key, button, axis, value }
+  private enum Key: String, CodingKey {
+    case type, data, down, key, button, axis, value, slot
+    case trackingID = "tracking-id"
+  }
 
   /// Writes `{"type": "abs", "data": {"axis": "x", "value": 0}}` and the like.
   public func encode(to encoder: any Encoder) throws {
@@ -65,31 +84,48 @@ extension InputEvent: Encodable {
     case .absolute(let axis, let value), .relative(let axis, let value):
       try data.encode(axis, forKey: .axis)
       try data.encode(value, forKey: .value)
+    case .touch(let kind, let slot):
+      try data.encode(kind, forKey: .type)
+      try data.encode(slot, forKey: .slot)
+      // The kernel's protocol B: a number for each finger, and -1 for one that has gone.
+      try data.encode(kind == .end ? -1 : slot, forKey: .trackingID)
+      try data.encode(InputAxis.x, forKey: .axis)
+      try data.encode(0, forKey: .value)
+    case .touchPlace(let slot, let axis, let value):
+      try data.encode("data", forKey: .type)
+      try data.encode(slot, forKey: .slot)
+      try data.encode(slot, forKey: .trackingID)
+      try data.encode(axis, forKey: .axis)
+      try data.encode(value, forKey: .value)
+    case .touchButton(let down):
+      try data.encode(down, forKey: .down)
+      try data.encode("touch", forKey: .button)
     }
   }
 
   private var type: String {
     switch self {
     case .key: "key"
-    case .button: "btn"
+    case .button, .touchButton: "btn"
+    case .touch, .touchPlace: "mtt"
     case .absolute: "abs"
     case .relative: "rel"
     }
   }
 }
 
-/// `input-send-event`: what a keyboard and a mouse do, all at the same moment.
+/// `input-send-event`: keyboard and mouse events that happen at the same moment.
 public struct InputSendEvent: QMPCommand {
   public static let name = "input-send-event"
 
-  /// The id of the display device that the events are for; `nil` for whichever there is.
+  /// The id of the display device that the events are for; `nil` lets QEMU choose the device.
   public let device: String?
-  /// Which screen of the device; `nil` for the first.
+  /// The number of the device's screen; `nil` for the first.
   public let head: Int?
-  /// What happens.
+  /// The events to send.
   public let events: [InputEvent]
 
-  /// Makes the command of its three arguments.
+  /// Makes the command from its three arguments.
   public init(_ events: [InputEvent], device: String? = nil, head: Int? = nil) {
     self.events = events
     self.device = device

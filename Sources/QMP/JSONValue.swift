@@ -6,9 +6,9 @@ public enum JSONValue: Hashable, Sendable {
   case null
   /// `true` or `false`.
   case bool(Bool)
-  /// A whole number; QEMU has signed and unsigned ones of 64 bits.
+  /// A whole number. QEMU has signed and unsigned numbers of 64 bits.
   case integer(Int64)
-  /// A whole number that only 64 bits without a sign hold.
+  /// A whole number that fits into 64 bits only without a sign.
   case unsigned(UInt64)
   /// Any other number.
   case number(Double)
@@ -19,14 +19,14 @@ public enum JSONValue: Hashable, Sendable {
   /// Members with names; their order does not count.
   case object([String: JSONValue])
 
-  /// An object's member; `nil` when there is none, and for all that is no object.
+  /// The object's member with this name; `nil` when there is none, or when the value is no object.
   public subscript(name: String) -> JSONValue? {
     if case .object(let members) = self { members[name] } else { nil }
   }
 }
 
 extension JSONValue: Codable {
-  /// Reads whatever comes next.
+  /// Reads any JSON value.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
@@ -75,7 +75,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   public init(booleanLiteral value: Bool) { self = .bool(value) }
   /// A list.
   public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-  /// An object; of members with one name the last counts.
+  /// An object. When several members have one name, the last counts.
   public init(dictionaryLiteral elements: (String, JSONValue)...) {
     self = .object(Dictionary(elements) { $1 })
   }

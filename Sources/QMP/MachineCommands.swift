@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// `query-status`: what the machine is doing.
+/// `query-status`: asks for the machine's state.
 public struct QueryStatus: QMPCommand {
   public static let name = "query-status"
 
@@ -16,7 +16,7 @@ public struct QueryStatus: QMPCommand {
   public init() {}
 }
 
-/// `query-version`: which QEMU this is.
+/// `query-version`: asks for QEMU's version.
 public struct QueryVersion: QMPCommand {
   public static let name = "query-version"
   public typealias Response = QMPVersion
@@ -57,7 +57,7 @@ public struct Continue: QMPCommand {
   public init() {}
 }
 
-/// `stop`: holds the machine's CPUs.
+/// `stop`: stops the machine's CPUs.
 public struct Stop: QMPCommand {
   public static let name = "stop"
 
@@ -65,12 +65,12 @@ public struct Stop: QMPCommand {
   public init() {}
 }
 
-/// `qmp_capabilities`: the first command of every connection, which ends the negotiation.
+/// `qmp_capabilities`: the first command of every connection. It ends the negotiation.
 struct Capabilities: QMPCommand {
   static let name = "qmp_capabilities"
 }
 
-/// `query-cpus-fast`: the machine's processors, without stopping them.
+/// `query-cpus-fast`: asks for the machine's processors, without stopping them.
 public struct QueryCPUs: QMPCommand {
   public static let name = "query-cpus-fast"
   public typealias Response = [CPU]
@@ -79,7 +79,7 @@ public struct QueryCPUs: QMPCommand {
   public struct CPU: Decodable, Hashable, Sendable {
     /// Its number, from 0.
     public let index: Int
-    /// The host's thread that runs it, by its number (gettid(2)).
+    /// The number of the host's thread that runs the processor (gettid(2)).
     public let thread: Int32
 
     private enum CodingKeys: String, CodingKey {
@@ -92,20 +92,21 @@ public struct QueryCPUs: QMPCommand {
   public init() {}
 }
 
-/// `query-mice`: the machine's pointing devices.
+/// `query-mice`: asks for the machine's pointing devices.
 public struct QueryMice: QMPCommand {
   public static let name = "query-mice"
   public typealias Response = [Mouse]
 
   /// QMP's `MouseInfo`.
   public struct Mouse: Decodable, Hashable, Sendable {
-    /// What QEMU calls it, such as `QEMU HID Tablet`.
+    /// QEMU's name for the device, such as `QEMU HID Tablet`.
     public let name: String
     /// QEMU's number for it.
     public let index: Int
-    /// Whether it is the one that is moved. A tablet becomes it as the guest's driver starts it.
+    /// Whether QEMU sends motion to this device. A tablet becomes the current device when the
+    /// guest's driver starts it.
     public let current: Bool
-    /// Whether it takes places (a tablet) and not steps.
+    /// Whether the device takes places (a tablet) and not steps.
     public let absolute: Bool
   }
 
@@ -113,10 +114,27 @@ public struct QueryMice: QMPCommand {
   public init() {}
 }
 
-/// `human-monitor-command`: a line of the monitor for people, for what QMP has no command for.
+/// `qom-list`: lists the properties of a QEMU object.
+package struct QOMList: QMPCommand {
+  package static let name = "qom-list"
+  package typealias Response = [Property]
+
+  package struct Property: Decodable, Sendable {
+    package let name: String
+    package let type: String
+  }
+
+  /// The object's path.
+  package let path: String
+
+  package init(path: String) { self.path = path }
+}
+
+/// `human-monitor-command`: runs a line of the human monitor, for functions that have no QMP
+/// command.
 public struct HumanMonitorCommand: QMPCommand {
   public static let name = "human-monitor-command"
-  /// What the monitor prints, which for most commands is nothing unless they fail.
+  /// The monitor's output. Most commands print nothing unless they fail.
   public typealias Response = String
 
   /// The line.
@@ -124,21 +142,60 @@ public struct HumanMonitorCommand: QMPCommand {
 
   private enum CodingKeys: String, CodingKey { case commandLine = "command-line" }
 
-  /// Makes `mouse_set`, which lets the pointing device with this number in `query-mice` have what
-  /// the mouse does: buttons, wheel, and what of motion it takes.
+  /// Makes `mouse_set`. From then on the pointing device with this number in `query-mice` gets the
+  /// buttons, the wheel, and the motion that it takes.
   public static func selectMouse(_ index: Int) -> HumanMonitorCommand {
     HumanMonitorCommand(commandLine: "mouse_set \(index)")
   }
 }
 
-/// `screendump`: writes what a console of QEMU's own shows to a file, as PPM. A vGPU's screen is no
-/// such console.
+/// `screendump`: writes the picture of one of QEMU's own consoles to a PPM file. A vGPU's screen is
+/// no such console.
 public struct Screendump: QMPCommand {
   public static let name = "screendump"
 
-  /// The file's path as QEMU sees it, which QEMU opens with its own rights, and overwrites.
+  /// The file's path as QEMU sees it. QEMU opens the file with its own rights, and overwrites it.
   public let filename: String
 
-  /// Makes the command of a path.
+  /// Makes the command from a path.
   public init(filename: String) { self.filename = filename }
+}
+
+/// `getfd`: gives QEMU the descriptor that comes with the command, under a name. Use
+/// `QMPConnection.execute(_:passing:)`.
+public struct GetFD: QMPCommand {
+  public static let name = "getfd"
+
+  /// The descriptor's name. A descriptor that had it before is closed.
+  public let fdname: String
+
+  /// Makes the command.
+  public init(fdname: String) { self.fdname = fdname }
+}
+
+/// `closefd`: closes a descriptor that QEMU got by `getfd`.
+public struct CloseFD: QMPCommand {
+  public static let name = "closefd"
+
+  /// The descriptor's name.
+  public let fdname: String
+
+  /// Makes the command.
+  public init(fdname: String) { self.fdname = fdname }
+}
+
+/// `add_client`: has a display serve a client on a descriptor that QEMU got by `getfd`.
+public struct AddClient: QMPCommand {
+  public static let name = "add_client"
+
+  /// The kind of display: `@dbus-display`, `vnc`, `spice`.
+  public let `protocol`: String
+  /// The descriptor's name.
+  public let fdname: String
+
+  /// Makes the command.
+  public init(protocol kind: String, fdname: String) {
+    `protocol` = kind
+    self.fdname = fdname
+  }
 }

@@ -5,7 +5,8 @@ import JSONText
 /// A message from QEMU (QMP specification, sections 2.2 to 2.5).
 enum Message {
   case greeting(QMPVersion)
-  /// What a `return` contains, as the one who asked reads it; `nil` when nobody waits for it.
+  /// The content of `return`, as the response type of the command; `nil` when no caller waits for
+  /// it.
   case success(id: Int?, Result<any Sendable, any Error>?)
   case failure(id: Int?, Refusal)
   case event(QMPEvent)
@@ -20,16 +21,17 @@ enum Message {
     }
   }
 
-  /// Reads what a `return` contains, as the type that its command has.
+  /// Reads the content of `return` as the response type of the command.
   typealias Reader = @Sendable (KeyedDecodingContainer<Key>) throws -> any Sendable
 
   static func reader<Response: Decodable & Sendable>(_: Response.Type) -> Reader {
     { try $0.decode(Response.self, forKey: .success) }
   }
 
-  /// Reads a message, and an answer with it in the same pass.
+  /// Reads a message. The same pass reads the content of an answer.
   ///
-  /// - Parameter reader: who waits for the answer with an id; `nil` when nobody does.
+  /// - Parameter reader: gives the reader for the answer with an id; `nil` when no caller waits for
+  ///   it.
   static func read(
     _ bytes: [UInt8], reader: @escaping @Sendable (_ id: Int?) -> Reader?
   ) throws -> Message {
@@ -53,7 +55,7 @@ enum Message {
 extension Message: Decodable {
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
-    // Ours are whole numbers; one of another kind answers nothing of ours.
+    // Our ids are whole numbers, so an answer with another kind of id is not for us.
     let id = try? container.decode(Int.self, forKey: .id)
     if container.contains(.event) {
       self = .event(try QMPEvent(from: decoder))
@@ -78,11 +80,11 @@ extension Message: Decodable {
 struct Request<Arguments: Encodable>: Encodable {
   let execute: String
   let arguments: Arguments?
-  /// `nil` when somebody else gives one.
+  /// `nil` when another program gives the command its id.
   let id: Int?
 }
 
-/// Which QEMU this is: QMP's `VersionInfo`.
+/// A version of QEMU: QMP's `VersionInfo`.
 public struct QMPVersion: Decodable, Hashable, Sendable {
   /// The first number, 10 of 10.0.2.
   public let major: Int
@@ -90,7 +92,7 @@ public struct QMPVersion: Decodable, Hashable, Sendable {
   public let minor: Int
   /// The third number.
   public let micro: Int
-  /// What a distribution calls its build; empty for QEMU's own.
+  /// The name of a distribution's build; empty for an original QEMU.
   public let package: String
 
   private enum Key: String, CodingKey { case qemu, package, major, minor, micro }
@@ -111,16 +113,17 @@ extension QMPVersion: CustomStringConvertible {
   public var description: String { "\(major).\(minor).\(micro)" }
 }
 
-/// Something that happened in QEMU without being asked for (QMP specification, section 2.5).
+/// A message that QEMU sends without a request, because something happened (QMP specification,
+/// section 2.5).
 public struct QMPEvent: Hashable, Sendable {
-  /// Its name, such as `SHUTDOWN` or `RESET`.
+  /// The event's name, such as `SHUTDOWN` or `RESET`.
   public let name: String
-  /// The data that belongs to it; `.null` when none does.
+  /// The event's data; `.null` when it has none.
   public let data: JSONValue
-  /// When it was, since 1970 on the host's clock; `nil` when QEMU could not tell.
+  /// The time of the event, since 1970 on the host's clock; `nil` when QEMU does not know it.
   public let timestamp: Duration?
 
-  /// Makes an event of its parts, for a connection that hears of events in another way.
+  /// Makes an event from its parts, for a connection that gets events in another way.
   public init(name: String, data: JSONValue = .null, timestamp: Duration? = nil) {
     self.name = name
     self.data = data
@@ -131,7 +134,7 @@ public struct QMPEvent: Hashable, Sendable {
 extension QMPEvent: Decodable {
   private enum Key: String, CodingKey { case event, data, timestamp, seconds, microseconds }
 
-  /// Reads a message of the section that the type names.
+  /// Reads an event message (QMP specification, section 2.5).
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     name = try container.decode(String.self, forKey: .event)

@@ -1,39 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Cuts received bytes into messages, whatever pieces they come in.
+/// Cuts received bytes into messages. The bytes may come in pieces of any size.
 ///
-/// A message is a JSON object, and ends where its braces do: QEMU writes it on one line, or on many
-/// (`pretty=on`), and other white space means nothing either. Each byte is looked at once and moved
-/// once at most.
+/// A message is a JSON object, and ends with its last brace. Line ends do not end it: QEMU writes a
+/// message on one line, or on many (`pretty=on`). White space between messages has no meaning. The
+/// reader looks at each byte once, and moves it once at most.
 struct MessageReader {
   /// Why the received bytes cannot be cut any further.
   enum Defect: Error {
-    /// Something that is no JSON object.
+    /// Bytes that are no JSON object.
     case noObject
-    /// Brackets deeper than any of QEMU's messages have them.
+    /// Brackets that are nested deeper than in any of QEMU's messages.
     case tooDeep
-    /// A message beyond the limit.
+    /// A message longer than the limit.
     case tooLong
   }
 
-  /// The JSON library's own; what QEMU sends is less than twenty deep.
+  /// The deepest nesting of brackets: the JSON library's own limit. QEMU's messages are less than
+  /// twenty deep.
   static let deepest = 512
 
   private let limit: Int
   private var buffer: [UInt8] = []
-  /// Where the message begins that is being read.
+  /// The first byte of the message that is being read.
   private var start = 0
-  /// Up to here the bytes were looked at.
+  /// The first byte that the reader has not looked at.
   private var position = 0
   private var depth = 0
   private var isInString = false
   private var isEscaped = false
 
-  /// - Parameter limit: of a message, in bytes.
+  /// - Parameter limit: the longest message, in bytes.
   init(limit: Int) { self.limit = limit }
 
   mutating func append(_ bytes: ArraySlice<UInt8>) {
-    // Messages that were handed out go at once, so that a long message's bytes are moved only once.
+    // Removes returned messages now, so that the bytes of a long message are moved only once.
     if start > 0 {
       buffer.removeFirst(start)
       position -= start
@@ -42,7 +43,7 @@ struct MessageReader {
     buffer += bytes
   }
 
-  /// The next whole message; `nil` until more is there.
+  /// The next whole message; `nil` until more bytes are there.
   mutating func next() throws(Defect) -> [UInt8]? {
     while position < buffer.count {
       let byte = buffer[position]
@@ -62,7 +63,7 @@ struct MessageReader {
 
   /// Takes a byte between two messages.
   ///
-  /// - Returns: whether it begins one; it is white space otherwise.
+  /// - Returns: true when the byte begins a message; false for white space.
   private mutating func begins(with byte: UInt8) throws(Defect) -> Bool {
     switch byte {
     case UInt8(ascii: "{"):
@@ -75,8 +76,7 @@ struct MessageReader {
     }
   }
 
-  /// Takes a byte of a message, and tells whether it is the last. Whether the bytes are JSON the
-  /// decoder finds out.
+  /// Takes a byte of a message. The decoder checks later whether the bytes are JSON.
   private mutating func ends(with byte: UInt8) throws(Defect) -> Bool {
     if isInString {
       if isEscaped {

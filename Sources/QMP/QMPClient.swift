@@ -6,25 +6,26 @@ public import LinuxSystem
 /// A connection to QEMU's machine protocol (docs/interop/qmp-spec in QEMU's sources), ready for
 /// commands.
 ///
-/// Any number of tasks may use it at once; answers find their commands by id. No function blocks
-/// its caller's thread. The connection ends with `close()`, with the last reference to the client,
-/// or when QEMU ends it; every command that still waits then throws the reason.
+/// Any number of tasks may use it at once; an id connects each answer with its command. No function
+/// blocks its caller's thread. The connection ends with `close()`, with the last reference to the
+/// client, or when QEMU ends it. Every command that still waits then throws the reason.
 public final class QMPClient: Sendable {
-  /// Which QEMU this is, as its greeting says.
+  /// The QEMU's version, from its greeting.
   public let version: QMPVersion
   private let connection: Connection
 
   /// Connects to the socket that QEMU was given as `-qmp unix:PATH,server=on,wait=off`.
   ///
   /// - Parameters:
-  ///   - path: 107 bytes at most.
-  ///   - server: the process that must serve the socket, when another process has named the path: who
-  ///     does is known by SO_PEERCRED.
-  ///   - timeout: for connecting and for the greeting together, and then again for the negotiation.
-  ///   - limits: how much is held at most.
-  /// - Throws: `QMPError.system` when nothing listens there, with EACCES when another process than
-  ///   `server` does; `.timeout` when the greeting does not
-  ///   come, because another client is connected; `.malformed`, `.disconnected`, `.cancelled`.
+  ///   - path: the socket's path, 107 bytes at most.
+  ///   - server: the process that must serve the socket (SO_PEERCRED). Give it when the path comes
+  ///     from another process.
+  ///   - timeout: the time for connecting and the greeting together, and the same time again for
+  ///     the negotiation.
+  ///   - limits: the most that the connection holds in memory.
+  /// - Throws: `QMPError.system` when nothing listens on the socket, with EACCES when another
+  ///   process than `server` listens; `.timeout` when the greeting does not come, because another
+  ///   client is connected; `.malformed`, `.disconnected`, `.cancelled`.
   public convenience init(
     path: String, servedBy server: RunningProcess? = nil, timeout: Duration = .seconds(5),
     limits: QMPLimits = QMPLimits()
@@ -36,13 +37,13 @@ public final class QMPClient: Sendable {
     try await self.init(connection, .path(path, servedBy: server), timeout: timeout)
   }
 
-  /// Takes a socket that is connected to QEMU already, such as one end of a socketpair(2).
+  /// Takes a socket that is already connected to QEMU, such as one end of a socketpair(2).
   ///
   /// - Parameters:
-  ///   - socket: a connected stream socket, which the client closes.
-  ///   - name: what errors call it.
-  ///   - timeout: for the greeting, and then again for the negotiation.
-  ///   - limits: how much is held at most.
+  ///   - socket: a connected stream socket. The client owns the descriptor and closes it.
+  ///   - name: the connection's name in errors.
+  ///   - timeout: the time for the greeting, and the same time again for the negotiation.
+  ///   - limits: the most that the connection holds in memory.
   /// - Throws: as `init(path:)` does.
   public convenience init(
     owning socket: consuming OwnedFileDescriptor, name: String, timeout: Duration = .seconds(5),
@@ -75,14 +76,17 @@ public final class QMPClient: Sendable {
   /// Why the connection has ended; `nil` while it has not.
   public var failure: QMPError? { connection.failure }
 
+  /// The process that serves the socket, when the kernel tells (SO_PEERCRED): QEMU, as a rule.
+  public var server: Int32? { connection.server }
+
   /// Sends a command and waits for QEMU's answer.
   ///
   /// - Parameters:
-  ///   - command: with its arguments.
-  ///   - timeout: QEMU may still carry the command out after it.
-  /// - Throws: `QMPError.refused` when QEMU says no; the connection goes on. `.timeout` and
-  ///   `.cancelled`, after which it goes on too. `.malformed` when the answer is of another type.
-  ///   When the connection has ended, the error of `failure`.
+  ///   - command: the command with its arguments.
+  ///   - timeout: the time for the answer. QEMU may still carry the command out after it.
+  /// - Throws: `QMPError.refused` when QEMU refuses; `.timeout`; `.cancelled`. After these three
+  ///   the connection goes on. `.malformed` when the answer is of another type. When the connection
+  ///   has ended, the error of `failure`.
   @discardableResult
   public func execute<Command: QMPCommand>(
     _ command: Command, timeout: Duration = .seconds(10)
@@ -91,13 +95,36 @@ public final class QMPClient: Sendable {
       Command.name, arguments: command, timeout: timeout, as: Command.Response.self)
   }
 
+  /// Sends a command together with a descriptor (SCM_RIGHTS), such as `getfd`.
+  ///
+  /// - Parameters:
+  ///   - command: the command with its arguments.
+  ///   - descriptor: stays the caller's; QEMU gets a duplicate.
+  ///   - timeout: see the other `execute`.
+  /// - Throws: as the other `execute` does; `QMPError.system` when there are no more descriptors.
+  @discardableResult
+  public func execute<Command: QMPCommand>(
+    _ command: Command, passing descriptor: borrowing OwnedFileDescriptor,
+    timeout: Duration = .seconds(10)
+  ) async throws(QMPError) -> Command.Response {
+    let passed: Connection.PassedDescriptor
+    do {
+      passed = Connection.PassedDescriptor(try descriptor.duplicate(of: connection.name))
+    } catch {
+      throw .system(error)
+    }
+    return try await execute(
+      Command.name, arguments: command, passing: passed, timeout: timeout, as: Command.Response.self
+    )
+  }
+
   /// Sends a command that has no type here.
   ///
   /// - Parameters:
-  ///   - name: as in QEMU's QMP reference, such as `query-kvm`.
+  ///   - name: the command's name in QEMU's QMP reference, such as `query-kvm`.
   ///   - arguments: an object, or `nil` for none.
-  ///   - timeout: as with the other `execute`.
-  /// - Returns: what stands in QEMU's `return`.
+  ///   - timeout: see the other `execute`.
+  /// - Returns: the value of QEMU's `return`.
   /// - Throws: as the other `execute` does.
   @discardableResult
   public func execute(
@@ -106,7 +133,7 @@ public final class QMPClient: Sendable {
     try await execute(name, arguments: arguments, timeout: timeout, as: JSONValue.self)
   }
 
-  /// The events from now on, until the connection ends. Every call makes a sequence of its own.
+  /// The events from now on, until the connection ends. Every call makes a new sequence.
   public func events() -> AsyncStream<QMPEvent> { connection.events() }
 
   /// Ends the connection, and returns when its socket is closed.
@@ -116,13 +143,15 @@ public final class QMPClient: Sendable {
   }
 
   private func execute<Response: Decodable & Sendable>(
-    _ name: String, arguments: (some Encodable)?, timeout: Duration, as type: Response.Type
+    _ name: String, arguments: (some Encodable)?,
+    passing descriptor: Connection.PassedDescriptor? = nil,
+    timeout: Duration, as type: Response.Type
   ) async throws(QMPError) -> Response {
     let id = connection.nextID()
     let request = try Self.encode(
       Request(execute: name, arguments: arguments, id: id), connection.name)
     return try await connection.answer(
-      to: request, id: id, command: name, timeout: timeout, as: Response.self)
+      to: request, id: id, command: name, passing: descriptor, timeout: timeout, as: Response.self)
   }
 
   private static func encode(
@@ -136,13 +165,13 @@ public final class QMPClient: Sendable {
   }
 }
 
-/// How much a connection holds at most.
+/// The most that a connection holds in memory.
 public struct QMPLimits: Hashable, Sendable {
-  /// The longest message from QEMU, in bytes; the connection ends when one is longer.
+  /// The longest message from QEMU, in bytes. A longer message ends the connection.
   public var message = 16 << 20
-  /// The bytes that may wait for QEMU to take them.
+  /// The most bytes that may wait until QEMU takes them.
   public var outgoing = 16 << 20
-  /// The events that wait for a reader; beyond them the oldest are left out.
+  /// The most events that wait for a reader. When there are more, the oldest are dropped.
   public var events = 256
 
   /// The limits that suit QEMU.

@@ -2,24 +2,24 @@
 
 import JSONText
 
-/// A QMP command with a type for its arguments and its answer. What it encodes are the arguments.
+/// A QMP command with a type for its arguments and its answer. The command encodes its arguments.
 public protocol QMPCommand: Encodable, Sendable {
-  /// What QEMU answers.
+  /// The type of QEMU's answer.
   associatedtype Response: Decodable & Sendable = NoResponse
 
   /// The command's name, such as `query-status`.
   static var name: String { get }
 }
 
-/// The answer of a command that returns nothing but that it was done.
+/// The answer of a command that only reports success.
 public struct NoResponse: Decodable, Hashable, Sendable {
-  /// Takes whatever stands there: QEMU's schema says `{}`, and may say more one day.
+  /// Accepts any value: QEMU's schema says `{}` now, and may say more later.
   public init(from decoder: any Decoder) throws {}
 }
 
 extension QMPCommand {
-  /// The command as JSON, without an id, for somebody who has a connection and passes commands on,
-  /// as libvirt does.
+  /// The command as JSON, without an id, for a program that passes commands on to QEMU, such as
+  /// libvirt.
   ///
   /// - Throws: `QMPError.invalid` when JSON cannot express it.
   public func request() throws(QMPError) -> [UInt8] {
@@ -31,12 +31,13 @@ extension QMPCommand {
     }
   }
 
-  /// What QEMU has answered to `request()`: an object with `return` or `error`.
+  /// Reads QEMU's answer to `request()`: an object with `return` or `error`.
   ///
   /// - Parameters:
   ///   - answer: the bytes of one JSON text.
-  ///   - object: who was asked, for errors.
-  /// - Throws: `QMPError.refused`; `.malformed` when it is no answer, or of another type.
+  ///   - object: the name of the connection in errors.
+  /// - Throws: `QMPError.refused`; `.malformed` when the bytes are no answer, or an answer of
+  ///   another type.
   public static func response(
     in answer: [UInt8], from object: String
   ) throws(QMPError) -> Response {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
+package import ErrorKinds
 public import LinuxSystem
 import SystemPackage
 
@@ -13,20 +13,35 @@ public enum QMPError: Error, Hashable, Sendable {
   /// QEMU answered with an error: its class, such as `CommandNotFound` or `GenericError`, and its
   /// own description.
   case refused(object: String, command: String, errorClass: String, reason: String)
-  /// No answer in time; `command` is `nil` when the greeting did not come.
+  /// QEMU did not answer in time; `command` is `nil` when the greeting did not come.
   case timeout(object: String, command: String?, after: Duration)
   /// The other side has closed the connection: QEMU has ended, or its QMP socket was removed.
   case disconnected(object: String)
   /// This side has closed the connection.
   case closed(object: String)
-  /// What was received is no QMP, or not the answer that the command has.
+  /// The received bytes are not QMP, or the answer does not have the command's response type.
   case malformed(object: String, reason: String)
-  /// A message beyond the limit, which is in bytes.
+  /// A message is longer than `limit` bytes.
   case tooLarge(object: String, limit: Int)
   /// The task that waited for the answer was cancelled. QEMU may have carried the command out.
   case cancelled(object: String, command: String?)
-  /// Arguments that JSON cannot express, or a path that no socket can have.
+  /// JSON cannot express the arguments, or no socket can have the path.
   case invalid(object: String, reason: String)
+}
+
+extension QMPError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    // The socket of a QEMU that has ended.
+    case .system(let error) where error.errno == .connectionRefused:
+      ErrorClass(.notRunning, errno: error.errno.rawValue)
+    case .system(let error): error.errorClass
+    case .disconnected: .notRunning
+    // A socket serves one client at a time, and greets it at once.
+    case .timeout(_, nil, _): .busy
+    case .refused, .timeout, .closed, .malformed, .tooLarge, .cancelled, .invalid: .other
+    }
+  }
 }
 
 extension QMPError: CustomStringConvertible {
@@ -61,7 +76,7 @@ extension QMPError: CustomStringConvertible {
 }
 
 extension SystemCallError {
-  /// The error with the remedy that connect(2) has for it.
+  /// The error with the remedy for a failed connect(2).
   var advisedForQMP: SystemCallError {
     let remedy: String? =
       switch errno {
@@ -79,13 +94,12 @@ extension SystemCallError {
 }
 
 extension QMPError {
-  /// Why this user cannot connect to a QMP socket, as far as its file tells; `nil` where he may.
-  /// faccessat(2) with the effective ids, without a connection: QEMU serves one client at a time.
+  /// Why this user cannot connect to a QMP socket, as far as the socket's file tells; `nil` when
+  /// the user may connect. It calls faccessat(2) with the effective ids and makes no connection,
+  /// because QEMU serves one client at a time.
   ///
-  /// - Parameter path: the socket's.
+  /// - Parameter path: the socket's path.
   public static func obstacle(toConnectTo path: String) -> QMPError? {
-    guard faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 else { return nil }
-    let error = SystemCallError(call: "faccessat", object: path, errno: Errno(rawValue: errno))
-    return .system(error.advisedForQMP)
+    UnixSocket.obstacle(toConnectTo: path).map { .system($0.advisedForQMP) }
   }
 }

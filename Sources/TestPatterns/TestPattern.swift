@@ -6,7 +6,7 @@
 ///
 /// - The picture: red is `x & 255`, green `y & 255`, blue `(x ^ y ^ frame) & 255`. Only the live
 ///   part carries the frame's number; elsewhere `frame` counts as 0.
-/// - Over it, in the upper left corner, 32 blocks in a row are the number's bits, the highest first,
+/// - Over it, except in a `spot`'s pattern, in the upper left corner, 32 blocks in a row are the number's bits, the highest first,
 ///   white for 1 and black for 0; a second row is its complement.
 public struct TestPattern: Hashable, Sendable {
   /// Which part of the picture changes with each frame.
@@ -15,6 +15,9 @@ public struct TestPattern: Hashable, Sendable {
     case box
     /// All of it.
     case full
+    /// A square of 64 pixels in the middle, with the frame's number in its colours and nowhere else: the
+    /// change of a blinking mark, whose cost must not grow with the picture.
+    case spot
   }
 
   /// Width in pixels, more than zero.
@@ -37,13 +40,28 @@ public struct TestPattern: Hashable, Sendable {
   /// The side of the live square, in pixels.
   public var box: Int { min(width, height) / 4 }
 
+  /// The columns and lines of the part that changes with each frame, but for the number.
+  public var liveArea: (columns: Range<Int>, lines: Range<Int>) {
+    switch live {
+    case .full: (0..<width, 0..<height)
+    case .box: (width - box..<width, height - box..<height)
+    case .spot: (Self.middle(of: width), Self.middle(of: height))
+    }
+  }
+
+  private static func middle(of length: Int) -> Range<Int> {
+    let side = min(64, length)
+    return (length - side) / 2..<(length - side) / 2 + side
+  }
+
   /// The colour of a pixel in a frame, as XRGB8888 with the highest byte zero.
   public func color(x: Int, y: Int, frame: UInt32) -> UInt32 {
-    if y < 2 * block, x < 32 * block {
+    if live != .spot, y < 2 * block, x < 32 * block {
       let bits = y < block ? frame : ~frame
       return bits >> (31 - UInt32(x / block)) & 1 == 1 ? 0xFFFFFF : 0
     }
-    let isLive = live == .full || (x >= width - box && y >= height - box)
+    let area = liveArea
+    let isLive = area.columns.contains(x) && area.lines.contains(y)
     return Self.color(x: UInt32(x), y: UInt32(y), frame: isLive ? frame : 0)
   }
 
@@ -64,15 +82,10 @@ public struct TestPattern: Hashable, Sendable {
     frame: UInt32, into memory: UnsafeMutableRawBufferPointer, stride: Int, everything: Bool
   ) {
     guard stride >= width * 4, memory.count >= (height - 1) * stride + width * 4 else { return }
-    if everything {
-      fill(memory, stride, 0..<width, 0..<height, frame: live == .full ? frame : 0)
-    } else if live == .full {
-      fill(memory, stride, 0..<width, 0..<height, frame: frame)
-    }
-    if live == .box {
-      fill(memory, stride, width - box..<width, height - box..<height, frame: frame)
-    }
-    drawNumber(frame, memory, stride)
+    if everything, live != .full { fill(memory, stride, 0..<width, 0..<height, frame: 0) }
+    let area = liveArea
+    fill(memory, stride, area.columns, area.lines, frame: frame)
+    if live != .spot { drawNumber(frame, memory, stride) }
   }
 
   private func fill(

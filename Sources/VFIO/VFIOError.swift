@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ErrorKinds
 public import LinuxSystem
 public import SystemPackage
 
@@ -19,6 +20,20 @@ public enum VFIOError: Error, Hashable, Sendable {
   case unsupported(object: String, feature: String)
   /// The caller asked for a range or an index outside of the object.
   case outOfRange(object: String, reason: String)
+}
+
+extension VFIOError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    // As `remedy` below says, this is another process's device.
+    case .system(let error)
+    where error.call == "VFIO_DEVICE_BIND_IOMMUFD" && error.errno == .invalidArgument:
+      ErrorClass(.busy, errno: error.errno.rawValue)
+    case .system(let error): error.errorClass
+    case .unsupported, .unsupportedAPIVersion: .unsupported
+    case .groupNotViable, .malformed, .outOfRange: .other
+    }
+  }
 }
 
 extension VFIOError: CustomStringConvertible {

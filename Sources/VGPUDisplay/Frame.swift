@@ -11,10 +11,10 @@ public struct Frame {
   /// The number of times that the guest has changed the shown buffer, from 1. It stays the same
   /// while a guest draws into the shown buffer.
   public let flip: UInt64
-  /// The time when the source first saw this frame's buffer.
+  /// The time when the source noticed this flip.
   public let detectedAt: MonotonicInstant
-  /// Counts the changes that the source was told of: frames with the same number have the same
-  /// pixels. `nil` when the source cannot tell, as with VFIO: then only comparing the pixels can
+  /// Counts the changes of the picture that the source was told of: frames with the same number have
+  /// the same pixels, but perhaps another pointer. `nil` when the source cannot tell, as with VFIO: then only comparing the pixels can
   /// tell.
   public let revision: UInt64?
 

@@ -36,9 +36,20 @@ public protocol FrameSource: AnyObject {
   /// differ.
   func takeDamage() -> Damage?
 
-  /// Whether the source may hold a device now and so keep it busy. Go on polling such a source, so
-  /// that it notices when it must let go. True when the source does not tell.
+  /// Whether the source may hold a device now and so keep it busy. True when the source does not
+  /// tell.
   var holdsDevice: Bool { get }
+
+  /// Has `body` called when the source has let go of a picture without a poll: it has closed the
+  /// device, because the guest has ended. Frames that somebody still has are out of date then, and
+  /// keep the guest's memory. Whoever keeps frames between polls drops them, or polls again. `body` may
+  /// be called on any thread; it must not block. A later call replaces an earlier one.
+  func whenLetGo(_ body: @escaping @Sendable () -> Void)
+
+  /// Tells the source that nobody polls it for a while, because its view is hidden. A source that
+  /// learns only in its polls that its guest has ended drops its buffers now, because they keep the
+  /// guest's memory.
+  func pause()
 }
 
 extension FrameSource {
@@ -49,6 +60,12 @@ extension FrameSource {
 
   /// `true`: the source may hold a device.
   public var holdsDevice: Bool { true }
+
+  /// Does nothing: the source lets go only in polls.
+  public func whenLetGo(_ body: @escaping @Sendable () -> Void) {}
+
+  /// Does nothing: the source looks after its guest without polls, or its guest never ends.
+  public func pause() {}
 }
 
 /// The result of a look: a picture, or the reason for none.

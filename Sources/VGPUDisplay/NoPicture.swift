@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ErrorKinds
 public import LinuxSystem
+import SystemPackage
 public import VFIO
 
 /// The reason for an empty screen. The window shows the description.
@@ -28,6 +30,22 @@ extension NoPicture {
     switch self {
     case .planeOff, .settingMode, .defective, .unavailable, .waiting: true
     case .noDisplay, .failed: false
+    }
+  }
+}
+
+extension NoPicture: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .planeOff, .settingMode, .defective, .unavailable: .noPicture
+    case .noDisplay: .noDisplay
+    case .waiting: .notRunning
+    // It was there when the source was made.
+    case .failed(let error)
+    where [.noSuchProcess, .operationNotSupportedByDevice, .noSuchAddressOrDevice]
+      .contains(error.errno):
+      ErrorClass(.notRunning, errno: error.errorClass.errno)
+    case .failed(let error): error.errorClass
     }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import DMABuf
+package import ErrorKinds
 public import LinuxSystem
 
 /// A copy of a guest's picture in a form that every program can use, for screenshots and tests.
@@ -53,25 +54,24 @@ public struct Picture: Hashable, Sendable {
   ///
   /// - Throws: `CopyError`.
   public init(copying plane: PlaneBuffer) throws(CopyError) {
-    let layout = plane.layout
-    guard layout.modifier == .linear else { throw .tiled(layout.modifier) }
-    guard let convert = PixelConversion(layout.format.fourCC) else {
-      throw .format(layout.format.fourCC)
-    }
-    var rgb = [UInt8](repeating: 0, count: layout.width * layout.height * 3)
+    let format = plane.layout.format.fourCC
+    guard let lines = plane.lines else { throw .tiled(plane.layout.modifier) }
+    guard let convert = PixelConversion(format) else { throw .format(format) }
+    let size = plane.size
+    var rgb = [UInt8](repeating: 0, count: size.width * size.height * 3)
     do {
       try plane.withPixels { (bytes) throws(SystemCallError) in
-        for y in 0..<layout.height {
-          let line = UnsafeRawBufferPointer(
-            rebasing: bytes[(layout.planes.first?.offset ?? 0) + y * layout.stride..<bytes.count])
-          convert.line(line, width: layout.width, into: &rgb, at: y * layout.width * 3)
+        for y in 0..<lines.count {
+          let start = lines.start(of: y)
+          let line = UnsafeRawBufferPointer(rebasing: bytes[start..<start + lines.length])
+          convert.line(line, width: size.width, into: &rgb, at: y * size.width * 3)
         }
       }
     } catch {
       throw .unmappable(error)
     }
-    width = layout.width
-    height = layout.height
+    width = size.width
+    height = size.height
     self.rgb = rgb
   }
 
@@ -79,6 +79,15 @@ public struct Picture: Hashable, Sendable {
   public func color(x: Int, y: Int) -> UInt32 {
     let offset = (y * width + x) * 3
     return UInt32(rgb[offset]) << 16 | UInt32(rgb[offset + 1]) << 8 | UInt32(rgb[offset + 2])
+  }
+}
+
+extension Picture.CopyError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .tiled, .format: .unsupported
+    case .unmappable(let error): ErrorClass(.other, errno: error.errorClass.errno)
+    }
   }
 }
 

@@ -15,6 +15,11 @@ public struct PixelSize: Hashable, Sendable {
 
   /// Whether it has no pixel.
   public var isEmpty: Bool { width <= 0 || height <= 0 }
+
+  /// All pixels of an area of this size.
+  package var whole: PixelRectangle {
+    PixelRectangle(x: 0, y: 0, width: width, height: height)
+  }
 }
 
 /// A rectangle in whole pixels; y grows downwards.
@@ -59,5 +64,11 @@ public struct PixelRectangle: Hashable, Sendable {
   public func contains(_ other: PixelRectangle) -> Bool {
     other.x >= x && other.y >= y && other.x + other.width <= x + width
       && other.y + other.height <= y + height
+  }
+
+  /// Whether this rectangle has a pixel, and `whole` has all of its pixels; for any numbers.
+  package func liesWithin(_ whole: PixelRectangle) -> Bool {
+    x >= 0 && y >= 0 && width > 0 && height > 0 && width <= whole.width && height <= whole.height
+      && x <= whole.width - width && y <= whole.height - height
   }
 }

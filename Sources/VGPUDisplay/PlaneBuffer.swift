@@ -8,6 +8,9 @@ import SystemPackage
 /// The pixels of a plane and their layout: a dma-buf, or a region of the device. It is checked that
 /// the picture lies inside the memory.
 ///
+/// The picture is a part of the image in the memory (`crop`), mostly all of it, and may be upside down.
+/// Whoever shows it honours both. The CPU need not know them: `lines` says where each line lies.
+///
 /// It stays the same object as long as the driver shows the same buffer, so that a renderer can
 /// keep the image that it imported. Do not share it between threads.
 public final class PlaneBuffer {
@@ -22,13 +25,19 @@ public final class PlaneBuffer {
 
   /// Differs from the id of every other buffer that this process has seen.
   public let id: UInt64
-  /// The picture's layout in the memory.
+  /// The layout in the memory of the image that the picture is a part of.
   public let layout: ImageLayout
+  /// The part of the image that is the picture; see `PlaneInfo.crop`.
+  public let crop: PixelRectangle
+  /// Whether the first line in memory is the lowest one of the picture.
+  public let isUpsideDown: Bool
+  /// Where the picture's lines lie, for the CPU; `nil` when they do not lie line after line.
+  public let lines: PictureLines?
   /// The place of the pixels.
   public let storage: Storage
 
   /// The end of the picture in bytes. The buffer may be larger, as large as its maker likes.
-  private let end: Int
+  package let end: Int
   /// It is set once. It is not part of an enum, because `Pixels` cannot be borrowed from an enum
   /// case beside a class reference.
   private var pixels: Pixels?
@@ -51,7 +60,10 @@ public final class PlaneBuffer {
     try info.check(bufferSize: buffer.size)
     id = Self.nextID()
     layout = info.layout
+    crop = info.crop
+    isUpsideDown = info.isUpsideDown
     end = info.end
+    lines = PictureLines(info, isPlain: buffer.isPlainMemory)
     storage = .dmaBuf(buffer)
   }
 
@@ -62,9 +74,27 @@ public final class PlaneBuffer {
     try info.check(bufferSize: region.count)
     id = Self.nextID()
     layout = info.layout
+    crop = info.crop
+    isUpsideDown = info.isUpsideDown
     end = info.end
+    lines = PictureLines(info, isPlain: true)
     storage = .region
     pixels = .region(region)
+  }
+
+  /// The picture's size.
+  public var size: PixelSize { PixelSize(width: crop.width, height: crop.height) }
+
+  /// Whether the picture is all of its image, and the right way up.
+  public var isWhole: Bool {
+    !isUpsideDown && crop.width == layout.width && crop.height == layout.height
+  }
+
+  /// The place in the image, in lines of the memory, of a rectangle of the picture.
+  public func imageRectangle(of rectangle: PixelRectangle) -> PixelRectangle {
+    let y = isUpsideDown ? crop.height - rectangle.y - rectangle.height : rectangle.y
+    return PixelRectangle(
+      x: crop.x + rectangle.x, y: crop.y + y, width: rectangle.width, height: rectangle.height)
   }
 
   /// Whether the CPU can read the pixels. Ask before a software renderer gets the buffer: a buffer that

@@ -163,11 +163,12 @@ public struct SyntheticGuest: PlaneProvider {
   private func addDamage() {
     guard eventDescriptor != nil else { return }
     let block = pattern.block
-    let box = pattern.live == .full ? max(pattern.width, pattern.height) : pattern.box
-    let x = max(0, pattern.width - box)
-    let y = max(0, pattern.height - box)
+    let area = pattern.liveArea
     screen.damage.add(
-      PixelRectangle(x: x, y: y, width: pattern.width - x, height: pattern.height - y))
+      PixelRectangle(
+        x: area.columns.lowerBound, y: area.lines.lowerBound, width: area.columns.count,
+        height: area.lines.count))
+    guard pattern.live != .spot else { return }
     screen.damage.add(PixelRectangle(x: 0, y: 0, width: 32 * block, height: 2 * block))
   }
 

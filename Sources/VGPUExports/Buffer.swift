@@ -20,6 +20,7 @@ public func vgpu_buffer_describe(
     let buffer = try Buffer.borrowed(buffer)
     guard let info else { throw .null("info") }
     info.pointee = buffer.info
+    try buffer.checkDescription()
   }
 }
 
@@ -78,6 +79,16 @@ final class Buffer: Handle {
     if case .dmaBuf(let memory) = plane.storage { memory } else { nil }
   }
 
+  /// Throws when `vgpu_buffer_info` cannot tell where the picture's lines are.
+  func checkDescription() throws(Failure) {
+    guard plane.isWhole || (!plane.isUpsideDown && plane.lines != nil) else {
+      throw Failure(
+        .unsupported,
+        "the picture is upside down, or a part of an image that only the GPU can read;"
+          + " copy it")
+    }
+  }
+
   /// How the picture lies in the memory.
   var info: vgpu_buffer_info {
     let layout = plane.layout
@@ -90,10 +101,11 @@ final class Buffer: Handle {
     // None is cut: `PlaneInfo` has bounded the sides, and drivers tell strides in 32 bits.
     return vgpu_buffer_info(
       id: plane.id, modifier: layout.modifier.rawValue,
-      size: UInt64(clamping: memory?.size ?? 0), width: UInt32(clamping: layout.width),
-      height: UInt32(clamping: layout.height), fourcc: layout.format.fourCC.rawValue,
+      size: UInt64(clamping: memory?.size ?? 0), width: UInt32(clamping: plane.size.width),
+      height: UInt32(clamping: plane.size.height), fourcc: layout.format.fourCC.rawValue,
       stride: UInt32(clamping: layout.stride),
-      offset: UInt32(clamping: layout.planes.first?.offset ?? 0), storage: Int32(storage))
+      offset: UInt32(clamping: plane.lines?.offset ?? layout.planes.first?.offset ?? 0),
+      storage: Int32(storage))
   }
 
   /// The descriptor, borrowed; -1 for a region.
@@ -114,7 +126,7 @@ final class Buffer: Handle {
 
   /// Copies the picture as bytes of red, green and blue.
   func copy(into rgb: UnsafeMutableRawBufferPointer) throws(Failure) {
-    let needed = plane.layout.width * plane.layout.height * 3
+    let needed = plane.size.width * plane.size.height * 3
     guard rgb.count >= needed else {
       throw Failure(.argument, "rgb: room for \(rgb.count) bytes; the picture needs \(needed)")
     }

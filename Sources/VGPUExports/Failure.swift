@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Attachment
-import BridgeClient
-import BridgeProtocol
 package import CVGPU
-import HostDevices
-import Libvirt
-package import LinuxSystem
-import MonitorEDID
-import SystemPackage
-import VFIO
-import VGPUDisplay
+package import ErrorKinds
 
 /// An error for a C caller: `vgpu_error`, as a Swift error.
 package struct Failure: Error {
@@ -18,6 +10,7 @@ package struct Failure: Error {
   package enum Code: Int32, Sendable {
     case argument = 1
     case notFound, notRunning, notPermitted, ambiguous, noDisplay, noPicture, unsupported, system
+    case inUse
   }
 
   package let code: Code
@@ -37,106 +30,46 @@ package struct Failure: Error {
 }
 
 extension Failure {
-  package init(_ error: SystemCallError) {
-    self.init(Self.code(of: error.errno), "\(error)", errno: error.errno.rawValue)
-  }
-
-  init(_ error: VFIOError) {
-    switch error {
-    case .system(let call):
-      self.init(call)
-    case .unsupported, .unsupportedAPIVersion:
-      self.init(.unsupported, "\(error)")
-    case .groupNotViable, .malformed, .outOfRange:
-      self.init(.system, "\(error)")
-    }
-  }
-
-  init(_ error: HostDevicesError) {
-    switch error {
-    case .system(let call):
-      self.init(call)
-    case .invalidUUID:
-      self.init(.argument, "\(error)")
-    case .noSuchDevice, .noParents, .noTypes, .unknownParent, .unknownType:
-      self.init(.notFound, "\(error)")
-    case .ambiguousType:
-      self.init(.ambiguous, "\(error)")
-    case .noInstancesLeft, .uuidInUse, .incomplete, .inUse, .stillThere:
-      self.init(.system, "\(error)")
-    }
-  }
-
-  init(_ error: LibvirtError) {
-    let code: Code =
-      switch error {
-      case .noSuchDomain: .notFound
-      case .notRunning: .notRunning
-      case .noRights: .notPermitted
-      case .noMediatedDevice, .onlyFunctions: .noDisplay
-      case .otherHost: .unsupported
-      case .notInstalled, .daemonNotRunning, .connectionLost, .malformed, .failed: .system
-      }
-    self.init(code, "\(error)")
+  /// An error of the libraries, in their words.
+  package init(_ error: some ClassifiedError) {
+    self.init(classified: error, "\(error)")
   }
 
   package init(_ error: AttachmentError) {
-    switch error {
-    case .noSuchVGPU, .noSuchProcess, .noSuchDescriptor, .otherDevice:
-      self.init(.notFound, "\(error)")
-    case .notHeld:
-      self.init(.notRunning, "\(error)")
-    case .heldUnseen, .noRights:
-      self.init(.notPermitted, "\(error)")
-    case .noDevice, .noDisplay, .noDisplayOfVGPUs, .noScreen:
-      self.init(.noDisplay, "\(error)")
-    case .severalDisplays, .unidentified:
-      self.init(.ambiguous, "\(error)")
-    case .noMonitor, .monitorTooLarge:
-      self.init(.unsupported, "\(error)")
-    case .libvirt(let error):
-      self.init(error)
-    case .vfio(let error):
-      self.init(error)
-    case .host(let error):
-      self.init(error)
-    case .bridge(let error):
-      self.init(error)
-    case .demo(let error):
-      self.init(error)
-    }
-  }
-
-  init(_ error: BridgeError) {
-    let code: Code =
-      switch error {
-      case .unreachable(let call): Self.code(of: call.errno)
-      case .refused(_, .notAllowed, _): .notPermitted
-      case .refused(_, .noSuchVGPU, _): .notFound
-      case .refused(_, .severalVGPUs, _): .ambiguous
-      case .refused, .ended, .silent, .malformed: .system
+    let message =
+      if case .notControlled(let name) = error {
+        """
+        \(name): the source was opened without VGPU_OPEN_MONITOR, so nothing is written to the \
+        device; open it with that flag
+        """
+      } else {
+        "\(error)"
       }
-    self.init(code, "\(error)")
+    self.init(classified: error, message)
   }
 
-  init(_ error: Picture.CopyError) {
-    switch error {
-    case .tiled, .format:
-      self.init(.unsupported, "\(error)")
-    case .unmappable(let call):
-      self.init(.system, "\(error)", errno: call.errno.rawValue)
-    }
+  private init(classified error: some ClassifiedError, _ message: String) {
+    let found = error.errorClass
+    self.init(Code(found.kind), message, errno: found.errno)
   }
+}
 
-  init(_ error: EDIDError) { self.init(.argument, "\(error)") }
-
-  private static func code(of errno: Errno) -> Code {
-    switch errno {
-    case .notPermitted, .permissionDenied: .notPermitted
-    case .noSuchFileOrDirectory, .noSuchProcess: .notFound
-    case .inappropriateIOCTLForDevice: .unsupported
-    default: .system
-    }
+extension Failure.Code {
+  /// The header's word for a kind of error.
+  fileprivate init(_ kind: ErrorClass.Kind) {
+    self =
+      switch kind {
+      case .argument: .argument
+      case .notFound: .notFound
+      case .notRunning: .notRunning
+      case .notPermitted: .notPermitted
+      case .ambiguous: .ambiguous
+      case .noDisplay: .noDisplay
+      case .noPicture: .noPicture
+      case .unsupported: .unsupported
+      case .busy: .inUse
+      case .other: .system
+      }
   }
 }
 
@@ -147,6 +80,17 @@ extension Failure {
     error.pointee.code = code.rawValue
     error.pointee.system_errno = errno
     withUnsafeMutableBytes(of: &error.pointee.message) { _ = CText.write(message, to: $0) }
+  }
+
+  /// Runs what throws a library's error, for a C caller.
+  package static func of<Value, Problem: ClassifiedError>(
+    _ body: () throws(Problem) -> Value
+  ) throws(Failure) -> Value {
+    do {
+      return try body()
+    } catch {
+      throw Failure(error)
+    }
   }
 
   /// Runs a function's body for its code.

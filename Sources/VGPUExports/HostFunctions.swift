@@ -4,7 +4,7 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 
 public import CVGPU
-import HostDevices
+package import HostDevices
 
 @c @implementation
 public func vgpu_list(
@@ -12,30 +12,20 @@ public func vgpu_list(
   _ count: UnsafeMutablePointer<Int>!, _ error: UnsafeMutablePointer<vgpu_error>!
 ) -> Int32 {
   Failure.code(error) { () throws(Failure) in
-    guard let count else { throw .null("count") }
-    guard devices != nil || capacity == 0 else { throw .null("devices") }
+    let count = try checkRoom(devices, "devices", capacity, count)
     let host = HostHardware()
-    let found: [MdevDevice]
-    do throws(HostDevicesError) {
-      found = try host.devices()
-    } catch {
-      throw Failure(error)
-    }
-    // A size_t beyond Int's half comes as a negative number.
-    for (index, device) in found.prefix(max(0, capacity)).enumerated() {
-      devices[index] = vgpu_device(device, user: host.users(of: device.uuid).first)
-    }
-    count.pointee = found.count
+    let found = try Failure.of { () throws(HostDevicesError) in try host.devices() }
+    list(found, devices, capacity, count) { vgpu_device($0, on: host) }
   }
 }
 
 extension vgpu_device {
-  fileprivate init(_ device: MdevDevice, user process: Int32?) {
+  package init(_ device: MdevDevice, on host: HostHardware) {
     self.init()
     withUnsafeMutableBytes(of: &uuid) { _ = CText.write("\(device.uuid)", to: $0) }
     withUnsafeMutableBytes(of: &type) { _ = CText.write(device.type, to: $0) }
     withUnsafeMutableBytes(of: &parent) { _ = CText.write(device.parent, to: $0) }
     iommu_group = device.iommuGroup.flatMap(Int32.init(exactly:)) ?? -1
-    user = process ?? 0
+    user = host.users(of: device.uuid).first ?? 0
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import SafeText
 import Synchronization
 
@@ -9,7 +10,7 @@ package enum CText {
   /// texts unchecked, so the text becomes one line without controls.
   ///
   /// - Returns: the bytes of the whole text, without the NUL.
-  static func write(_ text: String, to room: UnsafeMutableRawBufferPointer) -> Int {
+  package static func write(_ text: String, to room: UnsafeMutableRawBufferPointer) -> Int {
     let bytes = Array(PlainText.line(text).utf8)
     guard !room.isEmpty else { return bytes.count }
     var count = min(bytes.count, room.count - 1)
@@ -21,9 +22,25 @@ package enum CText {
   }
 
   /// The same with C's pair of pointer and size.
-  static func write(_ text: String, to room: UnsafeMutablePointer<CChar>?, size: Int) -> Int {
+  package static func write(_ text: String, to room: UnsafeMutablePointer<CChar>?, size: Int) -> Int
+  {
     write(
       text, to: UnsafeMutableRawBufferPointer(start: room, count: room == nil ? 0 : max(0, size)))
+  }
+
+  /// The same, with its line feeds, for the caller to free(3).
+  package static func copy(_ text: String) throws(Failure) -> UnsafeMutablePointer<CChar> {
+    guard let copy = strdup(PlainText.lines(text)) else {
+      throw Failure(.system, "a text of \(text.utf8.count) bytes: no memory left")
+    }
+    return copy
+  }
+
+  /// Reads a caller's text that may be NULL.
+  package static func optional(
+    _ text: UnsafePointer<CChar>?, _ name: String
+  ) throws(Failure) -> String? {
+    text == nil ? nil : try read(text, name)
   }
 
   /// Reads a caller's text.
@@ -41,26 +58,50 @@ package enum CText {
 }
 
 /// An object that C holds by an opaque pointer, which owns one reference.
-protocol Handle: AnyObject {
+package protocol Handle: AnyObject {
   /// What the caller calls it.
   static var cName: String { get }
 }
 
 extension Handle {
   /// The pointer for a new owner in C.
-  func passedToC() -> OpaquePointer { OpaquePointer(Unmanaged.passRetained(self).toOpaque()) }
+  package func passedToC() -> OpaquePointer {
+    OpaquePointer(Unmanaged.passRetained(self).toOpaque())
+  }
 
   /// The object of a pointer that C goes on owning.
-  static func borrowed(_ pointer: OpaquePointer?) throws(Failure) -> Self {
+  package static func borrowed(_ pointer: OpaquePointer?) throws(Failure) -> Self {
     guard let pointer else { throw .null(cName) }
     return Unmanaged<Self>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
   }
 
   /// Ends C's ownership.
-  static func release(_ pointer: OpaquePointer?) {
+  package static func release(_ pointer: OpaquePointer?) {
     guard let pointer else { return }
     Unmanaged<Self>.fromOpaque(UnsafeRawPointer(pointer)).release()
   }
+}
+
+/// Fills in the caller's list, as far as it has room.
+package func list<Item, Entry>(
+  _ items: [Item], _ room: UnsafeMutablePointer<Entry>?, _ capacity: Int,
+  _ count: UnsafeMutablePointer<Int>, _ entry: (Item) -> Entry
+) {
+  // A size_t beyond Int's half comes as a negative number.
+  if let room {
+    for (index, item) in items.prefix(max(0, capacity)).enumerated() { room[index] = entry(item) }
+  }
+  count.pointee = items.count
+}
+
+/// Checks the places for a list.
+package func checkRoom<Entry>(
+  _ room: UnsafeMutablePointer<Entry>?, _ name: String, _ capacity: Int,
+  _ count: UnsafeMutablePointer<Int>?
+) throws(Failure) -> UnsafeMutablePointer<Int> {
+  guard let count else { throw .null("count") }
+  guard room != nil || capacity == 0 else { throw .null(name) }
+  return count
 }
 
 /// Lets one caller after the other use a source and the buffers that came from it, none of which is

@@ -5,7 +5,9 @@
 
 import Attachment
 public import CVGPU
+import Guests
 import MonitorEDID
+import VGPUDisplay
 
 @c @implementation
 public func vgpu_edid_make(
@@ -29,7 +31,7 @@ public func vgpu_source_set_monitor(
     let source = try Source.borrowed(source)
     let edid = try EDID(width, height, rate, name: "vgpu")
     do throws(AttachmentError) {
-      try source.attached.plugIn(edid: edid.bytes, size: (Int(width), Int(height)))
+      try source.sizing().plugIn(edid: edid.bytes, size: (Int(width), Int(height)))
     } catch {
       throw Failure(error)
     }
@@ -44,11 +46,26 @@ public func vgpu_source_monitor_limits(
   Failure.code(error) { () throws(Failure) in
     let source = try Source.borrowed(source)
     guard let width, let height else { throw .null("width, height") }
-    guard let limits = source.attached.monitorLimits else {
-      throw Failure(.noMonitor(source.attached.name))
+    let limits: MonitorLimits
+    do throws(AttachmentError) {
+      guard let known = try source.sizing().monitorLimits else {
+        throw .noMonitor(source.screen.name)
+      }
+      limits = known
+    } catch {
+      throw Failure(error)
     }
     width.pointee = UInt32(clamping: limits.width ?? 0)
     height.pointee = UInt32(clamping: limits.height ?? 0)
+  }
+}
+
+extension Source {
+  /// The object to ask for another size of the screen.
+  fileprivate func sizing() throws(AttachmentError) -> any ScreenSizing {
+    guard controlsMonitor else { throw .notControlled(screen.name) }
+    guard let sizing = screen.sizing else { throw .noMonitor(screen.name) }
+    return sizing
   }
 }
 

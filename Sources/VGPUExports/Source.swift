@@ -3,9 +3,10 @@
 // vgpu.h describes what each function does, and has named it.
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 
-import Attachment
+package import Attachment
 import CLinux
 public import CVGPU
+package import Guests
 import LinuxSystem
 import VGPUDisplay
 
@@ -19,12 +20,12 @@ public func vgpu_source_close(_ source: OpaquePointer!) { Source.release(source)
 public func vgpu_source_name(
   _ source: OpaquePointer!, _ text: UnsafeMutablePointer<CChar>!, _ size: Int
 ) -> Int {
-  CText.write((try? Source.borrowed(source).attached.name) ?? "", to: text, size: size)
+  CText.write((try? Source.borrowed(source).screen.name) ?? "", to: text, size: size)
 }
 
 @c @implementation
 public func vgpu_source_process(_ source: OpaquePointer!) -> Int32 {
-  (try? Source.borrowed(source))?.attached.process?.pid ?? 0
+  (try? Source.borrowed(source))?.screen.process?.pid ?? 0
 }
 
 @c @implementation
@@ -46,6 +47,13 @@ public func vgpu_source_message(
 }
 
 @c @implementation
+public func vgpu_source_take_back(_ source: OpaquePointer!) -> Int32 {
+  guard let screen = (try? Source.borrowed(source))?.screen, screen.isTakenOver else { return 0 }
+  screen.takeBack()
+  return 1
+}
+
+@c @implementation
 public func vgpu_source_fd(
   _ source: OpaquePointer!, _ rate: Double, _ error: UnsafeMutablePointer<vgpu_error>!
 ) -> Int32 {
@@ -60,7 +68,7 @@ public func vgpu_source_counters(
   _ error: UnsafeMutablePointer<vgpu_error>!
 ) -> Int32 {
   Failure.code(error) { () throws(Failure) in
-    let now = try Source.borrowed(source).attached.counters
+    let now = try Source.borrowed(source).screen.counters
     guard let counters else { throw .null("counters") }
     counters.pointee = vgpu_counters(
       queries: UInt64(clamping: now.queries), gets: UInt64(clamping: now.gets),
@@ -77,19 +85,33 @@ public func vgpu_source_get_buffer(
   }
 }
 
-/// The object behind a `vgpu_source`: a source, its last frame, and its timer.
-final class Source: Handle {
-  static let cName = "vgpu_source"
+/// The object behind a `vgpu_source`: a screen, its last frame, and the descriptor to wait for.
+///
+/// `@unchecked Sendable`: `turn` guards all that changes.
+package final class Source: Handle, @unchecked Sendable {
+  package static let cName = "vgpu_source"
 
   /// Serialises all state below.
   let turn = Turn()
   /// Only its `poll` needs the turn; all else may run on any thread.
-  let attached: AttachedSource
+  package let screen: any GuestScreen
+  /// What the caller has named.
+  package let target: Target
+  /// Whether the guest may get other monitors (`VGPU_OPEN_MONITOR`).
+  let controlsMonitor: Bool
   private var frame: Frame?
   private var reason: NoPicture?
-  private var timer: RepeatingTimer?
+  private var polling: PollDescriptor?
 
-  init(_ attached: AttachedSource) { self.attached = attached }
+  package init(_ screen: any GuestScreen, of target: Target, controlsMonitor: Bool) {
+    self.screen = screen
+    self.target = target
+    self.controlsMonitor = controlsMonitor
+    screen.whenLetGo { [weak self] in self?.dropFrame() }
+  }
+
+  /// The guest has ended, and nobody may poll for long: the last frame's buffers keep its memory.
+  private func dropFrame() { turn.take { frame = nil } }
 
   /// Why there is no picture; empty while there is one.
   var message: String { turn.take { reason.map { "\($0)" } ?? "" } }
@@ -99,8 +121,10 @@ final class Source: Handle {
   /// - Returns: `VGPU_STATE_*`.
   func poll(_ told: UnsafeMutablePointer<vgpu_frame>?) -> Int32 {
     turn.take {
-      timer?.readOff()
-      switch attached.poll() {
+      polling?.readOff()
+      let state = screen.poll()
+      polling?.follow(screen.eventDescriptor)
+      switch state {
       case .frame(let frame):
         self.frame = frame
         reason = nil
@@ -129,7 +153,7 @@ final class Source: Handle {
     guard let found else {
       throw Failure(
         .noPicture,
-        "\(attached.name): the last poll found no such picture; poll until it returns a frame")
+        "\(screen.name): the last poll found no such picture; poll until it returns a frame")
     }
     return Buffer(found, turn)
   }
@@ -141,12 +165,12 @@ final class Source: Handle {
     }
     return try turn.take { () throws(Failure) in
       do throws(SystemCallError) {
-        if timer == nil { timer = try RepeatingTimer() }
-        try timer?.start(rate: rate)
+        if polling == nil { polling = try PollDescriptor() }
+        try polling?.start(rate: rate)
       } catch {
         throw Failure(error)
       }
-      return timer?.rawValue ?? -1
+      return polling?.rawValue ?? -1
     }
   }
 }
@@ -175,29 +199,63 @@ extension vgpu_frame {
   }
 }
 
-/// A descriptor that becomes readable again and again (timerfd_create(2)).
-struct RepeatingTimer: ~Copyable {
-  private let descriptor: OwnedFileDescriptor
+/// The descriptor that tells when to poll (epoll_create1(2)): readable again and again for a source that
+/// has to be asked, and only when there is something new for a source that tells (`eventDescriptor`).
+private struct PollDescriptor: ~Copyable {
+  private let events: OwnedFileDescriptor
+  private let timer: OwnedFileDescriptor
+  /// The time between two polls of a source that has to be asked, in nanoseconds.
+  private var interval: UInt64 = 0
+  /// The source's own descriptor, while it has one.
+  private var news: Int32?
+
+  private static let object = "a source's descriptor"
 
   init() throws(SystemCallError) {
-    let fd = try SystemCall.make("timerfd_create", on: "a source's timer") { vgpu_timerfd() }
-    descriptor = OwnedFileDescriptor(owning: Int32(fd))
+    let timer = OwnedFileDescriptor(
+      owning: Int32(try SystemCall.make("timerfd_create", on: Self.object) { vgpu_timerfd() }))
+    let events = OwnedFileDescriptor(
+      owning: Int32(try SystemCall.make("epoll_create1", on: Self.object) { vgpu_epoll() }))
+    try SystemCall.make("epoll_ctl", on: Self.object) {
+      vgpu_epoll_add_readable(events.rawValue, timer.rawValue)
+    }
+    self.events = events
+    self.timer = timer
   }
 
   /// The descriptor, to be waited for. Never close it.
-  var rawValue: Int32 { descriptor.rawValue }
+  var rawValue: Int32 { events.rawValue }
 
-  /// Begins anew, at so many times a second: more than 0, at most 1000.
-  func start(rate: Double) throws(SystemCallError) {
-    let interval = UInt64(min(1e9 / rate, 1e18))
-    try SystemCall.make("timerfd_settime", on: "a source's timer") {
-      vgpu_timerfd_repeat(rawValue, interval)
+  /// Begins anew, at so many times a second: more than 0, at most 1000. Also for a source that tells,
+  /// until the first poll.
+  mutating func start(rate: Double) throws(SystemCallError) {
+    interval = UInt64(min(1e9 / rate, 1e18))
+    let interval = interval
+    try SystemCall.make("timerfd_settime", on: Self.object) {
+      vgpu_timerfd_repeat(timer.rawValue, interval)
     }
+    stopWatching()
   }
 
-  /// Makes it unreadable until the next time.
+  /// Waits for what a source has after a poll.
+  mutating func follow(_ news: Int32?) {
+    guard news != self.news else {
+      // The number can be another descriptor's by now; the old one has left by being closed.
+      if let news { _ = vgpu_epoll_add_readable(events.rawValue, news) }
+      return
+    }
+    stopWatching()
+    if let news, vgpu_epoll_add_readable(events.rawValue, news) == 0 { self.news = news }
+    _ = vgpu_timerfd_repeat(timer.rawValue, self.news == nil ? interval : 0)
+  }
+
+  /// Makes it unreadable until the next time. A source's own descriptor is made so by its poll.
   func readOff() {
     var expirations: UInt64 = 0
-    _ = read(rawValue, &expirations, MemoryLayout<UInt64>.size)
+    _ = read(timer.rawValue, &expirations, MemoryLayout<UInt64>.size)
+  }
+
+  private mutating func stopWatching() {
+    if let old = news.take() { _ = vgpu_epoll_remove(events.rawValue, old) }
   }
 }

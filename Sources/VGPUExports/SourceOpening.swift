@@ -6,8 +6,9 @@
 package import Attachment
 import CLinux
 public import CVGPU
-import HostDevices
-import LinuxSystem
+import Guests
+package import HostDevices
+package import LinuxSystem
 
 @c @implementation
 public func vgpu_source_open(
@@ -15,7 +16,18 @@ public func vgpu_source_open(
   _ error: UnsafeMutablePointer<vgpu_error>!
 ) -> OpaquePointer! {
   Failure.result(error) { () throws(Failure) in
-    Source(try AttachedSource(cTarget: target, flags: flags, device: device)).passedToC()
+    let guest = Guest(try Target(c: target), descriptor: device < 0 ? nil : device)
+    return try Source(guest, flags: flags).passedToC()
+  }
+}
+
+@c @implementation
+public func vgpu_source_open_head(
+  _ target: UnsafePointer<CChar>!, _ flags: UInt32, _ head: UInt32,
+  _ error: UnsafeMutablePointer<vgpu_error>!
+) -> OpaquePointer! {
+  Failure.result(error) { () throws(Failure) in
+    try Source(Guest(try Target(c: target), head: Int(head)), flags: flags).passedToC()
   }
 }
 
@@ -25,28 +37,18 @@ public func vgpu_source_open_fd(
   _ error: UnsafeMutablePointer<vgpu_error>!
 ) -> OpaquePointer! {
   Failure.result(error) { () throws(Failure) in
-    let text = try CText.read(uuid, "uuid")
-    guard let uuid = MdevUUID(text) else { throw Failure(.invalidUUID(text)) }
-    let host = HostHardware()
-    guard let vGPU = host.device(uuid) else {
-      throw Failure(.noSuchDevice(uuid, existing: (try? host.devices().map(\.uuid)) ?? []))
-    }
+    let uuid = try MdevUUID(c: uuid)
     let options = try OpenOptions(flags)
-    let device = try duplicate(fd)
-    do throws(AttachmentError) {
-      return Source(
-        try AttachedSource(
-          keeping: device, of: vGPU, process: process, controlsMonitor: options.controlsMonitor,
-          host: host)
-      ).passedToC()
-    } catch {
-      throw Failure(error)
-    }
+    return Source(
+      try AttachedSource(
+        cDescriptor: fd, of: uuid, process: process, controlsMonitor: options.controlsMonitor),
+      of: .mdev(uuid), controlsMonitor: options.controlsMonitor
+    ).passedToC()
   }
 }
 
 /// A second descriptor of a file; the caller keeps the first.
-private func duplicate(_ fd: Int32) throws(Failure) -> OwnedFileDescriptor {
+package func duplicate(_ fd: Int32) throws(Failure) -> OwnedFileDescriptor {
   do {
     return OwnedFileDescriptor(
       owning: Int32(
@@ -67,24 +69,51 @@ extension Target {
         .argument,
         """
         \(text): no target; give mdev:UUID, pid:N, libvirt:[session/|system/]NAME, \
-        bridge:PATH[/UUID] or demo
+        qmp:PATH, bridge:PATH[/UUID] or demo
         """)
     }
     self = target
   }
 }
 
-extension AttachedSource {
-  /// Attaches to what a C caller names; the parameters are those of `vgpu_source_open`.
-  convenience init(
-    cTarget: UnsafePointer<CChar>?, flags: UInt32, device: Int32
-  ) throws(Failure) {
-    let target = try Target(c: cTarget)
+extension Source {
+  /// Opens the screen of what a C caller names; the flags are those of `vgpu_source_open`.
+  fileprivate convenience init(_ guest: Guest, flags: UInt32) throws(Failure) {
     let options = try OpenOptions(flags)
-    do {
+    do throws(AttachmentError) {
+      let opened = try guest.open(waiting: options.waits, controlsSize: options.controlsMonitor)
+      // Nobody would be told that it is only what QEMU draws, such as the firmware's screen.
+      if let obstacle = opened.vGPUObstacle { throw obstacle }
+      self.init(opened.screen, of: guest.target, controlsMonitor: options.controlsMonitor)
+    } catch {
+      throw Failure(error)
+    }
+  }
+}
+
+extension MdevUUID {
+  /// Reads what a C caller names.
+  package init(c pointer: UnsafePointer<CChar>?) throws(Failure) {
+    let text = try CText.read(pointer, "uuid")
+    self = try Failure.of { () throws(HostDevicesError) in try MdevUUID(parsing: text) }
+  }
+}
+
+extension AttachedSource {
+  /// Keeps a duplicate of a device that a C caller has; the parameters are those of
+  /// `vgpu_source_open_fd`.
+  package convenience init(
+    cDescriptor fd: Int32, of uuid: MdevUUID, process: Int32, controlsMonitor: Bool
+  ) throws(Failure) {
+    let host = HostHardware()
+    guard let vGPU = host.device(uuid) else {
+      throw Failure(
+        HostDevicesError.noSuchDevice(uuid, existing: (try? host.devices().map(\.uuid)) ?? []))
+    }
+    let device = try duplicate(fd)
+    do throws(AttachmentError) {
       try self.init(
-        target, descriptor: device < 0 ? nil : device, waiting: options.waits,
-        controlsMonitor: options.controlsMonitor)
+        keeping: device, of: vGPU, process: process, controlsMonitor: controlsMonitor, host: host)
     } catch {
       throw Failure(error)
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+
 /// The part of `--experimental-dump-help` that a manual needs.
 struct ProgramHelp: Decodable {
   let command: CommandHelp
@@ -49,9 +51,8 @@ struct ManualPage {
     var lines = [".TH \"\(title.uppercased())\" 1 \"\" \"vgpu\" \"vgpu\""]
     lines += [".SH NAME", "\(Self.escaped(title)) \\- \(Self.escaped(abstract))"]
     lines += [".SH SYNOPSIS"] + synopsis
-    if let discussion = command.discussion {
-      lines += [".SH DESCRIPTION"] + Self.paragraphs(discussion)
-    }
+    let (description, exitCodes) = Self.parted(command.discussion ?? "")
+    if !description.isEmpty { lines += [".SH DESCRIPTION"] + Self.paragraphs(description) }
     var sections: [(title: String, arguments: [CommandHelp.Argument])] = []
     for argument in shown {
       let section =
@@ -75,6 +76,7 @@ struct ManualPage {
         index += max(1, same.count)
       }
     }
+    lines += [".SH \"EXIT STATUS\""] + (exitCodes.isEmpty ? [seeTheProgram] : exitCodes)
     if !subcommands.isEmpty {
       lines.append(".SH COMMANDS")
       for command in subcommands {
@@ -134,6 +136,21 @@ struct ManualPage {
     if let value = defaults.first { notes.append("default: \(value)") }
     if !notes.isEmpty { text += " (\(notes.joined(separator: "; ")))" }
     return [".TP", tag, escaped(text)]
+  }
+
+  private var seeTheProgram: String {
+    "\\fB\(Self.escaped(words.first ?? ""))\\fR(1) lists the exit codes."
+  }
+
+  /// A text without its list under `Exit codes:`, and the list as tagged paragraphs.
+  private static func parted(_ text: String) -> (text: String, exitCodes: [String]) {
+    guard let heading = text.range(of: "Exit codes:\n") else { return (text, []) }
+    let codes = text[heading.upperBound...].split(separator: "\n").flatMap { line in
+      let parts = line.split(separator: " ", maxSplits: 1)
+      return [".TP", "\\fB\(parts.first ?? "")\\fR"]
+        + parts.dropFirst().map { escaped($0.drop { $0 == " " }.description) }
+    }
+    return (text[..<heading.lowerBound].trimmingCharacters(in: .newlines), codes)
   }
 
   /// Indented text, such as an example, keeps its lines.

@@ -16,48 +16,66 @@ struct VGPU: ParsableCommand {
 
       TARGET is one of
         mdev:UUID   the vGPU with this UUID; any process may use it
-        pid:N       the screen of process N: QEMU, or another user of a VFIO device
+        pid:N       the screen of process N, such as QEMU
         libvirt:NAME
                     a libvirt domain, by its name or UUID. vgpu looks among your
                     own domains (libvirt:session/NAME), then among the machine's
-                    (libvirt:system/NAME). Root has only the machine's.
+                    (libvirt:system/NAME). Root sees only the machine's.
         bridge:PATH[/UUID]
                     a screen from the bridge (`vgpu bridge`) at this socket. Add
                     the UUID when the bridge shows several vGPUs.
-        demo        a synthetic guest, to try the viewer on any machine
+        qmp:PATH    the screen that QEMU shows itself (-display dbus,p2p=yes), by the
+                    path of its QMP socket
+        demo        a synthetic guest; try the viewer with it on any machine
       You can write a UUID without mdev: and a number without pid:.
 
-      Exit codes: 0 done, 1 failed, 64 wrong usage.
+      Exit codes:
+      \(ExitReason.list)
       """,
     version: "0.1.0",
     subcommands: [
       TypesCommand.self, ListCommand.self, CreateCommand.self, StartCommand.self,
       RemoveCommand.self, InfoCommand.self, ViewCommand.self, ScreenshotCommand.self,
       BenchCommand.self,
-      RunCommand.self, XMLCommand.self, PlugCommand.self, UnplugCommand.self, EDIDCommand.self,
+      RunCommand.self, XMLCommand.self, CopyCommand.self, PlugCommand.self, UnplugCommand.self,
+      EDIDCommand.self,
       PCICommand.self, BridgeCommand.self, DoctorCommand.self,
     ])
 
-  /// As ArgumentParser's own, but for errors, which quote guests, QEMU, libvirt and files.
+  /// As ArgumentParser's own, but for errors, which quote guests, QEMU, libvirt and files, and for
+  /// results that are lost.
   static func main() {
     ProcessState.repair()
+    OpenGLProbe.runIfAsked()
     do {
-      var command = try parseAsRoot()
-      try command.run()
-    } catch {
-      let code = exitCode(for: error)
-      // Help, which is the program's own and has its own layout.
-      if code.isSuccess { exit(withError: error) }
-      let text = fullMessage(for: error)
-      if !text.isEmpty {
-        // Wrong usage comes with the usage, in lines.
-        if code == .failure {
-          StandardError.write(text)
-        } else {
-          StandardError.draw(PlainText.lines(text) + "\n")
-        }
+      do {
+        var command = try parseAsRoot()
+        try command.run()
+      } catch let error where exitCode(for: error).isSuccess {
+        try show(fullMessage(for: error))
       }
+    } catch {
+      end(error)
+    }
+  }
+
+  /// Prints help, a version, a completion or a script for completion: the program's own, with a layout
+  /// of its own.
+  private static func show(_ text: String) throws {
+    guard !text.isEmpty else { return }
+    let isScript = text == completionScript(for: .bash)
+    try OutputFile.write(Array((isScript ? bashCompletionScript : text + "\n").utf8), to: "-")
+  }
+
+  private static func end(_ error: any Error) -> Never {
+    let text = fullMessage(for: error)
+    let code = exitCode(for: error)
+    guard code == .failure else {
+      // Wrong usage comes with the usage, in lines.
+      if !text.isEmpty { StandardError.draw(PlainText.lines(text) + "\n") }
       exit(withError: code)
     }
+    StandardError.write(text)
+    exit(withError: ExitCode(ExitReason(of: error).rawValue))
   }
 }

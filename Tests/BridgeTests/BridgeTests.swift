@@ -15,13 +15,6 @@ import VGPUDisplay
 
 @testable import BridgeServer
 
-/// The bridge's ends of the sockets that were bound at a path: the listening one, and one for each
-/// client. Other tests of this process have sockets too.
-func sockets(at path: String) -> Int {
-  let table = (try? String(contentsOfFile: "/proc/net/unix", encoding: .utf8)) ?? ""
-  return table.split(separator: "\n").count { $0.hasSuffix(" \(path)") }
-}
-
 /// This process's descriptors of buffers with a name.
 func descriptors(named name: String) -> Int {
   let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
@@ -176,7 +169,7 @@ func becomes(_ expected: Int, _ number: () -> Int) -> Bool {
         _ = Self.reason(of: absent) { $0.contains("has ended") || $0.contains("no bridge serves") }
       }
     }
-    #expect(becomes(0) { sockets(at: path) })
+    #expect(becomes(0) { socketCount(of: path) })
   }
 
   @Test func socketOfADeadBridgeIsReplacedAndNoOther() throws {
@@ -203,15 +196,21 @@ func becomes(_ expected: Int, _ number: () -> Int) -> Bool {
       identifier: TestBridge.identifiers[0], title: "guest", policy: AccessPolicy(allowed: []),
       source: { DisplaySource(try SyntheticGuest(pattern: TestBridge.pattern)) })
     let now = MonotonicInstant.now
-    for _ in 0..<10 { _ = vGPU.look(now) }
+    for _ in 0..<10 { _ = vGPU.look(now, copied: 1) }
     #expect(vGPU.looks == 10 && vGPU.polls == 1)
+    let look = vGPU.look(now, copied: 1)
+    guard case .frame(let frame) = look.state else {
+      Issue.record("no picture")
+      return
+    }
+    #expect(frame.detectedAt <= look.at, "a flip is noticed before the look ends")
     let later = MonotonicInstant(nanoseconds: MonotonicInstant.now.nanoseconds + 1_000_000)
-    _ = vGPU.look(later)
+    _ = vGPU.look(later, copied: 1)
     #expect(vGPU.polls == 2)
   }
 
   /// An mdev that is to be removed is not listed any more, and its removal waits for the bridge.
-  @Test(.timeLimit(.minutes(1))) func whatIsHeldIsWatchedThoughNotListed() async throws {
+  @Test(.timeLimit(.minutes(15))) func whatIsHeldIsWatchedThoughNotListed() async throws {
     let device = WatchedDevice()
     let bridge = try TestBridge(watched: device)
     do {

@@ -147,9 +147,9 @@ extension BridgeTests {
         let wrong = eventfd.rawValue
         let cases: [(String, (Impostor) -> Void)] = [
           ("in a buffer that was not sent", { $0.send(self.frame(1), serial: 3) }),
-          ("an answer to nothing", { $0.send(self.frame(1), serial: 2) }),
+          ("an answer without a question", { $0.send(self.frame(1), serial: 2) }),
           ("without its descriptor", { $0.send(self.buffer(), serial: 3) }),
-          ("belongs to nothing", { $0.send(.done, serial: 3, fd: memory.rawValue) }),
+          ("a descriptor without a buffer", { $0.send(.done, serial: 3, fd: memory.rawValue) }),
           ("can become shorter", { $0.send(self.buffer(), serial: 3, fd: shrinking) }),
           (
             "in a buffer of 4096 bytes",

@@ -36,7 +36,7 @@ extension BridgeTests {
       // Who has gone is noticed a moment later.
       while listing.counters.clients > 2 { listing = try BridgeListing(path: bridge.path) }
       #expect(listing.vGPUs.map(\.viewers) == [1], sourceLocation: location)
-      #expect(becomes(2) { sockets(at: bridge.path) }, sourceLocation: location)
+      #expect(becomes(2) { socketCount(of: bridge.path) }, sourceLocation: location)
     }
 
     @Test func nonsenseIsAnsweredByTheDoor() throws {
@@ -50,7 +50,7 @@ extension BridgeTests {
         for _ in 0..<30_000 {
           let bytes = ProtocolTests.mutate(corpus, &generator)
           client.waitUntilWritable()
-          if !bytes.isEmpty { client.send(bytes) }
+          client.send(bytes)
           while poll(client), let (_, descriptor) = client.answer() {
             if descriptor >= 0 { close(descriptor) }
           }
@@ -62,7 +62,56 @@ extension BridgeTests {
         _ = consume client
         try expectUnharmed(bridge, source)
       }
-      #expect(becomes(0) { sockets(at: path) })
+      #expect(becomes(0) { socketCount(of: path) })
+    }
+
+    /// docs/bridge-protocol.md tells what each of these gets.
+    @Test func nonsenseIsNamed() throws {
+      let bridge = try TestBridge(path: path)
+      let look = RawClient.bytes(.look, serial: 7)
+      var hello = RawClient.bytes(.hello(oldest: 1, newest: 1), serial: 7)
+      for malformed: [UInt8] in [
+        [], [0], Array(look.dropLast()), look + [0], [0xFF, 0xFF] + Array(look.dropFirst(2)),
+      ] {
+        let client = try RawClient(path: bridge.path)
+        client.send(malformed)
+        let answer = try #require(client.answerWithSerial())
+        guard case .refused(.malformed, _) = answer.message else {
+          Issue.record("\(malformed): \(answer)")
+          continue
+        }
+        #expect(answer.serial == 0 && client.answer() == nil)
+      }
+      for (oldest, newest, refusal) in [
+        (0, 0, Refusal.malformed), (0, 1, .malformed), (2, 1, .malformed), (2, 9, .version),
+        (1, 9, nil),
+      ] as [(UInt16, UInt16, Refusal?)] {
+        let client = try RawClient(path: bridge.path)
+        hello.withUnsafeMutableBytes {
+          $0.storeBytes(of: oldest.littleEndian, toByteOffset: 12, as: UInt16.self)
+          $0.storeBytes(of: newest.littleEndian, toByteOffset: 14, as: UInt16.self)
+        }
+        client.send(hello)
+        let answer = try #require(client.answerWithSerial())
+        switch answer.message {
+        case .refused(let code, _):
+          #expect(code == refusal && answer.serial == (code == .malformed ? 0 : 7))
+        case .welcome(let welcome): #expect(refusal == nil && welcome.version == 1)
+        default: Issue.record("\(oldest) to \(newest): \(answer)")
+        }
+      }
+      #expect(try BridgeListing(path: bridge.path).counters.malformed == 8)
+    }
+
+    /// An end is no empty message.
+    @Test func endIsNotMalformed() throws {
+      let bridge = try TestBridge(path: path)
+      for how in [Int32(SHUT_WR), Int32(SHUT_RDWR), -1] {
+        let client = try RawClient(path: bridge.path, opening: .only)
+        if how >= 0 { shutdown(client.socket.rawValue, how) }
+      }
+      #expect(becomes(1) { socketCount(of: path) })
+      #expect(try BridgeListing(path: bridge.path).counters.malformed == 0)
     }
 
     private func poll(_ client: RawClient) -> Bool {
@@ -91,7 +140,7 @@ extension BridgeTests {
         #expect(try BridgeListing(path: bridge.path).counters.strayDescriptors >= 50)
         try expectUnharmed(bridge, source)
       }
-      #expect(becomes(0) { sockets(at: path) })
+      #expect(becomes(0) { socketCount(of: path) })
     }
 
     /// A TCP connection of which the last descriptor can only be closed once all is sent, or after an
@@ -146,7 +195,7 @@ extension BridgeTests {
         BridgeTests.frame(of: source) { _ in source.counters.flips > flips + 5 }
         #expect(try BridgeListing(path: bridge.path).counters.strayDescriptors == 1)
       }
-      #expect(becomes(0) { sockets(at: path) })
+      #expect(becomes(0) { socketCount(of: path) })
     }
 
     @Test func oneUsersMessagesAreCountedTogether() throws {
@@ -189,7 +238,7 @@ extension BridgeTests {
         #expect(client.rest().count < 32)
         try expectUnharmed(bridge, source)
       }
-      #expect(becomes(0) { sockets(at: path) })
+      #expect(becomes(0) { socketCount(of: path) })
     }
 
     private func eventuallyExpelled(_ bridge: TestBridge, _ count: UInt64) throws {

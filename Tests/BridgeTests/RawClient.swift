@@ -74,6 +74,15 @@ final class RawClient {
 
   /// The next answer; `nil` at the end of the connection, and when none comes for a minute.
   func answer() -> (message: BridgeMessage, descriptor: Int32)? {
+    next().map { ($0.message, $0.descriptor) }
+  }
+
+  /// The next answer and its serial.
+  func answerWithSerial() -> (message: BridgeMessage, serial: UInt32)? {
+    next().map { ($0.message, $0.serial) }
+  }
+
+  private func next() -> (message: BridgeMessage, serial: UInt32, descriptor: Int32)? {
     var entry = pollfd(fd: socket.rawValue, events: Int16(POLLIN), revents: 0)
     guard poll(&entry, 1, 60_000) > 0 else { return nil }
     var bytes = [UInt8](repeating: 0, count: 512)
@@ -91,7 +100,7 @@ final class RawClient {
       try? BridgeMessage.decode(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
     guard let decoded else { return nil }
-    return (decoded.message, descriptors.first ?? -1)
+    return (decoded.message, decoded.serial, descriptors.first ?? -1)
   }
 
   /// The answers until the connection ends; their descriptors are closed.

@@ -96,7 +96,7 @@ extension BridgeTests {
       BridgeTests.frame(of: source) { _ in source.counters.flips > flips + 5 }
       for _ in 0..<10 { #expect(try BridgeListing(path: bridge.path).vGPUs.count == 1) }
       // The listening one, and the source's.
-      #expect(becomes(2) { sockets(at: bridge.path) })
+      #expect(becomes(2) { socketCount(of: bridge.path) })
     }
 
     @Test func lingeringSocketsShutNobodyOut() throws {
@@ -114,7 +114,7 @@ extension BridgeTests {
     @Test func bridgeEndsThoughLingeringSocketsWait() throws {
       let bridge = try TestBridge()
       try beside(Self.lingering, on: bridge, 8) { bridge.stop() }
-      #expect(becomes(0) { sockets(at: bridge.path) })
+      #expect(becomes(0) { socketCount(of: bridge.path) })
     }
   }
 }

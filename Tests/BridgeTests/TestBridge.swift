@@ -45,10 +45,11 @@ final class TestBridge: Sendable {
   ///   - lines: lines of its log are counted there.
   ///   - watched: what its guests' sources say of holding a device; they are in its catalogue as long
   ///     as that says so.
+  ///   - region: shown in the guests' place.
   init(
     path: String = TestBridge.path(), guests: Int = 1, framesPerSecond: Double = 0,
     limits: BridgeLimits = BridgeLimits(), sizes: SizeBox? = nil, lines: LineCounter? = nil,
-    watched: WatchedDevice? = nil
+    watched: WatchedDevice? = nil, region: RegionGuest? = nil
   ) throws {
     self.path = path
     let start = Start()
@@ -56,7 +57,7 @@ final class TestBridge: Sendable {
     self.ended = ended
     Thread.detachNewThread {
       do throws(SystemCallError) {
-        let vGPUs = Self.vGPUs(guests, framesPerSecond, sizes, watched)
+        let vGPUs = Self.vGPUs(guests, framesPerSecond, sizes, watched, region)
         let server = try Bridge(
           BridgeListener(path: path), limits: limits,
           logger: Logger(label: "bridge") { _ -> any LogHandler in
@@ -74,7 +75,8 @@ final class TestBridge: Sendable {
   }
 
   private static func vGPUs(
-    _ count: Int, _ framesPerSecond: Double, _ sizes: SizeBox?, _ watched: WatchedDevice?
+    _ count: Int, _ framesPerSecond: Double, _ sizes: SizeBox?, _ watched: WatchedDevice?,
+    _ region: RegionGuest?
   ) -> [BridgedVGPU] {
     identifiers.prefix(count).map { identifier in
       BridgedVGPU(
@@ -82,6 +84,7 @@ final class TestBridge: Sendable {
         policy: AccessPolicy(allowed: []),
         source: {
           if let watched { return WatchedSource(watched) }
+          if let region { return DisplaySource(region) }
           return DisplaySource(
             try SyntheticGuest(
               name: "guest \(identifier.low)", pattern: pattern, framesPerSecond: framesPerSecond))

@@ -37,6 +37,7 @@ import Testing
   }
 
   @Test func linesTakeWholeBytes() {
+    #expect(PixelFormat(.xrgb8888).map { "\($0)" } == "XR24")
     #expect(PixelFormat(.xrgb8888)?.lineBytes(width: 3) == 12)
     #expect(PixelFormat(.rgb888)?.lineBytes(width: 3) == 9)
     #expect(PixelFormat(.c8)?.lineBytes(width: 3) == 3)

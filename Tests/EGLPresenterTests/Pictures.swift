@@ -5,38 +5,57 @@ import EGLPresenter
 import Glibc
 import LinuxSystem
 import Testing
-import VFIO
 import VGPUDisplay
 
 /// A picture whose every pixel is known, in memory that the code under test is given.
 final class Picture {
+  /// Pixels of the image around a picture that is a part of it.
+  struct Margins: Sendable {
+    var left = 0
+    var top = 0
+    var right = 0
+    var bottom = 0
+  }
+
   let layout: ImageLayout
+  let size: PixelSize
   let memory: DMABuffer
   let buffer: PlaneBuffer
   private(set) var words: [UInt32]
+  private let margins: Margins
+  private let isUpsideDown: Bool
 
   /// - Parameters:
   ///   - padding: bytes between a line's last pixel and the next line.
   ///   - asRegion: handed over as a mapped region instead of a dma-buf.
+  ///   - margins: the image around the picture, in lines of the memory.
+  ///   - offset: bytes before the image.
   init(
     _ fourCC: FourCC, _ width: Int, _ height: Int, padding: Int = 0, asRegion: Bool = false,
-    seed: UInt32 = 1, modifier: FormatModifier = .linear
+    seed: UInt32 = 1, modifier: FormatModifier = .linear, margins: Margins = Margins(),
+    offset: Int = 0, isUpsideDown: Bool = false
   ) throws {
     let format = try #require(PixelFormat(fourCC))
-    let stride = try #require(format.lineBytes(width: width)) + padding
-    memory = try DMABuffer.allocate(
-      size: stride * height, name: "picture \(fourCC)", udmabuf: "/none")
+    let image = PixelSize(
+      width: margins.left + width + margins.right, height: margins.top + height + margins.bottom)
+    let stride = try #require(format.lineBytes(width: image.width)) + padding
+    let bytes = offset + stride * image.height
+    memory = try DMABuffer.allocate(size: bytes, name: "picture \(fourCC)", udmabuf: "/none")
     let info = try PlaneInfo(
-      checking: GraphicsPlane(
-        format: fourCC.rawValue, modifier: modifier.rawValue, width: UInt32(width),
-        height: UInt32(height), stride: UInt32(stride), size: UInt32(stride * height), x: 0, y: 0,
-        hotspotX: 0, hotspotY: 0, handle: 0))
+      checking: ImageLayout(
+        width: image.width, height: image.height, format: format, modifier: modifier,
+        stride: stride, offset: offset),
+      crop: PixelRectangle(x: margins.left, y: margins.top, width: width, height: height),
+      isUpsideDown: isUpsideDown)
     layout = info.layout
+    size = info.size
+    self.margins = margins
+    self.isUpsideDown = isUpsideDown
     if asRegion {
       buffer = try PlaneBuffer(
         info,
         region: MappedMemory(
-          memory.duplicate(), count: stride * height, access: .read, of: "region"))
+          memory.duplicate(), count: bytes, access: .read, of: "region"))
     } else {
       buffer = try PlaneBuffer(info, buffer: memory)
     }
@@ -48,7 +67,7 @@ final class Picture {
   func fill(seed: UInt32) throws {
     var state = seed &* 2_654_435_761 | 1
     try fill(
-      (0..<layout.width * layout.height).map { _ in
+      (0..<size.width * size.height).map { _ in
         state ^= state << 13
         state ^= state >> 17
         state ^= state << 5
@@ -56,20 +75,22 @@ final class Picture {
       })
   }
 
-  /// Writes these pixels, line after line, and 0xA5 between the lines.
+  /// Writes these pixels, line after line as they are seen, and 0xA5 everywhere else.
   func fill(_ words: [UInt32]) throws {
     self.words = words
     let bytesPerPixel = layout.format.bitsPerPixel / 8
-    let layout = layout
+    let (layout, size, margins, isUpsideDown) = (layout, size, margins, isUpsideDown)
     try memory.map(.readWrite).write { bytes in
       guard let start = bytes.baseAddress else { return }
-      memset(start, 0xA5, layout.stride * layout.height)
-      for y in 0..<layout.height {
-        for x in 0..<layout.width {
+      memset(start, 0xA5, bytes.count)
+      for y in 0..<size.height {
+        let line = margins.top + (isUpsideDown ? size.height - 1 - y : y)
+        let first = start + (layout.planes.first?.offset ?? 0) + line * layout.stride
+        for x in 0..<size.width {
           // Little-endian, as DRM's formats are.
-          withUnsafeBytes(of: words[y * layout.width + x].littleEndian) {
+          withUnsafeBytes(of: words[y * size.width + x].littleEndian) {
             guard let word = $0.baseAddress else { return }
-            memcpy(start + y * layout.stride + x * bytesPerPixel, word, bytesPerPixel)
+            memcpy(first + (margins.left + x) * bytesPerPixel, word, bytesPerPixel)
           }
         }
       }
@@ -101,7 +122,7 @@ final class Picture {
 
   /// What must be seen of a pixel: red, green, blue, alpha.
   func expected(_ x: Int, _ y: Int) -> [UInt8] {
-    let pixel = packed(words[y * layout.width + x])
+    let pixel = packed(words[y * size.width + x])
     return (0..<4).map { UInt8(truncatingIfNeeded: pixel >> ($0 * 8)) }
   }
 

@@ -69,6 +69,21 @@ import VGPUDisplay
     #expect(picture(1280, 480, .fill) == PixelRectangle(x: 0, y: -240, width: 1280, height: 960))
   }
 
+  /// A part of the area shows what the whole would show there.
+  @Test(arguments: ScalingMode.allCases)
+  func partIsInPlace(mode: ScalingMode) {
+    let whole = Placement(
+      guest: PixelSize(width: 64, height: 48), area: PixelSize(width: 300, height: 100), mode: mode)
+    let part = PixelRectangle(x: 100, y: 30, width: 120, height: 50)
+    let seen = whole.inPart(part)
+    #expect(seen.area == PixelSize(width: 120, height: 50))
+    #expect(seen.filter == whole.filter && seen.guest == whole.guest)
+    var back = seen.visible
+    back.x += part.x
+    back.y += part.y
+    #expect(back == whole.visible.intersection(part))
+  }
+
   @Test func filters() {
     let guest = PixelSize(width: 100, height: 50)
     func filter(_ width: Int, _ height: Int) -> Placement.Filter {

@@ -59,6 +59,73 @@ struct RendererTests {
     #expect(isKnown || format == .rgb888)
   }
 
+  /// Parts of images, upside down or not, with the rest of the image around them.
+  static let margins: [Picture.Margins] = [
+    Picture.Margins(), Picture.Margins(left: 3, top: 5, right: 1, bottom: 2),
+    Picture.Margins(left: 1), Picture.Margins(bottom: 7),
+  ]
+
+  @Test(arguments: [FourCC.xrgb8888, .rgb888, .rgb565, .xbgr2101010], margins)
+  func copiesPartsExactly(format: FourCC, margins: Picture.Margins) throws {
+    for isUpsideDown in [false, true] {
+      for asRegion in [false, true] {
+        let renderer = try FrameRenderer(RenderContext(.surfaceless), alwaysUploads: true)
+        let picture = try Picture(
+          format, 63, 37, padding: 5, asRegion: asRegion, margins: margins, offset: 8,
+          isUpsideDown: isUpsideDown)
+        let seen = try renderer.pixels(of: picture.frame())
+        #expect(renderer.path == .upload)
+        #expect(
+          difference(seen.rgba, picture.expected, width: 63, tolerance: picture.tolerance) == nil,
+          "\(picture.layout), \(margins), upside down: \(isUpsideDown)")
+      }
+    }
+  }
+
+  @Test(
+    .needs(Machine.imports, if: Machine.importsMemory),
+    arguments: [FourCC.xrgb8888, .rgb565, .xbgr2101010], margins)
+  func importsPartsExactly(format: FourCC, margins: Picture.Margins) throws {
+    for isUpsideDown in [false, true] {
+      for modifier in [FormatModifier.linear, .invalid] {
+        try expectExact(
+          Picture(
+            format, 63, 37, padding: 64, modifier: modifier, margins: margins, offset: 64,
+            isUpsideDown: isUpsideDown), path: .import)
+      }
+    }
+  }
+
+  /// What lies beside the picture takes no part in its colours, also where pixels are mixed.
+  @Test(.needs(Machine.imports, if: Machine.importsMemory), arguments: [false, true])
+  func partsHaveSharpEdges(isUpsideDown: Bool) throws {
+    let part = try Picture(
+      .xrgb8888, 31, 17, margins: Picture.Margins(left: 2, top: 3, right: 4, bottom: 5),
+      isUpsideDown: isUpsideDown)
+    let whole = try Picture(.xrgb8888, 31, 17)
+    let area = PixelSize(width: 77, height: 51)
+    let seen = try renderer.pixels(of: part.frame(), area: area, mode: .fit)
+    #expect(renderer.path == .import)
+    let expected = try renderer.pixels(of: whole.frame(), area: area, mode: .fit)
+    // Coordinates in a larger texture round otherwise.
+    #expect(difference(seen.rgba, expected.rgba, width: area.width, tolerance: 3) == nil)
+  }
+
+  @Test(.needs(Machine.imports, if: Machine.importsMemory))
+  func cursorsMayBeUpsideDown() throws {
+    let background = try Picture(.xrgb8888, 64, 48)
+    let pointer = try Picture(
+      .argb8888, 15, 17, margins: Picture.Margins(left: 1, top: 2), isUpsideDown: true)
+    try pointer.fill(
+      (0..<15 * 17).map { 0xFF00_0000 | UInt32($0) << 8 | UInt32(255 - $0) })
+    let seen = try renderer.pixels(
+      of: background.frame(cursor: Cursor(buffer: pointer.buffer, x: 5, y: 6, hotspot: nil)))
+    for (x, y) in [(0, 0), (14, 0), (0, 16), (14, 16), (7, 3)] {
+      let start = ((y + 6) * 64 + x + 5) * 4
+      #expect(Array(seen.rgba[start..<start + 4]) == pointer.expected(x, y), "\(x), \(y)")
+    }
+  }
+
   @Test(.needs(Machine.imports, if: Machine.importsMemory))
   func importsOnce() throws {
     let pictures = try (1...3).map { try Picture(.xrgb8888, 64, 48, seed: $0) }
@@ -105,7 +172,7 @@ struct RendererTests {
     #expect(try !renderer.hasChanged(frame))
     #expect(renderer.changeDetection == detection)
     var words = picture.words
-    let (width, height) = (picture.layout.width, picture.layout.height)
+    let (width, height) = (picture.size.width, picture.size.height)
     for (x, y) in [(0, 0), (width - 1, 0), (17, 33), (0, height - 1), (width - 1, height - 1)] {
       words[y * width + x] ^= 1
       try picture.fill(words)
@@ -119,6 +186,34 @@ struct RendererTests {
   @Test(arguments: [false, true])
   func findsChangesByTheCPU(asRegion: Bool) throws {
     try expectChangesFound(Picture(.xrgb8888, 319, 201, asRegion: asRegion), by: .cpu)
+    try expectChangesFound(
+      Picture(
+        .xrgb8888, 319, 201, asRegion: asRegion, margins: Self.margins[1], offset: 4,
+        isUpsideDown: true), by: .cpu)
+  }
+
+  /// Nobody sees what changes beside the picture.
+  @Test(.needs(Machine.imports, if: Machine.importsMemory), arguments: [false, true])
+  func changesBesideThePictureAreNone(byGPU: Bool) throws {
+    if byGPU { renderer.preferGPUForChanges() }
+    for margins in Self.margins[1...] {
+      let picture = try Picture(.xrgb8888, 63, 37, margins: margins, isUpsideDown: true)
+      _ = try renderer.pixels(of: picture.frame())
+      #expect(try renderer.hasChanged(picture.frame()))
+      let layout = picture.layout
+      try picture.memory.map(.readWrite).write { bytes in
+        for y in 0..<layout.height {
+          for x in 0..<layout.width {
+            let isInside =
+              (margins.left..<margins.left + 63).contains(x)
+              && (margins.top..<margins.top + 37).contains(y)
+            if !isInside { bytes[y * layout.stride + x * 4] ^= 0xFF }
+          }
+        }
+      }
+      #expect(try !renderer.hasChanged(picture.frame()), "\(margins)")
+      #expect(renderer.changeDetection == (byGPU ? .gpu : .cpu))
+    }
   }
 
   @Test(
@@ -128,6 +223,8 @@ struct RendererTests {
     try expectChangesFound(Picture(format, 320, 201), by: .gpu)
     // A picture of another size comes, and the first again.
     try expectChangesFound(Picture(format, 64, 48), by: .gpu)
+    try expectChangesFound(
+      Picture(format, 63, 47, margins: Self.margins[1], isUpsideDown: true), by: .gpu)
     #expect(try renderer.pixels(of: Picture(format, 64, 48).frame()).width == 64)
   }
 
@@ -396,5 +493,13 @@ struct RendererTests {
     #expect(Capabilities.crashesOnImport(version: "OpenGL ES 3.2 Mesa 22.3.6"))
     #expect(!Capabilities.crashesOnImport(version: "OpenGL ES 3.2 Mesa 25.0.7-2~bpo12+1"))
     #expect(!Capabilities.crashesOnImport(version: "OpenGL ES 3.0"))
+  }
+
+  /// Mesa's software renderer exports a picture as a udmabuf. It has the extension without
+  /// /dev/udmabuf too.
+  @Test(.needs(Machine.imports, if: Machine.importsMemory)) func triesToShareAPicture() throws {
+    let context = try RenderContext(.surfaceless)
+    #expect(try context.sharesPictures() == (access("/dev/udmabuf", R_OK | W_OK) == 0))
+    #expect(try context.sharesPictures() == context.sharesPictures())
   }
 }

@@ -180,7 +180,7 @@ struct FrameScheduleTests {
   }
 
   @Test func looksAtOnceWhenAskedWithoutFeedback() {
-    var schedule = FrameSchedule(fallbackInterval: 16_666_667)
+    var schedule = FrameSchedule(fallbackInterval: .nanoseconds(16_666_667))
     let now = MonotonicInstant(nanoseconds: 5_000_000_000)
     let first = schedule.next(now: now)
     #expect(first.wake == now)
@@ -289,6 +289,112 @@ struct FrameScheduleTests {
     let feedback = PresentationFeedback(time: late, interval: interval(60), sequence: nil)
     #expect(schedule.presented(1_000_000, feedback, now: late) == .late)
     #expect(schedule.margin.nanoseconds == margin)
+  }
+
+  /// Nor when they are in time: they were handed over long before the margin.
+  @Test func framesThatAreEarlySayNothingOfTheMargin() throws {
+    let interval = interval(60)
+    var (schedule, now) = try steady()
+    let margin = schedule.margin.nanoseconds
+    // More of them than must be in time before a margin shrinks.
+    for number in 0..<5000 as Range<UInt64> {
+      let turn = schedule.next(now: now)
+      try #require(turn.look == .first)
+      schedule.took(turn, now: turn.wake)
+      schedule.saw(turn, flip: true)
+      schedule.handedOver(1_000_000 + number, at: turn.wake)
+      now = try #require(turn.aim)
+      let feedback = PresentationFeedback(time: now, interval: interval)
+      try #require(schedule.presented(1_000_000 + number, feedback, now: now) == .inTime)
+    }
+    #expect(schedule.margin.nanoseconds == margin)
+  }
+
+  /// The guest's phase is learned from which of a refresh's looks saw its flip.
+  @Test func lastLookIsTheOnlyOneOrComesAfterAFirst() throws {
+    let interval = interval(60)
+    let (before, start) = try steady()
+    func lead(_ schedule: FrameSchedule) -> Int? { schedule.phase.lead(interval: interval) }
+    let whole = try #require(lead(before))
+    /// Looks last at a refresh that `turn` aims at, and sees a flip.
+    func look(_ schedule: inout FrameSchedule, _ turn: FrameSchedule.Turn) {
+      #expect(turn.look == .last)
+      schedule.took(turn, now: turn.wake)
+      schedule.saw(turn, flip: true)
+    }
+    // The first look saw nothing: the next refresh's first look comes later.
+    var schedule = before
+    let first = schedule.next(now: start)
+    schedule.took(first, now: first.wake)
+    schedule.saw(first, flip: false)
+    let waiting = schedule
+    look(&schedule, schedule.next(now: first.wake))
+    #expect(try #require(lead(schedule)) < whole)
+    // There was no first look.
+    schedule = before
+    look(&schedule, schedule.next(now: start, skipping: 1))
+    #expect(lead(schedule) == whole)
+    // The first look was for another refresh, which passed without a last one.
+    schedule = waiting
+    let late = try #require(first.aim).advanced(nanoseconds: 1)
+    look(&schedule, schedule.next(now: late, skipping: 1))
+    #expect(lead(schedule) == whole)
+  }
+
+  /// Where no refresh can be foreseen, there are no first looks.
+  @Test func lastLookIsTheOnlyOneWithoutFeedback() {
+    let interval = interval(60)
+    var schedule = FrameSchedule(fallbackInterval: .nanoseconds(interval))
+    var now = MonotonicInstant(nanoseconds: 5_000_000_000)
+    var leads: [Int?] = []
+    for _ in 0..<40 {
+      let turn = schedule.next(now: now)
+      now = turn.wake
+      schedule.took(turn, now: now)
+      schedule.saw(turn, flip: true)
+      leads.append(schedule.phase.lead(interval: interval))
+    }
+    #expect(leads.compactMap(\.self).count > 10)
+    #expect(Set(leads.compactMap(\.self)).count == 1, "it is not searched for")
+  }
+
+  /// A thread that is woken late hands over late, as one that is stopped halfway does.
+  @Test func setsTimeAsideForAThreadThatIsWokenLate() throws {
+    let interval = interval(60)
+    var screen = ScriptedScreen(interval: interval, latch: 1_000_000)
+    var viewer = ScriptedViewer()
+    viewer.show(100, on: &screen)
+    var (schedule, now) = (viewer.schedule, viewer.now)
+    #expect(schedule.lateness.nanoseconds == 0)
+    let delay = interval / 20
+    for number in 0..<10 as Range<UInt64> {
+      let turn = schedule.next(now: now)
+      now = turn.wake.advanced(nanoseconds: delay)
+      schedule.took(turn, now: now)
+      now = now.advanced(nanoseconds: viewer.work)
+      schedule.handedOver(1_000_000 + number, at: now)
+    }
+    #expect(abs(schedule.lateness.nanoseconds - delay) < delay / 20)
+    #expect(schedule.work.nanoseconds == viewer.work, "it is no work")
+  }
+
+  /// A frame that the server takes after its refresh is shown at the next one, and so the frame after
+  /// it a refresh later than that.
+  @Test func aFrameThatIsTakenLateMovesTheNextOne() throws {
+    let interval = interval(60)
+    var screen = ScriptedScreen(interval: interval, latch: 1_000_000)
+    var viewer = ScriptedViewer()
+    // The refresh of its last frame was told.
+    viewer.show(100, on: &screen)
+    var schedule = viewer.schedule
+    let turn = schedule.next(now: viewer.now)
+    let aim = try #require(turn.aim)
+    schedule.took(turn, now: turn.wake)
+    schedule.handedOver(1_000_000, at: turn.wake)
+    let taken = aim.advanced(nanoseconds: interval / 10)
+    schedule.asked(now: taken)
+    let next = try #require(schedule.next(now: taken).aim)
+    #expect(abs(next.nanoseconds(since: aim) - 2 * interval) < interval / 100)
   }
 
   @Test func aMovingPointerHasNoFirstLooks() throws {

@@ -71,7 +71,7 @@ struct ScriptedViewer {
   private(set) var looks = 0
 
   init(fallbackInterval: Int = 16_666_667, work: Int = 1_000_000) {
-    schedule = FrameSchedule(fallbackInterval: fallbackInterval)
+    schedule = FrameSchedule(fallbackInterval: .nanoseconds(fallbackInterval))
     now = MonotonicInstant(nanoseconds: 1_000_000_123_456)
     self.work = work
   }

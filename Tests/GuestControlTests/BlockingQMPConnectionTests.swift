@@ -85,7 +85,9 @@ import Testing
           if text.contains("query-status") {
             return Array(#"{"return": {"running": true, "status": "running"}}"#.utf8)
           }
-          if text.contains("query-mice") { return Array(#"{"return": []}"#.utf8) }
+          if text.contains("query-mice") || text.contains("qom-list") {
+            return Array(#"{"return": []}"#.utf8)
+          }
           sent.withLock { $0.append(text) }
           return Array(#"{"return": {}}"#.utf8)
         }))
@@ -116,7 +118,9 @@ import Testing
             return Array(
               #"{"return": {"running": \#(!isPaused), "status": "\#(status)"}}"#.utf8)
           }
-          if text.contains("query-mice") { return Array(#"{"return": []}"#.utf8) }
+          if text.contains("query-mice") || text.contains("qom-list") {
+            return Array(#"{"return": []}"#.utf8)
+          }
           if isPaused {
             return Array(#"{"error": {"class": "GenericError", "desc": "VM not running"}}"#.utf8)
           }

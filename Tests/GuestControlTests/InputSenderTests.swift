@@ -104,6 +104,8 @@ private final class FakeQEMU: Sendable {
       #expect(sender.send(.key(a, down: true)) == .refused)
       #expect(sender.send(.key(a, down: false)) == .taken)
       #expect(sender.send(.key(a, down: false)) == .refused)
+      // A release that is sent too soon arrives in this time.
+      try await Task.sleep(for: .milliseconds(50))
       #expect(!qemu.sent.contains("false"))
       sender.note(.running)
       try await eventually { qemu.sent.contains("false") }

@@ -98,13 +98,21 @@ private final class Guest {
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     try process.run()
-    // QEMU writes its number last, when its sockets are there.
-    for _ in 0..<15_000 where pid == 0 {
+    // QEMU writes its number before it makes its sockets, and a daemon leaves its folder after that.
+    for _ in 0..<15_000 where !isReady(asDaemon: arguments.contains("-daemonize")) {
       try await Task.sleep(for: .milliseconds(20))
       let text = try? String(contentsOfFile: "\(folder)/pid", encoding: .utf8)
       pid = text.flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) } ?? 0
     }
-    try #require(pid > 0)
+    try #require(isReady(asDaemon: arguments.contains("-daemonize")))
+  }
+
+  private func isReady(asDaemon: Bool) -> Bool {
+    guard pid > 0, FileManager.default.fileExists(atPath: "\(folder)/qmp-sock") else {
+      return false
+    }
+    let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/cwd")
+    return !asDaemon || path == "/"
   }
 
   deinit {

@@ -42,7 +42,7 @@ import Testing
       }
       try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
       try #require(chmod(own, 0o777) == 0)
-      try refuses("others may write there")
+      try refuses("other users may write to it")
       try FileManager.default.createSymbolicLink(atPath: own, withDestinationPath: folder)
       try refuses("cannot be made or entered")
       try Data().write(to: URL(fileURLWithPath: own))

@@ -9,19 +9,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Guests without a screen, whose processors are held, in the QEMUs that there are.
-@Suite(.timeLimit(.minutes(10))) struct RunningGuestTests {
-  private func plan(_ extra: [String] = ["-S"]) -> GuestPlan {
-    var plan = GuestPlan()
-    plan.name = "guest"
-    plan.memory = 64
-    plan.cpus = 1
-    plan.network = .none
-    // The KVM of a test machine may be unfit for a guest.
-    plan.hasKVM = false
-    plan.extra = extra
-    return plan
-  }
+/// Guests with a virtio GPU, most of them with held processors, in the QEMUs that there are.
+@Suite(.timeLimit(.minutes(15))) struct RunningGuestTests {
+  private func plan(_ extra: [String] = ["-S"]) -> GuestPlan { .small(extra) }
 
   private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
@@ -39,6 +29,7 @@ import Testing
       #expect(guest.state == .running && guest.vGPU == nil && guest.takeDevice() == nil)
       #expect(guest.logPath == "\(folder)/guest.log" && exists(guest.logPath))
       #expect(exists(guest.sockets.window) && exists(guest.sockets.commands))
+      #expect(exists(guest.sockets.agent))
       #expect(try await guest.execute(QueryStatus()).status == "prelaunch")
       // The window's socket is free meanwhile, and the other one again.
       let window = try await QMPClient(path: guest.sockets.window)
@@ -51,6 +42,78 @@ import Testing
       #expect(guest.state == .ended(.killed(SIGKILL)))
       #expect(try files(folder) == ["guest.log"])
       try await guest.end()
+    }
+  }
+
+  /// Nothing of the host is needed: SeaBIOS runs, and shows its screen on QEMU's display.
+  @Test(.needs("qemu-system-x86_64"), arguments: TestMachine.programs)
+  func guestWithoutADeviceRuns(program: String) async throws {
+    try await TestFolder.during { folder in
+      var plan = plan([])
+      plan.machine = .pc
+      plan.name = nil
+      plan.hasGL = false
+      let guest = try await RunningGuest.start(
+        plan, with: try QEMUProgram.probe(program), in: .at(state: folder, sockets: folder)
+      ) { notice in
+        if case .noSound = notice { return }
+        Issue.record("\(notice)")
+      }
+      defer { guest.kill() }
+      #expect(guest.configuration.isShownByHost && guest.vGPU == nil && !guest.isVGPUMade)
+      #expect(try await guest.execute(QueryStatus()).status == "running")
+      let client = try await QMPClient(path: guest.sockets.window)
+      let display = try await client.execute("query-display-options")
+      var wanted: [String: JSONValue] = ["type": .string("dbus"), "p2p": .bool(true)]
+      if guest.configuration.hasSound { wanted["audiodev"] = .string("sound0") }
+      #expect(display == .object(wanted))
+      // The firmware's text, in a mode of the virtio GPU's.
+      var picture = Data()
+      for _ in 0..<600 where picture.count < 640 * 400 * 3 {
+        try await Task.sleep(for: .milliseconds(100))
+        try await client.execute(
+          "screendump",
+          arguments: .object([
+            "filename": .string("\(folder)/screen"), "device": .string("gpu0"),
+          ]))
+        picture = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/screen"))
+        if !picture.dropFirst(16).contains(where: { $0 > 100 }) { picture = Data() }
+      }
+      #expect(picture.starts(with: Data("P6\n720 400\n".utf8)), "\(picture.prefix(16))")
+      await client.close()
+      try await guest.end(after: .milliseconds(100))
+      #expect(guest.state == .ended(.killed(SIGKILL)))
+      #expect(try files(folder).allSatisfy { $0.hasSuffix(".log") || $0 == "screen" })
+      #expect(kill(guest.process.pid, 0) != 0, "it is reaped")
+    }
+  }
+
+  /// A QEMU without the module of its D-Bus display.
+  @Test(.needs("qemu-system-x86_64"))
+  func guestThatNobodyCouldSeeIsNotStarted() async throws {
+    try await TestFolder.during { folder in
+      let real = try QEMUProgram.probe()
+      let bare = QEMUProgram(
+        path: real.path, version: real.version, takesDescriptors: false, hasDBusDisplay: false,
+        virtioGPUs: real.virtioGPUs)
+      for (program, feature) in [
+        (bare, "the D-Bus display (-display dbus)"),
+        (
+          QEMUProgram(
+            path: real.path, version: "", takesDescriptors: false, hasDBusDisplay: true),
+          "the device virtio-vga"
+        ),
+      ] {
+        let error = await #expect(throws: GuestError.self) {
+          try await RunningGuest.start(
+            plan(), with: program, in: .at(state: folder, sockets: folder)
+          ).kill()
+        }
+        guard case .qemu(.lacks(real.path, feature: feature)) = error else {
+          throw error ?? GuestError.cancelled
+        }
+      }
+      #expect(try files(folder) == [])
     }
   }
 
@@ -103,19 +166,51 @@ import Testing
     }
   }
 
-  @Test(.needs("qemu-system-x86_64"))
-  func failedStartLeavesNothing() async throws {
+  /// QEMU ends before it has made its sockets, or after that.
+  @Test(
+    .needs("qemu-system-x86_64"), arguments: [["-no-such-option"], ["-device", "no-such-thing"]])
+  func failedStartLeavesNothing(extra: [String]) async throws {
     try await TestFolder.during { folder in
       let error = await #expect(throws: GuestError.self) {
         try await RunningGuest.start(
-          plan(["-no-such-option"]), with: try QEMUProgram.probe(),
+          plan(extra), with: try QEMUProgram.probe(),
           in: .at(state: folder, sockets: folder))
       }
       guard case .ended(.exited(1), let lastWords, let log) = error else {
         throw error ?? GuestError.cancelled
       }
-      #expect(lastWords.contains("-no-such-option") && log == "\(folder)/guest.log")
+      #expect(lastWords.contains("no-such-") && log == "\(folder)/guest.log")
       #expect(try files(folder) == ["guest.log"])
+    }
+  }
+
+  /// A new disk is there as long as the guest has started, and is not made twice.
+  @Test(.needs("qemu-system-x86_64", "qemu-img"))
+  func newDiskIsMadeForAGuestThatStarts() async throws {
+    try await TestFolder.during { folder in
+      let program = try QEMUProgram.probe()
+      let folders = GuestFolders.at(state: folder, sockets: folder)
+      let disk = try NamedDisk(parsing: "\(folder)/new.qcow2,size=1T")
+      func start(_ extra: [String]) async throws -> RunningGuest {
+        var plan = plan(extra)
+        plan.disks = [disk]
+        return try await RunningGuest.start(plan, with: program, in: folders)
+      }
+      // Described only, nothing is made.
+      var described = plan()
+      described.disks = [disk]
+      let guest = try described.configuration(for: program)
+      #expect(guest.disks == [DiskImage(path: "\(folder)/new.qcow2", format: .qcow2)])
+      #expect(try files(folder) == [])
+      await #expect(throws: GuestError.self) { try await start(["-no-such-option"]).kill() }
+      #expect(try files(folder) == ["guest.log"])
+      let first = try await start(["-S"])
+      #expect(try files(folder).contains("new.qcow2"))
+      try await first.end(after: .zero)
+      let error = await #expect(throws: GuestError.self) { try await start(["-S"]).kill() }
+      #expect("\(String(describing: error))".contains("exists already; leave out size="))
+      #expect(throws: GuestError.self) { try described.configuration(for: program) }
+      #expect(try files(folder) == ["guest.log", "new.qcow2"])
     }
   }
 
@@ -129,7 +224,10 @@ import Testing
       let plan = plan()
       let start = Task {
         try await RunningGuest.start(
-          plan, with: QEMUProgram(path: program, version: "", takesDescriptors: false),
+          plan,
+          with: QEMUProgram(
+            path: program, version: "", takesDescriptors: false, hasDBusDisplay: true,
+            virtioGPUs: [.plain]),
           in: .at(state: folder, sockets: folder))
       }
       try await eventually { self.exists("\(folder)/pid") }

@@ -2,6 +2,7 @@
 
 import Foundation
 import HostDevices
+import LinuxSystem
 import SystemPackage
 import TestSupport
 import Testing
@@ -15,7 +16,7 @@ import Testing
 
   /// Whoever is started with a domain's `-uuid` decides nothing: the domain's vGPU is held by nobody,
   /// and is waited for.
-  @Test func commandLineOfADomainIsNoProof() throws {
+  @Test(.timeLimit(.minutes(15))) func commandLineOfADomainIsNoProof() async throws {
     let tree = try SysfsTree()
     let parent = "/sys/devices/pci0000:00/0000:00:02.0"
     try tree.folder("\(parent)/mdev_supported_types/i915-GVTg_V5_4")
@@ -24,11 +25,17 @@ import Testing
       "\(parent)/\(Self.uuid)/mdev_type", to: "\(parent)/mdev_supported_types/i915-GVTg_V5_4")
     let claimant = Process()
     claimant.executableURL = URL(fileURLWithPath: "/bin/sh")
-    claimant.arguments = ["-c", "sleep 60; :", "-uuid", Self.domain]
+    claimant.arguments = ["-c", "read x", "-uuid", Self.domain]
+    claimant.standardInput = Pipe()
     try claimant.run()
     defer {
-      claimant.terminate()
+      // A SIGTERM may be blocked, as it is in the thread that has started it.
+      kill(claimant.processIdentifier, SIGKILL)
       claimant.waitUntilExit()
+    }
+    // The kernel shows a command line a moment after the start.
+    try await eventually {
+      try ProcFiles.arguments(of: claimant.processIdentifier).last == Self.domain
     }
     let vGPU = try #require(MdevUUID(Self.uuid))
     let running = RunningDomain(

@@ -4,28 +4,40 @@ import Attachment
 import Foundation
 import GuestControl
 import HostDevices
+import Libvirt
 import SystemPackage
 import TestSupport
 import Testing
 
 @testable import Guests
 
-/// What a guest offers, and who is chosen.
-@Suite struct OfferTests {
-  private static let uuid = "11111111-2222-3333-4444-555555555555"
-
-  private func chosen(_ facts: GuestFacts) -> [GuestFunction: String] {
+extension GuestFacts {
+  /// Who serves each function that is offered.
+  var chosen: [GuestFunction: String] {
     Dictionary(
-      uniqueKeysWithValues: facts.offers.compactMap { offer in
+      uniqueKeysWithValues: offers.compactMap { offer in
         offer.provider.map { (offer.function, $0.id) }
       })
   }
 
-  private func why(_ facts: GuestFacts, _ function: GuestFunction) -> [String] {
-    facts.offers.first { $0.function == function }?.passedOver.map {
-      "\($0.candidate.id): \($0.obstacle.code)"
-    } ?? []
+  /// The better providers of a function, and why not.
+  func why(_ function: GuestFunction) -> [String] {
+    passedOver(function).map { "\($0.candidate.id): \($0.obstacle.code)" }
   }
+
+  /// What a person is told of those that do not serve a function.
+  func reasons(_ function: GuestFunction) -> [String] {
+    passedOver(function).filter { !$0.obstacle.isOfTarget }.map { "\($0.obstacle)" }
+  }
+
+  private func passedOver(_ function: GuestFunction) -> [FunctionOffer.PassedOver] {
+    offers.first { $0.function == function }?.passedOver ?? []
+  }
+}
+
+/// What a guest offers, and who is chosen.
+@Suite struct OfferTests {
+  private static let uuid = "11111111-2222-3333-4444-555555555555"
 
   /// Without a look the target's text decides.
   @Test(arguments: [
@@ -38,7 +50,7 @@ import Testing
     target: String, socket: String?, screen: String, control: String?
   ) throws {
     let facts = GuestFacts(try #require(Target(target)), namedSocket: socket)
-    let chosen = chosen(facts)
+    let chosen = facts.chosen
     #expect(chosen[.screen] == screen)
     for function in [GuestFunction.input, .power, .hotplug] { #expect(chosen[function] == control) }
     #expect(chosen[.bootScreen] == (control == nil ? nil : "screendump"))
@@ -47,19 +59,22 @@ import Testing
 
   @Test func everyBetterOneHasItsReason() throws {
     let facts = GuestFacts(try #require(Target("bridge:/b")), namedSocket: "/q")
-    #expect(why(facts, .screen) == ["vfio: other-target"])
-    #expect(why(facts, .input) == [])
+    #expect(facts.why(.screen) == ["vfio: other-target"])
+    #expect(facts.why(.input) == ["dbus: other-target"])
     let process = GuestFacts(.process(1))
-    #expect(why(process, .input) == ["named-socket: no-socket-named", "libvirt: other-target"])
     #expect(
-      why(GuestFacts(.demo), .power) == [
+      process.why(.input) == [
+        "dbus: no-dbus-display", "named-socket: no-socket-named", "libvirt: other-target",
+      ])
+    #expect(
+      GuestFacts(.demo).why(.power) == [
         "named-socket: no-socket-named", "libvirt: other-target", "process: other-target",
       ])
   }
 
   @Test(arguments: [
     ("demo", "demo: no QEMU runs it; name a guest"),
-    ("bridge:/b", "bridge:/b: a bridge shows a guest, and tells it nothing; give --qmp"),
+    ("bridge:/b", "bridge:/b: a bridge forwards no QMP commands to the guest; give --qmp"),
   ])
   func guestThatCannotBeToldSaysWhy(target: String, reason: String) throws {
     let guest = Guest(try #require(Target(target)))
@@ -73,16 +88,55 @@ import Testing
     facts.isLookedAt = true
     facts.device = .failure(.noDevice(pid: 7))
     facts.qmp = .failure(.noSocket(pid: 7))
-    #expect(chosen(facts).isEmpty)
+    #expect(facts.chosen.isEmpty)
     #expect(
-      why(facts, .screen) == ["vfio: device", "bridge: other-target", "synthetic: other-target"])
-    #expect(why(facts, .bootScreen) == ["screendump: no-qmp"])
-    #expect(why(facts, .size) == ["edid: device", "bridge: other-target"])
+      facts.why(.screen) == [
+        "vfio: device", "bridge: other-target", "dbus: qmp", "synthetic: other-target",
+      ])
+    #expect(facts.why(.bootScreen) == ["dbus: qmp", "screendump: no-qmp"])
+    #expect(
+      facts.why(.size) == [
+        "edid: device", "bridge: other-target", "dbus: qmp", "agent: no-agent-port",
+      ])
     let input = try #require(facts.offers.first { $0.function == .input })
     #expect(input.worthTelling.map(\.obstacle.code) == ["qmp"])
     #expect(
-      "\(input.worthTelling[0].obstacle)"
-        == "process 7 has no QMP socket: start QEMU with -qmp unix:PATH,server=on,wait=off")
+      input.worthTelling.map { "\($0.obstacle)" } == [
+        "process 7 has no QMP socket: start QEMU with -qmp unix:PATH,server=on,wait=off"
+      ])
+  }
+
+  /// libvirt passes commands on to the QEMU of a domain that runs, and there is no other.
+  @Test(
+    arguments: [
+      (.running, true), (.paused, true), (.shuttingDown, true), (.suspended, true),
+      (.other(9), true), (.shutOff, false), (.crashed, false),
+    ] as [(LibvirtDomainState, Bool)])
+  func domainThatDoesNotRunIsToldNothing(state: LibvirtDomainState, isRunning: Bool) throws {
+    var facts = GuestFacts(try #require(Target("libvirt:system/win11")))
+    facts.isLookedAt = true
+    facts.domain = GuestFacts.Domain(
+      name: "win11", uuid: Self.uuid, uri: "qemu:///system", state: state, devices: [])
+    for function in [GuestFunction.input, .power, .hotplug] {
+      #expect(facts.chosen[function] == (isRunning ? "libvirt" : nil))
+    }
+    #expect(facts.chosen[.bootScreen] == (isRunning ? "screendump" : nil))
+    guard !isRunning else { return }
+    #expect(
+      facts.why(.power) == [
+        "named-socket: no-socket-named", "libvirt: libvirt", "process: other-target",
+      ])
+    #expect(
+      facts.reasons(.power) == [
+        """
+        libvirt:win11: the domain is not running; start it (virsh -c qemu:///system start "win11")
+        """
+      ])
+    #expect(facts.why(.bootScreen) == ["dbus: no-dbus-display", "screendump: no-qmp"])
+    // A socket that the user names is the user's matter.
+    var named = GuestFacts(facts.target, namedSocket: "/q")
+    named.domain = facts.domain
+    #expect(named.chosen[.power] == "named-socket")
   }
 
   // MARK: Looks
@@ -92,24 +146,25 @@ import Testing
   func socketThatCannotBeConnectedToIsNotOffered() throws {
     let machine = try TestMachine()
     let named = try Guest(.process(machine.pid), qmpSocket: "/nowhere/qmp").look()
-    #expect(chosen(named)[.input] == nil)
+    #expect(named.chosen[.input] == nil)
     #expect(
-      why(named, .input) == [
-        "named-socket: qmp", "libvirt: other-socket-named", "process: other-socket-named",
+      named.why(.input) == [
+        "dbus: no-dbus-display", "named-socket: qmp", "libvirt: other-socket-named",
+        "process: other-socket-named",
       ])
     let input = try #require(named.offers.first { $0.function == .input })
     #expect(
-      input.worthTelling.map { "\($0.obstacle)" } == [
+      input.worthTelling.map { "\($0.obstacle)" }.filter { !$0.contains("D-Bus") } == [
         """
         /nowhere/qmp: faccessat: No such file or directory; start QEMU with -qmp \
         unix:/nowhere/qmp,server=on,wait=off
         """
       ])
-    #expect(chosen(try Guest(.process(machine.pid)).look())[.power] == "process")
+    #expect(try Guest(.process(machine.pid)).look().chosen[.power] == "process")
     try FileManager.default.removeItem(atPath: machine.path)
     let lost = try Guest(.process(machine.pid)).look()
-    #expect(chosen(lost)[.power] == nil && chosen(lost)[.bootScreen] == nil)
-    #expect(why(lost, .power).last == "process: qmp")
+    #expect(lost.chosen[.power] == nil && lost.chosen[.bootScreen] == nil)
+    #expect(lost.why(.power).last == "process: qmp")
   }
 
   @Test func vGPUWithoutAGuest() throws {
@@ -126,9 +181,9 @@ import Testing
     #expect(facts.kind == .vGPU)
     #expect(facts.vGPUs.map(\.uuid) == [uuid])
     #expect(facts.processes.isEmpty)
-    #expect(chosen(facts).isEmpty)
-    #expect(why(facts, .screen).first == "vfio: device")
-    #expect(why(facts, .input).last == "process: device")
+    #expect(facts.chosen.isEmpty)
+    #expect(facts.why(.screen).first == "vfio: device")
+    #expect(facts.why(.input).last == "process: device")
     let other = try #require(MdevUUID("22222222-2222-3333-4444-555555555555"))
     let error = #expect(throws: AttachmentError.self) { try Guest(.mdev(other), host: host).look() }
     #expect(error?.description.contains("no such vGPU; there is \(uuid)") == true)
@@ -150,8 +205,8 @@ import Testing
     let sockets = try #require(try facts.qmp?.get())
     #expect(sockets.guestName == "left-alone")
     #expect(sockets.paths == machine.paths.map { FileManager.default.resolved($0) })
-    #expect(chosen(facts)[.input] == "process")
-    #expect(chosen(facts)[.screen] == nil)
+    #expect(facts.chosen[.input] == "process")
+    #expect(facts.chosen[.screen] == nil)
     // The one that somebody has, and the other.
     try await QMPEndpoint.socket(machine.paths[1]).connect().close()
     #expect(connection.failure == nil)

@@ -39,6 +39,14 @@ import Testing
     #expect(monitor.edid == expected.bytes)
   }
 
+  /// A driver's limit may be odd; the monitor's sides are even all the same.
+  @Test func oddLimitGivesAnEvenMonitor() throws {
+    let screen = NotingScreen(MonitorLimits(width: 1921, height: 1201))
+    try screen.plugIn(nearestTo: (3000, 3000), refreshRate: nil)
+    let monitor = try #require(screen.monitors.first)
+    #expect(monitor.size.width == 1920 && monitor.size.height == 1200)
+  }
+
   @Test func screenThatCannotChangeIsLeftAlone() throws {
     let screen = NotingScreen(nil)
     try screen.plugIn(nearestTo: (1000, 700), refreshRate: 60)
@@ -46,5 +54,7 @@ import Testing
     let any = NotingScreen(MonitorLimits(width: nil, height: nil))
     try any.plugIn(nearestTo: (2560, 1440), refreshRate: 59.95)
     #expect(any.monitors.first?.size.width == 2560 && any.monitors.first?.size.height == 1440)
+    let expected = try EDID(mode: DisplayMode(width: 2560, height: 1440, refreshRate: 59.95))
+    #expect(any.monitors.first?.edid == expected.bytes)
   }
 }

@@ -338,7 +338,66 @@ import Testing
     try check(try .laptop(), .igd, defect)
   }
 
+  private static func qemu(
+    _ display: Bool, _ gpus: Set<QEMUProgram.VirtioGPU>
+  ) -> Result<QEMUProgram, QEMUError> {
+    .success(
+      QEMUProgram(
+        path: "/q", version: "QEMU emulator version 10.0.2", takesDescriptors: true,
+        hasDBusDisplay: display, virtioGPUs: gpus))
+  }
+
+  static let virtio: [Defect] = [
+    Defect("nothing", [:]),
+    Defect("no VT-x", ["virtualization": .fail]) { try replace($0, "/proc/cpuinfo", " vmx ", " ") },
+    Defect("no right to KVM", ["dev-kvm": .fail], live: .good(forbidden: "/dev/kvm")),
+    Defect(
+      "no QEMU",
+      ["qemu": .fail, "qemu-display": .notApplicable, "virtio-gl": .notApplicable],
+      live: .good(qemu: .failure(.notInstalled("qemu")))),
+    Defect("no display", ["qemu-display": .fail], live: .good(qemu: qemu(false, [.plain, .gl]))),
+    Defect(
+      "no GPU", ["qemu-display": .fail, "virtio-gl": .warn], live: .good(qemu: qemu(true, []))),
+    Defect("no OpenGL", ["virtio-gl": .warn], live: .good(qemu: qemu(true, [.plain]))),
+    Defect("no render node", ["virtio-gl": .warn]) { try unlink($0, "/dev/dri/renderD128") },
+    Defect(
+      "no right to draw", ["virtio-gl": .warn], live: .good(forbidden: "/dev/dri/renderD128")),
+    Defect("a driver that refuses", ["virtio-gl": .warn], live: .good(refusal: "eglInitialize")),
+    Defect("no sharing", ["virtio-gl": .warn], live: .good(sharesPictures: false)),
+    Defect("a CPU draws", ["virtio-gl": .warn], live: .good(isSoftware: true)),
+    Defect("no session", ["session": .warn], live: .good(environment: [:])),
+  ]
+
+  @Test(arguments: virtio) func virtioLaptop(defect: Defect) throws {
+    let tree = try SysfsTree.laptop()
+    try tree.file("/dev/dri/renderD128")
+    try check(tree, .virtio, defect)
+  }
+
+  /// The remedy is a package of the distribution.
+  @Test func missingModulesHaveAPackage() throws {
+    let tree = try SysfsTree.laptop()
+    func remedy(_ id: String, _ live: LiveFacts) -> String? {
+      tree.report(.virtio, live: live).findings.first { $0.id == id }?.remedy
+    }
+    try tree.file("/etc/os-release", "ID=debian\n")
+    let bare = LiveFacts.good(qemu: Self.qemu(false, [.plain]))
+    #expect(
+      remedy("qemu-display", bare)
+        == "apt install qemu-system-modules-opengl (Debian 12: qemu-system-common)")
+    #expect(
+      remedy("virtio-gl", bare)
+        == "apt install qemu-system-modules-opengl (Debian 12: qemu-system-gui)")
+    try tree.file("/etc/os-release", "ID=arch\n")
+    #expect(remedy("qemu-display", bare)?.hasPrefix("pacman -S qemu-ui-dbus ") == true)
+  }
+
   @Test func goodHostsAreGood() throws {
+    let virtio = try SysfsTree.laptop()
+    try virtio.file("/dev/dri/renderD128")
+    let report = virtio.report(.virtio, live: .good())
+    #expect(report.isGood && report.count(.warn) == 0 && report.device == nil)
+    #expect(report.count(.ok) == report.findings.count)
     let laptop = try SysfsTree.laptop().report(.gvtG, live: .good())
     #expect(laptop.isGood && laptop.count(.warn) == 0 && laptop.count(.ok) > 20)
     let desktop = try SysfsTree.desktop().report(.gpu, live: .good())
@@ -347,11 +406,13 @@ import Testing
 
   /// Every check is in some list above with a result that is not ok.
   @Test func everyCheckCanFail() throws {
-    let changed = Set((Self.gvt + Self.passthrough + Self.igd).flatMap { $0.changes.keys })
+    let changed = Set(
+      (Self.gvt + Self.passthrough + Self.igd + Self.virtio).flatMap { $0.changes.keys })
     let all = try Set(
       SysfsTree.laptop().report(.gvtG, live: .good()).findings.map(\.id)
         + SysfsTree.desktop().report(.gpu, live: .good()).findings.map(\.id)
-        + SysfsTree.laptop().report(.igd, live: .good()).findings.map(\.id))
+        + SysfsTree.laptop().report(.igd, live: .good()).findings.map(\.id)
+        + SysfsTree.laptop().report(.virtio, live: .good()).findings.map(\.id))
     #expect(all.subtracting(changed).isEmpty)
   }
 }

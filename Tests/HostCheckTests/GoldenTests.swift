@@ -90,6 +90,7 @@ import Testing
       make: { try .archDesktop("HOOKS=(base udev autodetect modconf kms block)\n") },
       isGood: true),
     Host(name: "proxmox", purpose: .gpu, make: { try .proxmox() }, isGood: true),
+    Host(name: "virtio-laptop", purpose: .virtio, make: { try .laptop() }, isGood: true),
     Host(name: "whole-intel-gpu", purpose: .igd, make: { try .laptop() }, isGood: true),
   ]
 

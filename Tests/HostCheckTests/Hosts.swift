@@ -193,8 +193,9 @@ extension LiveFacts {
     qemu: Result<QEMUProgram, QEMUError> = .success(
       QEMUProgram(
         path: "/usr/bin/qemu-system-x86_64", version: "QEMU emulator version 10.0.2 (Debian)",
-        takesDescriptors: true)),
+        takesDescriptors: true, hasDBusDisplay: true, virtioGPUs: [.plain, .gl])),
     isSoftware: Bool = false, importsDMABufs: Bool = true, importsModifiers: Bool = true,
+    sharesPictures: Bool = true,
     refusal: String? = nil, forbidden: String? = nil,
     environment: [String: String] = ["WAYLAND_DISPLAY": "wayland-0"]
   ) -> LiveFacts {
@@ -202,10 +203,11 @@ extension LiveFacts {
       qemu: qemu,
       graphics: { node in
         if let refusal { return .failure(GraphicsRefusal(refusal)) }
-        return .success(
-          Graphics(
-            renderer: "Mesa on \(node ?? "nothing")", isSoftware: isSoftware,
-            importsDMABufs: importsDMABufs, importsModifiers: importsModifiers))
+        var graphics = Graphics(
+          renderer: "Mesa on \(node ?? "nothing")", isSoftware: isSoftware,
+          importsDMABufs: importsDMABufs, importsModifiers: importsModifiers)
+        graphics.sharesPictures = sharesPictures
+        return .success(graphics)
       },
       mayUse: { $0 != forbidden }, environment: environment)
   }

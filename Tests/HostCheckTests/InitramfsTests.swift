@@ -22,7 +22,8 @@ import Testing
     var testDescription: String { "\(files)" }
   }
 
-  private static let kms = "hook kms in /etc/mkinitcpio.conf, which puts amdgpu, nouveau into it"
+  private static let kms =
+    "hook kms in /etc/mkinitcpio.conf puts amdgpu, nouveau into the initramfs"
   private static let named = "amdgpu in /etc/mkinitcpio.conf"
 
   static let all = [
@@ -61,7 +62,7 @@ import Testing
         "/etc/mkinitcpio.conf.d/10-gpu.conf": "HOOKS+=(kms)\n",
         "/etc/mkinitcpio.conf.d/20.txt": "HOOKS=(base)\n",
       ],
-      "hook kms in /etc/mkinitcpio.conf and /etc/mkinitcpio.conf.d, which puts amdgpu, nouveau into it"
+      "hook kms in /etc/mkinitcpio.conf and /etc/mkinitcpio.conf.d puts amdgpu, nouveau into the initramfs"
     ),
     Configuration(
       [
@@ -103,7 +104,7 @@ import Testing
       nil),
     Configuration(
       ["/etc/dracut.conf.d/v.conf": "add_dracutmodules+=\" drm \"\n"],
-      "module drm in dracut's configuration, which puts amdgpu, nouveau into it"),
+      "module drm in dracut's configuration puts amdgpu, nouveau into the initramfs"),
     Configuration(
       [
         "/etc/dracut.conf.d/v.conf":
@@ -119,11 +120,11 @@ import Testing
         "/usr/share/initramfs-tools/conf-hooks.d/plymouth": "FRAMEBUFFER=y\n",
         "/usr/share/initramfs-tools/hooks/framebuffer": "",
       ],
-      "FRAMEBUFFER=y in /etc/initramfs-tools/modules, which puts amdgpu, nouveau into it"),
+      "FRAMEBUFFER=y in /etc/initramfs-tools/modules puts amdgpu, nouveau into the initramfs"),
     // Alpine's mkinitfs.
     Configuration(
       ["/etc/mkinitfs/mkinitfs.conf": "features=\"ata base ext4 keymap kms nvme usb\"\n"],
-      "feature kms in /etc/mkinitfs/mkinitfs.conf, which puts amdgpu, nouveau into it"),
+      "feature kms in /etc/mkinitfs/mkinitfs.conf puts amdgpu, nouveau into the initramfs"),
   ]
 
   @Test(arguments: all) func whatTakesTheCard(configuration: Configuration) throws {

@@ -48,9 +48,11 @@ import Testing
   @Test(arguments: [
     "", "vfio-pci", "vfio-pci,sysfsdev=", "vfio-pci,sysfsdev=/", "vfio-pci,sysfsdev=/dev/vgpu",
     "vfio-pci,host=41:00", "vfio-pci,host=41:20.0", "vfio-pci,host=4100:00:00.0.0",
-    "virtio-gpu,sysfsdev=/sys/bus/mdev/devices/\(uuid)", "help", "{", #"{"driver":"vfio-pci""#,
-    #"{"driver":"vfio-pci","sysfsdev":"/\#(uuid)"#, #"{"driver":"vfio-pci","sysfsdev":"\ud800"}"#,
-    #"{"driver":"vfio-pci","sysfsdev":["/\#(uuid)"]}"#, #"{"driver":"vfio-pci",}"#,
+    "virtio-gpu,sysfsdev=/sys/bus/mdev/devices/\(uuid)", "help", "{",
+    #"{"driver":"vfio-pci","sysfsdev":"/\#(uuid)"#,
+    #"{"driver":"vfio-pci","sysfsdev":"\ud800/\#(uuid)"}"#,
+    #"{"driver":"vfio-pci","sysfsdev":["/\#(uuid)"]}"#,
+    #"{driver:"vfio-pci",sysfsdev:"/\#(uuid)"}"#,
   ])
   func othersAreNone(value: String) {
     #expect(named(value) == [])

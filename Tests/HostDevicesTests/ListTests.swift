@@ -34,9 +34,9 @@ import Testing
           "availableInstances" : 1,
           "description" : "low_gm_size: 128MB\\nhigh_gm_size: 384MB\\nfence: 4\\nresolution: 1920x1200\\nweight: 4",
           "deviceAPI" : "vfio-pci",
-          "id" : "i915-GVTg_V5_4",
           "name" : "GVTg_V5_4",
-          "parent" : "0000:00:02.0"
+          "parent" : "0000:00:02.0",
+          "type" : "i915-GVTg_V5_4"
         }
         """)
     #expect(
@@ -60,17 +60,19 @@ import Testing
     #expect(
       function == """
         {
-          "address" : "0000:00:02.0",
           "cardNode" : "/dev/dri/card0",
           "classCode" : "0x030000",
-          "device" : "0x5917",
+          "deviceID" : "0x5917",
           "driver" : "i915",
           "iommuGroup" : 0,
           "isBootVGA" : true,
+          "pciAddress" : "0000:00:02.0",
+          "physicalFunction" : null,
           "renderNode" : "/dev/dri/renderD128",
-          "subsystemDevice" : "0x2292",
-          "subsystemVendor" : "0x17aa",
-          "vendor" : "0x8086"
+          "subsystemDeviceID" : "0x2292",
+          "subsystemVendorID" : "0x17aa",
+          "vendorID" : "0x8086",
+          "vfioDevice" : null
         }
         """)
     let bridge = try #require(try host.pciFunctions().first)
@@ -84,15 +86,15 @@ import Testing
             "devices" : [
               "0000:00:02.0"
             ],
-            "number" : 0,
-            "type" : "DMA-FQ"
+            "iommuDomainType" : "DMA-FQ",
+            "iommuGroup" : 0
           },
           {
             "devices" : [
               "\(SysfsTree.uuid2)"
             ],
-            "number" : 12,
-            "type" : "unknown"
+            "iommuDomainType" : "unknown",
+            "iommuGroup" : 12
           }
         ]
         """)

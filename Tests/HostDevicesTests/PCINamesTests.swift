@@ -28,7 +28,7 @@ import Testing
     _ vendor: String, _ device: String, _ classCode: String
   ) throws -> PCIFunction {
     let json = """
-      {"address": "0000:00:02.0", "vendor": "\(vendor)", "device": "\(device)",
+      {"pciAddress": "0000:00:02.0", "vendorID": "\(vendor)", "deviceID": "\(device)",
        "classCode": "\(classCode)", "isBootVGA": false}
       """
     return try JSONDecoder().decode(PCIFunction.self, from: Data(json.utf8))

@@ -61,7 +61,8 @@ import Testing
     let files = [
       "usr/bin/vgpu", "usr/share/man/man1/vgpu.1", "usr/share/man/man1/vgpu-run.1",
       "usr/share/bash-completion/completions/vgpu", "usr/share/zsh/site-functions/_vgpu",
-      "usr/share/fish/vendor_completions.d/vgpu.fish", "usr/share/applications/vgpu.desktop",
+      "usr/share/fish/vendor_completions.d/vgpu.fish", "usr/share/vgpu/schemas/info.json",
+      "usr/share/vgpu/schemas/list.json", "usr/share/applications/vgpu.desktop",
       "usr/share/icons/hicolor/scalable/apps/vgpu.svg", "usr/lib/udev/rules.d/70-vgpu.rules",
       "usr/lib/sysusers.d/vgpu.conf", "usr/lib/modprobe.d/vgpu.conf",
       "usr/lib/modules-load.d/vgpu.conf", "usr/lib/sysctl.d/60-vgpu.conf",
@@ -240,6 +241,109 @@ import Testing
 
     let none = try install("--prefix", "/usr", "--libraries", "/no/libraries")
     #expect(none.code == 1 && none.text.contains("/no/libraries/libvgpu.so.0: not there"))
+  }
+
+  /// Each component alone, in a multiarch folder; pkg-config finds what is there.
+  @Test func componentsByName() throws {
+    let libraries = try CLibraries.introspectedFolder()
+    let libdir = "lib/x86_64-linux-gnu"
+    // The widget's header includes the other library's.
+    let headers: Set = [
+      "usr/include/vgpu/vgpu.h", "usr/include/vgpu/vgpu-host.h", "usr/include/vgpu/vgpu-guest.h",
+      "usr/include/vgpu/vgpu-agent.h", "usr/include/vgpu/vgpu-control.h",
+      "usr/include/vgpu/vgpu-sound.h",
+    ]
+    let library = headers.union([
+      "usr/\(libdir)/libvgpu.so", "usr/\(libdir)/libvgpu.so.0",
+      "usr/\(libdir)/pkgconfig/vgpu.pc", "usr/share/vgpu/valgrind.supp",
+    ])
+    let gtk3 = headers.union([
+      "usr/\(libdir)/libvgpu-gtk3.so", "usr/\(libdir)/libvgpu-gtk3.so.0",
+      "usr/\(libdir)/pkgconfig/vgpu-gtk3.pc", "usr/include/vgpu/vgpu-gtk3.h",
+    ])
+    let introspection: Set = [
+      "usr/\(libdir)/girepository-1.0/VgpuGtk-3.0.typelib", "usr/share/gir-1.0/VgpuGtk-3.0.gir",
+    ]
+    for (components, files) in [
+      ("library", library), ("gtk3", gtk3), ("introspection", introspection),
+      ("library,gtk3", library.union(gtk3)),
+    ] {
+      let installed = try install(
+        "--prefix", "/usr", "--libdir", "/usr/\(libdir)", "--components", components,
+        "--libraries", libraries)
+      try #require(installed.code == 0, "\(installed.text)")
+      let isFolder = { (path: String) in
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(
+          atPath: "\(self.folder.path)/\(path)", isDirectory: &isFolder) && isFolder.boolValue
+      }
+      #expect(
+        Set(found.filter { !isFolder($0) }) == files.union(["usr/share/vgpu/manifest"]),
+        "\(components)")
+    }
+    let flags = try Program.run(
+      ["pkg-config", "--variable=libdir", "vgpu"],
+      environment: ["PKG_CONFIG_PATH": "\(folder.path)/usr/\(libdir)/pkgconfig"])
+    #expect(flags.text == "/usr/\(libdir)\n")
+    #expect(try install("--prefix", "/usr", "--uninstall").code == 0)
+    #expect(found.isEmpty)
+
+    let command = try install("--prefix", "/usr", "--components", "command")
+    #expect(command.code == 0 && found.contains("usr/bin/vgpu"), "\(command.text)")
+    #expect(!found.contains { $0.contains("udev") || $0.hasPrefix("usr/lib") })
+    let system = try install("--prefix", "/usr", "--components", "system")
+    #expect(system.code == 0 && !found.contains("usr/bin/vgpu"), "\(system.text)")
+    #expect(found.contains("usr/lib/udev/rules.d/70-vgpu.rules"))
+    #expect(try install("--prefix", "/usr", "--uninstall").code == 0)
+    // In /opt too when it is named.
+    let named = try install("--prefix", "/opt/v", "--components", "system,command", "--no-system")
+    #expect(named.code == 0 && !found.contains { $0.contains("udev") }, "\(named.text)")
+    #expect(try install("--prefix", "/opt/v", "--uninstall").code == 0)
+
+    for (options, reason) in [
+      (["--components", "gtk4"], "no such component"),
+      (["--components", ""], "its value is empty"),
+      (["--components", "library", "--binary", Self.binary], "the libraries are missing"),
+      (["--libdir", "/lib64"], "not below /usr/local"), (["--libdir", "../x"], "not a plain path"),
+    ] {
+      let wrong = try run(
+        [Self.package.appendingPathComponent("Scripts/install").path] + options)
+      #expect(wrong.code == 64 && wrong.text.contains(reason), "\(options): \(wrong.text)")
+    }
+  }
+
+  /// libvgpu is linked where pkg-config knows no GTK, and needs none of it when it runs.
+  @Test func libraryNeedsNoGTK() throws {
+    let packages = folder.appendingPathComponent("pkgconfig").path
+    let script = #"""
+      mkdir -p "$1/pkgconfig" && cd "$1/pkgconfig" || exit 1
+      for package in epoxy libxxhash gio-2.0 gobject-2.0 glib-2.0 zlib; do
+        cp "$(pkg-config --variable=pcfiledir $package)/$package.pc" . || exit 1
+      done
+      """#
+    let copied = try run(["bash", "-c", script, "bash", folder.path])
+    try #require(copied.code == 0, "\(copied.text)")
+    let link = Self.package.appendingPathComponent("Scripts/link-c-libraries").path
+    let linked = folder.appendingPathComponent("linked").path
+    let environment = ["PKG_CONFIG_LIBDIR": packages, "PKG_CONFIG_PATH": ""]
+    let answer = try Program.run(
+      [link, CLibraries.products.path, linked, "libvgpu"], environment: environment)
+    try #require(answer.code == 0, "\(answer.text)")
+    let needed = try run(["readelf", "-d", "\(linked)/libvgpu.so.0"]).text
+      .matches(of: /\(NEEDED\).*\[(.*)\]/).map { String($0.1) }
+    #expect(
+      Set(needed).isSubset(of: [
+        "libgio-2.0.so.0", "libgobject-2.0.so.0", "libglib-2.0.so.0",
+        "libm.so.6", "libc.so.6", "libz.so.1", "libstdc++.so.6", "libepoxy.so.0", "libxxhash.so.0",
+        "libgcc_s.so.1", "ld-linux-x86-64.so.2", "libdl.so.2", "libpthread.so.0",
+      ]), "\(needed)")
+    #expect(
+      try !FileManager.default.contentsOfDirectory(atPath: linked).contains("libvgpu-gtk3.so"))
+    let refused = try Program.run(
+      [link, CLibraries.products.path, linked, "libvgpu-gtk3"], environment: environment)
+    #expect(refused.code == 1 && refused.text.contains("libvgpu-gtk3: needs"), "\(refused.text)")
+    let wrong = try run([link, CLibraries.products.path, linked, "libvgpu2"])
+    #expect(wrong.code == 64, "\(wrong.text)")
   }
 
   @Test func elsewhereNothingIsForTheSystem() throws {

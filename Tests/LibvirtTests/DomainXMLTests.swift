@@ -14,7 +14,7 @@ import Testing
 
   /// What gives a guest its graphics.
   enum Graphics: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case intelVGPU, otherVGPU, integrated, card, cardWithoutVGA, cardAndVGPU
+    case intelVGPU, otherVGPU, integrated, card, cardWithoutVGA, cardAndVGPU, virtio, virtioGL
     var testDescription: String { rawValue }
 
     func guest(isWindows: Bool) throws -> GuestConfiguration {
@@ -28,8 +28,12 @@ import Testing
       switch self {
       case .intelVGPU:
         guest = GuestConfiguration(vGPU: try vGPU("i915-GVTg_V5_4"), isWindows: isWindows)
+        guest.display = .dbus(hasGL: false)
       case .otherVGPU:
         guest = GuestConfiguration(vGPU: try vGPU("mbochs-small"), isWindows: isWindows)
+      case .virtio, .virtioGL:
+        guest.hasVirtioGPU = true
+        guest.display = .dbus(hasGL: self == .virtioGL)
       case .integrated:
         var graphics = try slot(.integratedGraphics, "00:02.0")
         graphics.rom = "/roms/it's <&>.bin"
@@ -73,6 +77,7 @@ import Testing
         all.append(guest)
         guest.hasVirtio.toggle()
         guest.hidesHypervisor = true
+        guest.hasSound = guest.display != .none
         guest.disks = [
           DiskImage(path: "/disks/a'b <&>.img", format: .raw),
           DiskImage(
@@ -83,7 +88,16 @@ import Testing
             ]),
           DiskImage(path: "/dev/null", format: .raw),
         ]
-        guest.cdrom = DiskImage(path: "/disks/cd.iso", format: .raw)
+        guest.cdroms = ["/disks/cd.iso", "/disks/drivers.iso"].map {
+          DiskImage(path: $0, format: .raw)
+        }
+        guest.hasSecureBoot = machine == .q35
+        guest.tpm = EmulatedTPM(model: isWindows ? .crb : .tis)
+        guest.hasGuestAgent = true
+        guest.shares = [
+          FolderShare(path: "/a'b", tag: "a", isReadOnly: true, way: .plan9),
+          FolderShare(path: "/c", tag: "c", isReadOnly: isWindows, way: .virtiofs(socket: nil)),
+        ]
         guest.firmware = .uefi(
           code: DiskImage(path: "/firmware/code.fd", format: .raw),
           variables: DiskImage(path: "/firmware/vars.fd", format: .raw))
@@ -96,6 +110,7 @@ import Testing
           SCSIDevice(genericNode: "/dev/sg0", host: 1, channel: 0, target: 0, unit: 0),
           SCSIDevice(genericNode: "/dev/sg1", host: 2, channel: 0, target: 0, unit: 0),
         ]
+        guest.hasAgentPort = true
         guest.extra = ["-snapshot", "-fw_cfg", "name=opt/a,string='<&>'"]
         all.append(guest)
         guest.hasKVM = false
@@ -160,7 +175,70 @@ import Testing
     #expect(plain.contains("<model type='none'/>"))
     #expect(plain.contains("model='vfio-pci' display='off'"))
     #expect(!plain.contains("<graphics"))
-    #expect(try xml(Graphics.intelVGPU.guest(isWindows: false)).contains("<model type='ramfb'/>"))
+  }
+
+  /// The screens that QEMU draws are on its D-Bus display.
+  @Test func displayShowsWhatQEMUDraws() throws {
+    func about(_ graphics: Graphics) throws -> [String] {
+      let words = ["<graphics", "<gl ", "<video", "<model type='v", "<model type='ram", "<accel"]
+      return try xml(graphics.guest(isWindows: false)).split(separator: "\n")
+        .map { $0.trimmingCharacters(in: .whitespaces) }
+        .filter { line in
+          words.contains { line.hasPrefix($0) } && line != "<model type='virtio'/>"
+        }
+    }
+    #expect(
+      try about(.intelVGPU) == [
+        "<graphics type='dbus' p2p='yes'/>", "<video>", "<model type='ramfb'/>",
+      ])
+    #expect(
+      try about(.virtio) == [
+        "<graphics type='dbus' p2p='yes'/>", "<video>", "<model type='virtio' primary='yes'/>",
+      ])
+    #expect(
+      try about(.virtioGL) == [
+        "<graphics type='dbus' p2p='yes'>", "<gl enable='yes'/>", "<video>",
+        "<model type='virtio' primary='yes'>", "<acceleration accel3d='yes'/>",
+      ])
+  }
+
+  /// An audio device, whose sound goes to the display; and it is found again.
+  @Test func soundGoesToTheDisplay() throws {
+    var guest = try Graphics.virtio.guest(isWindows: false)
+    #expect(try !DomainXML(Array(xml(guest).utf8)).displayHasSound)
+    guest.hasSound = true
+    let text = try xml(guest)
+    let lines = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+    for line in ["<sound model='ich9'>", "<audio id='1' type='dbus'/>"] {
+      #expect(lines.contains(line))
+    }
+    #expect(lines.count { $0 == "<audio id='1'/>" } == 2)
+    #expect(try DomainXML(Array(text.utf8)).displayHasSound)
+    for other in [
+      text.replacing("type='dbus'/>", with: "type='none'/>"),
+      text.replacing("<audio id='1' type", with: "<audio id='2' type"),
+      text.replacing("p2p='yes'", with: "p2p='no'"),
+    ] {
+      #expect(try !DomainXML(Array(other.utf8)).displayHasSound)
+    }
+  }
+
+  /// A touch screen, which only QEMU's own arguments give.
+  @Test func touchScreenIsFound() throws {
+    let guest = try Graphics.virtio.guest(isWindows: false)
+    #expect(try !DomainXML(Array(xml(guest).utf8)).hasTouchScreen)
+    for device in [
+      "virtio-multitouch-pci", "{&quot;driver&quot;:&quot;virtio-multitouch-pci&quot;}",
+    ] {
+      let text = """
+        <domain type='kvm' xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>
+        <metadata><arg value='-device'/></metadata>
+        <q:commandline><q:arg value='-device'/><q:arg value='\(device)'/></q:commandline></domain>
+        """
+      #expect(try DomainXML(Array(text.utf8)).hasTouchScreen)
+      let other = text.replacing("schemas/domain/qemu", with: "schemas/domain/other")
+      #expect(try !DomainXML(Array(other.utf8)).hasTouchScreen)
+    }
   }
 
   /// libvirt looks into no image for what follows.
@@ -171,7 +249,7 @@ import Testing
       DiskImage(
         path: "/top", format: .qcow2, backing: [DiskImage(path: "/base", format: .raw)]),
     ]
-    guest.cdrom = DiskImage(path: "/cd.iso", format: .raw)
+    guest.cdroms = [DiskImage(path: "/cd.iso", format: .raw)]
     let lines = try xml(guest).split(separator: "\n").map {
       $0.trimmingCharacters(in: .whitespaces)
     }
@@ -201,6 +279,53 @@ import Testing
     #expect(
       try firmware(.qcow2).contains(
         "<loader readonly='yes' type='pflash' format='qcow2'>/code</loader>"))
+  }
+
+  @Test func secureBootTPMAndAgent() throws {
+    var guest = try Graphics.virtio.guest(isWindows: true)
+    let plain = try xml(guest)
+    for word in ["secure=", "<smm", "<tpm", "<channel", "<boot"] { #expect(!plain.contains(word)) }
+    guest.firmware = .uefi(
+      code: DiskImage(path: "/code", format: .raw), variables: DiskImage(path: "/v", format: .raw))
+    guest.hasSecureBoot = true
+    guest.tpm = EmulatedTPM(model: .crb)
+    guest.hasGuestAgent = true
+    guest.disks = [DiskImage(path: "/d", format: .raw)]
+    guest.cdroms = ["/a", "/b"].map { DiskImage(path: $0, format: .raw) }
+    let lines = try xml(guest).split(separator: "\n").map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
+    for line in [
+      "<loader readonly='yes' secure='yes' type='pflash'>/code</loader>", "<smm state='on'/>",
+      "<tpm model='tpm-crb'>", "<backend type='emulator' version='2.0'/>", "<channel type='unix'>",
+      "<target type='virtio' name='org.qemu.guest_agent.0'/>", "<nvram template='/v'/>",
+    ] { #expect(lines.contains(line), "\(line)") }
+    #expect(
+      lines.filter { $0.hasPrefix("<boot ") || $0.hasPrefix("<target dev") } == [
+        "<target dev='sda' bus='sata'/>", "<boot order='1'/>", "<target dev='sdb' bus='sata'/>",
+        "<boot order='2'/>", "<target dev='sdc' bus='sata'/>", "<boot order='3'/>",
+      ])
+  }
+
+  /// libvirt shares the guest's memory with virtiofsd only when it is told to.
+  @Test func foldersOfTheHost() throws {
+    var guest = try Graphics.virtio.guest(isWindows: false)
+    guest.shares = [FolderShare(path: "/a", tag: "a", isReadOnly: true, way: .plan9)]
+    func lines() throws -> [String] {
+      try xml(guest).split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    #expect(try !lines().contains("<memoryBacking>"))
+    let filesystem = [
+      "<filesystem type='mount' accessmode='mapped' multidevs='remap'>",
+      "<source dir='/a'/>", "<target dir='a'/>", "<readonly/>",
+    ]
+    for line in filesystem { #expect(try lines().contains(line), "\(line)") }
+    guest.shares[0].way = .virtiofs(socket: nil)
+    guest.hugePages = HugePages(size: .twoMiB)
+    for line in [
+      "<filesystem type='mount' accessmode='passthrough'>", "<driver type='virtiofs'/>",
+      "<source type='memfd'/>", "<access mode='shared'/>", "<page size='2' unit='MiB'/>",
+    ] { #expect(try lines().contains(line), "\(line)") }
   }
 
   @Test func namesThatXMLCannotHoldAreRefused() throws {

@@ -31,6 +31,25 @@ import Testing
     }
   }
 
+  @Test func channelsAreFoundByTheirNames() throws {
+    let text = """
+      <domain><metadata><channel type='unix'><target type='virtio' name='m'/></channel></metadata>
+      <devices>
+        <channel type='unix'><source mode='bind' path='/run/a'/><target type='virtio' name='a'/></channel>
+        <channel type='spicevmc'><target type='virtio' name='b'/></channel>
+        <channel type='unix'><target type='virtio' name='c'/></channel>
+        <channel type='unix'><source mode='connect' path='/run/d'/><target type='virtio' name='d'/></channel>
+        <channel type='pty'><source path='/dev/pts/1'/><target type='guestfwd' name='e'/></channel>
+      </devices></domain>
+      """
+    let unix = LibvirtChannel(kind: "unix")
+    #expect(
+      try DomainXML(Array(text.utf8)).channels == [
+        "a": LibvirtChannel(kind: "unix", path: "/run/a"), "b": LibvirtChannel(kind: "spicevmc"),
+        "c": unix, "d": unix,
+      ])
+  }
+
   @Test func mdevsAreFoundWhereTheyBelong() throws {
     #expect(try mdevs(Self.good) == [Self.uuid])
     #expect(try mdevs("<domain/>\n") == [])

@@ -19,22 +19,35 @@ import Testing
 
   @Test func threadIsJoined() throws {
     let threads = Mutex<[pthread_t]>([])
-    let thread = try SystemThread(for: "a test") { threads.withLock { $0.append(pthread_self()) } }
+    let thread = try SystemThread(for: "a test") {
+      // A join that does not wait returns before this.
+      SystemThread.sleep(for: .milliseconds(50))
+      threads.withLock { $0.append(pthread_self()) }
+    }
     thread.join()
     #expect(threads.withLock(\.self).count == 1)
     #expect(threads.withLock(\.self) != [pthread_self()])
   }
 
-  @Test func detachedThreadReleasesItsBody() throws {
-    let hasEnded = DispatchSemaphore(value: 0)
-    let witness = Witness { hasEnded.signal() }
+  @Test(.timeLimit(.minutes(15))) func detachedThreadReleasesItsBody() async throws {
+    let hasEnded = Mutex(false)
+    let witness = Witness { hasEnded.withLock { $0 = true } }
     try SystemThread.detach(for: "a test") { _ = witness }
     _ = consume witness
-    hasEnded.wait()
+    // The time limit ends this wait, and none that blocks.
+    try await eventually { hasEnded.withLock(\.self) }
   }
 
   /// Signals are the program's.
   @Test func threadTakesNoSignals() throws {
+    // A thread begins with its maker's mask. The tests' pool blocks every signal, so this thread takes
+    // one here, as a program's first thread does.
+    var termination = sigset_t()
+    var before = sigset_t()
+    sigemptyset(&termination)
+    sigaddset(&termination, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &termination, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
     let mask = Mutex<Int32>(-1)
     let thread = try SystemThread(for: "a test") {
       var set = sigset_t()
@@ -53,20 +66,42 @@ import Testing
     SystemThread.sleep(for: .seconds(-1))
   }
 
-  @Test func argumentsOfAProcess() throws {
+  @Test(.timeLimit(.minutes(15))) func endOfAProcessIsAwaited() async throws {
+    let child = Process()
+    child.executableURL = URL(fileURLWithPath: "/bin/cat")
+    let input = Pipe()
+    child.standardInput = input
+    try child.run()
+    let process = try RunningProcess(child.processIdentifier)
+    let waits = Task { await process.waitForEnd() }
+    let alsoWaits = Task {
+      await process.waitForEnd()
+      return process.hasEnded
+    }
+    // A task that is cancelled waits no longer.
+    alsoWaits.cancel()
+    #expect(await !alsoWaits.value)
+    try input.fileHandleForWriting.close()
+    await waits.value
+    #expect(process.hasEnded)
+    // At once.
+    await process.waitForEnd()
+    child.waitUntilExit()
+  }
+
+  @Test(.timeLimit(.minutes(15))) func argumentsOfAProcess() async throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
     process.arguments = ["-c", "read x", "a b", ""]
     process.standardInput = Pipe()
     try process.run()
-    defer { process.terminate() }
-    #expect(
-      try ProcFiles.arguments(of: process.processIdentifier) == [
-        "/bin/sh", "-c", "read x", "a b", "",
-      ]
-    )
-    #expect(ProcFiles.processes().contains(process.processIdentifier))
-    #expect(ProcFiles.processes() == ProcFiles.processes().sorted())
+    // A SIGTERM may be blocked, as it is in the thread that has started it.
+    defer { kill(process.processIdentifier, SIGKILL) }
+    let pid = process.processIdentifier
+    // The kernel shows a command line a moment after the start.
+    try await eventually { try !ProcFiles.arguments(of: pid).isEmpty }
+    #expect(try ProcFiles.arguments(of: pid) == ["/bin/sh", "-c", "read x", "a b", ""])
+    #expect(ProcFiles.processes().contains(pid))
   }
 
   @Test func argumentsAreCutAtZeros() {
@@ -81,6 +116,9 @@ import Testing
     try tree.file("/proc/version", "x")
     let proc = tree.location("/proc")
     #expect(ProcFiles.processes(in: proc) == [7])
+    // The order is the numbers', neither the texts' nor the folder's.
+    for number in (9...40).reversed() { try tree.folder("/proc/\(number)") }
+    #expect(ProcFiles.processes(in: proc) == [7] + Array(9...40))
     #expect(try ProcFiles.arguments(of: 7, in: proc) == ["a", "b"])
     let error = #expect(throws: SystemCallError.self) { try ProcFiles.arguments(of: 8, in: proc) }
     #expect(error?.errno == .noSuchFileOrDirectory)

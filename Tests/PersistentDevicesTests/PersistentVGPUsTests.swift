@@ -49,8 +49,9 @@ import Testing
     #expect(all.map(\.type) == ["i915-GVTg_V5_4", "i915-GVTg_V5_8"])
     #expect(all.map(\.start) == [.auto, .manual])
     #expect(all.allSatisfy { $0.parent == "0000:00:02.0" })
-    #expect(try vGPUs.vGPU(uuid) == all[0])
-    #expect(asked == Array(repeating: "list --defined --dumpjson", count: 2))
+    for vGPU in all { #expect(try vGPUs.vGPU(vGPU.uuid) == vGPU) }
+    #expect(try vGPUs.vGPU(MdevUUID(high: 1, low: 2)) == nil)
+    #expect(asked == Array(repeating: "list --defined --dumpjson", count: 4))
   }
 
   @Test(arguments: ["", "{}", "[1]", "[{\"p\": [{\"u\": {}}]}]", "\u{0}"])

@@ -11,7 +11,8 @@ import Testing
     _ address: String, _ vendor: String, _ classCode: String, group: Int, physical: String? = nil
   ) throws -> PCIFunction {
     var values: [String: Any] = [
-      "address": "0000:\(address)", "vendor": vendor, "device": "0x1900", "classCode": classCode,
+      "pciAddress": "0000:\(address)", "vendorID": vendor, "deviceID": "0x1900",
+      "classCode": classCode,
       "isBootVGA": false, "iommuGroup": group,
     ]
     values["physicalFunction"] = physical.map { "0000:\($0)" }

@@ -102,7 +102,7 @@ import Testing
 
       // Not said to be anything, or said to be qcow2, it is refused.
       try restore()
-      #expect(try refusal("disk.img", in: folder).contains("add format=raw behind its name"))
+      #expect(try refusal("disk.img", in: folder).contains("add format=raw after its name"))
       #expect(
         try refusal("disk.img,format=qcow2", in: folder)
           .contains("names the \(reference) \"\(victim.path)\""))

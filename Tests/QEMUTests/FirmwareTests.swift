@@ -35,24 +35,79 @@ import Testing
   private func install(
     _ name: String, code: String = "code", format: String = "raw", machines: String = "pc-q35-*",
     features: String = "acpi-s3", interface: String = "uefi", mapping: String = "",
-    architecture: String = "x86_64"
+    architecture: String = "x86_64", secure: Bool = false
   ) throws -> String {
     let code = try write(code, Data([1]))
     let variables = try write("variables", Data(count: 4096))
+    let features = secure ? ["secure-boot", "enrolled-keys", "requires-smm"] : [features]
+    let list = features.map { "\"\($0)\"" }.joined(separator: ", ")
     let json = """
       {"description": "d", "interface-types": ["\(interface)"],
        "mapping": {\(mapping) "device": "flash",
          "executable": {"filename": "\(code)", "format": "\(format)"},
          "nvram-template": {"filename": "\(variables)", "format": "raw"}},
        "targets": [{"architecture": "\(architecture)", "machines": ["\(machines)"]}],
-       "features": ["\(features)"], "tags": []}
+       "features": [\(list)], "tags": []}
       """
     _ = try write(name, Data(json.utf8))
     return code
   }
 
-  private func found(machine: String = "pc-q35-7.2") throws -> String {
-    try UEFIImages.find(machine: machine, folders: folders, places: places).code.path
+  private func found(machine: String = "pc-q35-7.2", isSecure: Bool = false) throws -> String {
+    try UEFIImages.find(machine: machine, isSecure: isSecure, folders: folders, places: places)
+      .code.path
+  }
+
+  /// Half of what makes Secure Boot is none of it.
+  @Test func secureFirmwareHasAllFeatures() throws {
+    let plain = try install("package/10-plain.json", code: "plain")
+    try install("package/20-keys.json", features: "enrolled-keys")
+    try install("package/21-secure.json", features: "secure-boot")
+    try install("package/22-smm.json", features: "requires-smm")
+    let error = #expect(throws: QEMUError.self) { try self.found(isSecure: true) }
+    #expect(error?.description.contains("no UEFI with Secure Boot and Microsoft's keys") == true)
+    let secure = try install("package/30-secure.json", code: "secure", secure: true)
+    #expect(try found(isSecure: true) == secure)
+    #expect(try found() == plain)
+    #expect(throws: QEMUError.self) { try self.found(machine: "pc-i440fx-7.2", isSecure: true) }
+  }
+
+  /// Images without a descriptor are taken for q35 only, which has system management mode.
+  @Test func securePlaces() throws {
+    let code = DiskImage(path: try write("OVMF_CODE.fd", Data([1])), format: .raw)
+    places = [UEFIImages(code: code, variables: code)]
+    #expect(try found(isSecure: true) == code.path)
+    #expect(throws: QEMUError.self) { try self.found(machine: "pc-i440fx-7.2", isSecure: true) }
+    for images in UEFIImages.securePlaces {
+      #expect(!UEFIImages.places.contains(images))
+      #expect((images.code.format == .qcow2) == images.code.path.hasSuffix(".qcow2"))
+    }
+  }
+
+  /// A guest has one store, with the keys or without; what it was made from is not forgotten.
+  @Test func storesWithAndWithoutKeysAreNotMixed() throws {
+    let raw = DiskImage(path: try write("raw", Data(count: 4096)), format: .raw)
+    let qcow2 = DiskImage(
+      path: try write("qcow2", Data(QCOW2HeaderTests.Draft().bytes)), format: .qcow2)
+    for (isSecure, said) in [(true, "with Secure Boot's keys; choose"), (false, "without Secure")] {
+      for (first, second) in [(raw, raw), (raw, qcow2), (qcow2, raw)] {
+        let guest = "\(isSecure) \(first.path) \(second.path)"
+        let store = try VariableStore.make(
+          of: guest, in: folder.path, from: first, isSecure: isSecure)
+        #expect(store.path.contains(".secure.vars") == isSecure)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: store.path))
+        let error = #expect(throws: QEMUError.self) {
+          try VariableStore.make(
+            of: guest, in: self.folder.path, from: second, isSecure: !isSecure)
+        }
+        let text = error?.description ?? ""
+        #expect(text.hasPrefix("\(store.path): ") && text.contains(said), "\(text)")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: store.path)) == bytes)
+        #expect(
+          try VariableStore.make(of: guest, in: folder.path, from: first, isSecure: isSecure)
+            == store)
+      }
+    }
   }
 
   @Test func firstByNameThatSuits() throws {

@@ -130,7 +130,7 @@ import Testing
     let few = #expect(throws: QEMUError.self) {
       try pages.check(mebibytes: 102, root: self.root.path)
     }
-    #expect(few?.description.contains("50 are free, and the guest takes 51") == true)
+    #expect(few?.description.contains("50 are free, but the guest needs 51") == true)
     #expect(few?.description.contains("echo 101 > /\(folder)/nr_hugepages") == true)
     #expect(throws: QEMUError.self) { try pages.check(mebibytes: 3, root: self.root.path) }
     let none = #expect(throws: QEMUError.self) {
@@ -274,7 +274,7 @@ import Testing
     #expect(defect(slot) == nil)
     try function("0000:02:00.0", group: 1, driver: "e1000e")
     #expect(
-      defect(slot)?.contains("0000:02:00.0 (e1000e) is in it too, and the host uses it") == true)
+      defect(slot)?.contains("the host uses 0000:02:00.0 (e1000e) in this group") == true)
   }
 
   /// NVIDIA's virtual GPUs of today: a virtual function that keeps NVIDIA's driver.

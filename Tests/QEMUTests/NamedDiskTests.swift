@@ -65,11 +65,13 @@ import Testing
 
   @Test func whatCannotBeUnderstoodIsSaid() {
     for (text, reason) in [
-      ("", "names no file"), (",format=raw", "names no file"), ("a,format=", "no format"),
-      ("a,format=vmdk", "format=raw or format=qcow2"), ("a,format=raw,format=raw", "a second"),
+      ("", "names no file"), (",format=raw", "names no file"),
+      ("a,format=", "cannot have this format"),
+      ("a,format=vmdk", "format=raw or format=qcow2"), ("a,format=raw,format=raw", "give only one"),
       ("a,backing=", "names no file"), ("a,data-file", "names no file"),
-      ("a,data-file=b,data-file=c", "a second"), ("a,b.img", "a comma in a file's name is doubled"),
-      ("a,", "no property"), ("a,snapshot=on", "no property"),
+      ("a,data-file=b,data-file=c", "name only one"),
+      ("a,b.img", "double each comma in a file's name"),
+      ("a,", "no such property"), ("a,snapshot=on", "no such property"),
     ] {
       let error = #expect(throws: QEMUError.self) { try NamedDisk(parsing: text) }
       #expect(error?.description.contains(reason) == true, "\(text): \(error as Any)")
@@ -78,17 +80,18 @@ import Testing
 
   @Test func headersThatContradictAreRefused() throws {
     try qemuImg("create", "-q", "-f", "qcow2", "image", "1M")
-    refuses("image", "begins as qcow2", "add format=raw behind its name", "or format=qcow2")
+    refuses(
+      "image", "begins like a qcow2 image", "add format=raw after its name", "add format=qcow2")
     #expect(try image("image,format=raw").format == .raw)
     for format in ["qed", "vmdk", "vdi", "vhdx", "vpc", "parallels"] {
       try qemuImg("create", "-q", "-f", format, "\(format).img", "1M")
-      refuses("\(format).img", "begins as \(format)", "qemu-img convert -f \(format)")
+      refuses("\(format).img", "begins like a \(format) image", "qemu-img convert -f \(format)")
       #expect(try image("\(format).img,format=raw").format == .raw)
     }
     try write("raw.qcow2")
     refuses("raw.qcow2", "is no qcow2 image", "format=raw")
-    refuses("raw.qcow2,format=raw,backing=\(folder)/image", "neither a backing nor a data file")
-    refuses("raw.qcow2,format=raw,data-file=\(folder)/image", "neither a backing nor a data file")
+    refuses("raw.qcow2,format=raw,backing=\(folder)/image", "no backing file and no data file")
+    refuses("raw.qcow2,format=raw,data-file=\(folder)/image", "no backing file and no data file")
   }
 
   @Test func whatIsNoDiskIsRefused() throws {
@@ -123,9 +126,9 @@ import Testing
     try FileManager.default.createSymbolicLink(
       atPath: "\(folder)/link", withDestinationPath: "\(folder)/base")
     #expect(try image("\(middle),backing=\(folder)/link").backing.count == 1)
-    refuses("\(middle),backing=\(folder)/other", "is not \(folder)/other", "rebase -u")
+    refuses("\(middle),backing=\(folder)/other", "not \(folder)/other", "rebase -u")
     refuses("\(middle),backing=\(folder)/none", "no such file")
-    refuses("\(middle),backing=\(folder)/base,backing=\(folder)/other", "neither a backing")
+    refuses("\(middle),backing=\(folder)/base,backing=\(folder)/other", "no backing file")
     try qemuImg("create", "-q", "-f", "qcow2", "alone.qcow2", "1M")
     refuses("alone.qcow2,backing=\(folder)/base", "names no backing file; leave backing= out")
     refuses("alone.qcow2,data-file=\(folder)/base", "names no data file; leave data-file= out")
@@ -137,7 +140,7 @@ import Testing
     refuses("a.qcow2", "names the data file \"\(folder)/data\"", "add data-file=FILE")
     #expect(try image("a.qcow2,data-file=\(folder)/data").dataFile == "\(folder)/data")
     try write("other")
-    refuses("a.qcow2,data-file=\(folder)/other", "is not \(folder)/other")
+    refuses("a.qcow2,data-file=\(folder)/other", "not \(folder)/other")
     refuses("a.qcow2,data-file=\(folder)/none", "no such file")
     try qemuImg("create", "-q", "-f", "qcow2", "-o", "data_file=near", "b.qcow2", "1M")
     #expect(try image("b.qcow2,data-file=\(folder)/near").dataFile == "\(folder)/near")

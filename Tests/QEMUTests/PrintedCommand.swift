@@ -8,6 +8,8 @@ import Testing
 enum Printed {
   /// Guests of every profile, by what is typed.
   static let guests: [String] = [
+    "--memory 128M",
+    "--profile virtio --no-gl --memory 128M --machine pc --windows --pci 00:14.0 --name a,b",
     "--vgpu i915-GVTg_V5_4 --memory 128M",
     "--vgpu 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 --memory 128M --machine pc --network none",
     "--profile igd --memory 128M",

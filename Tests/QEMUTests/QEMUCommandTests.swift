@@ -3,6 +3,7 @@
 import Foundation
 import HostDevices
 import QEMU
+import TestSupport
 import Testing
 
 @Suite struct QEMUCommandTests {
@@ -63,6 +64,70 @@ import Testing
     #expect(option("-device", in: other.arguments(.opensGroup)).contains(screen))
   }
 
+  @Test func agentsPortLeadsToASocket() throws {
+    var guest = GuestConfiguration(name: "guest")
+    guest.agentSocket = "/run/a,b"
+    func agent() -> [String] {
+      guest.arguments(.opensGroup).filter { $0.contains("agent") || $0.contains("serial") }
+    }
+    #expect(agent() == [])
+    guest.hasAgentPort = true
+    #expect(
+      agent() == [
+        "virtio-serial-pci,id=ports", "socket,id=agent,path=/run/a,,b,server=on,wait=off",
+        "virtserialport,bus=ports.0,chardev=agent,name=com.redhat.spice.0",
+      ])
+    let xml = try guest.domainXML(emulator: "/qemu")
+    #expect(
+      xml.contains(
+        """
+            <channel type='unix'>
+              <target type='virtio' name='com.redhat.spice.0'/>
+            </channel>
+
+        """))
+    // A manager that starts the guest chooses the socket.
+    guest.agentSocket = nil
+    #expect(agent() == [])
+    #expect(try guest.domainXML(emulator: "/qemu") == xml)
+    guest.hasAgentPort = false
+    #expect(try !guest.domainXML(emulator: "/qemu").contains("<channel"))
+  }
+
+  @Test func displayShowsWhatQEMUDraws() throws {
+    var guest = GuestConfiguration(name: "guest")
+    func devices() -> [String] { option("-device", in: guest.arguments(.opensGroup)) }
+    func display() -> [String] { option("-display", in: guest.arguments(.opensGroup)) }
+    #expect(display() == ["none"] && !devices().contains { $0.hasPrefix("virtio-vga") })
+    #expect(!guest.isShownByHost)
+    guest.hasVirtioGPU = true
+    #expect(devices().contains("virtio-vga,id=gpu0") && guest.isShownByHost)
+    guest.display = .dbus(hasGL: false)
+    #expect(display() == ["dbus,p2p=yes"] && devices().contains("virtio-vga,id=gpu0"))
+    guest.display = .dbus(hasGL: true)
+    #expect(display() == ["dbus,p2p=yes,gl=on"])
+    #expect(devices().filter { $0.hasPrefix("virtio-vga") } == ["virtio-vga-gl,id=gpu0"])
+    guest.renderNode = "/dev/dri/renderD129"
+    #expect(display() == ["dbus,p2p=yes,gl=on,rendernode=/dev/dri/renderD129"])
+    #expect(
+      try guest.domainXML(emulator: "/qemu").contains(
+        "<gl enable='yes' rendernode='/dev/dri/renderD129'/>"))
+    guest.display = .dbus(hasGL: false)
+    #expect(display() == ["dbus,p2p=yes"])
+    guest.display = .dbus(hasGL: true)
+    #expect(option("-vga", in: guest.arguments(.opensGroup)) == ["none"])
+  }
+
+  @Test func vGPUStaysWithoutADisplayOfItsOwn() throws {
+    var guest = try configuration("i915-GVTg_V5_4")
+    guest.display = .dbus(hasGL: false)
+    let arguments = guest.arguments(.opensGroup)
+    #expect(option("-display", in: arguments) == ["dbus,p2p=yes"])
+    #expect(arguments.contains { $0.hasPrefix("vfio-pci,") && $0.contains(",display=off") })
+    #expect(option("-device", in: arguments).contains("ramfb,id=ramfb0"))
+    #expect(!arguments.contains { $0.hasPrefix("virtio-vga") })
+  }
+
   @Test func tabletAndKeyboardAreWhatTheGuestHasDriversFor() throws {
     let virtio = ["virtio-tablet-pci", "virtio-keyboard-pci"]
     var guest = try configuration()
@@ -114,6 +179,47 @@ import Testing
       ])
   }
 
+  @Test func secureBootTPMAndAgent() throws {
+    var guest = GuestConfiguration(name: "guest")
+    let none = guest.arguments(.opensGroup)
+    for word in ["smm", "tpm", "cfi.pflash01", "virtserialport", "bootindex"] {
+      #expect(!none.contains { $0.contains(word) }, "\(word)")
+    }
+    guest.firmware = .uefi(
+      code: DiskImage(path: "/code", format: .raw), variables: DiskImage(path: "/v", format: .raw))
+    guest.hasSecureBoot = true
+    guest.tpm = EmulatedTPM(model: .tis, state: "/state", socket: "/run/a,b")
+    guest.hasGuestAgent = true
+    guest.guestAgentSocket = "/run/c,d"
+    let arguments = guest.arguments(.opensGroup)
+    #expect(option("-machine", in: arguments) == ["q35,smm=on"])
+    #expect(
+      option("-global", in: arguments) == [
+        "ICH9-LPC.disable_s3=1", "driver=cfi.pflash01,property=secure,value=on",
+      ])
+    #expect(option("-tpmdev", in: arguments) == ["emulator,id=tpm0,chardev=tpmsocket"])
+    #expect(
+      option("-chardev", in: arguments) == [
+        "socket,id=tpmsocket,path=/run/a,,b",
+        "socket,id=guestagent,path=/run/c,,d,server=on,wait=off",
+      ])
+    let devices = option("-device", in: arguments)
+    #expect(devices.contains("tpm-tis,tpmdev=tpm0"))
+    #expect(
+      devices.contains(
+        "virtserialport,bus=ports.0,chardev=guestagent,name=org.qemu.guest_agent.0"))
+    #expect(
+      guest.tpm?.command() == [
+        "swtpm", "socket", "--tpm2", "--tpmstate", "dir=/state,mode=0600", "--ctrl",
+        "type=unixio,path=/run/a,b,mode=0600", "--terminate", "--daemon",
+      ])
+    // For a manager that makes the sockets itself.
+    guest.tpm = EmulatedTPM(model: .crb)
+    guest.guestAgentSocket = nil
+    #expect(!guest.arguments(.opensGroup).contains { $0.contains("tpm") || $0.contains("agent") })
+    #expect(guest.tpm?.command() == nil)
+  }
+
   @Test func commasInFileNamesEndNothing() throws {
     var configuration = try configuration()
     configuration.disks = [
@@ -134,16 +240,18 @@ import Testing
     var configuration = try configuration()
     configuration.machine = machine
     configuration.disks = [DiskImage(path: "w.img", format: .raw)]
-    configuration.cdrom = DiskImage(path: "w.iso", format: .raw)
+    configuration.cdroms = ["w.iso", "drivers.iso"].map { DiskImage(path: $0, format: .raw) }
     let bus = machine == .pc ? "ahci" : "ide"
     let virtio = option("-device", in: configuration.arguments(.opensGroup))
-    #expect(virtio.contains("virtio-blk-pci,drive=disk0"))
+    #expect(virtio.contains("virtio-blk-pci,drive=disk0,bootindex=1"))
     #expect(virtio.contains("virtio-net-pci,netdev=net0,romfile="))
-    #expect(virtio.contains("ide-cd,drive=cd0,bus=\(bus).0"))
+    #expect(virtio.contains("ide-cd,drive=cd0,bus=\(bus).0,bootindex=2"))
+    #expect(virtio.contains("ide-cd,drive=cd1,bus=\(bus).1,bootindex=3"))
     configuration.hasVirtio = false
     let devices = option("-device", in: configuration.arguments(.opensGroup))
-    #expect(devices.contains("ide-hd,drive=disk0,bus=\(bus).0"))
-    #expect(devices.contains("ide-cd,drive=cd0,bus=\(bus).1"))
+    #expect(devices.contains("ide-hd,drive=disk0,bus=\(bus).0,bootindex=1"))
+    #expect(devices.contains("ide-cd,drive=cd0,bus=\(bus).1,bootindex=2"))
+    #expect(devices.contains("ide-cd,drive=cd1,bus=\(bus).2,bootindex=3"))
     #expect(devices.contains("e1000e,netdev=net0,romfile="))
     #expect(devices.contains("ahci,id=ahci") == (machine == .pc))
   }
@@ -158,8 +266,19 @@ import Testing
     let program = try QEMUProgram.probe()
     #expect(program.version.contains("QEMU emulator version"))
     #expect(program.takesDescriptors == !program.version.contains("version 7.2"))
+    #expect(program.hasDBusDisplay && program.virtioGPUs.contains(.plain))
     #expect(throws: QEMUError.notInstalled("/no/such")) { try QEMUProgram.probe("/no/such") }
     // Something that is no QEMU.
     #expect(throws: QEMUError.self) { try QEMUProgram.probe("/bin/true") }
+  }
+
+  /// The rig's QEMU as its package leaves it: it looks for its modules among the system's, which
+  /// belong to another version.
+  @Test func modulesThatCannotBeLoadedAreNoAbilities() throws {
+    let folder = try #require(TestMachine.rigPart("qemu"), "Rig/prepare qemu")
+    let newer = try QEMUProgram.probe("\(folder)/usr/bin/qemu-system-x86_64")
+    #expect(newer.hasDBusDisplay && newer.virtioGPUs.contains(.plain))
+    let bare = try QEMUProgram.probe("\(folder)/usr/program/qemu-system-x86_64")
+    #expect(bare.takesDescriptors && !bare.hasDBusDisplay && bare.virtioGPUs.isEmpty)
   }
 }

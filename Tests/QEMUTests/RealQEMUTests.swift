@@ -3,19 +3,11 @@
 import Foundation
 import HostDevices
 import QEMU
+import TestSupport
 import Testing
 
 /// The commands, given to the QEMUs that there are: Debian 12's and, where the rig has it, 10.0.
 @Suite struct RealQEMUTests {
-  static let programs: [String] = {
-    let rig = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Rig").path
-    let folder = try? text(of: "\(rig)/prepare", ["--path", "qemu"], input: "").output
-      .trimmingCharacters(in: .whitespacesAndNewlines)
-    let newer = "\(folder ?? "")/usr/bin/qemu-system-x86_64"
-    return ["qemu-system-x86_64"] + (access(newer, X_OK) == 0 ? [newer] : [])
-  }()
-
   private static func text(
     of program: String, _ arguments: [String], input: String
   ) throws -> (code: Int32, output: String, errors: String) {
@@ -58,24 +50,39 @@ import Testing
         guest.memory = 128
         guest.hasKVM = false
         guest.disks = [DiskImage(path: disk, format: .raw)]
-        guest.cdrom = DiskImage(path: cdrom, format: .raw)
+        guest.cdroms = [cdrom, cdrom].map { DiskImage(path: $0, format: .raw) }
+        guest.hasGuestAgent = true
+        guest.guestAgentSocket = "\(folder)/agent"
         guest.qmpSockets = ["\(folder)/qmp"]
         all.append(guest)
+        guest.display = .dbus(hasGL: false)
         guest.hasVirtio.toggle()
         guest.hasBootScreen = false
         guest.hidesHypervisor = true
-        guest.cdrom = nil
+        guest.cdroms = []
         let uefi = try UEFIImages.find(machine: try program.fullName(of: machine))
         guest.firmware = .uefi(
           code: uefi.code,
           variables: try VariableStore.make(of: disk, in: folder, from: uefi.variables))
+        all.append(guest)
+        guest.vGPU = nil
+        guest.hasVirtioGPU = true
+        all.append(guest)
+        guard machine == .q35 else { continue }
+        let secure = try UEFIImages.find(
+          machine: try program.fullName(of: machine), isSecure: true)
+        guest.firmware = .uefi(
+          code: secure.code,
+          variables: try VariableStore.make(
+            of: "secure", in: folder, from: secure.variables, isSecure: true))
+        guest.hasSecureBoot = true
         all.append(guest)
       }
     }
     return all
   }
 
-  @Test(arguments: programs)
+  @Test(arguments: TestMachine.programs)
   func everyCommandStartsWithoutAWarning(name: String) throws {
     let program = try QEMUProgram.probe(name)
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
@@ -84,13 +91,15 @@ import Testing
     for guest in try configurations(folder.path, program) {
       var arguments = guest.arguments(.opensGroup)
       // The vGPU is the one thing that is not here.
-      let vfio = try #require(arguments.firstIndex { $0.hasPrefix("vfio-pci,") })
-      arguments.removeSubrange(vfio - 1...vfio)
+      if let vfio = arguments.firstIndex(where: { $0.hasPrefix("vfio-pci,") }) {
+        arguments.removeSubrange(vfio - 1...vfio)
+      }
       let answer = try Self.text(
         of: program.path, arguments + ["-S", "-qmp", "stdio"],
         input: """
           {"execute": "qmp_capabilities"}
           {"execute": "query-status"}
+          {"execute": "query-display-options"}
           {"execute": "quit"}
 
           """)
@@ -98,12 +107,14 @@ import Testing
       #expect(answer.errors == "", "\(command)")
       #expect(answer.code == 0, "\(command)")
       #expect(answer.output.contains("\"prelaunch\""), "\(command)")
+      let isDBus = answer.output.contains("\"p2p\": true, \"type\": \"dbus\"")
+      #expect(isDBus == (guest.display != .none), "\(command)")
     }
   }
 
   /// KVM is seldom where the tests are; its processor's properties are the same as those of
   /// the emulated one.
-  @Test(arguments: programs)
+  @Test(arguments: TestMachine.programs)
   func everyPropertyOfTheProcessorIsKnown(name: String) throws {
     let program = try QEMUProgram.probe(name)
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
@@ -126,7 +137,14 @@ import Testing
     }
   }
 
-  @Test(arguments: programs)
+  @Test(arguments: TestMachine.programs)
+  func devicesAreAskedFor(name: String) throws {
+    let program = try QEMUProgram.probe(name)
+    for model in EmulatedTPM.Model.allCases { #expect(try program.hasDevice(model.rawValue)) }
+    #expect(try !program.hasDevice("tpm-none"))
+  }
+
+  @Test(arguments: TestMachine.programs)
   func machinesHaveFullNames(name: String) throws {
     let program = try QEMUProgram.probe(name)
     let q35 = try program.fullName(of: .q35)

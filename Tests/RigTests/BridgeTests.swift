@@ -102,14 +102,36 @@ extension RigTests {
             try PNG.decode([UInt8](shot.output)), shows: 77, of: Self.pattern)
         }
         // It could not by itself.
-        #expect(try run(as: viewer, ["screenshot", "\(vGPU.uuid)", "-"]).end().code == 1)
+        #expect(try run(as: viewer, ["screenshot", "\(vGPU.uuid)", "-"]).end().code == 69)
 
         let third = try run(as: 1235, ["screenshot", "bridge:\(bridge.path)", "-"]).end()
-        #expect(third.code == 1)
+        #expect(third.code == 77)
         #expect(third.errors.contains("user 1235 may see none"), "\(third.errors)")
         let list = try run(as: 1235, ["list", "--bridge", bridge.path]).end()
-        #expect(list.code == 1 && list.output.isEmpty)
+        #expect(list.code == 77 && list.output.isEmpty)
         #expect(HostHardware().users(of: vGPU.uuid).sorted() == [guest.pid])
+      }
+    }
+
+    /// A region has no descriptor: the bridge copies it.
+    @Test func pictureInARegionCrosses() throws {
+      let viewer: uid_t = 1234
+      let pattern = TestPattern(width: 640, height: 480)
+      try Rig.withGuest("mdpy-vga", ["--fps", "0", "--first", "77"]) { vGPU, _ in
+        let bridge = try Bridge([vGPU.uuid], ["--allow", "user:\(viewer)"])
+        let shot = try run(as: viewer, ["screenshot", "bridge:\(bridge.path)", "-"]).end()
+        try #require(shot.code == 0, "\(shot.errors)")
+        ScreenshotTests.expect(try PNG.decode([UInt8](shot.output)), shows: 77, of: pattern)
+      }
+      try Rig.withGuest("mdpy-vga", ["--fps", "20"]) { vGPU, _ in
+        let bridge = try Bridge([vGPU.uuid])
+        let source = try BridgeSource(path: bridge.path)
+        // The guest draws in place, so that each drawn frame is a flip or several.
+        let first = try frame(of: source)
+        try frame(of: source) { $0.flip > first.flip + 20 }
+        #expect(source.counters.gets == 3)
+        let listing = try BridgeListing(path: bridge.path)
+        #expect(listing.vGPUs.map(\.buffers) == [3])
       }
     }
 
@@ -127,9 +149,9 @@ extension RigTests {
           let forbidden = try run(
             as: 1234, ["screenshot", "bridge:\(bridge.path)/\(first.uuid)", "-"]
           ).end()
-          #expect(forbidden.code == 1 && forbidden.errors.contains("no vGPU \(first.uuid)"))
+          #expect(forbidden.code == 66 && forbidden.errors.contains("no vGPU \(first.uuid)"))
           let several = try run(as: 1235, ["screenshot", "bridge:\(bridge.path)", "-"]).end()
-          #expect(several.code == 1 && several.errors.contains("there are 2 vGPUs: name one"))
+          #expect(several.code == 81 && several.errors.contains("there are 2 vGPUs: name one"))
         }
       }
     }

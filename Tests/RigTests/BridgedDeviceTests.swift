@@ -51,8 +51,8 @@ extension RigTests {
       }
 
       /// Waits until it has ended by itself.
-      func failure() -> String {
-        #expect(process.waitForEnd() == .exited(1))
+      func failure(_ code: Int32) -> String {
+        #expect(process.waitForEnd() == .exited(code))
         hasEnded = true
         return log
       }
@@ -144,7 +144,7 @@ extension RigTests {
         try bridge.wait()
         #expect(HostHardware().users(of: vGPU.uuid) == [bridge.pid])
         let dark = try Child("vgpu", ["screenshot", "bridge:\(bridge.path)", "-"]).end()
-        #expect(dark.code == 1 && dark.errors.contains("off"), "\(dark.errors)")
+        #expect(dark.code == 79 && dark.errors.contains("off"), "\(dark.errors)")
         do {
           let descriptor = try #require(
             ProcessDevices.descriptors(of: RunningProcess(bridge.pid)).first {
@@ -163,26 +163,28 @@ extension RigTests {
 
     @Test func whatIsNoneOfTheVGPUsDevicesIsRefused() throws {
       try Rig.withVGPU("mbochs-small") { vGPU in
-        func failure(_ arguments: [String], _ descriptor: Int32? = nil) throws -> String {
-          try Bridge(arguments, descriptor.map { [$0] } ?? []).failure()
+        func failure(
+          _ code: Int32, _ arguments: [String], _ descriptor: Int32? = nil
+        ) throws -> String {
+          try Bridge(arguments, descriptor.map { [$0] } ?? []).failure(code)
         }
         let zero = try OwnedFileDescriptor.open("/dev/zero", flags: O_RDWR)
         let device = ["--device-fd", "\(vGPU.uuid)=3"]
-        #expect(try failure(device, zero.rawValue).contains("not a VFIO device"))
-        #expect(try failure(["--device-fd", "\(vGPU.uuid)=99"]).contains("Bad file descriptor"))
+        #expect(try failure(82, device, zero.rawValue).contains("not a VFIO device"))
+        #expect(try failure(1, ["--device-fd", "\(vGPU.uuid)=99"]).contains("Bad file descriptor"))
         let absent = MdevUUID.random()
         #expect(
-          try failure(["--device-fd", "\(absent)=3"], zero.rawValue).contains("no such vGPU"))
-        #expect(try failure(["--open", "\(absent)"]).contains("no such vGPU"))
+          try failure(66, ["--device-fd", "\(absent)=3"], zero.rawValue).contains("no such vGPU"))
+        #expect(try failure(66, ["--open", "\(absent)"]).contains("no such vGPU"))
         guard let node = vGPU.deviceNode else { return }
         try Rig.withVGPU("mbochs-small") { other in
           let owned = try OwnedDevice(cdev: try #require(other.deviceNode))
-          let wrong = try failure(device, owned.device.rawValue)
-          #expect(wrong.contains("is of \(other.uuid)"), "\(wrong)")
-          #expect(try failure(["--open", "\(other.uuid)"]).contains("another process has it"))
+          let wrong = try failure(66, device, owned.device.rawValue)
+          #expect(wrong.contains("belongs to \(other.uuid)"), "\(wrong)")
+          #expect(try failure(75, ["--open", "\(other.uuid)"]).contains("another process has it"))
         }
         let unbound = try OwnedFileDescriptor.open(node, flags: O_RDWR)
-        let early = try failure(device, unbound.rawValue)
+        let early = try failure(1, device, unbound.rawValue)
         #expect(early.contains("not bound to an iommufd yet"), "\(early)")
       }
     }

@@ -2,6 +2,7 @@
 
 import Foundation
 import PNGFile
+import TestSupport
 import Testing
 import VGPUDisplay
 

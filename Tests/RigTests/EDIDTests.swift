@@ -48,7 +48,7 @@ extension RigTests {
       #expect(tooWide.code == 64 && tooWide.output.isEmpty)
       #expect(tooWide.errors.contains("4095x2160@60"))
       let nowhere = try run("vgpu", "edid", "1920x1080", "/nonexistent/edid")
-      #expect(nowhere.code == 1)
+      #expect(nowhere.code == 66)
       #expect(nowhere.errors.contains("/nonexistent/edid: cannot be written: No such file"))
     }
   }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeClient
+import BridgeProtocol
 import Foundation
 import HostDevices
 import TestPatterns
@@ -45,6 +47,54 @@ extension RigTests {
         ).end()
         #expect(refused.code == 1)
         #expect(refused.errors.contains("start its guest"), "\(refused.errors)")
+      }
+    }
+
+    /// The bridge's client in Python, while its guest ends and the next one comes on the same vGPU.
+    @Test func clientInPythonComesBack() throws {
+      let file = "/dev/shm/bridge-client-\(UUID().uuidString).ppm"
+      defer { unlink(file) }
+      let arguments = ["--mode", "320x200", "--fps", "0", "--first"]
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let bridge = try BridgeTests.Bridge([vGPU.uuid])
+        let first = try Child("rig-guest", ["\(vGPU.uuid)"] + arguments + ["5"])
+        #expect(try first.line() != nil)
+        let client = try Child(
+          "/usr/bin/python3",
+          [
+            CLibraries.package.appendingPathComponent("Examples/Python/bridge_client.py").path,
+            bridge.path, "\(vGPU.uuid)", file, "300",
+          ])
+        defer { client.kill() }
+        func viewers() throws -> [UInt32] {
+          try BridgeListing(path: bridge.path).vGPUs.map(\.viewers)
+        }
+        while client.isRunning, try viewers() != [1] { usleep(10_000) }
+        usleep(500_000)
+        first.kill()
+        // The kernel answers EBUSY until the bridge has let go of the first guest's device.
+        let deadline = Date(timeIntervalSinceNow: 60)
+        var second: Child
+        var line: String?
+        repeat {
+          second = try Child("rig-guest", ["\(vGPU.uuid)"] + arguments + ["77"])
+          line = try second.line()
+        } while line == nil && Date() < deadline
+        #expect(line == "ready 320x200")
+        let end = client.end()
+        try #require(end.code == 0, "\(end.errors)")
+        // Whether the first guest is there at the first look is not sure.
+        #expect(
+          String(decoding: end.output, as: UTF8.self).contains(
+            /^pictures: 300, absences: [12], connections: 1\n$/))
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
+        let header = Array("P6\n320 200\n255\n".utf8)
+        try #require(bytes.starts(with: header))
+        ScreenshotTests.expect(
+          try #require(
+            Picture(width: 320, height: 200, rgb: Array(bytes.dropFirst(header.count)))),
+          shows: 77, of: TestPattern(width: 320, height: 200))
+        second.kill()
       }
     }
 

@@ -2,7 +2,9 @@
 
 import Foundation
 import GuestInput
+import TestSupport
 import Testing
+import VGPUDisplay
 
 @testable import GuestControl
 
@@ -16,7 +18,7 @@ final class GuestWindow {
   /// What was read last.
   private(set) var board: InputBoard
 
-  /// Waits until the window shows a guest of this mode, and points at it.
+  /// Waits until the window shows a guest of this mode that takes input, and points at it.
   init(
     _ desktop: Desktop, _ viewer: Child, width: Int, height: Int,
     location: SourceLocation = #_sourceLocation
@@ -27,7 +29,8 @@ final class GuestWindow {
     var before: (x: Int, y: Int)?
     let board = try desktop.board(seconds: 120) { board in
       defer { before = board.origin }
-      return board.mode == (width, height) && before.map { $0 == board.origin } == true
+      return board.mode == (width, height) && board.takesInput
+        && before.map { $0 == board.origin } == true
     }
     let end = viewer.isRunning ? "" : viewer.end().errors
     let shown = try #require(board, "no board in the window: \(end)", sourceLocation: location)
@@ -57,11 +60,17 @@ final class GuestWindow {
     _ what: String, seconds: Double = 20, location: SourceLocation = #_sourceLocation,
     until isThere: (InputBoard) -> Bool
   ) throws -> InputBoard {
+    let found = try desktop.board(seconds: seconds, until: isThere)
     board = try #require(
-      try desktop.board(seconds: seconds, until: isThere), "no board: \(what)",
-      sourceLocation: location)
+      found, "no board: \(what)\(found == nil ? account() : "")", sourceLocation: location)
     #expect(isThere(board), "\(what): \(board)", sourceLocation: location)
     return board
+  }
+
+  /// What there is instead of a board, in a form that a log of text can hold.
+  private func account() -> String {
+    let viewer = viewer.isRunning ? "the viewer runs" : "the viewer ended: \(viewer.end().errors)"
+    return "; \(viewer); the screen:\n\((try? desktop.picture().thumbnail) ?? "cannot be read")"
   }
 
   /// Moves the pointer to the guest's pixel.
@@ -97,4 +106,24 @@ enum EventCode {
   static let middle = 0x112
   static let side = 0x113
   static let extra = 0x114
+}
+
+extension Picture {
+  /// The picture as lines of text, a character for 12x24 pixels, the brighter the denser.
+  fileprivate var thumbnail: String {
+    let shades = Array(" .:-=+*#%@")
+    return stride(from: 0, to: height - 23, by: 24).map { y in
+      String(
+        stride(from: 0, to: width - 11, by: 12).map { x in
+          var sum = 0
+          for dy in stride(from: 0, to: 24, by: 3) {
+            for dx in stride(from: 0, to: 12, by: 3) {
+              let color = color(x: x + dx, y: y + dy)
+              sum += Int(color >> 16 & 255) + Int(color >> 8 & 255) + Int(color & 255)
+            }
+          }
+          return shades[min(shades.count - 1, sum * shades.count / (32 * 3 * 256))]
+        })
+    }.joined(separator: "\n")
+  }
 }

@@ -2,6 +2,7 @@
 
 import Foundation
 import HostDevices
+import TestSupport
 import Testing
 
 extension RigTests {
@@ -30,7 +31,7 @@ extension RigTests {
 
     /// An optical drive whose disc begins with a text. It is written as a disk's, which has the same
     /// memory.
-    private static func withDrive(_ text: String, _ body: (String) throws -> Void) throws {
+    static func withDrive(_ text: String, _ body: (String) throws -> Void) throws {
       try write("0", to: "ptype")
       try write("1", to: "add_host")
       do {
@@ -62,11 +63,14 @@ extension RigTests {
           #expect(try vgpu("plug", target, drive) == "")
           try guest.wait(forLines: "drive sr0 a disc of ours")
           #expect(try vgpu("plug", target) == "\(drive)\n")
+          let json = try vgpu("plug", target, "--json")
+          try JSONSchema.expect(Data(json.utf8), fits: "plug")
+          #expect(json.contains("\"device\" : \"\(drive)\""))
           #expect(try vgpu("plug", target, drive).contains("the guest has it already"))
           #expect(try vgpu("unplug", target, drive) == "")
           try guest.wait(forLines: "drive sr0 gone")
-          #expect(try vgpu("plug", target) == "Nothing is plugged in.\n")
-          #expect(try vgpu("unplug", target, drive).contains("nothing was plugged in"))
+          #expect(try vgpu("plug", target) == "")
+          #expect(try vgpu("unplug", target, drive).contains("plugged no device into this guest"))
           // It is the host's again, and the guest can have it again.
           #expect(try vgpu("plug", target, drive) == "")
           try guest.wait(forLines: "drive sr0 a disc of ours")

@@ -2,6 +2,7 @@
 
 import Foundation
 import HostDevices
+import TestSupport
 import Testing
 
 extension RigTests {
@@ -12,13 +13,17 @@ extension RigTests {
       let type: String
       let parent: String
       let isRunning: Bool
-      let lasts: String?
+      let persistence: String?
     }
+
+    private struct List: Decodable { let vgpus: [Row] }
 
     private func listed(_ uuid: MdevUUID) throws -> Row? {
       let list = try run("vgpu", "list", "--json")
       #expect(list.code == 0, "\(list.errors)")
-      return try JSONDecoder().decode([Row].self, from: list.output).first { $0.uuid == "\(uuid)" }
+      try JSONSchema.expect(list.output, fits: "list")
+      return try JSONDecoder().decode(List.self, from: list.output).vgpus
+        .first { $0.uuid == "\(uuid)" }
     }
 
     private func vgpu(_ arguments: String...) throws -> String {
@@ -41,12 +46,12 @@ extension RigTests {
       #expect(try mdevctl("list", "-d").contains("\(uuid) mbochs mbochs-small auto"))
       #expect(try mdevctl("list").contains("\(uuid)"))
       let running = try #require(try listed(uuid))
-      #expect(running.isRunning && running.lasts == "auto")
+      #expect(running.isRunning && running.persistence == "auto")
 
       #expect(try vgpu("remove", "\(uuid)") == "")
       #expect(try HostHardware().devices().isEmpty)
       let stopped = try #require(try listed(uuid))
-      #expect(!stopped.isRunning && stopped.lasts == "auto")
+      #expect(!stopped.isRunning && stopped.persistence == "auto")
       #expect(stopped.type == "mbochs-small" && stopped.parent == "mbochs")
       #expect(try vgpu("list").contains("(not started)"))
 
@@ -65,7 +70,7 @@ extension RigTests {
       let uuid = MdevUUID.random()
       _ = try mdevctl("define", "-u", "\(uuid)", "-p", "mbochs", "-t", "mbochs-small")
       let defined = try #require(try listed(uuid))
-      #expect(!defined.isRunning && defined.lasts == "manual")
+      #expect(!defined.isRunning && defined.persistence == "manual")
       _ = try mdevctl("start", "-u", "\(uuid)")
       #expect(try #require(try listed(uuid)).isRunning)
       _ = try mdevctl("stop", "-u", "\(uuid)")
@@ -93,7 +98,7 @@ extension RigTests {
       let guest = try Child("rig-guest", ["\(uuid)", "--mode", "64x64"])
       #expect(try guest.line()?.hasPrefix("ready") == true)
       #expect(try vgpu("remove", "\(uuid)", "--persist").contains("in use"))
-      #expect(try listed(uuid)?.lasts == "manual")
+      #expect(try listed(uuid)?.persistence == "manual")
       guest.kill()
       #expect(try vgpu("remove", "\(uuid)", "--persist") == "")
       #expect(try listed(uuid) == nil)

@@ -4,6 +4,7 @@ import Foundation
 import HostDevices
 import PNGFile
 import TestPatterns
+import TestSupport
 import Testing
 import VGPUDisplay
 
@@ -11,10 +12,7 @@ extension RigTests {
   /// `vgpu run`, through both VFIO interfaces.
   @Suite struct LaunchTests {
     static func part(_ name: String) throws -> String {
-      String(
-        decoding: try Child("\(QEMUTests.rig)/prepare", ["--path", name]).end().output,
-        as: UTF8.self
-      ).trimmingCharacters(in: .whitespacesAndNewlines)
+      try #require(TestMachine.rigPart(name), "Rig/prepare \(name)")
     }
 
     /// Debian 12's QEMU, and one that can be handed an open device.
@@ -168,15 +166,12 @@ extension RigTests {
     /// guest's kernel, which the power button asks, has done so.
     @Test func closeDialogPowersTheGuestDown() throws {
       let desktop = try Desktop(.xvfb, size: "720x600")
-      let guest = try Self.part("linux")
-      let arguments = try String(contentsOfFile: "\(guest)/cmdline", encoding: .utf8)
       let viewer = try Child(
         "vgpu",
         [
           "run", "--vgpu", "mbochs-medium", "--memory", "192M", "--cpus", "1", "--machine", "pc",
-          "--resolution", "640x480", "--", "-kernel", "\(guest)/vmlinuz", "-initrd",
-          "\(guest)/initramfs", "-append", arguments,
-        ], environment: desktop.environment)
+          "--resolution", "640x480", "--",
+        ] + TestMachine.linuxGuest(), environment: desktop.environment)
       defer { viewer.kill() }
       let window = try GuestWindow(desktop, viewer, width: 640, height: 480)
       // What the window's close button does; no window manager is here to offer one.
@@ -247,7 +242,7 @@ extension RigTests {
         let deadline = Date(timeIntervalSinceNow: 10)
         while !FileManager.default.fileExists(atPath: socket), Date() < deadline { usleep(50_000) }
         let refused = try run("vgpu", arguments)
-        #expect(refused.code == 1)
+        #expect(refused.code == 75)
         #expect(refused.errors.contains("another guest answers there"), "\(refused.errors)")
       }
     }
@@ -278,7 +273,9 @@ extension RigTests {
           usleep(50_000)
         }
         try #require(guest.isRunning, "\(guest.isRunning ? "" : guest.end().errors)")
-        #expect(try qmp(vGPU.uuid, "query-status", "quit").contains("prelaunch"))
+        let answers = try qmp(vGPU.uuid, "query-status", "query-display-options", "quit")
+        #expect(answers.contains("prelaunch"), "\(answers)")
+        #expect(answers.contains(#""p2p": true, "type": "dbus""#), "\(answers)")
         Self.waitUntilUnused(vGPU.uuid)
       }
     }

@@ -8,6 +8,7 @@ import Libvirt
 import LinuxSystem
 import PNGFile
 import TestPatterns
+import TestSupport
 import Testing
 import VGPUDisplay
 
@@ -20,50 +21,98 @@ extension RigTests {
   /// Guests of a real libvirt, which runs for a user without rights of its own: `Rig/inside/
   /// libvirt-start`.
   @Suite struct LibvirtTests {
-    /// A user's libvirt, and the domains that a test has made of it.
+    /// A user's libvirt or the machine's, and the domains that a test has made of it.
     struct Daemon {
       let folder: String
+      let isSystem: Bool
 
-      /// - Parameter vGPUs: which it may use from now on.
-      init(_ vGPUs: [MdevDevice]) throws {
+      /// - Parameters:
+      ///   - vGPUs: which it may use from now on.
+      ///   - isSystem: for the machine's, whose QEMUs run as a user of their own.
+      init(_ vGPUs: [MdevDevice] = [], isSystem: Bool = false) throws {
         let start = try Child(
-          "\(QEMUTests.rig)/inside/libvirt-start", vGPUs.map { "\($0.uuid)" }
+          "\(QEMUTests.rig)/inside/libvirt-start",
+          (isSystem ? ["--system"] : []) + vGPUs.map { "\($0.uuid)" }
         ).end()
         try #require(start.code == 0, "\(start.errors)")
         folder = String(decoding: start.output, as: UTF8.self)
           .trimmingCharacters(in: .whitespacesAndNewlines)
+        self.isSystem = isSystem
       }
 
       /// As root sees it.
-      var uri: String { "qemu+unix:///session?socket=\(folder)/run/libvirt/libvirt-sock" }
+      var uri: String {
+        isSystem
+          ? "qemu:///system"
+          : "qemu+unix:///session?socket=\(folder)/run/libvirt/libvirt-sock"
+      }
+
+      /// Starts a command as the libvirt's user, or as one of those that the system's knows.
+      func start(
+        _ command: [String], as user: String = "root", environment: [String: String] = [:]
+      ) throws -> Child {
+        try Child(
+          "\(folder)/as", (isSystem ? [user] : []) + command, environment: environment)
+      }
 
       /// Runs a command as that user.
-      func run(_ command: String...) throws -> (code: Int32, output: Data, errors: String) {
-        try Child("\(folder)/as", command).end()
+      func run(
+        _ command: String..., as user: String = "root"
+      ) throws -> (code: Int32, output: Data, errors: String) {
+        try start(command, as: user).end()
       }
 
       @discardableResult
       func virsh(
         _ arguments: String..., location: SourceLocation = #_sourceLocation
       ) throws -> String {
-        let (code, output, errors) = try Child("\(folder)/as", ["virsh", "-q"] + arguments).end()
+        let (code, output, errors) = try start(["virsh", "-q"] + arguments).end()
         #expect(code == 0, "\(arguments): \(errors)", sourceLocation: location)
         return String(decoding: output, as: UTF8.self)
       }
 
-      func define(_ name: String, _ options: String, _ vGPUs: [MdevUUID]) throws {
-        let xml = try Child("\(folder)/domain", [name, options] + vGPUs.map(\.description)).end()
+      /// - Parameter display: gives it QEMU's display on D-Bus, on a `<video>` of this model.
+      func define(
+        _ name: String, _ options: String, _ vGPUs: [MdevUUID] = [], display: String? = nil
+      ) throws {
+        try define("domain", display, name, [options] + vGPUs.map(\.description))
+      }
+
+      /// The same with the Linux guest.
+      func defineLinux(
+        _ name: String, _ vGPUs: MdevUUID..., display: String? = nil
+      ) throws {
+        try define("linuxdomain", display, name, vGPUs.map(\.description))
+      }
+
+      private func define(
+        _ program: String, _ display: String?, _ name: String, _ arguments: [String]
+      ) throws {
+        let options = display.map { ["--display", $0] } ?? []
+        let xml = try Child("\(folder)/\(program)", options + [name] + arguments).end()
+        try #require(xml.code == 0, "\(xml.errors)")
         let path = "\(folder)/\(name).xml"
         try xml.output.write(to: URL(fileURLWithPath: path))
         try virsh("define", path)
       }
 
-      /// The same with the Linux guest.
-      func defineLinux(_ name: String, _ vGPU: MdevUUID) throws {
-        let xml = try Child("\(folder)/linuxdomain", [name, "\(vGPU)"]).end()
-        let path = "\(folder)/\(name).xml"
-        try xml.output.write(to: URL(fileURLWithPath: path))
-        try virsh("define", path)
+      /// QEMU's own picture of a domain's screen.
+      func screendump(_ name: String) throws -> Picture {
+        let file = "/dev/shm/dump-\(UUID().uuidString).png"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let answer = try virsh(
+          "qemu-monitor-command", name,
+          #"{"execute":"screendump","arguments":{"filename":"\#(file)","format":"png"}}"#)
+        try #require(answer.contains("return"), "\(answer)")
+        return try PNG.decode([UInt8](try Data(contentsOf: URL(fileURLWithPath: file))))
+      }
+
+      /// Starts a Linux guest whose screen QEMU draws, and waits until it shows its board. A window that is
+      /// opened before keeps the size of the firmware's screen.
+      func startLinux(_ name: String) throws {
+        try virsh("start", name)
+        let deadline = Date(timeIntervalSinceNow: 120)
+        while InputBoard(in: try screendump(name)) == nil, Date() < deadline { usleep(200_000) }
       }
 
       /// Ends a domain that a test has not ended, and forgets it.
@@ -113,6 +162,40 @@ extension RigTests {
       if case .frame(let frame) = state { frame.primary.layout.width } else { nil }
     }
 
+    /// Whether the process in a file of pids runs.
+    private static func isRunning(_ file: String) -> Bool {
+      let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+      return Int32(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        .map { FileManager.default.fileExists(atPath: "/proc/\($0)") } ?? false
+    }
+
+    /// A shell offers the names of domains, but none that it would read as more than a name; and no
+    /// daemon is started for it.
+    @Test func domainsAreOffered() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let libvirt = try Daemon([vGPU])
+        let names = ["offered", "a$(id)b"]
+        defer { for name in names { libvirt.remove(name) } }
+        for name in names { try libvirt.define(name, "mode=320x200 fps=0", [vGPU.uuid]) }
+        func offered(_ word: String = "libvirt:") throws -> [Substring] {
+          let end = try libvirt.run(
+            Rig.program("vgpu").path, "---completion", "view", "--", "positional@0", "2",
+            "\(word.count)", "vgpu", "view", word)
+          #expect(end.code == 0 && end.errors == "", "\(end.errors)")
+          return String(decoding: end.output, as: UTF8.self).split(separator: "\n")
+        }
+        let words = try offered()
+        #expect(words.contains("libvirt:offered"), "\(words)")
+        #expect(!words.contains { $0.contains("$") }, "\(words)")
+        #expect(try offered("libvirt:session/").contains("libvirt:session/offered"))
+        try libvirt.kill()
+        #expect(try !offered().contains { $0.hasPrefix("libvirt:") })
+        #expect(!Self.isRunning("\(libvirt.folder)/run/libvirt/libvirtd.pid"))
+        _ = try Daemon([vGPU])
+        #expect(try offered().contains("libvirt:offered"))
+      }
+    }
+
     @Test func everyPixelByTheDomainsName() throws {
       try Rig.withVGPU("mbochs-medium") { vGPU in
         let libvirt = try Daemon([vGPU])
@@ -120,7 +203,7 @@ extension RigTests {
         try libvirt.define("pixels", "mode=1024x768 fps=60 frames=30", [vGPU.uuid])
         let vgpu = Rig.program("vgpu").path
         let stopped = try libvirt.run(vgpu, "screenshot", "libvirt:pixels", "-")
-        #expect(stopped.code == 1)
+        #expect(stopped.code == 69)
         #expect(stopped.errors.contains("start it (virsh"), "\(stopped.errors)")
         try libvirt.virsh("start", "pixels")
         let uuid = try libvirt.virsh("domuuid", "pixels")
@@ -139,7 +222,7 @@ extension RigTests {
           ScreenshotTests.expect(try #require(picture), shows: 29, of: pattern)
         }
         let wrong = try libvirt.run(vgpu, "screenshot", "libvirt:session/pixel", "-")
-        #expect(wrong.code == 1)
+        #expect(wrong.code == 66)
         #expect(
           wrong.errors.contains("no such domain; qemu:///session has pixels"), "\(wrong.errors)")
       }
@@ -221,13 +304,13 @@ extension RigTests {
         let shot = try Child(
           "/usr/bin/setpriv", other, environment: ["LIBVIRT_DEFAULT_URI": libvirt.uri]
         ).end()
-        #expect(shot.code == 1)
+        #expect(shot.code == 77)
         #expect(shot.errors.contains("it belongs to user nobody"), "\(shot.errors)")
         #expect(chmod(run, 0o700) == 0)
         let none = try Child(
           "/usr/bin/setpriv", other, environment: ["LIBVIRT_DEFAULT_URI": libvirt.uri]
         ).end()
-        #expect(none.code == 1)
+        #expect(none.code == 77)
         #expect(none.errors.contains("you may not use this libvirt"), "\(none.errors)")
       }
     }

@@ -6,6 +6,7 @@ import LinuxSystem
 import MonitorEDID
 import PNGFile
 import QMP
+import TestSupport
 import Testing
 import VFIO
 import VGPUDisplay

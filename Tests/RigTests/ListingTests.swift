@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import HostDevices
 import LinuxSystem
 import Testing
 import VFIO
 
 extension RigTests {
-  /// The listings of VFIO's documentation, which Scripts/docs compares with what stands here.
+  /// The listings of VFIO's documentation (Examples/Client) on real devices, and the host's events.
   @Suite struct ListingTests {
     @Test func managerByTheOlderInterface() throws {
       try Rig.withVGPU("mbochs-small") { vGPU in
@@ -32,6 +33,22 @@ extension RigTests {
         try device.attach(to: try iommufd.makeAddressSpace())
         #expect(device.info.flags.contains(.pci))
       }
+    }
+
+    /// The kernel announces what `create` and `remove` did.
+    @Test(.timeLimit(.minutes(2))) func vGPUsComeAndGo() async throws {
+      let host = HostHardware()
+      let events = try VGPUEvents()
+      let uuid = try #require(MdevUUID(UUID().uuidString.lowercased()))
+      let vGPU = try host.create(type: "mbochs-small", uuid: uuid)
+      #expect(vGPU.uuid == uuid)
+      try host.remove(uuid)
+      var seen: [VGPUEvent] = []
+      for await event in events where event == .added(uuid) || event == .removed(uuid) {
+        seen.append(event)
+        if seen.count == 2 { break }
+      }
+      #expect(seen == [.added(uuid), .removed(uuid)])
     }
 
     @Test func viewer() throws {

@@ -35,26 +35,10 @@ extension RigTests {
       try #require(isThere(found), sourceLocation: location)
     }
 
-    /// What a viewer has open of the guest's: its device, its buffers, its process.
-    private func holdings(of viewer: Child) throws -> [String] {
-      let process = "/proc/\(viewer.pid)"
-      return try FileManager.default.contentsOfDirectory(atPath: "\(process)/fd").compactMap {
-        let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(process)/fd/\($0)")
-        guard let link else { return nil }
-        if link.contains("dmabuf") {
-          // Mesa makes some of its own, of udmabuf.
-          let info = try String(contentsOfFile: "\(process)/fdinfo/\($0)", encoding: .utf8)
-          return info.contains("exp_name:\tmbochs") ? "a buffer" : nil
-        }
-        return ["vfio", "pidfd", "mdev"].contains { link.contains($0) } ? link : nil
-      }
-      .sorted()
-    }
-
     private func expectNothingHeld(
       by viewer: Child, location: SourceLocation = #_sourceLocation
     ) throws {
-      let held = try holdings(of: viewer)
+      let held = try GuestHoldings.of(viewer.pid)
       #expect(held.isEmpty, "\(held)", sourceLocation: location)
     }
 
@@ -66,7 +50,7 @@ extension RigTests {
           let qemu = try guest(vGPU, frames: frames)
           defer { qemu.kill() }
           try waitForPicture(in: viewer) { $0?.frame == UInt32(frames - 1) && $0?.wrong == 0 }
-          #expect(try holdings(of: viewer).contains("a buffer"))
+          #expect(try GuestHoldings.of(viewer.pid).contains("a buffer"))
           qemu.kill()
           // A message instead of the last picture.
           try waitForPicture(in: viewer) { $0 == nil }
@@ -122,7 +106,7 @@ extension RigTests {
       try waitForPicture(in: viewer) { $0?.frame == 19 }
 
       let refused = try run("vgpu", "remove", "\(vGPU.uuid)")
-      #expect(refused.code == 1 && refused.errors.contains("in use"), "\(refused.errors)")
+      #expect(refused.code == 75 && refused.errors.contains("in use"), "\(refused.errors)")
       // The kernel makes whoever insists wait for the last one that has it open, the viewer too.
       let removal = try Child(
         "/bin/sh", ["-c", "echo 1 > /sys/bus/mdev/devices/\(vGPU.uuid)/remove"])

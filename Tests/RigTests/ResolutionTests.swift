@@ -40,12 +40,12 @@ extension RigTests {
     @Test func whatTheDriverCannotMakeIsRefused() throws {
       try Rig.withGuest("mbochs-small", ["--mode", "640x480"]) { vGPU, _ in
         let view = try run("vgpu", "view", "\(vGPU.uuid)", "--resolution", "1920x1080")
-        #expect(view.code == 1)
-        #expect(view.errors.contains("800x600 at most"), "\(view.errors)")
+        #expect(view.code == 82)
+        #expect(view.errors.contains("at most 800x600"), "\(view.errors)")
       }
       try Rig.withGuest("mdpy-vga", []) { vGPU, _ in
         let view = try run("vgpu", "view", "\(vGPU.uuid)", "--resolution", "800x600")
-        #expect(view.code == 1)
+        #expect(view.code == 82)
         #expect(view.errors.contains("no EDID region"), "\(view.errors)")
       }
       #expect(try run("vgpu", "view", "demo", "--resolution", "99x99").code == 64)

@@ -55,16 +55,16 @@ extension RigTests {
     @Test func whatCannotBeShownIsSaid() throws {
       let host = HostHardware()
       let missing = try run("vgpu", "screenshot", "\(MdevUUID.random())", "-")
-      #expect(missing.code == 1)
+      #expect(missing.code == 66)
       #expect(missing.errors.contains("no such vGPU"))
       try Rig.withVGPU("mbochs-small") { vGPU in
         let unused = try run("vgpu", "screenshot", "\(vGPU.uuid)", "-")
-        #expect(unused.code == 1)
+        #expect(unused.code == 69)
         #expect(unused.errors.contains("start its guest"))
         #expect(host.users(of: vGPU.uuid).isEmpty)
       }
       let process = try run("vgpu", "screenshot", "pid:\(1 << 22)", "-")
-      #expect(process.code == 1)
+      #expect(process.code == 66)
       #expect(process.errors.contains("no such process"))
     }
 
@@ -72,10 +72,10 @@ extension RigTests {
       try Rig.withGuest("mbochs-small", ["--mode", "64x64"]) { vGPU, guest in
         let nobody = ["--reuid", "65534", "--clear-groups", Rig.program("vgpu").path, "screenshot"]
         let byProcess = try Child("/usr/bin/setpriv", nobody + ["pid:\(guest.pid)", "-"]).end()
-        #expect(byProcess.code == 1)
+        #expect(byProcess.code == 77)
         #expect(byProcess.errors.contains("belongs to user root"), "\(byProcess.errors)")
         let byUUID = try Child("/usr/bin/setpriv", nobody + ["\(vGPU.uuid)", "-"]).end()
-        #expect(byUUID.code == 1)
+        #expect(byUUID.code == 69)
         #expect(byUUID.errors.contains("as its user or as root"), "\(byUUID.errors)")
       }
     }
@@ -89,7 +89,7 @@ extension RigTests {
         let device = try group.device(named: "\(vGPU.uuid)")
         #expect(try device.displayDevice().transport() == nil)
         let shot = try run("vgpu", "screenshot", "\(vGPU.uuid)", "-")
-        #expect(shot.code == 1)
+        #expect(shot.code == 80)
         #expect(shot.errors.contains("no display"), "\(shot.errors)")
         _ = consume device
       }
@@ -99,15 +99,34 @@ extension RigTests {
       try Rig.withGuest("mbochs-small", ["--mode", "64x64"]) { vGPU, guest in
         let text = String(decoding: try run("vgpu", "list").output, as: UTF8.self)
         #expect(text.contains("\(vGPU.uuid)") && text.contains("pid:\(guest.pid)"))
-        struct Row: Decodable {
-          let uuid: String
-          let type: String
-          let users: [Int32]
+        struct List: Decodable {
+          struct Row: Decodable {
+            let uuid: String
+            let type: String
+            let pids: [Int32]
+          }
+          let vgpus: [Row]
         }
-        let json = try JSONDecoder().decode(
-          [Row].self, from: try run("vgpu", "list", "--json").output)
-        #expect(json.map(\.uuid) == ["\(vGPU.uuid)"])
-        #expect(json.first?.users == [guest.pid])
+        let json = try run("vgpu", "list", "--json").output
+        try JSONSchema.expect(json, fits: "list")
+        let list = try JSONDecoder().decode(List.self, from: json).vgpus
+        #expect(list.map(\.uuid) == ["\(vGPU.uuid)"])
+        #expect(list.first?.pids == [guest.pid])
+        try JSONSchema.expect(try run("vgpu", "types", "--json").output, fits: "types")
+        func offered(_ subcommand: String, _ word: String) throws -> [Substring] {
+          String(
+            decoding: try run(
+              "vgpu", "---completion", subcommand, "--", "positional@0", "2", "\(word.count)",
+              "vgpu",
+              subcommand, word
+            ).output, as: UTF8.self
+          ).split(separator: "\n")
+        }
+        #expect(try offered("view", "").contains("\(vGPU.uuid)"))
+        #expect(try offered("view", "").contains("pid:\(guest.pid)"))
+        #expect(try offered("view", "mdev:").contains("mdev:\(vGPU.uuid)"))
+        #expect(try offered("remove", "") == ["\(vGPU.uuid)"])
+        #expect(try offered("create", "").contains("mbochs-small"))
         let types = String(decoding: try run("vgpu", "types").output, as: UTF8.self)
         #expect(types.contains("mbochs-small"))
       }
@@ -118,11 +137,14 @@ extension RigTests {
       #expect(created.code == 0, "\(created.errors)")
       let uuid = String(decoding: created.output, as: UTF8.self)
         .trimmingCharacters(in: .whitespacesAndNewlines)
-      #expect(try run("vgpu", "create", "mbochs-small", "--uuid", uuid).code == 1)
+      #expect(try run("vgpu", "create", "mbochs-small", "--uuid", uuid).code == 75)
       #expect(try run("vgpu", "create", "mbochs-none").errors.contains("mbochs-small"))
       #expect(try run("vgpu", "create", "mbochs-small", "--uuid", "x").code == 64)
       #expect(try run("vgpu", "remove", uuid).code == 0)
-      #expect(try run("vgpu", "remove", uuid).code == 1)
+      #expect(try run("vgpu", "remove", uuid).code == 66)
+      let json = try run("vgpu", "create", "mbochs-small", "--uuid", uuid, "--json").output
+      try JSONSchema.expect(json, fits: "create")
+      #expect(try run("vgpu", "remove", uuid).code == 0)
       #expect(try HostHardware().devices().isEmpty)
     }
   }

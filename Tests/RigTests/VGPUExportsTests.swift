@@ -46,6 +46,17 @@ extension RigTests {
         try expectMonitor(source, device.number, guest.pid)
         expectListed("\(vGPU.uuid)", guest.pid)
 
+        let looking = vgpu_source_open("\(vGPU.uuid)", 0, -1, nil)
+        defer { vgpu_source_close(looking) }
+        #expect(vgpu_source_set_monitor(looking, 800, 600, 60, &error) == VGPU_ERROR_ARGUMENT)
+        #expect(Self.text(error.message).contains("without VGPU_OPEN_MONITOR"))
+        #expect(vgpu_source_monitor_limits(looking, nil, nil, &error) == VGPU_ERROR_ARGUMENT)
+        var side: UInt32 = 0
+        var other: UInt32 = 0
+        #expect(
+          vgpu_source_monitor_limits(looking, &side, &other, &error) == VGPU_ERROR_ARGUMENT)
+        #expect(Self.text(error.message).contains("without VGPU_OPEN_MONITOR"))
+
         guest.kill()
         while vgpu_source_poll(source, nil) != VGPU_STATE_WAITING { usleep(20_000) }
         #expect(vgpu_source_process(source) == 0)

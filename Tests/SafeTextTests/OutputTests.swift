@@ -8,17 +8,19 @@ import Testing
 
 /// What the command writes, whatever it quotes.
 @Suite struct OutputTests {
+  private let program = CLibraries.products.appendingPathComponent("vgpu").path
+
   private func vgpu(_ arguments: String...) throws -> (code: Int32, text: String) {
-    try Program.run([CLibraries.products.appendingPathComponent("vgpu").path] + arguments)
+    try Program.run([program] + arguments)
   }
 
   /// What an error quotes neither turns the line around nor begins one.
   @Test func errorsAreInert() throws {
     let answer = try vgpu("screenshot", "bridge:/none/\u{202E}gnp\u{2066}", "-")
-    #expect(answer.code == 1)
+    #expect(answer.code == 66)
     #expect(answer.text.contains("/none/\u{FFFD}gnp\u{FFFD}"), "\(answer.text)")
     let folder = try vgpu("doctor", "--root", "/none\nError: \u{9B}31m\u{1B}[2J")
-    #expect(folder.code == 1)
+    #expect(folder.code == 66)
     #expect(
       folder.text.hasPrefix("Error: /none\n  Error: \u{FFFD}31m\u{FFFD}[2J"), "\(folder.text)")
   }
@@ -36,6 +38,34 @@ import Testing
     #expect(answer.code == 0 && answer.text.contains("\nOPTIONS:\n  "))
     let script = try vgpu("--generate-completion-script", "bash")
     #expect(script.code == 0 && script.text.hasPrefix("#!/bin/bash"))
+  }
+
+  /// A result that is lost is an error.
+  @Test(arguments: [
+    "list --json", "types --json", "pci list --json", "info demo", "info demo --json",
+    "doctor --json",
+    "doctor", "doctor --fix", "edid 800x600 -", "--help", "help run", "--version",
+    "--generate-completion-script bash", "--generate-completion-script zsh",
+    "---completion view -- positional@0 2 0 vgpu view ''",
+  ])
+  func lostResultIsAnError(arguments: String) throws {
+    let answer = try Program.run(["bash", "-c", "'\(program)' \(arguments) >/dev/full"])
+    #expect(answer.code == 1)
+    #expect(
+      answer.text.hasPrefix("Error: standard output: cannot be written: No space left on device"),
+      "\(answer.text)")
+  }
+
+  /// That there is nothing is said to the person; programs get nothing.
+  @Test func emptyListPrintsNothing() throws {
+    let tree = try SysfsTree()
+    try tree.folder("/sys/bus/pci/devices")
+    try tree.folder("/sys/kernel/iommu_groups")
+    let list = "'\(program)' pci list --root '\(tree.root)'"
+    let output = try Program.run(["bash", "-c", "\(list) 2>/dev/null"])
+    #expect(output.code == 0 && output.text == "")
+    let errors = try Program.run(["bash", "-c", "\(list) >/dev/null"])
+    #expect(errors.code == 0 && errors.text == "There is no PCI device.\n")
   }
 
   @Test func columnsFitWhatIsShown() {

@@ -34,6 +34,23 @@ public enum CLibraries {
     return folder
   }
 
+  /// Compiles a C program that uses GTK as its author would, but for where the libraries are.
+  ///
+  /// - Parameters:
+  ///   - source: its path in the package.
+  ///   - names: the libraries that it is linked with.
+  /// - Returns: the compiler's exit code and words.
+  public static func compile(
+    _ source: String, with names: String..., to program: String
+  ) throws -> (code: Int32, text: String) {
+    try Program.run(
+      [
+        "/bin/sh", "-c",
+        #"cc -std=c11 -Wall -Wextra -Werror "$@" $(pkg-config --cflags --libs gtk+-3.0)"#, "cc",
+        headers, package.appendingPathComponent(source).path, "-L\(try folder())",
+      ] + names.map { "-l\($0)" } + ["-o", program])
+  }
+
   /// The same folder, with what GObject introspection needs of them.
   public static func introspectedFolder() throws -> String { try introspected.get() }
 

@@ -13,6 +13,8 @@ public struct KeyTable {
     public let number: UInt16
     /// QAPI's `QKeyCode`; `nil` where QEMU has none.
     public let qKeyCode: String?
+    /// QEMU's number of the key; `nil` where it has none.
+    public let qemuNumber: UInt32?
   }
 
   /// In the database's order. A key with two names in QEMU has two rows.
@@ -25,8 +27,10 @@ public struct KeyTable {
     let text = try String(contentsOf: file, encoding: .utf8)
     rows = text.split(separator: "\n").filter { !$0.hasPrefix("#") }.compactMap { line in
       let words = line.split(separator: "\t").map { $0 == "-" ? nil : String($0) }
-      guard words.count == 3, let number = words[1].flatMap(UInt16.init) else { return nil }
-      return Row(linuxName: words[0], number: number, qKeyCode: words[2])
+      guard words.count == 4, let number = words[1].flatMap(UInt16.init) else { return nil }
+      return Row(
+        linuxName: words[0], number: number, qKeyCode: words[2],
+        qemuNumber: words[3].flatMap(UInt32.init))
     }
   }
 

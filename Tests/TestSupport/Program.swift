@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+public import Foundation
 
 /// A program that a test runs to its end.
 public enum Program {
@@ -30,5 +30,18 @@ public enum Program {
     let text = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     return (process.terminationStatus, String(decoding: text, as: UTF8.self))
+  }
+}
+
+extension Process {
+  /// Starts it with no signal blocked. Threads of Swift's pool block all signals, and a child would inherit
+  /// that: it could not be ended.
+  public func runUnblocked() throws {
+    var none = sigset_t()
+    var before = sigset_t()
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    try run()
   }
 }

@@ -1,21 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Testing
 
 /// A real QEMU that ends with its owner: a PC whose processor does nothing, unless it gets a
 /// firmware, and which tells what its input devices are told (`input_event_*`).
 public final class TestMachine: Sendable {
   /// The QEMUs that this machine has: the distribution's, and the rig's newer one.
   public static let programs: [String] = {
-    let own = "/usr/bin/qemu-system-x86_64"
-    let cache =
-      ProcessInfo.processInfo.environment["VGPU_RIG_CACHE"]
-      ?? "\(NSHomeDirectory())/.cache/swift-vgpu/rig"
-    let parts = (try? FileManager.default.contentsOfDirectory(atPath: cache)) ?? []
-    let newer = parts.filter { $0.hasPrefix("qemu-") }.map { "\(cache)/\($0)\(own)" }
-    return (Program.path(of: "qemu-system-x86_64").map { [$0] } ?? [])
-      + newer.filter(FileManager.default.isExecutableFile(atPath:))
+    let newer = rigPart("qemu").map { "\($0)/usr/bin/qemu-system-x86_64" }
+    return [Program.path(of: "qemu-system-x86_64"), newer].compactMap { $0 }
   }()
+
+  /// The newest QEMU that Debian has, for what only that can; `nil` when it is not prepared.
+  public static let newest: String? = rigPart("newqemu").map { "\($0)/usr/bin/qemu-system-x86_64" }
+
+  /// The folder of a part of the rig; `nil` when it is not prepared.
+  public static func rigPart(_ name: String) -> String? {
+    let rig = CLibraries.package.appendingPathComponent("Rig/prepare").path
+    guard let answer = try? Program.run([rig, "--path", name]), answer.code == 0 else { return nil }
+    return answer.text.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  /// QEMU's arguments for the rig's Linux guest (Rig/README.md, "The input board"), which wants 192 MiB.
+  ///
+  /// - Parameter words: more arguments of the kernel's, which the guest gets.
+  public static func linuxGuest(_ words: String...) throws -> [String] {
+    let folder = try #require(rigPart("linux"), "Rig/prepare linux")
+    let arguments = try String(contentsOfFile: "\(folder)/cmdline", encoding: .utf8)
+    return [
+      "-kernel", "\(folder)/vmlinuz", "-initrd", "\(folder)/initramfs", "-append",
+      ([arguments.trimmingCharacters(in: .whitespacesAndNewlines)] + words).joined(separator: " "),
+    ]
+  }
 
   /// The QMP sockets.
   public let paths: [String]
@@ -78,7 +95,7 @@ public final class TestMachine: Sendable {
   public var isRunning: Bool { process.isRunning }
 
   /// What the input devices were told so far, one a line: `key a 1`, `btn left 0`, `abs x 5`,
-  /// `rel y -1`, `sync`.
+  /// `touch x 5`, `rel y -1`, `sync`.
   public var input: [String] {
     let log = try? String(contentsOfFile: "\(folder)/log", encoding: .utf8)
     return (log ?? "").split(separator: "\n").compactMap { line in
@@ -87,8 +104,9 @@ public final class TestMachine: Sendable {
       case "input_event_sync": return "sync"
       case "input_event_key_qcode" where words.count == 8: return "key \(words[5]) \(words[7])"
       case "input_event_btn" where words.count == 7: return "btn \(words[4]) \(words[6])"
-      case "input_event_abs" where words.count == 7:
-        return "abs \(words[4]) \(Int(words[6].dropFirst(2), radix: 16) ?? -1)"
+      case "input_event_abs" where words.count == 7, "input_event_mtt" where words.count == 7:
+        let kind = words[0] == "input_event_abs" ? "abs" : "touch"
+        return "\(kind) \(words[4]) \(Int(words[6].dropFirst(2), radix: 16) ?? -1)"
       case "input_event_rel" where words.count == 7: return "rel \(words[4]) \(words[6])"
       default: return nil
       }

@@ -63,10 +63,14 @@ import VFIO
   }
 
   @Test func processThatHasEndedIsNamed() throws {
+    // It ends when its input does: one that ends at once may be reaped before it is looked at.
     let child = Process()
-    child.executableURL = URL(filePath: "/bin/true")
+    let input = Pipe()
+    child.executableURL = URL(filePath: "/bin/cat")
+    child.standardInput = input
     try child.run()
     let ended = try RunningProcess(child.processIdentifier)
+    try input.fileHandleForWriting.close()
     child.waitUntilExit()
     #expect(ended.hasEnded)
     // Whoever has its number now: what it reads as is not taken for the first one's.

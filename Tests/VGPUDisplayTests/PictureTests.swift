@@ -36,6 +36,37 @@ import VGPUDisplay
     #expect(try picture(format, bytes).rgb == rgb)
   }
 
+  /// A part of a larger image with every pixel another one.
+  @Test(arguments: [false, true], [FormatModifier.linear, .invalid])
+  func partsAndUpsideDown(isUpsideDown: Bool, modifier: FormatModifier) throws {
+    let layout = ImageLayout(
+      width: 37, height: 29, format: .xrgb8888, modifier: modifier, stride: 160, offset: 12)
+    let buffer = try DMABuffer.allocate(size: 12 + 160 * 29, name: "test", udmabuf: "/none")
+    try buffer.map(.readWrite).write { memory throws(SystemCallError) in
+      for y in 0..<29 {
+        for x in 0..<37 {
+          memory.storeBytes(
+            of: UInt32(y << 8 | x), toByteOffset: 12 + y * 160 + x * 4, as: UInt32.self)
+        }
+      }
+    }
+    let info = try PlaneInfo(
+      checking: layout, crop: PixelRectangle(x: 3, y: 5, width: 31, height: 17),
+      isUpsideDown: isUpsideDown)
+    let plane = try PlaneBuffer(info, buffer: buffer)
+    #expect(plane.size == PixelSize(width: 31, height: 17) && !plane.isWhole)
+    let picture = try Picture(copying: plane)
+    #expect(picture.width == 31 && picture.height == 17)
+    for y in 0..<17 {
+      for x in 0..<31 {
+        let line = isUpsideDown ? 5 + 16 - y : 5 + y
+        #expect(picture.color(x: x, y: y) == UInt32(line << 8 | 3 + x))
+      }
+    }
+    let part = plane.imageRectangle(of: PixelRectangle(x: 1, y: 2, width: 3, height: 4))
+    #expect(part == PixelRectangle(x: 4, y: isUpsideDown ? 5 + 17 - 6 : 7, width: 3, height: 4))
+  }
+
   @Test func whatTheCPUCannotReadIsNamed() {
     #expect(throws: Picture.CopyError.tiled(.i915XTiled)) {
       try picture(.xrgb8888, [], modifier: .i915XTiled)

@@ -91,6 +91,117 @@ func plane(
     try PlaneInfo(checking: plane).check(bufferSize: bufferSize)
   }
 
+  // MARK: Descriptions of other origins
+
+  private func layout(
+    _ width: Int = 64, _ height: Int = 48, stride: Int = 256, offset: Int = 0,
+    modifier: FormatModifier = .linear
+  ) -> ImageLayout {
+    ImageLayout(
+      width: width, height: height, format: .xrgb8888, modifier: modifier, stride: stride,
+      offset: offset)
+  }
+
+  @Test func layoutsArePlanesToo() throws {
+    let info = try PlaneInfo(checking: layout(offset: 100))
+    #expect(info.end == 100 + 48 * 256 && !info.isUpsideDown)
+    #expect(info.crop == PixelRectangle(x: 0, y: 0, width: 64, height: 48))
+    #expect(try PlaneInfo(checking: plane()) == PlaneInfo(checking: layout()))
+    try info.check(bufferSize: 100 + 48 * 256)
+    #expect(throws: PlaneDefect.shortBuffer(size: 48 * 256, needed: 100 + 48 * 256)) {
+      try info.check(bufferSize: 48 * 256)
+    }
+    let part = try PlaneInfo(
+      checking: layout(), crop: PixelRectangle(x: 63, y: 47, width: 1, height: 1),
+      isUpsideDown: true)
+    #expect(part.size == PixelSize(width: 1, height: 1) && part.isUpsideDown)
+    #expect(part.end == 48 * 256, "all of the image is in the buffer")
+  }
+
+  @Test func furtherMemoryPlanesLieInTheBuffer() throws {
+    func planes(_ planes: [ImageLayout.Plane], _ modifier: FormatModifier) throws -> PlaneInfo {
+      try PlaneInfo(
+        checking: ImageLayout(
+          width: 64, height: 48, format: .xrgb8888, modifier: modifier, planes: planes))
+    }
+    let first = ImageLayout.Plane(offset: 0, stride: 256)
+    let compression = ImageLayout.Plane(offset: 1 << 20, stride: 64)
+    #expect(try planes([first, compression], .i915YTiledCCS).end == 1 << 20 + 64)
+    #expect(throws: PlaneDefect.absurdPlaneCount(2)) { try planes([first, compression], .linear) }
+    #expect(throws: PlaneDefect.absurdPlaneCount(2)) { try planes([first, first], .invalid) }
+    #expect(throws: PlaneDefect.absurdPlaneCount(0)) { try planes([], .linear) }
+    #expect(throws: PlaneDefect.absurdPlaneCount(5)) {
+      try planes(Array(repeating: first, count: 5), .i915YTiledCCS)
+    }
+    #expect(throws: PlaneDefect.absurdPlane(offset: -1, stride: 64)) {
+      try planes([first, ImageLayout.Plane(offset: -1, stride: 64)], .i915YTiledCCS)
+    }
+  }
+
+  private static let outside: [PixelRectangle] = [
+    PixelRectangle(x: 0, y: 0, width: 0, height: 48),
+    PixelRectangle(x: 0, y: 0, width: 64, height: -1),
+    PixelRectangle(x: 1, y: 0, width: 64, height: 48),
+    PixelRectangle(x: 0, y: 1, width: 64, height: 48),
+    PixelRectangle(x: -1, y: 0, width: 2, height: 2),
+    PixelRectangle(x: .max, y: 0, width: 1, height: 1),
+    PixelRectangle(x: .max, y: .max, width: .max, height: .max),
+    PixelRectangle(x: .min, y: .min, width: .max, height: .max),
+    PixelRectangle(x: 0, y: 0, width: .max, height: 1),
+  ]
+
+  @Test(arguments: outside) func picturesOutsideTheirImageAreRefused(crop: PixelRectangle) {
+    let defect = PlaneDefect.absurdCrop(crop)
+    #expect(throws: defect) { try PlaneInfo(checking: layout(), crop: crop) }
+    #expect(!defect.description.isEmpty && !defect.description.contains("\n"))
+  }
+
+  @Test func absurdLayoutsAreRefused() {
+    let numbers = [Int.min, .min + 1, -1, 0, .max - 1, .max, 1 << 32]
+    for number in numbers {
+      #expect(throws: PlaneDefect.self) { try PlaneInfo(checking: layout(number)) }
+      #expect(throws: PlaneDefect.self) { try PlaneInfo(checking: layout(64, number)) }
+      #expect(throws: PlaneDefect.self) { try PlaneInfo(checking: layout(stride: number)) }
+      guard number != 0 else { continue }
+      #expect(throws: PlaneDefect.self) { try PlaneInfo(checking: layout(offset: number)) }
+    }
+  }
+
+  @Test func randomLayoutsNeverTrapAndNeverLieOutside() {
+    var random = SeededGenerator(seed: 11)
+    let edges = [Int.min, -1, 0, 1, 16384, 16385, 1 << 31, 1 << 32, .max]
+    func number() -> Int {
+      switch Int.random(in: 0...5, using: &random) {
+      case 0: edges.randomElement(using: &random) ?? 0
+      case 1: .random(in: .min...(.max), using: &random)
+      default: .random(in: 0...300, using: &random)
+      }
+    }
+    var sound = 0
+    for _ in 0..<200_000 {
+      func small() -> Int { .random(in: 0...9, using: &random) }
+      let format = PixelFormat.all.randomElement(using: &random) ?? .xrgb8888
+      let planes = (0..<Int.random(in: 0...2, using: &random)).map { _ in
+        ImageLayout.Plane(offset: number(), stride: number())
+      }
+      let candidate = ImageLayout(
+        width: number(), height: number(), format: format,
+        modifier: [.linear, .invalid, .i915YTiledCCS].randomElement(using: &random) ?? .linear,
+        planes: planes)
+      let isSmall = Bool.random(using: &random)
+      let crop =
+        isSmall
+        ? PixelRectangle(x: small(), y: small(), width: small(), height: small())
+        : PixelRectangle(x: number(), y: number(), width: number(), height: number())
+      guard let info = try? PlaneInfo(checking: candidate, crop: crop, isUpsideDown: .random())
+      else { continue }
+      sound += 1
+      #expect(crop.x + crop.width <= candidate.width && crop.y + crop.height <= candidate.height)
+      #expect(planes.allSatisfy { $0.offset + $0.stride <= info.end || candidate.height == 1 })
+    }
+    #expect(sound > 100, "the generator makes sound layouts too")
+  }
+
   /// As QEMU has it.
   @Test func aPlaneWithoutASizeIsOff() {
     #expect(plane(size: 0).isOff)

@@ -86,12 +86,15 @@ import VGPUExports
     #expect(error.code == VGPU_ERROR_NO_PICTURE)
     #expect(vgpu_source_get_buffer(source, 0, &error) == nil)
     #expect(error.code == VGPU_ERROR_ARGUMENT)
-    #expect(vgpu_source_set_monitor(source, 800, 600, 60, &error) == VGPU_ERROR_UNSUPPORTED)
-    #expect(vgpu_source_set_monitor(source, 1, 1, .nan, &error) == VGPU_ERROR_ARGUMENT)
     var side: UInt32 = 0
     var other: UInt32 = 0
-    #expect(
-      vgpu_source_monitor_limits(source, &side, &other, &error) == VGPU_ERROR_UNSUPPORTED)
+    for (flags, code) in [(0, VGPU_ERROR_ARGUMENT), (VGPU_OPEN_MONITOR, VGPU_ERROR_UNSUPPORTED)] {
+      let source = vgpu_source_open("demo", UInt32(flags), -1, &error)
+      defer { vgpu_source_close(source) }
+      #expect(vgpu_source_set_monitor(source, 800, 600, 60, &error) == code)
+      #expect(vgpu_source_monitor_limits(source, &side, &other, &error) == code)
+      #expect(vgpu_source_set_monitor(source, 1, 1, .nan, &error) == VGPU_ERROR_ARGUMENT)
+    }
   }
 
   @Test func framesNameTheirBuffers() throws {

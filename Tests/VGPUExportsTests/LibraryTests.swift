@@ -27,19 +27,34 @@ import Testing
 
   @Test(arguments: ["vgpu.h", "vgpu-gtk3.h"], compilers)
   func headerIsPlain(_ header: String, _ compiler: [String]) throws {
+    try expectPlain("Sources/CVGPU/vgpu/\(header)", compiler, usesGTK: header != "vgpu.h")
+  }
+
+  /// Whoever writes C++ copies the examples as they are.
+  @Test(arguments: ["save-frame.c", "run-guest.c", "viewer.c"], compilers)
+  func exampleIsPlain(_ example: String, _ compiler: [String]) throws {
+    try expectPlain(
+      "Examples/C/\(example)", compiler + [CLibraries.headers], usesGTK: example == "viewer.c")
+  }
+
+  private func expectPlain(_ file: String, _ compiler: [String], usesGTK: Bool) throws {
     let toolkit = try Program.run(["pkg-config", "--cflags", "gtk+-3.0"]).text
       .split(whereSeparator: \.isWhitespace).map(String.init)
     let answer = try Program.run(
       compiler + ["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
-        + (header == "vgpu.h" ? [] : toolkit) + [Self.path("Sources/CVGPU/vgpu/\(header)")])
+        + (usesGTK ? toolkit : []) + [Self.path(file)])
     #expect(answer.code == 0, "\(answer.text)")
   }
 
-  /// The functions that a header declares, comments left out.
+  /// The functions that a header and the parts that it includes declare, without comments and without the
+  /// functions that programs compile in.
   private static func declared(in header: String) throws -> Set<String> {
     let text = try String(contentsOfFile: path("Sources/CVGPU/vgpu/\(header)"), encoding: .utf8)
     let code = text.replacing(/\/\*(.|\n)*?\*\//, with: "")
-    return Set(code.matches(of: /\b(vgpu_[a-z0-9_]+)\s*\(/).map { String($0.1) })
+      .replacing(/static inline [^{}]*\{([^{}]|\{[^{}]*\})*\}/, with: "")
+    return try code.matches(of: /#include "(vgpu-.*\.h)"/).reduce(
+      into: Set(code.matches(of: /\b(vgpu_[a-z0-9_]+)\s*\(/).map { String($0.1) })
+    ) { $0.formUnion(try declared(in: String($1.1))) }
   }
 
   @Test(arguments: [
@@ -96,6 +111,54 @@ import Testing
   }
 
   @Test func exampleInC() throws { try expectSaving([try compile("save-frame")]) }
+
+  /// It starts a QEMU without a vGPU, tells what it sees, and ends with QEMU.
+  @Test(.needs("qemu-system-x86_64")) func exampleOfAGuestInC() throws {
+    let program = try compile("run-guest")
+    let script = #"""
+      "$1" none -nodefaults -S >"$2/out" 2>&1 & until grep -q ^connected "$2/out"; do
+        kill -0 $! || { cat "$2/out"; exit 1; }
+        sleep 0.1
+      done
+      kill -INT $!
+      kill "$(sed -n 's/^pid:\([0-9]*\),.*/\1/p' "$2/out")"
+      wait $!; code=$?; cat "$2/out"; exit $code
+      """#
+    let answer = try Program.run(
+      ["bash", "-c", script, "bash", program, folder.path],
+      environment: [
+        "LD_LIBRARY_PATH": try CLibraries.folder(), "XDG_STATE_HOME": folder.path,
+        "XDG_RUNTIME_DIR": folder.path,
+      ])
+    #expect(answer.code == 0, "\(answer.text)")
+    #expect(answer.text.contains("\nshutdown 0 host-signal\n"), "\(answer.text)")
+    #expect(answer.text.contains("log: \(folder.path)/vgpu/run-guest.log\n"))
+    let refused = try run([program, "no-type"])
+    #expect(refused.code == 1 && refused.text.hasPrefix("run-guest: "), "\(refused.text)")
+  }
+
+  @Test(.needs("rustc")) func exampleInRust() throws {
+    let program = folder.appendingPathComponent("save_frame").path
+    let answer = try Program.run([
+      "rustc", "-O", "--edition", "2021", "-D", "warnings",
+      Self.path("Examples/Rust/save_frame.rs"),
+      "-L", try CLibraries.folder(), "-o", program,
+    ])
+    try #require(answer.code == 0, "\(answer.text)")
+    try expectSaving([program])
+  }
+
+  /// asyncio waits for the source's descriptor.
+  @Test func exampleWithAsyncio() throws {
+    let program = ["python3", Self.path("Examples/Python/watch.py")]
+    let watched = try run(program + ["demo", "5"])
+    let flips = watched.text.matches(of: /flip (\d+): buffer \d+ at [0-9.]+ s\n/)
+      .compactMap { Int($0.1) }
+    #expect(watched.code == 0 && flips.last.map { $0 >= 5 } == true, "\(watched.text)")
+    #expect(flips == flips.sorted() && Set(flips).count == flips.count)
+    let refused = try run(program + ["pid:\(getpid())"])
+    #expect(refused.code == 1 && refused.text.contains("holds no VFIO device"), "\(refused.text)")
+  }
 
   @Test func exampleInPython() throws {
     try expectSaving(["python3", Self.path("Examples/Python/save_frame.py")])

@@ -40,6 +40,9 @@ final class PrintingInput: InputSink {
     case .absolute(let x, let y): "absolute \(x) \(y)"
     case .relative(let dx, let dy): "relative \(dx) \(dy)"
     case .wheel(let axis, let notches): "wheel \(axis) \(notches)"
+    case .touchDown(let slot, let x, let y): "touch \(slot) down \(x) \(y)"
+    case .touchMove(let slot, let x, let y): "touch \(slot) move \(x) \(y)"
+    case .touchUp(let slot): "touch \(slot) up"
     }
   }
 }

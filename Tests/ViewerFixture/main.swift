@@ -3,9 +3,11 @@
 // What the window tests run: a viewer of a synthetic guest, whose statistics it prints, one
 // NAME=VALUE per line. Options are NAME=VALUE too; see below.
 
+import Dispatch
 import EGLPresenter
 import FrameStatistics
 import Glibc
+import GuestAgent
 import GuestInput
 import Synchronization
 import VGPUDisplay
@@ -46,12 +48,28 @@ do {
     try TwoViews.run()
     exit(0)
   }
+  if let devices = options["touches"] {
+    try Touches.run(
+      devices == "screen"
+        ? [.keyboard, .mouse, .tablet, .touchScreen] : [.keyboard, .mouse, .tablet])
+    exit(0)
+  }
+  if options["views"] != nil {
+    try Views.run(options)
+    exit(0)
+  }
+  if options["ancestors"] != nil {
+    try Ancestors.run(options)
+    exit(0)
+  }
   var viewer = ViewerOptions(
     scaling: options["scaling"].flatMap(ScalingMode.init) ?? .fit,
     frames: options["frames"].flatMap(Int.init),
     time: options["seconds"].flatMap(Double.init).map { .seconds($0) },
     alwaysUploads: options["uploads"] != nil)
   viewer.isFullscreen = options["fullscreen"] != nil
+  // Else compositors would take the memory files, and nothing be drawn.
+  viewer.handsOver = options["hands-over"] != nil
   switch options["input"] {
   case "absolute": viewer.input = PrintingInput(state: .ready([.keyboard, .mouse, .tablet]))
   case "relative": viewer.input = PrintingInput(state: .ready([.keyboard, .mouse]))
@@ -61,7 +79,12 @@ do {
   viewer.onMonitor = { wish in
     report("wish=\(wish.size.width)x\(wish.size.height)@\(wish.refreshRate ?? 0)")
   }
+  if let seconds = options["plays"].flatMap(Double.init) {
+    let end = ContinuousClock.now + .seconds(seconds)
+    viewer.isPlaying = { ContinuousClock.now < end }
+  }
   if let name = options["name"] { viewer.name = name }
+  if let path = options["agent"] { viewer.agent = AgentSocket(path: path) }
   if let reset = options["reset"].flatMap(Int.init) { resetGPU(every: reset) }
   if options["question"] != nil {
     viewer.closeQuestion = CloseQuestion(
@@ -77,10 +100,24 @@ do {
         },
       ])
   }
+  if options["tasks"] != nil {
+    Task { @MainActor in
+      report("task=begins")
+      try? await Task.sleep(for: .milliseconds(20))
+      report("task=slept")
+      await Task.detached { await MainActor.run { report("task=run") } }.value
+      DispatchQueue.main.async {
+        report("task=queue")
+        kill(getpid(), SIGTERM)
+      }
+    }
+  }
   for round in 0..<Int(number("rounds", 1)) {
     let source: any FrameSource =
       if let rate = options["tells"].flatMap(Double.init) {
-        try TellingSource(framesPerSecond: rate)
+        try TellingSource(
+          framesPerSecond: rate, stopsAfter: Int(number("stops-after", 0)),
+          isUpsideDown: options["upside-down"] != nil)
       } else {
         try SyntheticSource(
           width: Int(number("width", 640)), height: Int(number("height", 480)),
@@ -97,6 +134,8 @@ do {
     report("imports=\(statistics.imports)")
     report("gets=\(statistics.gets)")
     report("copies=\(statistics.copies)")
+    report("handovers=\(statistics.handovers)")
+    report("refusal-to-hand-over=\(statistics.handoverRefusal?.description ?? "none")")
     report("draws=\(statistics.draws)")
     report("renderer=\(statistics.renderer ?? "none")")
     report("backend=\(statistics.backend?.rawValue ?? "none")")

@@ -3,6 +3,7 @@
 import Foundation
 import FoundationXML
 import FrameStatistics
+import TestSupport
 import Testing
 
 extension WindowTests {
@@ -16,21 +17,14 @@ extension WindowTests {
         let timing: FrameReport
       }
 
-      let target: String
-      let guest: String
-      let view: View
-    }
+      struct Size: Decodable, Equatable {
+        let width: Int
+        let height: Int
+      }
 
-    /// Beside the test bundle, wherever that was started from.
-    private func program() throws -> String {
-      try #require(
-        [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0])]
-          .flatMap { [$0, $0.deletingLastPathComponent()] }
-          .map { $0.appendingPathComponent("vgpu").path }
-          .first {
-            FileManager.default.isExecutableFile(atPath: $0)
-              && (try? FileManager.default.contentsOfDirectory(atPath: $0)) == nil
-          })
+      let target: String
+      let size: Size
+      let statistics: View
     }
 
     @Test(arguments: [Screen.Kind.xvfb, .westonGL])
@@ -40,16 +34,17 @@ extension WindowTests {
         .appendingPathComponent("bench-\(UUID().uuidString).svg")
       defer { try? FileManager.default.removeItem(at: picture) }
       let (output, status) = try screen.start(
-        program(),
+        Screen.program("vgpu"),
         ["bench", "demo", "--seconds", "3", "--json", "--svg", picture.path]
           + (kind == .westonGL ? ["--fullscreen"] : [])
       ).finish()
       try #require(status == 0)
+      try JSONSchema.expect(output, fits: "bench")
       let run = try JSONDecoder().decode(Output.self, from: output)
       #expect(run.target == "demo")
-      #expect(run.guest == "1024x768")
-      #expect(run.view.backend == (kind.isWayland ? "wayland" : "x11"))
-      let timing = run.view.timing
+      #expect(run.size == Output.Size(width: 1024, height: 768))
+      #expect(run.statistics.backend == (kind.isWayland ? "wayland" : "x11"))
+      let timing = run.statistics.timing
       #expect(timing.feedback != .none)
       #expect(timing.clock == "CLOCK_MONOTONIC")
       #expect(timing[.presented] > 1)
@@ -59,19 +54,19 @@ extension WindowTests {
       #expect(timing[.draw].count >= timing[.presented])
       #expect(timing[.draw].p50 > 0)
       #expect(timing[.query].count >= timing[.presented])
-      if run.view.path == "import" { #expect(timing[.importing].count >= 1) }
+      if run.statistics.path == "import" { #expect(timing[.importing].count >= 1) }
       #expect(XMLParser(data: try Data(contentsOf: picture)).parse())
     }
 
     @Test func saysWhatIsWrong() throws {
       let screen = try Screen(.xvfb)
       for arguments in [["--seconds", "0"], ["--json", "--svg", "-"]] {
-        let tool = try screen.start(try program(), ["bench", "demo"] + arguments)
+        let tool = try screen.start(Screen.program("vgpu"), ["bench", "demo"] + arguments)
         #expect(try tool.finish().status == 64)
       }
       // No such process.
-      let tool = try screen.start(try program(), ["bench", "pid:4194305"])
-      #expect(try tool.finish().status == 1)
+      let tool = try screen.start(Screen.program("vgpu"), ["bench", "pid:4194305"])
+      #expect(try tool.finish().status == 66)
     }
   }
 }

@@ -248,6 +248,36 @@ extension WindowTests {
           ])
     }
 
+    private func touches(_ devices: String) throws -> [[String]] {
+      let screen = try Screen(.xvfb)
+      let (output, status) = try screen.view(["touches=\(devices)"]).finish()
+      #expect(status == 0)
+      return String(decoding: output, as: UTF8.self).split(separator: "\n")
+        .filter { $0.hasPrefix("event=") }.map {
+          $0.dropFirst(6).split(separator: " ").map(String.init)
+        }
+    }
+
+    @Test func fingersAreTheGuestsOwn() throws {
+      let events = try touches("screen")
+      try #require(
+        events.map { $0.prefix(3) } == [
+          ["touch", "0", "down"], ["touch", "1", "down"], ["touch", "0", "move"],
+          ["touch", "0", "up"], ["touch", "1", "up"], ["touch", "0", "down"], ["touch", "0", "up"],
+        ])
+      // To the device pixel.
+      for (index, x, y) in [(0, 0.5, 0.5), (1, 0, 0), (2, 0.75, 0.25), (5, 0.25, 0.75)] {
+        let place = try events[index].suffix(2).map { try #require(Double($0)) / 32768 }
+        #expect(abs(place[0] - x) < 1 / 240 && abs(place[1] - y) < 1 / 240, "\(events[index])")
+      }
+    }
+
+    /// GTK makes a pointer of the first finger.
+    @Test func fingersAreAPointerWithoutATouchScreen() throws {
+      let events = try touches("none").filter { $0[0] != "absolute" }
+      #expect(events == [["button", "left", "down"], ["button", "left", "up"]])
+    }
+
     @Test func windowTellsTheSizeThatTheUserGaveIt() throws {
       let session = try Session(.xvfb, ["input=absolute"])
       let window = try session.screen.xdotool("search", "--name", "swift-vgpu")

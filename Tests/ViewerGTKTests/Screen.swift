@@ -76,7 +76,10 @@ final class Screen {
       display = ":\(server.firstLine())"
     }
     xDisplay = display
-    environment = ["DISPLAY": display, "WAYLAND_DISPLAY": nil, "GDK_BACKEND": "x11"]
+    environment = [
+      "DISPLAY": display, "WAYLAND_DISPLAY": nil, "GDK_BACKEND": "x11",
+      "XDG_STATE_HOME": folder.path,
+    ]
   }
 
   private func startWeston(_ backend: [String], _ width: Int, _ height: Int) throws {
@@ -93,7 +96,7 @@ final class Screen {
     servers.insert(weston, at: 0)
     environment = [
       "XDG_RUNTIME_DIR": folder.path, "WAYLAND_DISPLAY": "screen", "DISPLAY": nil,
-      "GDK_BACKEND": "wayland",
+      "GDK_BACKEND": "wayland", "XDG_STATE_HOME": folder.path,
     ]
     let socket = folder.appendingPathComponent("screen").path
     try Self.wait { FileManager.default.fileExists(atPath: socket) }
@@ -108,8 +111,8 @@ final class Screen {
   }
 
   /// Waits until something is so, for as long as a busy machine may need.
-  static func wait(_ condition: () throws -> Bool) throws {
-    let end = Date.now.addingTimeInterval(40)
+  static func wait(seconds: Double = 40, _ condition: () throws -> Bool) throws {
+    let end = Date.now.addingTimeInterval(seconds)
     while Date.now < end {
       if try condition() { return }
       usleep(50_000)
@@ -126,8 +129,10 @@ final class Screen {
   }
 
   /// The same as long as a viewer runs.
-  static func wait(for viewer: Tool, _ condition: () throws -> Bool) throws {
-    try wait {
+  static func wait(
+    for viewer: Tool, seconds: Double = 40, _ condition: () throws -> Bool
+  ) throws {
+    try wait(seconds: seconds) {
       if try condition() { return true }
       guard !viewer.isRunning else { return false }
       let end = try viewer.finish()
@@ -136,20 +141,31 @@ final class Screen {
   }
 
   /// Starts the viewer of the synthetic guest.
-  func view(_ options: [String], environment more: [String: String?] = [:]) throws -> Tool {
-    let products = Bundle.main.bundleURL
-    let fixture = [products, URL(fileURLWithPath: CommandLine.arguments[0])]
-      .flatMap { [$0, $0.deletingLastPathComponent()] }
-      .map { $0.appendingPathComponent("ViewerFixture").path }
-      .first { FileManager.default.isExecutableFile(atPath: $0) }
-    return try Tool(
-      #require(fixture), options + (kind.isBare ? ["fullscreen"] : []), in: folder,
-      environment: environment.merging(more) { $1 })
+  func view(
+    _ options: [String], environment more: [String: String?] = [:], isTold: Bool = false
+  ) throws -> Tool {
+    try Tool(
+      Self.program("ViewerFixture"), options + (kind.isBare ? ["fullscreen"] : []), in: folder,
+      environment: environment.merging(more) { $1 }, isTold: isTold)
+  }
+
+  /// The path of a program of this package: beside the test bundle, wherever that was started from.
+  static func program(_ name: String) throws -> String {
+    try #require(
+      [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0])]
+        .flatMap { [$0, $0.deletingLastPathComponent()] }
+        .map { $0.appendingPathComponent(name).path }
+        .first {
+          FileManager.default.isExecutableFile(atPath: $0)
+            && (try? FileManager.default.contentsOfDirectory(atPath: $0)) == nil
+        })
   }
 
   /// Starts another program on this screen.
-  func start(_ name: String, _ arguments: [String] = []) throws -> Tool {
-    try Tool(name, arguments, in: folder, environment: environment)
+  func start(
+    _ name: String, _ arguments: [String] = [], environment more: [String: String?] = [:]
+  ) throws -> Tool {
+    try Tool(name, arguments, in: folder, environment: environment.merging(more) { $1 })
   }
 
   /// Does something with the keyboard and the mouse of the X server, by xdotool.
@@ -159,11 +175,32 @@ final class Screen {
   /// The same with arguments in a list.
   @discardableResult
   func xdotool(_ arguments: [String]) throws -> String {
+    let (output, status) = try runXdotool(arguments)
+    #expect(status == 0, "xdotool \(arguments.prefix(4))")
+    return output
+  }
+
+  /// The windows whose title has this part.
+  func windows(titled part: String) throws -> [String] {
+    // It fails when there is none.
+    try runXdotool(["search", "--name", part]).output.split(separator: "\n").map(String.init)
+  }
+
+  private func runXdotool(_ arguments: [String]) throws -> (output: String, status: Int32) {
     let (output, status) = try Tool(
       "xdotool", arguments, in: folder, environment: ["DISPLAY": xDisplay]
     ).finish()
-    #expect(status == 0, "xdotool \(arguments.prefix(4))")
-    return String(decoding: output, as: UTF8.self)
+    return (String(decoding: output, as: UTF8.self), status)
+  }
+
+  /// Whether a viewer shows a message: light letters on a dark, even background.
+  var showsMessage: Bool {
+    get throws {
+      guard let picture = try picture() else { return false }
+      let column = (0..<300).map { picture.color(x: 12, y: 100 + $0) }
+      return column.allSatisfy { $0 == 0x212124 || $0 == 0x212123 }
+        && picture.rgb.contains { $0 > 200 }
+    }
   }
 
   /// What is on the screen.

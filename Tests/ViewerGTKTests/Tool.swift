@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestSupport
 import Testing
 
 /// A program that a test starts and ends.
 final class Tool {
   private let process = Process()
   private let output = Pipe()
+  private let input: Pipe?
 
   /// Starts a program found in PATH, or at a path; `nil` in `environment` takes a variable away.
+  ///
+  /// - Parameter isTold: whether `tell` writes to its standard input.
   init(
     _ name: String, _ arguments: [String], in folder: URL,
-    environment: [String: String?] = [:]
+    environment: [String: String?] = [:], isTold: Bool = false
   ) throws {
+    input = isTold ? Pipe() : nil
+    if let input { process.standardInput = input }
     let program: URL = try #require(Self.find(name))
     process.executableURL = program
     process.arguments = arguments
@@ -22,14 +28,7 @@ final class Tool {
     process.environment = variables
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
-    // Threads of Swift's pool block all signals, and a child would inherit that: it could not be
-    // ended.
-    var none = sigset_t()
-    var before = sigset_t()
-    sigemptyset(&none)
-    pthread_sigmask(SIG_SETMASK, &none, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    try process.run()
+    try process.runUnblocked()
   }
 
   deinit {
@@ -41,11 +40,33 @@ final class Tool {
 
   var isRunning: Bool { process.isRunning }
 
+  /// The process's number.
+  var pid: Int32 { process.processIdentifier }
+
   /// SIGTERM, to this process alone.
   func terminate() { process.terminate() }
 
   /// SIGINT, to this process alone.
   func interrupt() { process.interrupt() }
+
+  /// Writes a line to its standard input.
+  func tell(_ line: String) throws {
+    try input?.fileHandleForWriting.write(contentsOf: Data("\(line)\n".utf8))
+  }
+
+  /// Has something done that ends with the line `done`.
+  ///
+  /// - Returns: its lines since the last call, but for that one.
+  func carryOut(_ order: String) throws -> [String] {
+    try tell(order)
+    var lines: [String] = []
+    while true {
+      let line = firstLine()
+      if line == "done" { return lines }
+      try #require(!line.isEmpty, "\(order): \(lines)")
+      lines.append(line)
+    }
+  }
 
   /// The next line of its output; empty at its end, and when none comes for ten seconds.
   func firstLine() -> String {
@@ -66,6 +87,17 @@ final class Tool {
     let data = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     return (data, process.terminationStatus)
+  }
+
+  /// Waits for the end of a viewer of the fixture: what it has said as NAME=VALUE.
+  func statistics() throws -> [String: String] {
+    let (output, status) = try finish()
+    #expect(status == 0)
+    return Dictionary(
+      String(decoding: output, as: UTF8.self).split(separator: "\n").compactMap { line in
+        let parts = line.split(separator: "=", maxSplits: 1).map(String.init)
+        return parts.count == 2 ? (parts[0], parts[1]) : nil
+      }, uniquingKeysWith: { $1 })
   }
 
   static func find(_ name: String) -> URL? {

@@ -2,6 +2,7 @@
 
 import EGLPresenter
 import Foundation
+import TestPatterns
 import Testing
 import VGPUDisplay
 
@@ -15,13 +16,7 @@ struct WindowTests {
 
   /// NAME=VALUE lines; of several runs the last counts.
   private func statistics(_ viewer: Tool) throws -> [String: String] {
-    let (output, status) = try viewer.finish()
-    #expect(status == 0)
-    return Dictionary(
-      String(decoding: output, as: UTF8.self).split(separator: "\n").compactMap { line in
-        let parts = line.split(separator: "=", maxSplits: 1).map(String.init)
-        return parts.count == 2 ? (parts[0], parts[1]) : nil
-      }, uniquingKeysWith: { $1 })
+    try viewer.statistics()
   }
 
   private func expectPicture(_ screen: Screen, hasCursor: Bool) throws {
@@ -33,14 +28,8 @@ struct WindowTests {
     #expect(origin != nil, "the screenshot's pixels are the guest's")
   }
 
-  /// A message: light letters on a dark, even background.
   private func expectMessage(_ screen: Screen) throws {
-    try Screen.wait {
-      guard let picture = try screen.picture() else { return false }
-      let column = (0..<300).map { picture.color(x: 12, y: 100 + $0) }
-      return column.allSatisfy { $0 == 0x212124 || $0 == 0x212123 }
-        && picture.rgb.contains { $0 > 200 }
-    }
+    try Screen.wait { try screen.showsMessage }
   }
 
   @Test(arguments: Screen.Kind.allCases)
@@ -53,6 +42,7 @@ struct WindowTests {
     viewer.terminate()
     let statistics = try statistics(viewer)
     #expect(statistics["backend"] == (kind.isWayland ? "wayland" : "x11"))
+    #expect(statistics["wish"] == nil, "the user has chosen no size")
     // Mesa's software renderer imports nothing on X11.
     let imports = kind.isWayland && Self.importsMemory
     #expect(statistics["path"] == (imports ? "import" : "upload"))
@@ -136,6 +126,54 @@ struct WindowTests {
     #expect(busy["comparisons"] == "0")
   }
 
+  /// What a guest tells is copied and drawn in parts, and the parts of many frames make its last picture.
+  @Test(arguments: Screen.Kind.allCases, ["imports", "uploads", "cairo", "hands-over"])
+  func toldChangesAddUp(kind: Screen.Kind, path: String) throws {
+    try expectChangesAddUp(kind, path, [])
+  }
+
+  /// The same for a picture that is upside down, and a part of its image.
+  @Test(arguments: [Screen.Kind.xvfb, .westonGL], ["imports", "uploads", "cairo", "hands-over"])
+  func toldChangesAddUpUpsideDown(kind: Screen.Kind, path: String) throws {
+    try expectChangesAddUp(kind, path, ["upside-down"])
+  }
+
+  private func expectChangesAddUp(
+    _ kind: Screen.Kind, _ path: String, _ options: [String]
+  ) throws {
+    let screen = try Screen(kind)
+    let viewer = try screen.view(
+      ["tells=20", "stops-after=120", path] + options,
+      environment: path == "cairo" ? ["__EGL_VENDOR_LIBRARY_FILENAMES": "/nonexistent"] : [:])
+    let pattern = TestPattern(
+      width: FixturePicture.width, height: FixturePicture.height)
+    var place: (x: Int, y: Int)?
+    try? Screen.wait {
+      place = try screen.picture().flatMap { picture in
+        FixturePicture.place(in: picture) { pattern.color(x: $0, y: $1, frame: 120) }
+      }
+      return place != nil
+    }
+    let seen = place == nil ? FixturePicture.nearest(pattern, 120, in: try screen.picture()) : ""
+    #expect(place != nil, "the guest's last frame, and not \(seen)")
+    viewer.terminate()
+    let statistics = try statistics(viewer)
+    #expect(try #require(statistics["frames"].flatMap { Int($0) }) > 20)
+    // Mesa imports nothing on X11.
+    switch path {
+    case "cairo": #expect(statistics["path"] == "cairo")
+    case "uploads": #expect(statistics["path"] == "upload")
+    // weston's other renderer takes no buffers of others.
+    case "hands-over" where kind == .westonGL:
+      #expect(statistics["path"] == "direct")
+      #expect(statistics["refusal-to-hand-over"] == "none")
+      let handovers = try #require(statistics["handovers"].flatMap { Int($0) })
+      let draws = try #require(statistics["draws"].flatMap { Int($0) })
+      #expect(handovers > draws, "only what the window's start needs is drawn")
+    default: break
+    }
+  }
+
   @Test(arguments: Screen.Kind.inPlace)
   func waitsForAPicture(kind: Screen.Kind) throws {
     let screen = try Screen(kind)
@@ -205,6 +243,19 @@ struct WindowTests {
     let descriptors = values("descriptors")
     let (first, last) = (try #require(descriptors.first), try #require(descriptors.last))
     #expect(last - first < rounds - 1, "\(descriptors)")
+  }
+
+  /// The main actor and Dispatch's main queue work while GTK's loop runs.
+  @Test(.timeLimit(.minutes(2)), arguments: Screen.Kind.inPlace)
+  func mainActorWorks(kind: Screen.Kind) throws {
+    let screen = try Screen(kind)
+    let end = try screen.view(["tasks"]).finish()
+    let lines = String(decoding: end.output, as: UTF8.self).split(separator: "\n")
+    #expect(
+      lines.filter { $0.hasPrefix("task=") } == [
+        "task=begins", "task=slept", "task=run", "task=queue",
+      ])
+    #expect(end.status == 0)
   }
 
   @Test func saysThatThereIsNoDisplayServer() throws {

@@ -5,8 +5,8 @@ import EGLPresenter
 import VFIO
 import VGPUDisplay
 
-/// The steps of a frame's way, on the synthetic guest. Run under `Rig/mesa-env` those that draw use
-/// a software renderer that imports.
+/// The steps of a frame's way, on the synthetic guest. Run the drawing steps under `Rig/mesa-env`,
+/// which has a software renderer that imports.
 let benchmarks: @Sendable () -> Void = {
   Benchmark.defaultConfiguration = .init(
     metrics: [.wallClock, .cpuTotal, .throughput], warmupIterations: 3, scalingFactor: .kilo,

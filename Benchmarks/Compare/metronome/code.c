@@ -16,7 +16,7 @@ static uint32_t block(void) {
     return size < 1 ? 1 : size > 16 ? 16 : size;
 }
 
-// 32 block centres of one line. False when one is neither black nor white.
+// The 32 block centres of one line. False when one is neither black nor white.
 static bool bits(const struct picture *p, uint32_t x, uint32_t y, uint32_t *number) {
     uint32_t value = 0, b = block();
     for (uint32_t i = 0; i < 32; i++) {
@@ -35,8 +35,8 @@ bool code_read(const struct picture *p, const struct place *place, uint32_t *num
            *number == ~complement;
 }
 
-// The guest's own colours, which depend on the place in its picture: where a row of them is right, so is the place. Blue depends on the
-// frame too where all pixels are live, but alike for the whole row.
+// The guest's own colours depend on the place in its picture: when a row of them is right, the place is right. In live mode, blue
+// also depends on the frame, but equally in the whole row.
 static bool is_corner(const struct picture *p, uint32_t left, uint32_t top) {
     uint32_t y = 2 * block(), live = (pixel(p, left, top + y) ^ y) & 255;
     for (uint32_t x = 0; x < 32; x++)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// zwp_linux_dmabuf_v1 for linear XRGB8888 and ARGB8888. A buffer is mapped, not imported: all that is wanted is its code.
+// zwp_linux_dmabuf_v1 for linear XRGB8888 and ARGB8888. A buffer is mapped, not imported, because only its code is needed.
 #include <linux/dma-buf.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -49,7 +49,7 @@ static void add(struct wl_client *client, struct wl_resource *resource, int32_t 
     *p = (struct parameters){fd, offset, stride};
 }
 
-// Takes the descriptor out of the parameters. NULL: it cannot be mapped, or the picture lies outside of it.
+// Takes the descriptor out of the parameters. NULL when it cannot be mapped, or when the picture lies outside of it.
 static struct mapped *map(struct parameters *p, int32_t width, int32_t height, uint32_t format) {
     off_t size = p->fd < 0 ? -1 : lseek(p->fd, 0, SEEK_END);
     struct mapped *m = calloc(1, sizeof *m);

@@ -11,7 +11,7 @@ struct entry {
     const char *kind;
 };
 
-// An hour's worth would fit; pages that are not written to cost nothing.
+// Enough room for an hour; unwritten pages cost nothing.
 enum { room = 4 << 20 };
 static struct entry *entries;
 static uint32_t count;

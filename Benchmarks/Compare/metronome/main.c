@@ -2,7 +2,7 @@
 //
 //   metronome --rate HZ --guest WxH --socket NAME --log FILE [--dmabuf]
 //
-// Serves Wayland at $XDG_RUNTIME_DIR/NAME until SIGTERM, then writes what it saw to FILE (log.c). --dmabuf offers zwp_linux_dmabuf_v1.
+// Serves Wayland at $XDG_RUNTIME_DIR/NAME until SIGTERM, then writes the log to FILE (log.c). --dmabuf offers zwp_linux_dmabuf_v1.
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -46,7 +46,7 @@ static int on_tick(int fd, uint32_t mask, void *data) {
     if (read(fd, &expired, sizeof expired) < 0) return 0;
     ticks++;
     compositor_refresh(due(ticks), (uint64_t)(1e9 / rate), ticks);
-    // Refreshes that were slept through are gone, as a monitor's are.
+    // Refreshes during which this thread slept are lost, as on a monitor.
     while (due(ticks + 1) <= now()) ticks++;
     arm();
     return 0;
@@ -97,7 +97,8 @@ int main(int argc, char **argv) {
     if (guest_width < 64 || guest_height < 64 || guest_width > 8192 || guest_height > 8192) fail("--guest", "not a mode", "give e.g. 320x240");
     if (!socket || !log) fail(socket ? "--log" : "--socket", "missing", "name one");
 
-    // A monitor refreshes however busy the machine is; where this is not allowed, the log tells how late it was.
+    // A monitor refreshes even when the machine is busy. Without the right to this priority, the log shows how late a refresh
+    // was.
     struct sched_param first = {.sched_priority = 10};
     if (sched_setscheduler(0, SCHED_FIFO, &first)) perror("metronome: SCHED_FIFO: going on without");
 

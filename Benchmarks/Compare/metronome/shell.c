@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// xdg-shell, as far as a window needs it: every one gets the size it wants. The seat has neither
+// As much of xdg-shell as a window needs: every window gets the size that it asks for. The seat has neither
 // keyboard nor mouse.
 #include <stdlib.h>
 
@@ -67,7 +67,7 @@ static void get_toplevel(struct wl_client *client, struct wl_resource *resource,
 
 static const struct xdg_popup_interface popup = {.destroy = destroy, .grab = ignore_seat};
 
-// Menus and tooltips: never configured, hence never shown.
+// Menus and tooltips are never configured, so they are never shown.
 static void get_popup(struct wl_client *client, struct wl_resource *resource, uint32_t id, struct wl_resource *parent,
                       struct wl_resource *positioner) {
     (void)parent, (void)positioner;
@@ -78,7 +78,8 @@ static const struct xdg_surface_interface xdg_surface = {
     .destroy = destroy, .get_toplevel = get_toplevel, .get_popup = get_popup, .set_window_geometry = ignore4, .ack_configure = ignore_number,
 };
 
-// The surface and the toplevel may outlive this object, so it stays; windows are few.
+// The surface and the toplevel may outlive this object, so it is never freed; there are few
+// windows.
 static void get_xdg_surface(struct wl_client *client, struct wl_resource *resource, uint32_t id, struct wl_resource *surface) {
     struct window *window = calloc(1, sizeof *window);
     if (!window) fail("window", "no memory", "give the rig more: --mem");

@@ -14,19 +14,19 @@ struct hold {
 struct surface {
     struct wl_resource *resource;
     struct wl_list link;
-    // Attached, not committed.
+    // The attached buffer, which is not committed.
     struct hold attached;
     bool attaches;
     struct wl_list callbacks, feedback;
-    // Committed, to be shown at the next refresh.
+    // The committed buffer, for the next refresh.
     struct hold ready;
     bool waits;
     struct wl_list ready_callbacks, ready_feedback;
-    // Shown.
+    // The buffer that is shown.
     struct hold shown;
     bool known, shown_known;
     uint32_t frame, shown_frame;
-    // Where the code is in buffers of this size.
+    // The place of the code in buffers of this size.
     struct place place;
     uint32_t width, height, searches;
     void (*on_commit)(void *);
@@ -65,7 +65,8 @@ static void drop_all(struct wl_list *list) {
 
 // MARK: the probe
 
-// A search costs milliseconds; a surface that never shows the guest (a menu, a shadow) is given up.
+// A search costs milliseconds, so a surface that never shows the guest (a menu, a shadow) is given
+// up.
 enum { searches_at_most = 200 };
 
 static void probe(struct surface *s) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What a frame's way through `vgpu bridge` costs: a look at a guest through it against one at the same
-// guest directly, in turn. In the rig it makes an mbochs mdev of its own, flips it before each look,
-// and the bridge duplicates the device out of this process; elsewhere both look at a synthetic guest,
-// of which the bridge's moves and is drawn when it is looked at. Beside them a message and its answer
-// between two threads that do nothing else: what waking two threads costs here, whoever they are.
+// The cost of a frame's way through `vgpu bridge`: a look at a guest through the bridge, compared
+// with a look at the same guest directly, in turn. In the rig, the program makes an mbochs mdev and
+// flips it before each look; the bridge duplicates the device out of this process. Elsewhere both
+// look at a synthetic guest; the bridge's guest moves, and is drawn at each look. For comparison,
+// two threads that do nothing else exchange a message and its answer: this is the cost of waking
+// two threads here.
 //
 //   BridgeCost VGPU [LOOKS]        (VGPU: the program to run as bridge; 5000 looks)
 
@@ -90,7 +91,7 @@ func compare(_ direct: any FrameSource, _ bridged: BridgeSource, looks: Int, fli
     if bridged.counters.queries == asked { late += 1 }
     flip()
     let device = microseconds { _ = direct.poll() }
-    // As often as a viewer at 240 Hz; and a look of the same moment would be shared.
+    // A viewer at 240 Hz looks this often. Two looks at the same moment would share one.
     usleep(4000)
     let message = microseconds { echo.ask() }
     usleep(4000)
@@ -131,7 +132,7 @@ func run() throws {
   let mode: [(UInt64, UInt16)] = [(1, 640), (2, 480), (3, 32), (6, 640), (7, 1440), (4, 0x41)]
   for (register, value) in mode { try device.write(registers, at: 0x500 + register * 2, value) }
   let direct = DisplaySource(try device.displayDevice())
-  // A mode's first query answers ENOMEM.
+  // The first query of a mode answers ENOMEM.
   _ = direct.poll()
   var line: UInt16 = 0
   try withBridge(program, "\(vGPU.uuid)") { bridged in

@@ -3,28 +3,29 @@
 import BridgeProtocol
 import Glibc
 
-/// What a hostile client does, as fast as it can.
+/// The things that a hostile client does, as fast as it can.
 enum Attack: String, CaseIterable {
-  /// Takes a processor and leaves the bridge alone: what the others cost beyond this is the bridge's.
+  /// Uses a processor and leaves the bridge alone: the bridge causes the cost of the other attacks
+  /// beyond this one's.
   case spin
   /// Connects and goes.
   case connect
-  /// Mutated messages, and comes again when it is thrown out.
+  /// Sends mutated messages, and connects again when it is disconnected.
   case mutated
-  /// Datagrams of lengths that are not the message's, empty and huge ones too.
+  /// Sends datagrams of wrong lengths, also empty and huge ones.
   case lengths
-  /// 253 descriptors beside each message.
+  /// Sends 253 descriptors with each message.
   case descriptors
-  /// Asks, says that it has said all, and keeps the connection.
+  /// Asks, shuts its sending side, and keeps the connection.
   case halfClose = "half-close"
-  /// 250 connections that ask and read no answer.
+  /// Opens 250 connections that ask and read no answer.
   case notReading = "not-reading"
-  /// 250 connections that ask and read.
+  /// Opens 250 connections that ask and read.
   case look
-  /// 250 connections that choose the vGPU over and over.
+  /// Opens 250 connections that choose the vGPU again and again.
   case open
 
-  /// Goes on until the process is ended.
+  /// Runs until the process is ended.
   func run(_ path: String) -> Never {
     var mutator = Mutator(seed: 20)
     switch self {
@@ -49,7 +50,7 @@ enum Attack: String, CaseIterable {
       case .full: if !socket.drain() { return }
       case .sent: sent += 1
       }
-      // What lies behind the one that ends it would never be read.
+      // The bridge would never read messages after the one that ends the connection.
       if sent % 4 == 0, !socket.drain() { return }
     }
   }

@@ -6,13 +6,13 @@ import Foundation
 import Logging
 import VGPUDisplay
 
-/// A bridge in a process of its own, and what that has of the kernel's.
+/// A bridge in a process of its own, and that process's resources.
 final class Bridge {
   let path: String
   private let process = Process()
   private let log: String
 
-  /// - Parameter command: the program and its arguments, without the socket's.
+  /// - Parameter command: the program and its arguments, without the socket's path.
   init(_ command: [String]) throws {
     path = "/dev/shm/bridge-hostile-\(getpid()).sock"
     log = "/dev/shm/bridge-hostile-\(getpid()).log"
@@ -37,7 +37,7 @@ final class Bridge {
       atPath: "/proc/\(process.processIdentifier)/fd"))?.count ?? 0
   }
 
-  /// In KiB (RssAnon).
+  /// The memory of its own (RssAnon), in KiB.
   var memory: Int {
     let status = try? String(
       contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
@@ -45,12 +45,12 @@ final class Bridge {
     return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
   }
 
-  /// Bytes that it has written to its log.
+  /// The bytes that it has written to its log.
   var logged: Int {
     (try? FileManager.default.attributesOfItem(atPath: log)[.size] as? Int) ?? 0
   }
 
-  /// Serves a synthetic guest without any limit on how much is asked.
+  /// Serves a synthetic guest without limits.
   static func serve(_ path: String) throws {
     var limits = BridgeLimits()
     limits.connectionsPerSecond = 1_000_000_000

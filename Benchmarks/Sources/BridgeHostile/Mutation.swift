@@ -3,7 +3,7 @@
 import BridgeProtocol
 import HostDevices
 
-/// Random numbers that come again (SplitMix64).
+/// Random numbers that a seed repeats (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
 
@@ -18,7 +18,7 @@ struct SeededGenerator: RandomNumberGenerator {
   }
 }
 
-/// Messages that were valid once, as Tests/BridgeTests/ProtocolTests.swift makes them too.
+/// Makes messages from valid ones, as Tests/BridgeTests/ProtocolTests.swift does too.
 struct Mutator {
   private let corpus: [[UInt8]]
   var generator: SeededGenerator
@@ -37,7 +37,7 @@ struct Mutator {
     }
   }
 
-  /// A message of the corpus with some bits turned, bytes replaced, cut or made longer.
+  /// A message of the corpus, with some bits flipped, bytes replaced, cut or made longer.
   mutating func next() -> [UInt8] {
     var bytes = corpus[Int.random(in: 0..<corpus.count, using: &generator)]
     for _ in 0..<Int.random(in: 0...3, using: &generator) {

@@ -3,7 +3,7 @@
 import BridgeProtocol
 import Glibc
 
-/// A connection to a bridge that says what it likes and never waits.
+/// A connection to a bridge that sends any bytes and never waits.
 final class RawSocket {
   private let fd: Int32
 
@@ -28,7 +28,8 @@ final class RawSocket {
 
   enum Sending { case sent, full, ended }
 
-  /// - Parameter descriptors: how many copies of standard error's descriptor go along, 253 at most.
+  /// - Parameter descriptors: how many copies of standard error's descriptor to send with it, 253
+  ///   at most.
   @discardableResult
   func send(_ bytes: UnsafeRawBufferPointer, descriptors: Int = 0) -> Sending {
     var part = iovec(iov_base: .init(mutating: bytes.baseAddress), iov_len: bytes.count)
@@ -49,7 +50,7 @@ final class RawSocket {
             control.storeBytes(of: Int32(2), toByteOffset: header + index * 4, as: Int32.self)
           }
           message.msg_control = control.baseAddress
-          // Rounded up to whole words, as the kernel counts.
+          // Rounded up to whole words, as the kernel counts them.
           message.msg_controllen = (length + 7) / 8 * 8
         }
         return sendmsg(fd, &message, Int32(MSG_NOSIGNAL))
@@ -73,9 +74,9 @@ final class RawSocket {
 
   func finishSending() { shutdown(fd, Int32(SHUT_WR)) }
 
-  /// Reads what has come, and lets go of the descriptors with it.
+  /// Reads the waiting messages, and drops their descriptors.
   ///
-  /// - Returns: whether the connection lives.
+  /// - Returns: whether the connection still exists.
   func drain() -> Bool {
     withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { bytes in
       while true {

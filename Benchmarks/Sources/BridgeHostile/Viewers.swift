@@ -10,20 +10,20 @@ func monotonic() -> UInt64 {
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
-/// What viewers got in a span of time.
+/// The results of viewers in a span of time.
 struct Sample {
   /// Microseconds from each question to its answer.
   var looks: [Double] = []
-  /// Frames that were new.
+  /// New frames.
   var flips = 0
-  /// Microseconds from connect(2) to the first frame, of those that came new.
+  /// Microseconds from connect(2) to the first frame, for each new viewer.
   var arrivals: [Double] = []
-  /// Those that were not let in within two seconds.
+  /// New viewers that got no frame within two seconds.
   var shutOut = 0
 }
 
-/// Well-behaved viewers, each on a thread: some look 60 times a second, and one comes anew ten times a
-/// second.
+/// Well-behaved viewers, each on a thread: some look 60 times a second, and one connects again ten
+/// times a second.
 final class Viewers: Sendable {
   private let path: String
   private let sample = Mutex(Sample())
@@ -37,7 +37,7 @@ final class Viewers: Sendable {
     Thread.detachNewThread { self.come() }
   }
 
-  /// What was got since this was last asked.
+  /// The results since the last call.
   func take() -> Sample {
     sample.withLock { sample in
       defer { sample = Sample() }

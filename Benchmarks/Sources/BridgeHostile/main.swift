@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What a hostile client of `vgpu bridge` costs its other clients. Four viewers look 60 times a second
-// while another user's client does its worst, and while it does not, in turn within one run.
+// The cost of a hostile client of `vgpu bridge` for its other clients. Four viewers look 60 times a
+// second while another user's client attacks, and while it does not, in turn within one run.
 //
 //   BridgeHostile VGPU [ROUNDS [TARGET]]     (VGPU: the program to run as bridge; 5; demo)
 //   BridgeHostile --messages N               (mutated messages that a bridge without limits reads)
@@ -12,7 +12,7 @@ import Foundation
 let hostileUser: UInt32 = 1234
 let viewerCount = 4
 
-/// This program again as the attacker, and as another user.
+/// Starts this program again as the attacker, and as another user.
 func attack(_ kind: Attack, _ path: String) throws -> Process {
   let process = Process()
   process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
@@ -26,7 +26,7 @@ func at(_ share: Double, _ values: [Double]) -> Double {
   return sorted.isEmpty ? .nan : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
 }
 
-/// What a kind of attack left of the viewers' frames.
+/// The share of the viewers' frames that an attack left.
 struct Comparison {
   var before = Sample()
   var during = Sample()
@@ -114,7 +114,8 @@ func measure(_ program: String, rounds: Int, target: String) throws {
   print("the bridge at each round's start: " + had.joined(separator: "; "))
 }
 
-/// Counts what the bridge has read, as what is sent behind a message that ends the connection is not.
+/// Counts what the bridge has read, because it does not read messages after one that ends the
+/// connection.
 func count(to wanted: UInt64) throws {
   let bridge = try Bridge(["/proc/self/exe", "serve"])
   let viewers = Viewers(bridge.path, count: viewerCount)

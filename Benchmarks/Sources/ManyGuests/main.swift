@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What a vGPU costs in a process that shows sixteen, against one that shows one: CPU time to poll a
-// guest that has flipped, and to poll it, draw its frame and read it back, each with a context of its
-// own or all with one. Run it in the rig; it
-// makes sixteen mbochs mdevs of its own. Prints JSON: nanoseconds for each vGPU and frame, by round.
+// The cost of a vGPU in a process that shows sixteen, compared with a process that shows one: CPU
+// time to poll a guest that has flipped, and to poll it, draw its frame and read it back, each
+// guest with its own context or all with one. Run it in the rig; it makes sixteen mbochs mdevs of
+// its own. Prints JSON: nanoseconds for each vGPU and frame, by round.
 //
 //   ManyGuests [ROUNDS]
 
@@ -13,7 +13,7 @@ import HostDevices
 import VFIO
 import VGPUDisplay
 
-/// A vGPU whose owner is this process, and a viewer's parts for it.
+/// A vGPU that this process owns, and a viewer's parts for it.
 final class Guest {
   private let container: Container
   private let group: Group
@@ -83,7 +83,7 @@ func processTime() -> Double {
   return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)
 }
 
-/// CPU time for each guest and frame. The flips are the guests' work and not counted.
+/// The CPU time for each guest and frame. The flips are the guests' work, so they are not counted.
 func cost(_ guests: [Guest], frames: Int, _ work: (Guest) throws -> Void) throws -> Double {
   var total = 0.0
   for _ in 0..<frames {
@@ -108,15 +108,15 @@ func run() throws {
 
 func measure(_ guests: [Guest], _ rounds: Int, _ answer: inout Answer) throws {
   answer.count = guests.count
-  // Both buffers of each are fetched, imported and drawn once.
+  // Fetch, import and draw both buffers of each guest once.
   for guest in guests {
     for _ in 0..<4 {
       try guest.flip()
-      // A mode's first query answers ENOMEM.
+      // The first query of a mode answers ENOMEM.
       _ = try? guest.draw()
     }
   }
-  // One context for all, as they are drawn on one thread.
+  // One context for all, because one thread draws them.
   let shared = try FrameRenderer(RenderContext(.headless(renderNode: nil)))
   for guest in guests {
     for _ in 0..<4 {
@@ -125,7 +125,7 @@ func measure(_ guests: [Guest], _ rounds: Int, _ answer: inout Answer) throws {
     }
   }
   for round in 0..<rounds {
-    // In turn, and as many frames of the one as of the many together.
+    // In turn, with as many frames of the one guest as of all the others together.
     let one = [guests[round % guests.count]]
     answer.pollOne.append(try cost(one, frames: 20 * guests.count) { _ = try $0.poll() })
     answer.pollMany.append(try cost(guests, frames: 20) { _ = try $0.poll() })

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What the library adds to VFIO_DEVICE_QUERY_GFX_PLANE: the call through it against the same ioctl
-// in C, on the same device, in turn within one process. Run it in the rig; it makes an mbochs mdev
-// of its own.
+// The cost that the library adds to VFIO_DEVICE_QUERY_GFX_PLANE: the call through the library, compared
+// with the same ioctl in C, on the same device, in turn within one process. Run it in the rig; it makes
+// an mbochs mdev of its own.
 //
 //   QueryCost [CALLS-A-ROUND [ROUNDS]]
 
@@ -20,7 +20,7 @@ func nanoseconds(_ body: () throws -> Void) rethrows -> Double {
   return Double(end.tv_sec - start.tv_sec) * 1e9 + Double(end.tv_nsec - start.tv_nsec)
 }
 
-/// The call as a viewer makes it. Returns how many failed.
+/// Makes the call as a viewer does. Returns how many calls failed.
 func libraryQuery(_ display: borrowing DisplayDevice, _ count: Int) -> Int {
   var failed = 0
   for _ in 0..<count {
@@ -62,7 +62,7 @@ func run() throws {
   let mode: [(UInt64, UInt16)] = [(1, 640), (2, 480), (3, 32), (6, 640), (7, 480), (4, 0x41)]
   for (register, value) in mode { try device.write(registers, at: 0x500 + register * 2, value) }
   let display = try device.displayDevice()
-  // A mode's first query answers ENOMEM.
+  // The first query of a mode answers ENOMEM.
   _ = try? display.query(.primary, .dmaBuf)
 
   var failed = 0
@@ -74,7 +74,7 @@ func run() throws {
   var library: [Double] = []
   var raw: [Double] = []
   for round in 0..<rounds {
-    // In turn, and each first in turn, so that a machine that slows down does so for both.
+    // In turn, with a changing first, so that a machine that slows down does so for both.
     if round % 2 == 0 {
       library.append(nanoseconds(byLibrary) / Double(calls))
       raw.append(nanoseconds(inC) / Double(calls))

@@ -24,5 +24,21 @@ extension Target {
     else { return }
     precondition(info.end <= buffer.size)
     _ = try? Picture(copying: pixels)
+    // The same image as another process describes it: a part of it, any way up, with more planes.
+    func short() -> Int { Int(number(Int16.self)) }
+    var layout = info.layout
+    for index in layout.planes.indices { layout.planes[index].offset = short() }
+    if number(UInt8.self) == 1 {
+      layout.planes.append(ImageLayout.Plane(offset: short(), stride: short()))
+    }
+    let crop = PixelRectangle(x: short(), y: short(), width: short(), height: short())
+    guard
+      let part = try? PlaneInfo(
+        checking: layout, crop: crop, isUpsideDown: number(UInt8.self) & 1 == 1),
+      let plane = try? PlaneBuffer(part, buffer: buffer)
+    else { return }
+    precondition(
+      part.end <= buffer.size && plane.lines.map { $0.bytes.upperBound <= buffer.size } ?? true)
+    _ = try? Picture(copying: plane)
   }
 }

@@ -11,10 +11,9 @@ struct Target: Sendable {
   let decode: @Sendable ([UInt8]) -> Void
 
   static let all: [Target] = [
-    .bridgeMessage, .capabilities, .clientMessage, .commandLine, .domainXML, .edid, .modprobe,
-    .pciNames,
-    .pixmap,
-    .plane, .qcow2, .qmp, .shell,
+    .agent, .bridgeMessage, .capabilities, .clientMessage, .commandLine, .displayCalls, .domainXML,
+    .edid, .guestAgent, .modprobe, .pciNames, .pixmap, .plane, .qcow2, .qmp, .shell,
+    .soundCalls, .uevent,
   ]
 
   /// The one that the environment's VGPU_FUZZ_TARGET names: libFuzzer starts its program again by

@@ -7,7 +7,9 @@
 //
 //   row 0       the marker: MARKER's bits, 1 magenta (FF00FF), 0 green (00FF00)
 //   rows 1-24   the key or button (row - 1) * 32 + column of linux/input-event-codes.h:
-//               R = presses & 255, G = releases & 255, B = 255 while it is down, else 64
+//               R = presses & 255, G = releases & 255, B = 255 while it is down, else 64;
+//               in place of key 0, which no keyboard has, the devices that are read:
+//               R = keyboards, G = absolute pointers, B = relative pointers
 //   rows 25-31  words of 32 bits, 1 white, 0 black:
 //     25        the absolute pointer: x (16 bits), y (16 bits), each in 0...32767
 //     26, 27    sums of relative x, relative y; signed
@@ -19,9 +21,24 @@
 // In bit rows the most significant bit is leftmost. Outside the board a crosshair of white lines,
 // 17 pixels each, lies at the absolute pointer; all else is R = x & 255, G = y & 255, B = x ^ y & 255.
 //
-// The serial port gets `board WxH` when a mode is shown, `input NAME` when a device is read,
+// With the kernel's argument `pointer` the display's cursor plane has a pointer, 64 pixels wide and high, whose pixel (5, 3) lies
+// at the absolute pointer. Its upper left 20 x 28 pixels are R = 12 x, G = 8 y, B = 128, opaque, and all others are transparent;
+// while the left button is down they are R = 8 y, G = 12 x, B = 32.
+//
+// With one of the kernel's arguments `tone`, `echo` and `marks` the guest plays that (sound.h).
+//
+// With the kernel's argument `flips=N` the guest is not the board but the frame code of Rig/README.md: it flips N times a second,
+// 1000 at most, among `buffers=N` buffers (default 4, at most 8), in the mode `mode=WxH` or the display's preferred one; with N = 0 it
+// draws frame 0 and halts. The serial port gets `mode WxH buffers N` and `frame 0`, and with `report=M` a line `frame N` after each M flips.
+//
+// Otherwise the serial port gets `board WxH` when a mode is shown, `output N WxH` when a further output of the
+// display has got a monitor that prefers this mode, `output N gone` when it has lost it, `input NAME` when a device is read,
+// `touch SLOT X Y` when a finger touches a touch screen or moves there, `touch SLOT gone` when it leaves,
 // `drive NAME TEXT` when an optical drive comes, TEXT being how its disc begins, `drive NAME gone` when
 // it goes, and `error: ...` when something is wrong.
+#include "say.h"
+#include "sound.h"
+
 #include <dirent.h>
 #include <drm.h>
 #include <drm_fourcc.h>
@@ -59,7 +76,7 @@ enum {
     EDID_SIZE = 128,
 };
 
-static void say(const char *format, ...) {
+void say(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vprintf(format, arguments);
@@ -156,6 +173,60 @@ static void place_cross(void) {
     cross[1] = (int32_t)((int64_t)absolute[1] * (height - 1) / 32767);
 }
 
+// MARK: The pointer's plane
+
+enum { POINTER = 64, HOT_X = 5, HOT_Y = 3, POINTER_WIDTH = 20, POINTER_HEIGHT = 28 };
+static bool has_pointer, pointer_is_pressed;
+static uint32_t pointer_crtc, pointer_handle;
+static uint32_t *pointer_pixels;
+
+static void fail_pointer(const char *what) {
+    failed(what);
+    has_pointer = false;
+}
+
+static void draw_pointer(void) {
+    for (uint32_t y = 0; y < POINTER; y++)
+        for (uint32_t x = 0; x < POINTER; x++) {
+            uint32_t across = 12 * x, down = 8 * y, colour = across << 16 | down << 8 | 128;
+            if (pointer_is_pressed) colour = down << 16 | across << 8 | 32;
+            pointer_pixels[y * POINTER + x] = x < POINTER_WIDTH && y < POINTER_HEIGHT ? 0xFF000000 | colour : 0;
+        }
+}
+
+// The kernel copies the pixels when it is told of the buffer.
+static void tell_pointer(void) {
+    if (!has_pointer || !pointer_pixels) return;
+    draw_pointer();
+    struct drm_mode_cursor2 cursor = {
+        .flags = DRM_MODE_CURSOR_BO | DRM_MODE_CURSOR_MOVE, .crtc_id = pointer_crtc, .handle = pointer_handle,
+        .x = cross[0] - HOT_X, .y = cross[1] - HOT_Y, .width = POINTER, .height = POINTER, .hot_x = HOT_X, .hot_y = HOT_Y,
+    };
+    if (ioctl(card, DRM_IOCTL_MODE_CURSOR2, &cursor) < 0) fail_pointer("CURSOR2");
+}
+
+static void move_pointer(void) {
+    if (!has_pointer || !pointer_pixels) return;
+    struct drm_mode_cursor2 cursor = {
+        .flags = DRM_MODE_CURSOR_MOVE, .crtc_id = pointer_crtc, .x = cross[0] - HOT_X, .y = cross[1] - HOT_Y,
+    };
+    if (ioctl(card, DRM_IOCTL_MODE_CURSOR2, &cursor) < 0) fail_pointer("CURSOR2");
+}
+
+static void make_pointer(uint32_t crtc) {
+    if (!has_pointer) return;
+    struct drm_mode_create_dumb dumb = {.width = POINTER, .height = POINTER, .bpp = 32};
+    if (ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb) < 0) return fail_pointer("CREATE_DUMB of the pointer");
+    struct drm_mode_map_dumb map = {.handle = dumb.handle};
+    if (ioctl(card, DRM_IOCTL_MODE_MAP_DUMB, &map) < 0) return fail_pointer("MAP_DUMB of the pointer");
+    void *address = mmap(NULL, dumb.size, PROT_READ | PROT_WRITE, MAP_SHARED, card, (off_t)map.offset);
+    if (address == MAP_FAILED) return fail_pointer("mmap of the pointer");
+    pointer_pixels = address;
+    pointer_handle = dumb.handle;
+    pointer_crtc = crtc;
+    tell_pointer();
+}
+
 // What each cell shows, so that only those are drawn that changed.
 static uint32_t shown[CELLS * CELLS];
 
@@ -166,6 +237,12 @@ static void show_changes(void) {
     if (cross[0] != old[0] || cross[1] != old[1]) {
         draw_cross(old[0], old[1]);
         draw_cross(cross[0], cross[1]);
+        move_pointer();
+    }
+    bool is_pressed = key_colours[BTN_LEFT] & 128;
+    if (is_pressed != pointer_is_pressed) {
+        pointer_is_pressed = is_pressed;
+        tell_pointer();
     }
     update_words();
     for (uint32_t i = 0; i < CELLS * CELLS; i++) {
@@ -178,6 +255,10 @@ static void show_changes(void) {
     struct drm_mode_fb_dirty_cmd dirty = {.fb_id = framebuffer};
     if (needs_dirty && ioctl(card, DRM_IOCTL_MODE_DIRTYFB, &dirty) < 0) needs_dirty = false;
 }
+
+// What is shown, and where.
+static uint32_t shown_connector;
+static struct drm_mode_modeinfo shown_mode;
 
 // The connector's preferred mode, or its first.
 static bool preferred_mode(uint32_t connector, struct drm_mode_modeinfo *mode) {
@@ -203,18 +284,25 @@ static bool preferred_mode(uint32_t connector, struct drm_mode_modeinfo *mode) {
 static void hide(void) {
     if (pixels) munmap(pixels, size);
     pixels = NULL;
+    if (pointer_pixels) munmap(pointer_pixels, POINTER * POINTER * 4);
+    pointer_pixels = NULL;
     if (card >= 0) close(card);
     card = -1;
 }
 
-static bool show(void) {
-    uint32_t crtcs[8], connectors[8], framebuffers[8], encoders[8];
+static bool open_card(void) {
     char path[32];
     for (int i = 0; i < 16 && card < 0; i++) {
         snprintf(path, sizeof path, "/dev/dri/card%d", i);
         card = open(path, O_RDWR | O_CLOEXEC);
     }
-    if (card < 0) return failed("/dev/dri/card*"), false;
+    if (card < 0) failed("/dev/dri/card*");
+    return card >= 0;
+}
+
+static bool show(void) {
+    uint32_t crtcs[8], connectors[8], framebuffers[8], encoders[8];
+    if (!open_card()) return false;
     struct drm_mode_card_res resources = {
         .crtc_id_ptr = (uintptr_t)crtcs, .count_crtcs = 8,
         .connector_id_ptr = (uintptr_t)connectors, .count_connectors = 8,
@@ -258,8 +346,120 @@ static bool show(void) {
         .fb_id = framebuffer, .mode_valid = 1, .mode = mode,
     };
     if (ioctl(card, DRM_IOCTL_MODE_SETCRTC, &set) < 0) return failed("SETCRTC"), false;
+    shown_connector = connectors[0];
+    shown_mode = mode;
+    make_pointer(crtcs[0]);
     say("board %ux%u\n", width, height);
     return true;
+}
+
+// MARK: Flips
+
+enum { MAX_BUFFERS = 8 };
+static struct {
+    uint32_t *pixels, stride, framebuffer;
+} buffers[MAX_BUFFERS];
+
+static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+// The argument `name=N`, which the kernel passes on as a variable.
+static uint32_t number_argument(const char *name, uint32_t otherwise, uint32_t most) {
+    const char *text = getenv(name);
+    return text ? least((uint32_t)strtoul(text, NULL, 10), most) : otherwise;
+}
+
+static bool make_buffer(uint32_t index) {
+    struct drm_mode_create_dumb dumb = {.width = width, .height = height, .bpp = 32};
+    if (ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb) < 0) return failed("CREATE_DUMB"), false;
+    struct drm_mode_fb_cmd2 add = {
+        .width = width, .height = height, .pixel_format = DRM_FORMAT_XRGB8888, .handles = {dumb.handle}, .pitches = {dumb.pitch},
+    };
+    if (ioctl(card, DRM_IOCTL_MODE_ADDFB2, &add) < 0) return failed("ADDFB2"), false;
+    struct drm_mode_map_dumb map = {.handle = dumb.handle};
+    if (ioctl(card, DRM_IOCTL_MODE_MAP_DUMB, &map) < 0) return failed("MAP_DUMB"), false;
+    void *address = mmap(NULL, dumb.size, PROT_READ | PROT_WRITE, MAP_SHARED, card, (off_t)map.offset);
+    if (address == MAP_FAILED) return failed("mmap of the buffer"), false;
+    buffers[index].pixels = address;
+    buffers[index].stride = dumb.pitch / 4;
+    buffers[index].framebuffer = add.fb_id;
+    return true;
+}
+
+static void draw_pattern(uint32_t index, uint32_t left, uint32_t top, uint32_t frame) {
+    for (uint32_t y = top; y < height; y++)
+        for (uint32_t x = left; x < width; x++)
+            buffers[index].pixels[y * buffers[index].stride + x] = (x & 255) << 16 | (y & 255) << 8 | ((x ^ y ^ frame) & 255);
+}
+
+static void draw_frame(uint32_t index, uint32_t frame) {
+    uint32_t box = least(width, height) / 4, block = least(16, width / 32);
+    draw_pattern(index, width - box, height - box, frame);
+    if (!block) block = 1;
+    for (uint32_t y = 0; y < least(2 * block, height); y++) {
+        uint32_t bits = y < block ? frame : ~frame;
+        for (uint32_t x = 0; x < least(32 * block, width); x++)
+            buffers[index].pixels[y * buffers[index].stride + x] = bits >> (31 - x / block) & 1 ? 0xFFFFFF : 0;
+    }
+}
+
+// A mode of any size: a virtual display cares for nothing else. QEMU's windows make their own size the preferred one.
+static void choose_mode(const char *text, struct drm_mode_modeinfo *mode) {
+    unsigned w, h;
+    if (!text || sscanf(text, "%ux%u", &w, &h) != 2 || w < 32 || h < 32 || w > 8192 || h > 8192) return;
+    *mode = (struct drm_mode_modeinfo){
+        .hdisplay = w, .hsync_start = w + 8, .hsync_end = w + 16, .htotal = w + 32,
+        .vdisplay = h, .vsync_start = h + 1, .vsync_end = h + 2, .vtotal = h + 8,
+        .clock = (w + 32) * (h + 8) * 60 / 1000, .vrefresh = 60, .type = DRM_MODE_TYPE_USERDEF,
+    };
+}
+
+// Shows the frame code, for ever; returns when that fails.
+static void flip(uint32_t rate) {
+    uint32_t crtcs[8], connectors[8], count = number_argument("buffers", 4, MAX_BUFFERS);
+    uint32_t report = number_argument("report", 0, UINT32_MAX);
+    if (!count) count = 1;
+    if (!open_card()) return;
+    struct drm_mode_card_res resources = {
+        .crtc_id_ptr = (uintptr_t)crtcs, .count_crtcs = 8, .connector_id_ptr = (uintptr_t)connectors, .count_connectors = 8,
+    };
+    struct drm_mode_modeinfo mode;
+    if (ioctl(card, DRM_IOCTL_MODE_GETRESOURCES, &resources) < 0 || !resources.count_connectors || !resources.count_crtcs)
+        return failed("GETRESOURCES");
+    if (!preferred_mode(connectors[0], &mode)) return failed("GETCONNECTOR");
+    choose_mode(getenv("mode"), &mode);
+    width = mode.hdisplay, height = mode.vdisplay;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!make_buffer(i)) return;
+        draw_pattern(i, 0, 0, 0);
+    }
+    draw_frame(0, 0);
+    struct drm_mode_crtc set = {
+        .set_connectors_ptr = (uintptr_t)connectors, .count_connectors = 1, .crtc_id = crtcs[0],
+        .fb_id = buffers[0].framebuffer, .mode_valid = 1, .mode = mode,
+    };
+    if (ioctl(card, DRM_IOCTL_MODE_SETCRTC, &set) < 0) return failed("SETCRTC");
+    say("mode %ux%u buffers %u\nframe 0\n", width, height, count);
+    if (!rate) for (;;) pause();
+
+    struct timespec next, now;
+    clock_gettime(CLOCK_MONOTONIC, &next);
+    for (uint32_t frame = 1;; frame++) {
+        uint32_t index = frame % count;
+        draw_frame(index, frame);
+        next.tv_nsec += 1000000000 / (long)rate;
+        if (next.tv_nsec >= 1000000000) next.tv_sec++, next.tv_nsec -= 1000000000;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        // A frame that comes late moves those after it.
+        if (now.tv_sec > next.tv_sec || (now.tv_sec == next.tv_sec && now.tv_nsec > next.tv_nsec)) next = now;
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL) == EINTR) {}
+        struct drm_mode_crtc_page_flip page = {.crtc_id = crtcs[0], .fb_id = buffers[index].framebuffer};
+        while (ioctl(card, DRM_IOCTL_MODE_PAGE_FLIP, &page) < 0) {
+            // The flip before is not through.
+            if (errno != EBUSY) return failed("PAGE_FLIP");
+            usleep(200);
+        }
+        if (report && frame % report == 0) say("frame %u\n", frame);
+    }
 }
 
 // MARK: The monitor
@@ -284,7 +484,8 @@ static void watch_monitor(void) {
     for (struct dirent *entry; (entry = readdir(folder));)
         if (strchr(entry->d_name, ':')) snprintf(device, sizeof device, "%.31s", entry->d_name);
     closedir(folder);
-    if (!device[0]) return say("error: bochs-drm found no display: give the guest an mbochs or a bochs-display\n");
+    // Another driver tells of another monitor by itself.
+    if (!device[0]) return;
     char path[96];
     snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/resource2", device);
     int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -311,7 +512,37 @@ static bool monitor_changed(void) {
     return true;
 }
 
+// Whether the connector prefers another size now, as its driver tells.
+static bool mode_changed(void) {
+    struct drm_mode_modeinfo mode;
+    return pixels && !registers && preferred_mode(shown_connector, &mode)
+        && (mode.hdisplay != shown_mode.hdisplay || mode.vdisplay != shown_mode.vdisplay);
+}
+
+// The outputs after the one that shows the board: only whether they have monitors.
+static void watch_outputs(void) {
+    enum { MOST = 8 };
+    static uint16_t widths[MOST], heights[MOST];
+    uint32_t connectors[MOST];
+    struct drm_mode_card_res resources = {
+        .connector_id_ptr = (uintptr_t)connectors, .count_connectors = MOST};
+    if (!pixels || registers || ioctl(card, DRM_IOCTL_MODE_GETRESOURCES, &resources) < 0) return;
+    for (uint32_t i = 1; i < resources.count_connectors && i < MOST; i++) {
+        struct drm_mode_modeinfo mode = {0};
+        if (!preferred_mode(connectors[i], &mode)) mode.hdisplay = mode.vdisplay = 0;
+        if (mode.hdisplay == widths[i] && mode.vdisplay == heights[i]) continue;
+        widths[i] = mode.hdisplay, heights[i] = mode.vdisplay;
+        if (widths[i]) say("output %u %ux%u\n", i, widths[i], heights[i]);
+        else say("output %u gone\n", i);
+    }
+}
+
 static void follow_monitor(void) {
+    watch_outputs();
+    if (mode_changed()) {
+        hide();
+        show();
+    }
     if (!monitor_changed()) return;
     hide();
     if (!write_file("/sys/bus/pci/drivers/bochs-drm/unbind", device)) failed("unbind");
@@ -323,14 +554,32 @@ static void follow_monitor(void) {
 
 struct input {
     int descriptor, number;
-    bool is_power_button;
+    bool is_power_button, is_keyboard, is_absolute, is_relative;
     struct input_absinfo range[2];
 };
 
 static struct input inputs[MAX_INPUTS];
 static int input_count;
 
+static bool has_bit(int descriptor, int type, int code) {
+    uint8_t bits[KEY_CNT / 8] = {0};
+    return ioctl(descriptor, EVIOCGBIT(type, sizeof bits), bits) >= 0 && bits[code / 8] >> code % 8 & 1;
+}
+
+// Input that comes before its device is read is lost: whoever types looks for the device first.
+static void count_inputs(void) {
+    uint32_t keyboards = 0, absolutes = 0, relatives = 0;
+    for (int i = 0; i < input_count; i++) {
+        keyboards += inputs[i].is_keyboard;
+        absolutes += inputs[i].is_absolute;
+        relatives += inputs[i].is_relative;
+    }
+    key_colours[KEY_RESERVED] = keyboards << 16 | absolutes << 8 | relatives;
+    show_changes();
+}
+
 static void open_inputs(void) {
+    int count = input_count;
     for (int number = 0; number < MAX_INPUTS && input_count < MAX_INPUTS; number++) {
         bool is_open = false;
         for (int i = 0; i < input_count; i++) is_open |= inputs[i].number == number;
@@ -343,8 +592,38 @@ static void open_inputs(void) {
         *input = (struct input){.descriptor = descriptor, .number = number};
         if (ioctl(descriptor, EVIOCGNAME(sizeof name - 1), name) < 0) failed("EVIOCGNAME");
         input->is_power_button = !strcmp(name, "Power Button");
+        input->is_keyboard = has_bit(descriptor, EV_KEY, KEY_A);
+        input->is_absolute = has_bit(descriptor, EV_ABS, ABS_X);
+        input->is_relative = has_bit(descriptor, EV_REL, REL_X);
         for (int axis = 0; axis < 2; axis++) ioctl(descriptor, EVIOCGABS(axis), &input->range[axis]);
         say("input %s\n", name);
+    }
+    if (input_count != count) count_inputs();
+}
+
+// The fingers on the touch screen, by the kernel's slots.
+static struct {
+    int32_t id, x, y;
+    bool has_changed;
+} fingers[10];
+static int finger;
+
+static void take_touch(const struct input_event *event) {
+    if (event->code == ABS_MT_SLOT) finger = event->value;
+    if (finger < 0 || finger >= (int)(sizeof fingers / sizeof *fingers)) return;
+    if (event->code == ABS_MT_TRACKING_ID) fingers[finger].id = event->value;
+    else if (event->code == ABS_MT_POSITION_X) fingers[finger].x = event->value;
+    else if (event->code == ABS_MT_POSITION_Y) fingers[finger].y = event->value;
+    else return;
+    fingers[finger].has_changed = true;
+}
+
+static void tell_touches(void) {
+    for (int i = 0; i < (int)(sizeof fingers / sizeof *fingers); i++) {
+        if (!fingers[i].has_changed) continue;
+        fingers[i].has_changed = false;
+        if (fingers[i].id < 0) say("touch %d gone\n", i);
+        else say("touch %d %d %d\n", i, fingers[i].x, fingers[i].y);
     }
 }
 
@@ -355,7 +634,7 @@ static void take(const struct input *input, const struct input_event *event) {
             say("power button\n");
             if (reboot(RB_POWER_OFF) < 0) failed("power off");
         }
-        if (event->code >= KEYS || event->value > 1 || event->value < 0) return;
+        if (event->code == KEY_RESERVED || event->code >= KEYS || event->value > 1 || event->value < 0) return;
         uint32_t *colour = &key_colours[event->code], presses = *colour >> 16, releases = *colour >> 8 & 255;
         if (event->value) presses = (presses + 1) & 255;
         else releases = (releases + 1) & 255;
@@ -369,6 +648,7 @@ static void take(const struct input *input, const struct input_event *event) {
         if (event->code == REL_HWHEEL) wheel[1] = (int32_t)((uint32_t)wheel[1] + (uint32_t)event->value);
         return;
     case EV_ABS:
+        take_touch(event);
         if (event->code > ABS_Y) return;
         const struct input_absinfo *range = &input->range[event->code];
         if (range->maximum <= range->minimum) return;
@@ -376,6 +656,7 @@ static void take(const struct input *input, const struct input_event *event) {
         absolute[event->code] = (int32_t)(value < 0 ? 0 : value > 32767 ? 32767 : value);
         return;
     case EV_SYN:
+        if (event->code == SYN_REPORT) tell_touches();
         if (event->code == SYN_DROPPED) say("error: the kernel dropped events\n");
         return;
     }
@@ -456,11 +737,22 @@ static void start_machine(void) {
     if (reboot(RB_ENABLE_CAD) < 0) failed("Ctrl+Alt+Del");
 }
 
-int main(void) {
+int main(int count, char *arguments[]) {
+    const char *sound = NULL;
+    // The kernel passes on the words that it does not know.
+    for (int i = 1; i < count; i++) {
+        const char *word = arguments[i];
+        has_pointer |= !strcmp(word, "pointer");
+        if (!strcmp(word, "tone") || !strcmp(word, "echo") || !strcmp(word, "marks")) sound = word;
+    }
     start_machine();
     make_crc_table();
-    for (int i = 0; i < KEYS; i++) key_colours[i] = 64;
+    for (int i = KEY_RESERVED + 1; i < KEYS; i++) key_colours[i] = 64;
     load_modules("1");
+    if (getenv("flips")) {
+        flip(number_argument("flips", 60, 1000));
+        for (;;) pause();
+    }
     watch_monitor();
     show();
     // The others look for devices, and the board need not wait for that.
@@ -469,6 +761,13 @@ int main(void) {
     if (loader < 0) failed("fork");
     if (loader <= 0) load_modules("2");
     if (loader == 0) _exit(0);
+    pid_t player = sound ? fork() : -1;
+    if (sound && player < 0) failed("fork");
+    if (player == 0) {
+        load_modules("3");
+        play_sound(sound);
+        _exit(1);
+    }
 
     int64_t next_look = 0;
     for (;;) {
@@ -487,6 +786,7 @@ int main(void) {
             if (!waits[i].revents || drain(&inputs[i])) continue;
             close(inputs[i].descriptor);
             inputs[i] = inputs[--input_count];
+            count_inputs();
         }
         show_changes();
     }

@@ -26,6 +26,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -80,8 +81,11 @@ extern const unsigned long vgpu_KVM_CREATE_VM;
 
 // glibc hides these behind _GNU_SOURCE, which a header cannot ask for on Swift's behalf.
 extern const int vgpu_O_PATH;
+extern const int vgpu_POLLRDHUP;
 extern const int vgpu_F_ADD_SEALS;
 extern const int vgpu_F_SEAL_SHRINK;
+extern const int vgpu_F_SEAL_GROW;
+extern const int vgpu_F_SEAL_FUTURE_WRITE;
 extern const int vgpu_F_GET_SEALS;
 
 // `<linux/magic.h>` has them behind other macros' names, some only since Linux 5.3.
@@ -349,6 +353,8 @@ struct vgpu_file_status {
   uint32_t device_minor;
   /// Zero where Linux does not tell it (before 5.8).
   uint64_t mount;
+  /// The number of the file system; no two of them have the same.
+  uint64_t file_system;
   uint64_t inode;
 };
 
@@ -368,6 +374,32 @@ long vgpu_open_plain_file(const char *path);
 
 static inline long vgpu_eventfd(void) { return vgpu_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
+/// socketpair(2) of two connected Unix stream sockets, close-on-exec.
+static inline long vgpu_socket_pair(int sockets[2]) {
+  return vgpu_result(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+}
+
+/// epoll_create1(2): a descriptor that is readable when another one has an event.
+static inline long vgpu_epoll(void) { return vgpu_result(epoll_create1(EPOLL_CLOEXEC)); }
+
+/// epoll_ctl(2) with EPOLL_CTL_ADD: waits for the other side to close (EPOLLRDHUP), not for bytes.
+long vgpu_epoll_add_hangup(int epoll, int fd);
+
+/// epoll_ctl(2) with EPOLL_CTL_ADD: waits until a descriptor is readable (EPOLLIN). -EEXIST when it is
+/// waited for already.
+long vgpu_epoll_add_readable(int epoll, int fd);
+
+/// epoll_ctl(2) with EPOLL_CTL_DEL: waits for a descriptor no longer.
+static inline long vgpu_epoll_remove(int epoll, int fd) {
+  return vgpu_result(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL));
+}
+
+/// Whether the other side of a stream socket has closed it: 1, 0, or a negated errno (poll(2)).
+long vgpu_has_hung_up(int socket);
+
+/// The bytes that the other side of a Unix socket has not read yet, with the kernel's own (SIOCOUTQ).
+long vgpu_unread_by_peer(int socket);
+
 /// timerfd_create(2) on CLOCK_MONOTONIC.
 static inline long vgpu_timerfd(void) {
   return vgpu_result(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -381,13 +413,20 @@ static inline long vgpu_timerfd_set(int fd, uint64_t nanoseconds) {
   return vgpu_result(timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL));
 }
 
-/// timerfd_settime(2): readable again and again, every so many nanoseconds from now on.
+/// timerfd_settime(2): readable again and again, every so many nanoseconds from now on; never when zero.
 static inline long vgpu_timerfd_repeat(int fd, uint64_t nanoseconds) {
   struct timespec interval = {
       .tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)};
   struct itimerspec when = {.it_value = interval, .it_interval = interval};
   return vgpu_result(timerfd_settime(fd, 0, &when, NULL));
 }
+
+/// A netlink socket that gets the kernel's announcements of devices (NETLINK_KOBJECT_UEVENT), nonblocking.
+long vgpu_uevent_socket(void);
+
+/// The next announcement, of the kernel alone: what another process has sent is dropped. Its length, or a
+/// negated errno; ENOBUFS when the kernel dropped some because nobody read.
+long vgpu_receive_uevent(int socket, void *buffer, size_t size);
 
 /// gettid(2): whether this is the thread that the process began with.
 int vgpu_is_first_thread(void);

@@ -14,16 +14,19 @@
  * Threads. All functions are for GTK's thread, which must be the process's first: on another thread a
  * call does nothing but a warning (g_return_if_fail). The view looks at the guest and draws it on a
  * thread of its own, which has its own connection on X11: with libX11 before 1.8 call XInitThreads
- * before anything else of X11's.
+ * before anything else of X11's. The picture of a further view takes this thread and, beside the guest's
+ * buffers, three descriptors (four on X11); input to the guest takes a thread and a socket more.
  *
- * Link with `pkg-config --cflags --libs vgpu-gtk3`; libvgpu is not needed beside it. Symbols have the
- * version VGPU_GTK3_0.
+ * Link with `pkg-config --cflags --libs vgpu-gtk3`; libvgpu is needed beside it only for
+ * vgpu_view_open_source(). Symbols have the version VGPU_GTK3_0.
  */
 
 #ifndef VGPU_VGPU_GTK3_H
 #define VGPU_VGPU_GTK3_H
 
 #include <gtk/gtk.h>
+
+#include "vgpu.h"
 
 G_BEGIN_DECLS
 
@@ -47,6 +50,25 @@ typedef enum {
 
 GType vgpu_scaling_get_type(void);
 #define VGPU_TYPE_SCALING (vgpu_scaling_get_type())
+
+/**
+ * VgpuInput:
+ * @VGPU_INPUT_NONE: The view only shows.
+ * @VGPU_INPUT_GUEST: The guest gets keyboard and mouse, by the best way that is known: libvirt for a
+ *   domain, else a QMP socket in the command line of the process that has the device. Until the guest's
+ *   own driver shows something, the view shows the firmware's screen.
+ * @VGPU_INPUT_SIGNALS: The program gets them: #VgpuView::guest-key and the signals after it.
+ *
+ * The receiver of keyboard and mouse.
+ */
+typedef enum {
+  VGPU_INPUT_NONE = 0,
+  VGPU_INPUT_GUEST = 1,
+  VGPU_INPUT_SIGNALS = 2
+} VgpuInput;
+
+GType vgpu_input_get_type(void);
+#define VGPU_TYPE_INPUT (vgpu_input_get_type())
 
 /**
  * VgpuViewState:
@@ -76,8 +98,10 @@ GType vgpu_view_state_get_type(void);
  * @VGPU_VIEW_ERROR_NOT_PERMITTED: The kernel or libvirt does not permit it to this user.
  * @VGPU_VIEW_ERROR_AMBIGUOUS: Several displays fit; #VgpuView:device chooses one.
  * @VGPU_VIEW_ERROR_NO_DISPLAY: The device has no display, or the process has no VFIO device.
+ * @VGPU_VIEW_ERROR_NO_PICTURE: There is no picture now.
  * @VGPU_VIEW_ERROR_UNSUPPORTED: This driver cannot do it.
  * @VGPU_VIEW_ERROR_SYSTEM: A system call failed in another way, libvirt did, or the device is gone.
+ * @VGPU_VIEW_ERROR_IN_USE: Somebody else uses it, or none is left.
  *
  * An error's kind, for programs. The message is one line for a person: object, cause and, when there is
  * one, remedy. The numbers are those of vgpu.h's errors.
@@ -89,8 +113,10 @@ typedef enum {
   VGPU_VIEW_ERROR_NOT_PERMITTED = 4,
   VGPU_VIEW_ERROR_AMBIGUOUS = 5,
   VGPU_VIEW_ERROR_NO_DISPLAY = 6,
+  VGPU_VIEW_ERROR_NO_PICTURE = 7,
   VGPU_VIEW_ERROR_UNSUPPORTED = 8,
-  VGPU_VIEW_ERROR_SYSTEM = 9
+  VGPU_VIEW_ERROR_SYSTEM = 9,
+  VGPU_VIEW_ERROR_IN_USE = 10
 } VgpuViewError;
 
 GType vgpu_view_error_get_type(void);
@@ -107,8 +133,9 @@ GQuark vgpu_view_error_quark(void);
  * A widget that shows a guest's screen.
  *
  * The view is a #GtkDrawingArea with a surface of its own above it: a wl_subsurface on Wayland, a native
- * child window on X11. The surface hides widgets that are laid over the view; it does not hide menus and
- * tooltips, because these are windows. By default the view expands and can have the focus.
+ * child window on X11. The surface follows the view, and is cut off by its ancestors. While another widget
+ * lies over the view, or a transition runs, GTK draws the picture. The natural size is the guest's, so that
+ * the view scrolls in a #GtkScrolledWindow. By default the view expands and can have the focus.
  *
  * The view holds the guest's device while there is a target, until the widget is destroyed. A new view
  * has a floating reference, like every widget. A destroyed view opens nothing any more.
@@ -122,7 +149,8 @@ GQuark vgpu_view_error_quark(void);
  * one: when that fails, #VgpuView:error and #VgpuView::failed tell. See vgpu_view_open().
  *
  * The device's descriptor is duplicated out of the process that has it (pidfd_getfd(2)), which needs
- * the right to trace that process. The view lets go of the duplicate at that process's end. Opening
+ * the right to trace that process. The view closes the duplicate within 0.1 s after that process ends,
+ * also while the view is hidden: the kernel keeps a device busy as long as anyone holds it. Opening
  * blocks while it asks libvirt for a domain.
  */
 /**
@@ -143,17 +171,42 @@ GQuark vgpu_view_error_quark(void);
  * The rule that sizes the picture to the widget.
  */
 /**
+ * VgpuView:input:
+ *
+ * The receiver of the keys while the widget has the focus, and of the mouse over the widget. Counts when a
+ * target is opened.
+ */
+/**
  * VgpuView:qmp:
  *
- * The path of a socket at which the guest's QEMU serves QMP, and that no other program uses; %NULL for no
- * input. Over this socket the guest gets the keys while the widget has the focus, and the mouse over the
- * widget. The view connects by itself, and again when QEMU comes back.
+ * The path of a socket at which the guest's QEMU serves QMP, and that no other program uses: the way of
+ * input for %VGPU_INPUT_NONE and %VGPU_INPUT_GUEST. %NULL when there is none. The view connects by itself,
+ * and again when QEMU comes back.
+ */
+/**
+ * VgpuView:input-message:
+ *
+ * Why the guest gets no input now, a line with a remedy; %NULL when it gets input, and when it should get
+ * none. There are no notifications: a window asks now and then.
  */
 /**
  * VgpuView:grabbed:
  *
- * Whether keyboard and mouse are grabbed for the guest. A grab needs a #VgpuView:qmp that is connected. The
- * grab ends when the widget loses the focus.
+ * Whether keyboard and mouse are grabbed for the guest. A grab needs a receiver of input, and a connected
+ * one when that is the guest. The grab ends when the widget loses the focus.
+ */
+/**
+ * VgpuView:resize-guest:
+ *
+ * Whether the guest's monitor follows the widget's size, 0.3 s after the last change. It works on drivers
+ * with an EDID region and over bridges, when the guest follows its monitor. Counts when a target is
+ * opened. See vgpu_view_resize_guest().
+ */
+/**
+ * VgpuView:process:
+ *
+ * The process that has the guest's device, such as its QEMU; 0 while there is none, and when it is
+ * unknown.
  */
 /**
  * VgpuView:state:
@@ -196,6 +249,47 @@ GQuark vgpu_view_error_quark(void);
  * display, or the device is gone. The main loop emits the signal, never the call that failed, so that a
  * handler can be connected after g_object_new().
  */
+/**
+ * VgpuView::guest-key:
+ * @view: the view
+ * @key: the key by its place: the kernel's code (linux/input-event-codes.h: KEY_A is 30)
+ * @pressed: whether it goes down
+ *
+ * A key for the guest, with %VGPU_INPUT_SIGNALS. A key that is down is not told again. All keys and buttons
+ * are released when the focus leaves, and when a grab begins or ends.
+ */
+/**
+ * VgpuView::guest-button:
+ * @view: the view
+ * @button: the kernel's code: BTN_LEFT is 0x110
+ * @pressed: whether it goes down
+ *
+ * A button of the mouse for the guest, with %VGPU_INPUT_SIGNALS.
+ */
+/**
+ * VgpuView::guest-pointer:
+ * @view: the view
+ * @x: 0 at the left edge of the guest's screen, 32767 at the right one
+ * @y: 0 at the upper edge, 32767 at the lower one
+ *
+ * The place of the pointer, with %VGPU_INPUT_SIGNALS and without a grab.
+ */
+/**
+ * VgpuView::guest-motion:
+ * @view: the view
+ * @dx: steps to the right
+ * @dy: steps down
+ *
+ * The mouse's motion, with %VGPU_INPUT_SIGNALS and a grab.
+ */
+/**
+ * VgpuView::guest-wheel:
+ * @view: the view
+ * @dx: notches to the right
+ * @dy: notches down
+ *
+ * A turn of the wheel, with %VGPU_INPUT_SIGNALS.
+ */
 G_DECLARE_FINAL_TYPE(VgpuView, vgpu_view, VGPU, VIEW, GtkDrawingArea)
 
 /**
@@ -219,6 +313,126 @@ GtkWidget *vgpu_view_new(const gchar *target);
  * Returns: whether it was opened
  */
 gboolean vgpu_view_open(VgpuView *view, const gchar *target, GError **error);
+
+/**
+ * vgpu_view_open_device:
+ * @view: a view
+ * @fd: an open VFIO device; it is duplicated, and stays the caller's
+ * @uuid: its vGPU's UUID
+ * @process: the process of the guest
+ * @error: why not; its domain is %VGPU_VIEW_ERROR
+ *
+ * Shows a device that the program has itself, such as a VM manager that hands it to QEMU: this needs no
+ * right to look into another process. #VgpuView:target becomes the UUID. At the process's end the view
+ * closes its duplicate, and waits for the vGPU like a target.
+ *
+ * Returns: whether it was opened
+ */
+gboolean vgpu_view_open_device(
+    VgpuView *view, gint fd, const gchar *uuid, gint process, GError **error);
+
+/**
+ * VgpuSourceFunctions: (skip)
+ * @size: sizeof(VgpuSourceFunctions), so that later versions can have more
+ * @poll: looks at the guest now, like vgpu_source_poll(), which must not block
+ * @message: why there is no picture, like vgpu_source_message()
+ * @get_buffer: a reference to a buffer of the last poll's frame, like vgpu_source_get_buffer()
+ * @describe: the layout of a buffer's picture, like vgpu_buffer_describe()
+ * @dup_fd: a descriptor that the view closes, like vgpu_buffer_dup_fd(): a dma-buf, or a memory file that
+ *   nobody can shorten (F_SEAL_SHRINK)
+ * @release: gives a buffer's reference up
+ * @close: closes the source
+ *
+ * A frame source of the program's own: what `vgpu_source` and `vgpu_buffer` have, by function. A view calls
+ * the functions on a thread of its own, one after the other, and @close once, on any thread.
+ *
+ * The numbers of a frame's buffers are as in vgpu_frame: a view fetches and imports a buffer once, as long as
+ * the same number stands for it. What describes a buffer is compared with its true size.
+ */
+typedef struct {
+  gsize size;
+  gint32 (*poll)(gpointer source, vgpu_frame *frame);
+  gsize (*message)(gpointer source, gchar *text, gsize size);
+  gpointer (*get_buffer)(gpointer source, gint32 plane, vgpu_error *error);
+  gint32 (*describe)(gpointer buffer, vgpu_buffer_info *info, vgpu_error *error);
+  gint32 (*dup_fd)(gpointer buffer, vgpu_error *error);
+  void (*release)(gpointer buffer);
+  void (*close)(gpointer source);
+} VgpuSourceFunctions;
+
+/**
+ * vgpu_view_open_functions: (skip)
+ * @view: a view
+ * @functions: copied; none is %NULL
+ * @source: for the functions
+ * @error: why not; its domain is %VGPU_VIEW_ERROR
+ *
+ * Shows a frame source of the program's own. #VgpuView:target becomes %NULL. The view has taken the source
+ * over, and closes it, when this fails too. For %VGPU_INPUT_GUEST, set #VgpuView:qmp.
+ *
+ * Returns: whether it was opened
+ */
+gboolean vgpu_view_open_functions(
+    VgpuView *view, const VgpuSourceFunctions *functions, gpointer source, GError **error);
+
+/**
+ * vgpu_view_send_keys:
+ * @view: a view
+ * @keys: (array length=count): keys by the kernel's codes, such as 29, 56, 111 for Ctrl+Alt+Del
+ * @count: how many
+ *
+ * Presses keys one after the other, and releases them in the reverse order, for keys that the host's
+ * desktop takes.
+ *
+ * Returns: whether the receiver of #VgpuView:input takes them
+ */
+gboolean vgpu_view_send_keys(VgpuView *view, const guint *keys, gsize count);
+
+/**
+ * vgpu_view_release_keys:
+ * @view: a view
+ *
+ * Releases every key and button that the guest believes to be down.
+ */
+void vgpu_view_release_keys(VgpuView *view);
+
+/**
+ * vgpu_view_take_back:
+ * @view: a view
+ *
+ * Takes the guest's screen back from another program, which loses it. QEMU's display on D-Bus has one
+ * client at a time, the last one, and none takes it back by itself. #VgpuView:message says when another
+ * program has it, and names Enter, which does the same while the view has the focus. Does not wait.
+ *
+ * Returns: whether another program had it
+ */
+gboolean vgpu_view_take_back(VgpuView *view);
+
+/**
+ * vgpu_view_resize_guest:
+ * @view: a view that was opened with #VgpuView:resize-guest
+ * @width: in pixels, 640 to 4095
+ * @height: in pixels, 480 to 4095
+ * @error: why the guest keeps its monitor; its domain is %VGPU_VIEW_ERROR
+ *
+ * Gives the guest a monitor that prefers the nearest mode to this size. The guest decides whether it
+ * changes its mode.
+ *
+ * Returns: whether the monitor was exchanged
+ */
+gboolean vgpu_view_resize_guest(VgpuView *view, guint width, guint height, GError **error);
+
+/**
+ * vgpu_view_get_pixbuf:
+ * @view: a view
+ * @error: why there is no picture; its domain is %VGPU_VIEW_ERROR
+ *
+ * Copies the guest's present picture, pixel for pixel, without a pointer that the guest has on a plane of
+ * its own.
+ *
+ * Returns: (transfer full) (nullable): the picture
+ */
+GdkPixbuf *vgpu_view_get_pixbuf(VgpuView *view, GError **error);
 
 /**
  * VgpuPath:
@@ -271,6 +485,52 @@ typedef struct {
  * Fills in the view's frames so far.
  */
 void vgpu_view_get_statistics(VgpuView *view, VgpuViewStatistics *statistics);
+
+/* ---- A source of libvgpu's, which the program links then too ---- */
+
+static inline gint32 vgpu_view_source_poll_(gpointer source, vgpu_frame *frame) {
+  return vgpu_source_poll((vgpu_source *)source, frame);
+}
+static inline gsize vgpu_view_source_message_(gpointer source, gchar *text, gsize size) {
+  return vgpu_source_message((const vgpu_source *)source, text, size);
+}
+static inline gpointer vgpu_view_source_get_buffer_(
+    gpointer source, gint32 plane, vgpu_error *error) {
+  return vgpu_source_get_buffer((vgpu_source *)source, plane, error);
+}
+static inline gint32 vgpu_view_source_describe_(
+    gpointer buffer, vgpu_buffer_info *info, vgpu_error *error) {
+  return vgpu_buffer_describe((const vgpu_buffer *)buffer, info, error);
+}
+static inline gint32 vgpu_view_source_dup_fd_(gpointer buffer, vgpu_error *error) {
+  return vgpu_buffer_dup_fd((const vgpu_buffer *)buffer, error);
+}
+static inline void vgpu_view_source_release_(gpointer buffer) {
+  vgpu_buffer_release((vgpu_buffer *)buffer);
+}
+static inline void vgpu_view_source_close_(gpointer source) {
+  vgpu_source_close((vgpu_source *)source);
+}
+
+/**
+ * vgpu_view_open_source: (skip)
+ * @view: a view
+ * @source: (transfer full): the view has taken it over, and closes it, when this fails too
+ * @error: why not; its domain is %VGPU_VIEW_ERROR
+ *
+ * Shows a source of libvgpu's. The program must not use the source any more. A picture in a region of the
+ * device has no descriptor: show such a guest with vgpu_view_open() or vgpu_view_open_device().
+ *
+ * Returns: whether it was opened
+ */
+static inline gboolean vgpu_view_open_source(
+    VgpuView *view, vgpu_source *source, GError **error) {
+  const VgpuSourceFunctions functions = {
+      sizeof(VgpuSourceFunctions),  vgpu_view_source_poll_,     vgpu_view_source_message_,
+      vgpu_view_source_get_buffer_, vgpu_view_source_describe_, vgpu_view_source_dup_fd_,
+      vgpu_view_source_release_,    vgpu_view_source_close_};
+  return vgpu_view_open_functions(view, &functions, source, error);
+}
 
 G_END_DECLS
 

@@ -14,15 +14,22 @@
  *     }
  *     vgpu_source_close(source);
  *
+ * Parts. This header has a guest's screen, and includes all others: vgpu-host.h (vGPUs are made and
+ * removed, the host is checked), vgpu-guest.h (a guest is started), vgpu-control.h (input, power,
+ * hot-plug), vgpu-agent.h (clipboard, files) and vgpu-sound.h (sound).
+ *
  * Errors. A function that can fail takes a vgpu_error, which may be NULL. The function fills the error
  * when it fails, and leaves the error as it was when it succeeds. It returns VGPU_OK or the error's
  * code; a function that returns a handle returns NULL. A NULL handle is an error
  * (VGPU_ERROR_ARGUMENT), never a crash; closing or releasing NULL does nothing.
  *
  * Threads. Every function may be called on any thread. Calls with one source, and with the buffers
- * that came from it, wait for one another; different sources do not disturb each other. Do not use a
+ * that came from it, wait for one another; different handles do not disturb each other. Do not use a
  * handle on another thread while it is being closed or released, nor afterwards. No thread of the
- * library calls the program. The library has a thread only while it waits for a domain of libvirt's.
+ * library calls the program, and none takes the program's signals. There is one thread that looks after
+ * sources, one while a source waits for a domain of libvirt's, one for each control, each agent and each
+ * sound, and, from the first guest, control, agent or screen that QEMU draws on, a pool of as many as the machine has processors. GIO
+ * has one for all screens that QEMU draws.
  *
  * Processes. A source does not survive fork(2) without exec: the child must not use the parent's
  * handles. Every descriptor is close-on-exec. The library touches neither signals nor the locale;
@@ -61,7 +68,8 @@ enum {
   VGPU_ERROR_ARGUMENT = 1,
   /** There is no such vGPU, process, domain or descriptor. */
   VGPU_ERROR_NOT_FOUND = 2,
-  /** The vGPU exists, but no guest uses it now. VGPU_OPEN_WAIT waits for a guest. */
+  /** It exists, but no guest uses it now, or its guest or its bridge has ended. VGPU_OPEN_WAIT waits for a
+   * guest. */
   VGPU_ERROR_NOT_RUNNING = 3,
   /** The kernel or libvirt does not permit it to this user. */
   VGPU_ERROR_NOT_PERMITTED = 4,
@@ -74,7 +82,9 @@ enum {
   /** This driver, format or memory layout cannot do it. */
   VGPU_ERROR_UNSUPPORTED = 8,
   /** A system call failed in another way (`system_errno`), or libvirt did. */
-  VGPU_ERROR_SYSTEM = 9
+  VGPU_ERROR_SYSTEM = 9,
+  /** Somebody has it already: a vGPU, a UUID, a socket, a device. */
+  VGPU_ERROR_IN_USE = 10
 };
 
 /** An error, filled by the function that failed. */
@@ -121,7 +131,7 @@ typedef struct vgpu_source vgpu_source;
 
 /** Options of opening, or'ed together. */
 enum {
-  /** Wait for the guest of a vGPU that has none, at the polls, instead of failing. */
+  /** Wait for a guest that does not run yet, at the polls, instead of failing. */
   VGPU_OPEN_WAIT = 1,
   /** Permit vgpu_source_set_monitor. Without this flag nothing of the device is ever written. */
   VGPU_OPEN_MONITOR = 2
@@ -129,20 +139,30 @@ enum {
 
 /**
  * Opens a target: "mdev:UUID" or a bare UUID, "pid:N" or a bare number, "libvirt:NAME",
- * "libvirt:session/NAME", "libvirt:system/NAME", "bridge:PATH[/UUID]" for a vGPU of a `vgpu bridge`, or
- * "demo", a synthetic guest for trying things out.
+ * "libvirt:session/NAME", "libvirt:system/NAME", "qmp:PATH" for the QEMU at a QMP socket,
+ * "bridge:PATH[/UUID]" for a vGPU of a `vgpu bridge`, or "demo", a synthetic guest for trying things out.
+ *
+ * A guest without a vGPU is shown by QEMU's own display (`-display dbus,p2p=yes`, or libvirt's
+ * `<graphics type='dbus' p2p='yes'/>`). QEMU serves one such client: another one ends the first. A guest
+ * whose vGPU cannot be looked at is an error, although QEMU may show something else of it.
  *
  * The device's descriptor is duplicated out of the process that has it (pidfd_getfd(2)), which needs
  * the right to trace that process: its user with /proc/sys/kernel/yama/ptrace_scope at 0, or
- * CAP_SYS_PTRACE. The source lets go of the duplicate within 0.1 s of polls after that process ends or
- * closes the device, or the vGPU is removed. It finds a vGPU that has a UUID again when the next guest
- * starts.
+ * CAP_SYS_PTRACE. The source closes the duplicate within 0.1 s after that process ends or closes the
+ * device, or the vGPU is removed, whether or not anybody polls: a thread of the library's looks after
+ * all sources. The buffers that the caller has stay open. At polls the source finds a vGPU that has a
+ * UUID again when the next guest starts.
  *
  * `flags`: VGPU_OPEN_*. `device`: the number of the device's descriptor in the process, when the
  * process has several; else -1. Blocks while it asks libvirt for a domain.
  */
 vgpu_source *vgpu_source_open(
     const char *target, uint32_t flags, int32_t device, vgpu_error *error);
+
+/** Like vgpu_source_open, for a guest with several screens that QEMU draws: `head` counts them from 0, in
+ * QEMU's order. vgpu_source_open opens the first. */
+vgpu_source *vgpu_source_open_head(
+    const char *target, uint32_t flags, uint32_t head, vgpu_error *error);
 
 /**
  * Opens a device that the caller has itself, such as a VM manager that hands it to QEMU. This needs no
@@ -200,8 +220,8 @@ typedef struct vgpu_frame {
 } vgpu_frame;
 
 /**
- * Looks at the guest's screen now (VFIO_DEVICE_QUERY_GFX_PLANE, one call a plane): some
- * microseconds, never blocking. While the guest flips among known buffers, a poll fetches and allocates
+ * Looks at the guest's screen now (VFIO_DEVICE_QUERY_GFX_PLANE, one call a plane; for a screen that QEMU
+ * draws, what QEMU has told): some microseconds, never blocking. While the guest flips among known buffers, a poll fetches and allocates
  * nothing.
  *
  * Fills `frame`, which may be NULL, when it returns VGPU_STATE_FRAME, and else sets it to zero.
@@ -214,13 +234,20 @@ int32_t vgpu_source_poll(vgpu_source *source, vgpu_frame *frame);
  * `size` and the result are like vgpu_source_name's. */
 size_t vgpu_source_message(const vgpu_source *source, char *text, size_t size);
 
+/** Takes QEMU's display back from another program, which loses it: QEMU serves one such client at a time. No
+ * source does that by itself, because two programs that did so would never end; vgpu_source_message tells that
+ * another program has it. Returns 1 when another program had it, else 0 and does nothing. */
+int32_t vgpu_source_take_back(vgpu_source *source);
+
 /**
- * A descriptor for the program's event loop: it becomes readable `rate` times a second. Call
- * vgpu_source_poll then, which makes it unreadable again.
+ * A descriptor for the program's event loop: it becomes readable `rate` times a second, or, after the
+ * first poll of a screen that QEMU draws, when there is something new. Call vgpu_source_poll then, which
+ * makes it unreadable again.
  *
- * The descriptor is a timer (timerfd_create(2)), because the kernel signals neither flips nor vertical
- * blanks of a guest. A program that shows frames polls once before each refresh of the monitor; one
- * that knows the refresh from presentation feedback needs no timer.
+ * A vGPU's screen is polled by a timer (timerfd_create(2)), because the kernel signals neither flips nor
+ * vertical blanks of a guest. A program that shows frames polls once before each refresh of the monitor;
+ * one that knows the refresh from presentation feedback needs no timer. QEMU tells, so that a guest at
+ * rest makes nothing readable.
  *
  * `rate`: in Hz, above 0 and at most 1000. A second call changes the rate and returns the same
  * descriptor. The source owns the descriptor: wait for it (poll(2), epoll, GLib), never read or close
@@ -300,7 +327,9 @@ vgpu_buffer *vgpu_source_get_buffer(vgpu_source *source, int32_t plane, vgpu_err
 /** Gives up a reference. */
 void vgpu_buffer_release(vgpu_buffer *buffer);
 
-/** Fills in the picture's layout in the buffer. */
+/** Fills in the picture's layout in the buffer. VGPU_ERROR_UNSUPPORTED when vgpu_buffer_info cannot
+ * describe it, because the first line in memory is the lowest one, or because the picture is a part of an
+ * image that only the GPU can read: `width` and `height` are filled in all the same, for a copy. */
 int32_t vgpu_buffer_describe(
     const vgpu_buffer *buffer, vgpu_buffer_info *info, vgpu_error *error);
 
@@ -354,23 +383,35 @@ int32_t vgpu_edid_make(
     vgpu_error *error);
 
 /**
- * Gives the guest a monitor that prefers this mode, by the device's EDID region: unplugs the present
+ * Gives the guest a monitor that prefers this mode. By the device's EDID region: unplugs the present
  * monitor, and plugs in the new one 0.1 s later, without a poll too, at the latest when the source is
- * closed or the process calls exit(3). A guest that comes back later gets this monitor too.
+ * closed or the process calls exit(3). By QEMU's display: QEMU makes the monitor. A guest that comes back
+ * later gets this monitor too.
  *
- * Needs VGPU_OPEN_MONITOR. VGPU_ERROR_UNSUPPORTED when the driver has no EDID region, or makes no
- * pictures of that size. The guest decides whether it changes its mode.
+ * VGPU_ERROR_ARGUMENT without VGPU_OPEN_MONITOR, VGPU_ERROR_UNSUPPORTED when the driver has no EDID
+ * region, or makes no pictures of that size. The guest decides whether it changes its mode.
  */
 int32_t vgpu_source_set_monitor(
     vgpu_source *source, uint32_t width, uint32_t height, double rate, vgpu_error *error);
 
 /** The largest picture that the driver makes, in pixels; each 0 when the driver does not say.
- * VGPU_ERROR_UNSUPPORTED while the guest's monitor cannot be exchanged. */
+ * VGPU_ERROR_ARGUMENT without VGPU_OPEN_MONITOR, VGPU_ERROR_UNSUPPORTED while the guest's monitor
+ * cannot be exchanged. */
 int32_t vgpu_source_monitor_limits(
     const vgpu_source *source, uint32_t *width, uint32_t *height, vgpu_error *error);
 
 #ifdef __cplusplus
 }
 #endif
+
+#include "vgpu-host.h"
+
+#include "vgpu-guest.h"
+
+#include "vgpu-control.h"
+
+#include "vgpu-agent.h"
+
+#include "vgpu-sound.h"
 
 #endif

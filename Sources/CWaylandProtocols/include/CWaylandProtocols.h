@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "fractional-scale-v1-protocol.h"
+#include "idle-inhibit-unstable-v1-protocol.h"
 #include "linux-dmabuf-unstable-v1-protocol.h"
 #include "pointer-constraints-unstable-v1-protocol.h"
 #include "presentation-time-protocol.h"
@@ -38,11 +40,27 @@ static inline struct wp_presentation *vgpu_wl_bind_presentation(
   return (struct wp_presentation *)wl_registry_bind(registry, name, &wp_presentation_interface, 1);
 }
 
+// Binds the global when it is zwp_idle_inhibit_manager_v1, else returns NULL.
+static inline struct zwp_idle_inhibit_manager_v1 *vgpu_wl_bind_idle_inhibit(
+    struct wl_registry *registry, uint32_t name, const char *interface) {
+  if (strcmp(interface, zwp_idle_inhibit_manager_v1_interface.name) != 0) return NULL;
+  return (struct zwp_idle_inhibit_manager_v1 *)wl_registry_bind(
+      registry, name, &zwp_idle_inhibit_manager_v1_interface, 1);
+}
+
 // Binds the global when it is wp_viewporter, else returns NULL.
 static inline struct wp_viewporter *vgpu_wl_bind_viewporter(
     struct wl_registry *registry, uint32_t name, const char *interface) {
   if (strcmp(interface, wp_viewporter_interface.name) != 0) return NULL;
   return (struct wp_viewporter *)wl_registry_bind(registry, name, &wp_viewporter_interface, 1);
+}
+
+// Binds the global when it is wp_fractional_scale_manager_v1, else returns NULL.
+static inline struct wp_fractional_scale_manager_v1 *vgpu_wl_bind_fractional_scales(
+    struct wl_registry *registry, uint32_t name, const char *interface) {
+  if (strcmp(interface, wp_fractional_scale_manager_v1_interface.name) != 0) return NULL;
+  return (struct wp_fractional_scale_manager_v1 *)wl_registry_bind(
+      registry, name, &wp_fractional_scale_manager_v1_interface, 1);
 }
 
 // Binds the global when it is zwp_linux_dmabuf_v1, else returns NULL. In version 3, in which the

@@ -13,8 +13,8 @@ public enum EGLPlatform {
   /// A Wayland connection, a `struct wl_display *` that outlives the context
   /// (EGL_EXT_platform_wayland).
   case wayland(display: UnsafeMutableRawPointer)
-  /// An X11 connection, an Xlib `Display *` that outlives the context and that nobody else uses EGL
-  /// on, and the visual (`VisualID`) of the windows that will be drawn on (EGL_EXT_platform_x11).
+  /// An X11 connection, an Xlib `Display *` that outlives the context and that nobody but render
+  /// contexts uses EGL on, and the visual (`VisualID`) of the windows that will be drawn on (EGL_EXT_platform_x11).
   case x11(display: UnsafeMutableRawPointer, visual: UInt)
 
   /// The platform's name in errors and statistics.

@@ -14,8 +14,17 @@ public final class WindowSurface {
   public var size: PixelSize
 
   let surface: EGLSurface
+  /// The pixels of the next drawing that may differ from the shown one; `nil` for all. Swapping takes it.
+  var changed: Damage?
+  private let tellsAge: Bool
+  private let tellsDamage: TellsDamage
+  /// Room for `changed` in EGL's form.
+  private var rectangles = [EGLint](repeating: 0, count: Damage.capacity * 4)
   /// The window's owner; released after the surface is destroyed.
   private let owner: AnyObject?
+
+  /// Whether a swap can tell what has changed, and by which extension.
+  private enum TellsDamage { case no, byKHR, byEXT }
 
   /// eglCreatePlatformWindowSurface.
   ///
@@ -43,6 +52,16 @@ public final class WindowSurface {
     self.owner = owner
     self.surface = surface
     self.size = size
+    let display = context.display
+    tellsAge = vgpu_has_egl_extension(display, "EGL_EXT_buffer_age")
+    tellsDamage =
+      if vgpu_has_egl_extension(display, "EGL_KHR_swap_buffers_with_damage") {
+        .byKHR
+      } else if vgpu_has_egl_extension(display, "EGL_EXT_swap_buffers_with_damage") {
+        .byEXT
+      } else {
+        .no
+      }
     try context.makeCurrent(surface)
     _ = vgpu_eglSwapInterval(context.display, swapInterval)
   }
@@ -56,13 +75,51 @@ public final class WindowSurface {
     _ = vgpu_eglDestroySurface(context.display, surface)
   }
 
-  /// Shows the drawing (eglSwapBuffers). On Wayland this commits the window's surface.
+  /// How many frames ago the buffer for the next drawing was shown; 0 when its pixels are not known. The
+  /// surface is current.
+  var age: Int {
+    var age: EGLint = 0
+    guard tellsAge,
+      vgpu_eglQuerySurface(context.display, surface, EGL_BUFFER_AGE_EXT, &age) == EGL_TRUE
+    else { return 0 }
+    return Int(age)
+  }
+
+  /// Shows the drawing (eglSwapBuffers, or eglSwapBuffersWithDamage when it changes only a part). On Wayland this commits the window's surface.
   ///
   /// - Throws: `GraphicsError.Kind.lost` when the context or the window is gone.
   public func swap() throws(GraphicsError) {
     try context.makeCurrent(surface)
-    guard vgpu_eglSwapBuffers(context.display, surface) == EGL_TRUE else {
-      throw context.error(afterEGL: "eglSwapBuffers")
+    let changed = changed
+    self.changed = nil
+    let isSwapped =
+      if let changed, tellsDamage != .no {
+        swap(prepare(changed))
+      } else {
+        vgpu_eglSwapBuffers(context.display, surface)
+      }
+    guard isSwapped == EGL_TRUE else { throw context.error(afterEGL: "eglSwapBuffers") }
+  }
+
+  private func swap(_ count: EGLint) -> EGLBoolean {
+    vgpu_eglSwapBuffersWithDamage(
+      context.display, surface, tellsDamage == .byKHR, rectangles, count)
+  }
+
+  /// Puts a damage into EGL's form, which counts lines from below.
+  ///
+  /// - Returns: the number of rectangles.
+  private func prepare(_ changed: Damage) -> EGLint {
+    // No rectangle would mean all of the window.
+    let count = max(1, changed.count)
+    for index in 0..<count {
+      let area =
+        changed.isEmpty ? PixelRectangle(x: 0, y: 0, width: 1, height: 1) : changed[index]
+      rectangles[4 * index] = EGLint(clamping: area.x)
+      rectangles[4 * index + 1] = EGLint(clamping: size.height - area.y - area.height)
+      rectangles[4 * index + 2] = EGLint(clamping: area.width)
+      rectangles[4 * index + 3] = EGLint(clamping: area.height)
     }
+    return EGLint(count)
   }
 }

@@ -25,7 +25,10 @@ public final class FrameRenderer {
   /// A picture that is laid over each frame in a window-like drawing. It is uploaded once after
   /// each change.
   public var overlay: Overlay? {
-    didSet { isOverlayUploaded = false }
+    didSet {
+      isOverlayUploaded = false
+      history.forget()
+    }
   }
 
   private var overlayTexture: OverlayTexture?
@@ -33,8 +36,11 @@ public final class FrameRenderer {
   private var images = ImageCache()
   // One for each plane, because guests flip among buffers of one size and format.
   private var primaryUpload: UploadTexture?
+  /// Whether `primaryUpload` has the picture that was drawn last on a window.
+  private var hasLastPicture = false
+  private var history = WindowHistory()
   private var cursorUpload: UploadTexture?
-  private var programs = [ShaderProgram?](repeating: nil, count: 8)
+  private var programs = [ShaderProgram?](repeating: nil, count: ShaderProgram.Variant.count)
   private var readback: PixelReadback?
   private var changes = PixelChanges()
   private let corners: GLuint
@@ -83,38 +89,60 @@ public final class FrameRenderer {
   }
 
   /// Draws a frame on a window, with black around the picture and the cursor over it.
-  /// `WindowSurface.swap` then shows the drawing.
+  /// `WindowSurface.swap` then shows the drawing; call it before the next drawing.
+  ///
+  /// With a damage, only the changed pixels are copied, and drawn when the window's buffer still has an
+  /// earlier frame (EGL_EXT_buffer_age).
   ///
   /// - Parameters:
   ///   - frame: the frame.
   ///   - placement: the picture's place in an area of the window's size.
   ///   - surface: the window.
+  ///   - damage: the guest's pixels that may differ from the frame of the last call; `nil` for all, also
+  ///     when the window may have lost what it showed.
   /// - Throws: `GraphicsError`: `cannotShow` when neither import nor copy is possible, `lost` when
   ///   the context and the surface must be made anew.
   public func draw(
-    _ frame: Frame, at placement: Placement, on surface: WindowSurface
+    _ frame: Frame, at placement: Placement, on surface: WindowSurface, damage: Damage? = nil
   ) throws(GraphicsError) {
-    try context.makeCurrent(surface.surface)
-    vgpu_glBindFramebuffer(GLenum(GL_FRAMEBUFFER), 0)
-    let target = RenderTarget(size: surface.size, isTopDown: false)
-    try draw(frame, placement, on: target)
-    try drawOverlay(on: target)
-    try context.checkReset()
+    do throws(GraphicsError) {
+      try context.makeCurrent(surface.surface)
+      vgpu_glBindFramebuffer(GLenum(GL_FRAMEBUFFER), 0)
+      let redraw = history.add(
+        placement, pointer: frame.cursor.map { placement.rectangle(of: $0) }, damage,
+        age: damage == nil ? 0 : surface.age)
+      surface.changed = redraw.changed
+      let copied = hasLastPicture ? damage : nil
+      hasLastPicture = false
+      try draw(
+        frame, placement, on: RenderTarget(size: surface.size, isTopDown: false),
+        within: redraw.lacking, copying: copied, hasOverlay: true)
+      try context.checkReset()
+      hasLastPicture = path == .upload
+    } catch {
+      history.forget()
+      throw error
+    }
   }
 
   /// Whether a frame's pixels differ from those at the last call with this frame's buffers and
   /// `flip`; `true` at the first call, and when the pixels cannot be compared. It is for guests
   /// that draw into the shown buffer.
   ///
-  /// The CPU compares all bytes. When the CPU cannot read them, or only slowly, the GPU makes a sum
-  /// of each block of pixels, and this call waits for the GPU.
+  /// The CPU reads the bytes and keeps a hash of each line. When the CPU cannot read them, or only
+  /// slowly, the GPU makes a sum of each block of pixels, and this call waits for the GPU.
   ///
+  /// - Parameters:
+  ///   - frame: the frame.
+  ///   - search: how much of its picture is searched. The GPU always searches all of it.
   /// - Throws: `GraphicsError` as `draw(_:at:on:)`.
-  public func hasChanged(_ frame: Frame) throws(GraphicsError) -> Bool {
+  public func hasChanged(
+    _ frame: Frame, _ search: ChangeSearch = .whole
+  ) throws(GraphicsError) -> Bool {
     try context.makeCurrent()
     var texture: Texture?
     if case .imported(let image) = images.outcome(of: frame.primary) { texture = image.texture }
-    return try changes.hasChanged(frame, texture, context)
+    return try changes.hasChanged(frame, search, texture, context)
   }
 
   /// The way in which changes within a buffer are found; `nil` before the first comparison.
@@ -153,8 +181,11 @@ public final class FrameRenderer {
     let readback = try readback(area)
     readback.bind()
     let target = RenderTarget(size: area, isTopDown: true)
-    try draw(frame, Placement(guest: frame.primary.size, area: area, mode: mode), on: target)
-    if hasOverlay { try drawOverlay(on: target) }
+    // A later picture than the drawn one is copied now.
+    hasLastPicture = false
+    try draw(
+      frame, Placement(guest: frame.primary.size, area: area, mode: mode), on: target,
+      hasOverlay: hasOverlay)
     let bytes = readback.read()
     try context.checkGL("glReadPixels")
     try context.checkReset()
@@ -178,8 +209,9 @@ public final class FrameRenderer {
     vgpu_glTexImage2D(
       nothing.target, 0, GL_RGBA, 1, 1, 0, GLenum(GL_RGBA), GLenum(GL_UNSIGNED_BYTE), nil)
     vgpu_glViewport(0, 0, 1, 1)
-    try? program(nothing, isTranslucent: false).draw(
-      PixelRectangle(x: 0, y: 0, width: 1, height: 1),
+    let part = TexturePart(whole: size)
+    try? program(nothing, part, isTranslucent: false).draw(
+      part, PixelRectangle(x: 0, y: 0, width: 1, height: 1),
       on: RenderTarget(size: size, isTopDown: true))
     vgpu_glFinish()
   }
@@ -196,50 +228,73 @@ public final class FrameRenderer {
   }
 
   /// Draws on the bound framebuffer. It is not private, because tests count its allocations.
+  ///
+  /// - Parameters:
+  ///   - area: the target's pixels to draw, all of them inside the picture's visible part; `nil` for all.
+  ///   - damage: the guest's pixels to copy when the picture is copied; `nil` for all.
   func draw(
-    _ frame: Frame, _ placement: Placement, on target: RenderTarget
+    _ frame: Frame, _ placement: Placement, on target: RenderTarget, within area: Damage? = nil,
+    copying damage: Damage? = nil, hasOverlay: Bool = false
   ) throws(GraphicsError) {
     images.sweep()
+    let picture = try sample(frame.primary, &primaryUpload, damage)
+    path = picture.path
+    // A failed cursor is no error, because the picture is worth showing without a pointer.
+    let pointer: Sample? =
+      if let cursor = frame.cursor { try? sample(cursor.buffer, &cursorUpload) } else { nil }
+    let overlay = hasOverlay ? try uploadOverlay() : nil
     vgpu_glViewport(0, 0, GLsizei(target.size.width), GLsizei(target.size.height))
     vgpu_glDisable(GLenum(GL_SCISSOR_TEST))
-    vgpu_glClear(GLbitfield(GL_COLOR_BUFFER_BIT))
-    let (picture, path) = try texture(frame.primary, &primaryUpload)
-    picture.bind(placement.filter)
-    try program(picture, isTranslucent: false).draw(placement.picture, on: target)
-    self.path = path
-    // A failed cursor is no error, because the picture is worth showing without a pointer.
-    if let cursor = frame.cursor { try? draw(cursor, placement, on: target) }
+    for index in 0..<(area?.count ?? 1) {
+      let part = area?[index]
+      if let part {
+        clip(to: part, on: target)
+      } else {
+        vgpu_glClear(GLbitfield(GL_COLOR_BUFFER_BIT))
+      }
+      try draw(picture, placement.picture, placement.filter, isTranslucent: false, on: target)
+      if let pointer, let cursor = frame.cursor {
+        let visible = placement.visible
+        clip(to: part?.intersection(visible) ?? visible, on: target)
+        vgpu_glEnable(GLenum(GL_BLEND))
+        try? draw(
+          pointer, placement.rectangle(of: cursor), placement.filter,
+          isTranslucent: cursor.buffer.layout.format.hasAlpha, on: target)
+        vgpu_glDisable(GLenum(GL_BLEND))
+        if let part { clip(to: part, on: target) } else { vgpu_glDisable(GLenum(GL_SCISSOR_TEST)) }
+      }
+      if let overlay, let place = self.overlay?.area {
+        vgpu_glEnable(GLenum(GL_BLEND))
+        defer { vgpu_glDisable(GLenum(GL_BLEND)) }
+        try draw(overlay, place, .nearest, isTranslucent: true, on: target)
+      }
+    }
+    vgpu_glDisable(GLenum(GL_SCISSOR_TEST))
     counters.draws += 1
     try context.checkGL("drawing \(frame.primary.layout)")
   }
 
-  private func draw(
-    _ cursor: Cursor, _ placement: Placement, on target: RenderTarget
-  ) throws(GraphicsError) {
-    let (picture, _) = try texture(cursor.buffer, &cursorUpload)
-    let visible = placement.visible
+  private func clip(to rectangle: PixelRectangle, on target: RenderTarget) {
     vgpu_glEnable(GLenum(GL_SCISSOR_TEST))
     vgpu_glScissor(
-      GLint(visible.x), GLint(target.scissorY(visible)), GLsizei(visible.width),
-      GLsizei(visible.height))
-    vgpu_glEnable(GLenum(GL_BLEND))
-    defer {
-      vgpu_glDisable(GLenum(GL_BLEND))
-      vgpu_glDisable(GLenum(GL_SCISSOR_TEST))
-    }
-    picture.bind(placement.filter)
-    let size = cursor.buffer.size
-    try program(picture, isTranslucent: cursor.buffer.layout.format.hasAlpha).draw(
-      placement.rectangle(
-        ofGuest: PixelRectangle(
-          x: cursor.x, y: cursor.y, width: size.width, height: size.height)),
-      on: target)
+      GLint(rectangle.x), GLint(target.scissorY(rectangle)), GLsizei(rectangle.width),
+      GLsizei(rectangle.height))
   }
 
-  private func drawOverlay(on target: RenderTarget) throws(GraphicsError) {
+  private func draw(
+    _ sample: Sample, _ place: PixelRectangle, _ filter: Placement.Filter, isTranslucent: Bool,
+    on target: RenderTarget
+  ) throws(GraphicsError) {
+    sample.texture.bind(filter)
+    try program(sample.texture, sample.part, isTranslucent: isTranslucent).draw(
+      sample.part, place, on: target)
+  }
+
+  /// The overlay's texture; `nil` without an overlay.
+  private func uploadOverlay() throws(GraphicsError) -> Sample? {
     guard let overlay else {
       overlayTexture = nil
-      return
+      return nil
     }
     let texture: OverlayTexture
     if let overlayTexture, overlayTexture.fits(overlay) {
@@ -252,22 +307,45 @@ public final class FrameRenderer {
     }
     if !isOverlayUploaded { texture.upload(overlay) }
     isOverlayUploaded = true
-    vgpu_glEnable(GLenum(GL_BLEND))
-    defer { vgpu_glDisable(GLenum(GL_BLEND)) }
-    texture.texture.bind(.nearest)
-    try program(texture.texture, isTranslucent: true).draw(overlay.area, on: target)
-    try context.checkGL("drawing an overlay")
+    return Sample(
+      texture: texture.texture,
+      part: TexturePart(
+        whole: PixelSize(width: overlay.area.width, height: overlay.area.height)), path: .upload)
+  }
+
+  /// A picture that can be drawn.
+  private struct Sample {
+    let texture: Texture
+    let part: TexturePart
+    let path: PresentationPath
+
+    init(texture: Texture, part: TexturePart, path: PresentationPath) {
+      self.texture = texture
+      self.part = part
+      self.path = path
+    }
+
+    init(imported image: ImportedImage, _ buffer: PlaneBuffer) {
+      self.init(
+        texture: image.texture, part: TexturePart(imported: buffer), path: .import)
+    }
+
+    init(copied texture: Texture, _ buffer: PlaneBuffer) {
+      self.init(texture: texture, part: TexturePart(copied: buffer), path: .upload)
+    }
   }
 
   /// The buffer's pixels as they are now, imported or copied.
-  private func texture(
-    _ buffer: PlaneBuffer, _ upload: inout UploadTexture?
-  ) throws(GraphicsError) -> (Texture, PresentationPath) {
+  ///
+  /// - Parameter damage: the pixels to copy when it is copied; `nil` for all.
+  private func sample(
+    _ buffer: PlaneBuffer, _ upload: inout UploadTexture?, _ damage: Damage? = nil
+  ) throws(GraphicsError) -> Sample {
     switch images.outcome(of: buffer) {
     case .imported(let image):
-      return (image.texture, .import)
+      return Sample(imported: image, buffer)
     case .copied:
-      return (try copy(buffer, &upload), .upload)
+      return Sample(copied: try copy(buffer, &upload, damage), buffer)
     case .impossible(let error):
       throw error
     case nil:
@@ -283,7 +361,7 @@ public final class FrameRenderer {
         counters.importNanoseconds += MonotonicInstant.now.elapsed(since: start)
         counters.imports += 1
         images.insert(.imported(image), for: buffer)
-        return (image.texture, .import)
+        return Sample(imported: image, buffer)
       } catch {
         refusal = error
         counters.refusals += 1
@@ -291,9 +369,9 @@ public final class FrameRenderer {
       }
     }
     do {
-      let texture = try copy(buffer, &upload)
+      let texture = try copy(buffer, &upload, damage)
       images.insert(.copied, for: buffer)
-      return (texture, .upload)
+      return Sample(copied: texture, buffer)
     } catch {
       guard error.kind == .cannotShow else { throw error }
       // The error tells both reasons, because the user can often mend the first.
@@ -305,26 +383,29 @@ public final class FrameRenderer {
   }
 
   private func copy(
-    _ buffer: PlaneBuffer, _ upload: inout UploadTexture?
+    _ buffer: PlaneBuffer, _ upload: inout UploadTexture?, _ damage: Damage?
   ) throws(GraphicsError) -> Texture {
     let texture: UploadTexture
+    var damage = damage
     if let upload, upload.fits(buffer) {
       texture = upload
     } else {
+      damage = nil
       upload = nil
       texture = try UploadTexture(for: buffer, context)
       upload = texture
     }
-    try texture.upload(buffer, context)
+    try texture.upload(buffer, damage, context)
     counters.uploads += 1
     return texture.texture
   }
 
   private func program(
-    _ texture: Texture, isTranslucent: Bool
+    _ texture: Texture, _ part: TexturePart, isTranslucent: Bool
   ) throws(GraphicsError) -> ShaderProgram {
     let variant = ShaderProgram.Variant(
-      isExternal: texture.isExternal, isSwapped: texture.isSwapped, isTranslucent: isTranslucent)
+      isExternal: texture.isExternal, isSwapped: texture.isSwapped, isTranslucent: isTranslucent,
+      isCropped: part.isCropped)
     if let program = programs[variant.index] { return program }
     let program = try ShaderProgram(variant, context)
     programs[variant.index] = program

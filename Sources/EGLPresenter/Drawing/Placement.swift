@@ -36,10 +36,20 @@ public struct Placement: Hashable, Sendable {
   public let picture: PixelRectangle
 
   /// Places a picture. Sizes are at least one pixel; smaller ones count as one.
-  public init(guest: PixelSize, area: PixelSize, mode: ScalingMode) {
+  ///
+  /// - Parameters:
+  ///   - guest: the picture's size in its own pixels.
+  ///   - area: the area's size in device pixels.
+  ///   - mode: the rule for the picture's size.
+  ///   - slack: the device pixels by which the area may be larger than the picture in both
+  ///     directions while `fit` still shows it pixel for pixel.
+  public init(guest: PixelSize, area: PixelSize, mode: ScalingMode, slack: Int = 0) {
     let guest = PixelSize(width: max(1, guest.width), height: max(1, guest.height))
     let area = PixelSize(width: max(1, area.width), height: max(1, area.height))
-    let size = Self.size(guest, area, mode)
+    let isNear =
+      mode == .fit && slack > 0 && (0...slack).contains(area.width - guest.width)
+      && (0...slack).contains(area.height - guest.height)
+    let size = Self.size(guest, area, isNear ? .oneToOne : mode)
     self.guest = guest
     self.area = area
     // A shift rounds down for negative numbers too, so that an area that grows by one pixel never
@@ -47,6 +57,21 @@ public struct Placement: Hashable, Sendable {
     picture = PixelRectangle(
       x: (area.width - size.width) >> 1, y: (area.height - size.height) >> 1, width: size.width,
       height: size.height)
+  }
+
+  private init(guest: PixelSize, area: PixelSize, picture: PixelRectangle) {
+    self.guest = guest
+    self.area = area
+    self.picture = picture
+  }
+
+  /// The same picture's place in a part of the area, counted from the part's upper left corner.
+  package func inPart(_ part: PixelRectangle) -> Placement {
+    Placement(
+      guest: guest, area: PixelSize(width: part.width, height: part.height),
+      picture: PixelRectangle(
+        x: picture.x - part.x, y: picture.y - part.y, width: picture.width,
+        height: picture.height))
   }
 
   private static func size(
@@ -98,8 +123,7 @@ public struct Placement: Hashable, Sendable {
 
   /// The part of the picture that is inside the area.
   public var visible: PixelRectangle {
-    picture.intersection(
-      PixelRectangle(x: 0, y: 0, width: area.width, height: area.height))
+    picture.intersection(area.whole)
   }
 
   /// The place in the area of a rectangle of the guest's pixels, such as a cursor's. Its edges are
@@ -111,6 +135,13 @@ public struct Placement: Hashable, Sendable {
     let bottom = Self.rounded((rectangle.y + rectangle.height) * picture.height, by: guest.height)
     return PixelRectangle(
       x: picture.x + left, y: picture.y + top, width: right - left, height: bottom - top)
+  }
+
+  /// The place in the area of a guest's pointer.
+  package func rectangle(of cursor: Cursor) -> PixelRectangle {
+    let size = cursor.buffer.size
+    return rectangle(
+      ofGuest: PixelRectangle(x: cursor.x, y: cursor.y, width: size.width, height: size.height))
   }
 
   /// The place of a point of the area on the guest's screen, from 0 at its left and upper edge to
@@ -128,9 +159,4 @@ public struct Placement: Hashable, Sendable {
       position(y - Double(picture.y), of: picture.height)
     )
   }
-}
-
-extension PlaneBuffer {
-  /// The picture's size.
-  public var size: PixelSize { PixelSize(width: layout.width, height: layout.height) }
 }

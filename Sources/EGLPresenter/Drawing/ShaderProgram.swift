@@ -12,19 +12,29 @@ final class ShaderProgram {
     var isSwapped = false
     /// The texture's alpha counts: it is a cursor.
     var isTranslucent = false
+    /// The picture is a part of the texture, and the rest must not be seen at its edges.
+    var isCropped = false
 
-    /// 0 to 7.
-    var index: Int { (isExternal ? 1 : 0) | (isSwapped ? 2 : 0) | (isTranslucent ? 4 : 0) }
+    /// 0 to `count - 1`.
+    var index: Int {
+      (isExternal ? 1 : 0) | (isSwapped ? 2 : 0) | (isTranslucent ? 4 : 0) | (isCropped ? 8 : 0)
+    }
+    static let count = 16
   }
 
   private let program: GLuint
   private let rectangle: GLint
+  private let part: GLint
+  /// -1 when there are no edges within the texture.
+  private let edges: GLint
 
   init(_ variant: Variant, _ context: RenderContext) throws(GraphicsError) {
     let program = try Self.link(
       vertex: Self.vertexSource, fragment: Self.fragmentSource(variant), context)
     self.program = program
     rectangle = vgpu_glGetUniformLocation(program, "rectangle")
+    part = vgpu_glGetUniformLocation(program, "part")
+    edges = vgpu_glGetUniformLocation(program, "edges")
     vgpu_glUseProgram(program)
     vgpu_glUniform1i(vgpu_glGetUniformLocation(program, "picture"), 0)
   }
@@ -33,9 +43,10 @@ final class ShaderProgram {
     vgpu_glDeleteProgram(program)
   }
 
-  /// Draws the whole of the bound texture into a rectangle of the target.
-  func draw(_ rectangle: PixelRectangle, on target: RenderTarget) {
+  /// Draws a part of the bound texture into a rectangle of the target.
+  func draw(_ part: TexturePart, _ rectangle: PixelRectangle, on target: RenderTarget) {
     vgpu_glUseProgram(program)
+    show(part)
     let width = 2 / Float(target.size.width)
     let height = 2 / Float(target.size.height)
     let x = Float(rectangle.x) * width - 1
@@ -45,6 +56,22 @@ final class ShaderProgram {
       self.rectangle, x, y * downwards, Float(rectangle.width) * width,
       Float(rectangle.height) * height * downwards)
     vgpu_glDrawArrays(GLenum(GL_TRIANGLE_STRIP), 0, 4)
+  }
+
+  /// Chooses the part of the texture.
+  private func show(_ part: TexturePart) {
+    let (crop, size) = (part.crop, part.texture)
+    let (width, height) = (Float(size.width), Float(size.height))
+    let top = Float(crop.y) / height
+    let length = Float(crop.height) / height
+    vgpu_glUniform4f(
+      self.part, Float(crop.x) / width, part.isUpsideDown ? top + length : top,
+      Float(crop.width) / width, part.isUpsideDown ? -length : length)
+    guard edges >= 0 else { return }
+    // The middles of the outermost pixels: no other pixel takes part in a colour there.
+    vgpu_glUniform4f(
+      edges, (Float(crop.x) + 0.5) / width, (Float(crop.y) + 0.5) / height,
+      (Float(crop.x + crop.width) - 0.5) / width, (Float(crop.y + crop.height) - 0.5) / height)
   }
 
   /// A program of two shaders. Attribute 0 has the corners of the vertices.
@@ -98,14 +125,16 @@ final class ShaderProgram {
     #version 100
     attribute vec2 corner;
     uniform vec4 rectangle;
+    uniform vec4 part;
     varying vec2 point;
     void main() {
-      point = corner;
+      point = part.xy + corner * part.zw;
       gl_Position = vec4(rectangle.xy + corner * rectangle.zw, 0.0, 1.0);
     }
     """
 
   private static func fragmentSource(_ variant: Variant) -> String {
+    let place = variant.isCropped ? "clamp(point, edges.xy, edges.zw)" : "point"
     let colour = variant.isSwapped ? "pixel.bgr" : "pixel.rgb"
     // High precision when the GPU has it, because medium precision cannot tell the pixels of a wide
     // picture apart.
@@ -118,9 +147,10 @@ final class ShaderProgram {
       precision mediump float;
       #endif
       uniform \(variant.isExternal ? "samplerExternalOES" : "sampler2D") picture;
+      \(variant.isCropped ? "uniform vec4 edges;" : "")
       varying vec2 point;
       void main() {
-        vec4 pixel = texture2D(picture, point);
+        vec4 pixel = texture2D(picture, \(place));
         gl_FragColor = vec4(\(colour), \(variant.isTranslucent ? "pixel.a" : "1.0"));
       }
       """

@@ -6,12 +6,22 @@ import VGPUDisplay
 /// The way in which changes within a buffer are found.
 @nonexhaustive
 public enum ChangeDetection: String, Hashable, Sendable {
-  /// The CPU compares every byte with a copy.
+  /// The CPU reads every byte, and compares each line's hash with an earlier one.
   case cpu
   /// The GPU makes a sum of each block of pixels.
   case gpu
   /// Not at all: every frame counts as changed.
   case none
+}
+
+/// How much of a picture is searched for a change.
+public enum ChangeSearch: Hashable, Sendable {
+  /// All of it.
+  case whole
+  /// Every 16th line, another one at each search: any change that is 16 lines high is found at once,
+  /// any other one within 16 searches. The first search that finds a change goes on to all of the
+  /// picture. A picture whose lines the CPU cannot tell apart is searched whole.
+  case sample
 }
 
 /// Finds out whether the pixels of a frame have changed. The context is current whenever this is
@@ -36,22 +46,22 @@ struct PixelChanges {
 
   /// - Parameter texture: the picture's texture, when the picture was imported.
   mutating func hasChanged(
-    _ frame: Frame, _ texture: Texture?, _ context: RenderContext
+    _ frame: Frame, _ search: ChangeSearch, _ texture: Texture?, _ context: RenderContext
   ) throws(GraphicsError) -> Bool {
     // Picture and pointer are both compared every time: a change that one of them misses now would
     // count as a change next time.
     let hasPointerChanged = shadow.hasPointerChanged(frame)
-    let hasPictureChanged = try hasPictureChanged(frame, texture, context)
+    let hasPictureChanged = try hasPictureChanged(frame, search, texture, context)
     return hasPointerChanged || hasPictureChanged
   }
 
   private mutating func hasPictureChanged(
-    _ frame: Frame, _ texture: Texture?, _ context: RenderContext
+    _ frame: Frame, _ search: ChangeSearch, _ texture: Texture?, _ context: RenderContext
   ) throws(GraphicsError) -> Bool {
     let buffer = frame.primary
     let mayAskGPU = texture != nil && !hasNoDigest
     if !(isSlowToRead && mayAskGPU), buffer.isMappable,
-      let hasChanged = try? shadow.hasPictureChanged(frame)
+      let hasChanged = try? shadow.hasPictureChanged(frame, search)
     {
       detection = .cpu
       // A software renderer is the CPU, and so reads no faster.
@@ -67,7 +77,7 @@ struct PixelChanges {
     detection = .gpu
     let key = PixelsKey(buffer: buffer.id, epoch: frame.flip)
     let isKnown = digested == key
-    let hasChanged = digest.hasChanged(texture)
+    let hasChanged = digest.hasChanged(texture, buffer.crop)
     digested = key
     try context.checkGL("summing up pixels")
     if hasChanged || !isKnown { return true }

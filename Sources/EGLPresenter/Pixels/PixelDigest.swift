@@ -15,6 +15,7 @@ final class PixelDigest {
   private let size: PixelSize
   private let program: GLuint
   private let isExternal: Bool
+  private let crop: GLint
 
   private static let side = 16
 
@@ -37,6 +38,7 @@ final class PixelDigest {
       vertex: Self.vertexSource, fragment: Self.fragmentSource(isExternal), context)
     vgpu_glUseProgram(program)
     vgpu_glUniform1i(vgpu_glGetUniformLocation(program, "picture"), 0)
+    crop = vgpu_glGetUniformLocation(program, "crop")
   }
 
   deinit {
@@ -48,13 +50,20 @@ final class PixelDigest {
     self.size == size && isExternal == texture.isExternal
   }
 
-  /// Whether a texture's pixels differ from those at the last call. The call waits for the GPU.
-  func hasChanged(_ texture: Texture) -> Bool {
+  /// Whether the pixels of a part of a texture differ from those at the last call. The call waits for
+  /// the GPU.
+  ///
+  /// - Parameter crop: the part, of this digest's size, in the texture's pixels.
+  func hasChanged(_ texture: Texture, _ crop: PixelRectangle) -> Bool {
     readback.bind()
     vgpu_glViewport(0, 0, GLsizei(readback.size.width), GLsizei(readback.size.height))
     vgpu_glDisable(GLenum(GL_SCISSOR_TEST))
     vgpu_glDisable(GLenum(GL_BLEND))
     vgpu_glUseProgram(program)
+    // Floats have every number of pixels.
+    vgpu_glUniform4f(
+      self.crop, Float(crop.x), Float(crop.y), Float(crop.x + crop.width),
+      Float(crop.y + crop.height))
     texture.bind(.nearest)
     vgpu_glDrawArrays(GLenum(GL_TRIANGLE_STRIP), 0, 4)
     let read = readback.read()
@@ -77,11 +86,11 @@ final class PixelDigest {
     precision highp float;
     precision highp int;
     uniform highp \(isExternal ? "samplerExternalOES" : "sampler2D") picture;
+    uniform vec4 crop;
     out vec4 number;
     void main() {
-      ivec2 size = textureSize(picture, 0);
-      ivec2 first = ivec2(gl_FragCoord.xy) * \(side);
-      ivec2 last = min(first + \(side), size);
+      ivec2 first = ivec2(crop.xy) + ivec2(gl_FragCoord.xy) * \(side);
+      ivec2 last = min(first + \(side), ivec2(crop.zw));
       uint sum = 2166136261u;
       for (int y = first.y; y < last.y; y++) {
         for (int x = first.x; x < last.x; x++) {

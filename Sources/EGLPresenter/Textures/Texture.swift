@@ -4,6 +4,10 @@ import CEGL
 import DMABuf
 import VGPUDisplay
 
+#if !EGL
+  #error("EGLPresenter needs the trait EGL of swift-vgpu, with libepoxy-dev and libxxhash-dev")
+#endif
+
 /// A GL texture and the way to sample it. It belongs to a context, which is current when this is
 /// made and released.
 final class Texture {
@@ -130,6 +134,7 @@ final class ImportedImage {
     return attributes
   }
 
+  /// EGL's names for the memory planes, `PlaneInfo.mostPlanes`.
   private struct PlaneAttributes {
     let fd: EGLint
     let offset: EGLint
@@ -142,8 +147,47 @@ final class ImportedImage {
     PlaneAttributes(
       fd: EGL_DMA_BUF_PLANE0_FD_EXT, offset: EGL_DMA_BUF_PLANE0_OFFSET_EXT,
       stride: EGL_DMA_BUF_PLANE0_PITCH_EXT, modifierLow: EGL_DMA_BUF_PLANE0_MODIFIER_LO_EXT,
-      modifierHigh: EGL_DMA_BUF_PLANE0_MODIFIER_HI_EXT)
+      modifierHigh: EGL_DMA_BUF_PLANE0_MODIFIER_HI_EXT),
+    PlaneAttributes(
+      fd: EGL_DMA_BUF_PLANE1_FD_EXT, offset: EGL_DMA_BUF_PLANE1_OFFSET_EXT,
+      stride: EGL_DMA_BUF_PLANE1_PITCH_EXT, modifierLow: EGL_DMA_BUF_PLANE1_MODIFIER_LO_EXT,
+      modifierHigh: EGL_DMA_BUF_PLANE1_MODIFIER_HI_EXT),
+    PlaneAttributes(
+      fd: EGL_DMA_BUF_PLANE2_FD_EXT, offset: EGL_DMA_BUF_PLANE2_OFFSET_EXT,
+      stride: EGL_DMA_BUF_PLANE2_PITCH_EXT, modifierLow: EGL_DMA_BUF_PLANE2_MODIFIER_LO_EXT,
+      modifierHigh: EGL_DMA_BUF_PLANE2_MODIFIER_HI_EXT),
+    PlaneAttributes(
+      fd: EGL_DMA_BUF_PLANE3_FD_EXT, offset: EGL_DMA_BUF_PLANE3_OFFSET_EXT,
+      stride: EGL_DMA_BUF_PLANE3_PITCH_EXT, modifierLow: EGL_DMA_BUF_PLANE3_MODIFIER_LO_EXT,
+      modifierHigh: EGL_DMA_BUF_PLANE3_MODIFIER_HI_EXT),
   ]
+}
+
+/// The part of a texture that is a picture, and which way up it lies there.
+struct TexturePart: Equatable {
+  /// In the texture's pixels, from its first line in memory on.
+  let crop: PixelRectangle
+  /// The texture's size.
+  let texture: PixelSize
+  /// The picture's lowest line is the first one.
+  let isUpsideDown: Bool
+
+  /// A picture that is all of its texture.
+  init(whole size: PixelSize, isUpsideDown: Bool = false) {
+    crop = size.whole
+    texture = size
+    self.isUpsideDown = isUpsideDown
+  }
+
+  /// A picture in an imported buffer.
+  init(imported buffer: PlaneBuffer) {
+    crop = buffer.crop
+    texture = PixelSize(width: buffer.layout.width, height: buffer.layout.height)
+    isUpsideDown = buffer.isUpsideDown
+  }
+
+  /// Whether pixels beside the picture must be kept out when its edge is sampled.
+  var isCropped: Bool { crop.width != texture.width || crop.height != texture.height }
 }
 
 extension PlaneBuffer {

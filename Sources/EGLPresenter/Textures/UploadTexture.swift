@@ -5,14 +5,14 @@ import DMABuf
 import LinuxSystem
 import VGPUDisplay
 
-/// A texture into which the CPU copies pictures of one size and format. The context is current
-/// whenever it is used.
+/// A texture into which the CPU copies pictures of one size and format. A picture lies there as in its
+/// buffer: one that is upside down stays so, because GL takes all lines at once only in that order. The
+/// context is current whenever it is used.
 final class UploadTexture {
   let texture: Texture
-  private let layout: ImageLayout
+  private let size: PixelSize
+  private let format: FourCC
   private let transfer: PixelTransfer
-  private let unpack: UnpackLayout?
-  private let plane: ImageLayout.Plane
   private let hasRowLength: Bool
 
   /// Makes a texture for pictures like this buffer's (glTexImage2D).
@@ -27,23 +27,19 @@ final class UploadTexture {
         remedy: "let the guest use a mode with 32 bits per pixel, or a GPU that imports this")
     }
     let isES3 = vgpu_gl_version() >= 30
-    guard let transfer = PixelTransfer(layout.format, isES3: isES3), let plane = layout.planes.first
-    else {
+    guard let transfer = PixelTransfer(layout.format, isES3: isES3) else {
       throw GraphicsError(
         .cannotShow, "\(buffer.name) on \(context.name)",
         "not copied: OpenGL ES 2 has no such format")
     }
     hasRowLength = isES3 || vgpu_has_gl_extension("GL_EXT_unpack_subimage")
-    self.layout = layout
+    size = buffer.size
+    format = layout.format.fourCC
     self.transfer = transfer
-    self.plane = plane
-    unpack = UnpackLayout(
-      width: layout.width, stride: plane.stride, bytesPerPixel: transfer.bytesPerPixel,
-      hasRowLength: hasRowLength)
     texture = Texture(target: GL_TEXTURE_2D, isSwapped: transfer.isSwapped)
     vgpu_glTexImage2D(
-      GLenum(GL_TEXTURE_2D), 0, GLint(transfer.internalFormat), GLsizei(layout.width),
-      GLsizei(layout.height), 0, transfer.format, transfer.type, nil)
+      GLenum(GL_TEXTURE_2D), 0, GLint(transfer.internalFormat), GLsizei(size.width),
+      GLsizei(size.height), 0, transfer.format, transfer.type, nil)
     try context.checkGL("glTexImage2D")
   }
 
@@ -55,47 +51,68 @@ final class UploadTexture {
     case .indexed: return "a palette is needed, and VFIO hands out none"
     }
     let limit = context.capabilities.largestSide
-    guard layout.width <= limit, layout.height <= limit else {
+    guard buffer.size.width <= limit, buffer.size.height <= limit else {
       return "the renderer's textures end at \(limit) pixels"
     }
-    switch (layout.modifier, buffer.storage) {
-    case (.linear, _), (.invalid, .region): return nil
-    default: return "the picture does not lie line after line (\(layout.modifier))"
-    }
+    return buffer.lines == nil
+      ? "the picture does not lie line after line (\(layout.modifier))" : nil
   }
 
-  /// Whether a picture of this size, format and stride can be copied into this texture.
-  func fits(_ buffer: PlaneBuffer) -> Bool { layout == buffer.layout }
+  /// Whether a picture of this size and format can be copied into this texture.
+  func fits(_ buffer: PlaneBuffer) -> Bool {
+    size == buffer.size && format == buffer.layout.format.fourCC && buffer.lines != nil
+  }
 
   /// Copies the buffer's pixels as they are now (glTexSubImage2D).
   ///
+  /// - Parameter damage: the pixels that may differ from the texture's; `nil` for all.
   /// - Throws: `GraphicsError.Kind.cannotShow` when the buffer cannot be read.
-  func upload(_ buffer: PlaneBuffer, _ context: RenderContext) throws(GraphicsError) {
+  func upload(
+    _ buffer: PlaneBuffer, _ damage: Damage?, _ context: RenderContext
+  ) throws(GraphicsError) {
+    guard let lines = buffer.lines else { return }
+    let whole = size.whole
     do {
-      try buffer.withPixels { (bytes) throws(SystemCallError) in copy(bytes) }
+      try buffer.withPixels { (bytes) throws(SystemCallError) in
+        vgpu_glBindTexture(texture.target, texture.name)
+        for index in 0..<(damage?.count ?? 1) {
+          copy(bytes, lines, damage?[index].intersection(whole) ?? whole)
+        }
+      }
     } catch {
       throw GraphicsError(
         .cannotShow, "\(buffer.name) on \(context.name)", "the CPU cannot read it: \(error)")
     }
   }
 
-  private func copy(_ bytes: UnsafeRawBufferPointer) {
+  /// - Parameter area: the pixels to copy, in the picture as it is seen.
+  private func copy(
+    _ bytes: UnsafeRawBufferPointer, _ lines: PictureLines, _ area: PixelRectangle
+  ) {
     // The buffer's maker has compared these numbers too, but a mistake here would read memory
     // outside of the buffer.
-    guard let end = layout.linearEnd, end <= bytes.count, let start = bytes.baseAddress else {
-      return
-    }
-    let first = start + plane.offset
-    vgpu_glBindTexture(texture.target, texture.name)
-    if let unpack {
+    guard lines.bytes.upperBound <= bytes.count, lines.bytes.lowerBound >= 0,
+      area.width > 0, area.height > 0, let start = bytes.baseAddress
+    else { return }
+    let stride = abs(lines.step)
+    // The texture has the lines in the memory's order.
+    let y = lines.step < 0 ? size.height - area.y - area.height : area.y
+    let first =
+      start + lines.bytes.lowerBound + y * stride + area.x * transfer.bytesPerPixel
+    if let unpack = UnpackLayout(
+      width: area.width, stride: stride, bytesPerPixel: transfer.bytesPerPixel,
+      hasRowLength: hasRowLength)
+    {
       vgpu_glPixelStorei(GLenum(GL_UNPACK_ALIGNMENT), GLint(unpack.alignment))
       setRowLength(unpack.rowLength)
-      copyLines(0, layout.height, from: first)
+      copy(PixelRectangle(x: area.x, y: y, width: area.width, height: area.height), from: first)
     } else {
       vgpu_glPixelStorei(GLenum(GL_UNPACK_ALIGNMENT), 1)
       setRowLength(0)
-      for line in 0..<layout.height {
-        copyLines(line, 1, from: first + line * plane.stride)
+      for line in 0..<area.height {
+        copy(
+          PixelRectangle(x: area.x, y: y + line, width: area.width, height: 1),
+          from: first + line * stride)
       }
     }
   }
@@ -105,10 +122,18 @@ final class UploadTexture {
     vgpu_glPixelStorei(GLenum(GL_UNPACK_ROW_LENGTH), GLint(pixels))
   }
 
-  private func copyLines(_ line: Int, _ count: Int, from pixels: UnsafeRawPointer) {
+  /// - Parameter area: in the texture's pixels.
+  private func copy(_ area: PixelRectangle, from pixels: UnsafeRawPointer) {
     vgpu_glTexSubImage2D(
-      texture.target, 0, 0, GLint(line), GLsizei(layout.width), GLsizei(count), transfer.format,
-      transfer.type, pixels)
+      texture.target, 0, GLint(area.x), GLint(area.y), GLsizei(area.width), GLsizei(area.height),
+      transfer.format, transfer.type, pixels)
+  }
+}
+
+extension TexturePart {
+  /// A copied picture: all of its texture.
+  init(copied buffer: PlaneBuffer) {
+    self.init(whole: buffer.size, isUpsideDown: buffer.isUpsideDown)
   }
 }
 
@@ -173,7 +198,10 @@ struct UnpackLayout: Equatable {
     // Renderers count a line's bytes in 32 bits, so an extremely long line is handed over alone.
     guard stride <= Int(Int32.max) else { return nil }
     let length = hasRowLength ? stride / bytesPerPixel : width
-    for alignment in [1, 2, 4, 8] {
+    // Not an array, because that would be allocated for every frame.
+    var alignment = 1
+    while alignment <= 8 {
+      defer { alignment *= 2 }
       let line = (length * bytesPerPixel + alignment - 1) / alignment * alignment
       if line == stride {
         rowLength = length == width ? 0 : length

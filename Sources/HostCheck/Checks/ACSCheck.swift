@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// Whether the bridges above the device keep it from talking past the IOMMU.
+/// Checks that the bridges above the device send its traffic through the IOMMU.
 struct ACSCheck: Check {
   let id = "acs"
   let title = "ACS"
@@ -37,7 +37,7 @@ struct ACSCheck: Check {
     return .ok("in force on \(bridges.map { "\($0.address)" }.list())")
   }
 
-  /// From the root port on, as the device's path has them.
+  /// The bridges from the root port down, in the order of the device's path.
   private func bridges(above target: PCIFunction, _ machine: Machine) -> [PCIFunction] {
     let path = machine.files.resolve(machine.path(target)) ?? ""
     return path.split(separator: "/").dropLast().compactMap { PCIAddress(String($0)) }
@@ -49,7 +49,7 @@ struct ACSCheck: Check {
   static func isolates(_ config: [UInt8]) -> Bool {
     func word(_ offset: Int) -> Int { Int(config[offset]) | Int(config[offset + 1]) << 8 }
     var offset = 0x100
-    // No more capabilities than fit.
+    // A limit, because a list of capabilities with a loop must end.
     for _ in 0..<240 where offset >= 0x100 && offset + 8 <= config.count {
       if word(offset) == 0x000d {
         let wanted = 0x1 | 0x4 | 0x8 | 0x10

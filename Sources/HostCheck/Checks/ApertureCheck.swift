@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// BAR 2 of the GPU, of which each vGPU gets a part.
+/// Checks the size of the GPU's BAR 2 (aperture). Each vGPU gets a part of it.
 struct ApertureCheck: Check {
   let id = "aperture"
   let title = "Aperture"

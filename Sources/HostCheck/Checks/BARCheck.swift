@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// How much of a GPU's memory is visible at once.
+/// Checks the size of the GPU's largest BAR.
 struct BARCheck: Check {
   let id = "bar"
   let title = "BAR size"

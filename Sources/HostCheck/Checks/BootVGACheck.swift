@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// Whether the host's own screen is on the device.
+/// Checks whether the host's own screen is on the device.
 struct BootVGACheck: Check {
   let id = "boot-vga"
   let title = "Boot display"

@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// Which driver has the device now.
+/// Checks which driver the device has now.
 struct BoundDriverCheck: Check {
   let id = "driver"
   let title = "Driver"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// i915 splits its GPU only when it is told to.
+/// Checks `i915.enable_gvt`, because i915 splits its GPU only with this parameter.
 struct EnableGVTCheck: Check {
   let id = "enable-gvt"
   let title = "i915.enable_gvt"
@@ -40,11 +40,11 @@ struct EnableGVTCheck: Check {
   private func told(_ setting: KernelParameters.Setting) -> Verdict {
     let word = "enable_gvt=\(setting.value ?? "")"
     return .fail(
-      "off: \(word) on \(setting.place)",
-      remedy: "remove \(word) from \(setting.place), which overrides other files; \(remedy)")
+      "off: \(setting.place) has \(word)",
+      remedy: "remove \(word) from \(setting.place), because it overrides other files; \(remedy)")
   }
 
-  /// It was told to, and is off all the same.
+  /// The verdict when the setting is on, but the value in force is off.
   private func withdrawn(_ setting: KernelParameters.Setting, _ machine: Machine) -> Verdict {
     let found = "off, although \(setting.place) switches it on"
     if let lack = GVTLack(machine) {
@@ -65,8 +65,8 @@ struct GVTLack {
   let cause: String
   let remedy: String
 
-  /// `nil` where it does, or where types are offered, whatever its number says: distributions bring
-  /// newer drivers to older kernels.
+  /// `nil` when GVT-g takes the GPU, or when the GPU offers types. The kernel's version does not
+  /// count then, because distributions put newer drivers into older kernels.
   init?(_ machine: Machine) {
     guard machine.purpose == .gvtG, !machine.offersTypes, let release = machine.release,
       let version = machine.version, let target = machine.target,

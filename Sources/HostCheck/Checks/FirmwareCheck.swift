@@ -3,12 +3,13 @@
 import HostDevices
 import QEMU
 
-/// Which firmware a guest can have, and whether it shows itself on the device.
+/// Checks which firmware a guest can have, and whether the firmware can draw on the device.
 struct FirmwareCheck: Check {
   let id = "firmware"
   let title = "Guest's firmware"
   let area = CheckArea.qemu
-  let why = "UEFI needs an OpROM to draw on a vGPU, a BIOS needs none; cards want UEFI."
+  let purposes = Set(Purpose.allCases)
+  let why = "To draw on a vGPU, UEFI needs an OpROM, a BIOS does not. A card's ROM needs UEFI."
   let documentation = "docs/host.md#firmware"
 
   private static let roms = ["qemu", "kvm", "seabios", "vgabios", "vgpu"].map {
@@ -19,23 +20,24 @@ struct FirmwareCheck: Check {
     let uefi = uefi(machine)
     let rom = Self.roms.first { machine.files.exists($0) }
     switch machine.purpose {
+    case .virtio:
+      return .ok(uefi.map { "BIOS, and UEFI: \($0)" } ?? "BIOS; no UEFI is installed")
     case .gpu:
       return uefi.map { .ok("UEFI: \($0)") }
         ?? .fail(
-          "no UEFI is installed, and a card's ROM wants one",
+          "no UEFI is installed, but a card's ROM needs one",
           remedy: machine.distribution.installing(.uefi))
     case .igd:
-      return .ok(
-        uefi == nil ? "BIOS, as legacy mode wants" : "BIOS and UEFI; legacy mode wants a BIOS")
+      return .ok("\(uefi == nil ? "BIOS" : "BIOS and UEFI"); legacy mode needs a BIOS")
     case .gvtG:
-      guard uefi != nil else { return .ok("BIOS, which shows itself on a vGPU") }
+      guard uefi != nil else { return .ok("BIOS; it can draw on a vGPU") }
       return rom.map { .ok("BIOS, and UEFI with \($0)") }
         ?? .ok("BIOS; UEFI without an OpROM (vbios_gvt_uefi.rom) is dark until the guest's driver")
     }
   }
 
-  /// What `vgpu run` would take, or else what is there: another program may want one with Secure Boot,
-  /// and an older captured tree has the names alone.
+  /// The UEFI that `vgpu run` would take, or else any installed one: another program may want a
+  /// UEFI with Secure Boot, and an older captured tree has only the files' names.
   private func uefi(_ machine: Machine) -> String? {
     let files = machine.files
     let folders = machine.live == nil ? UEFIImages.commonFolders : UEFIImages.folders

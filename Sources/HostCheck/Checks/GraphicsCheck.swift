@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// Whether there is a GPU of the kind that the purpose asks for.
+/// Checks that the host has a GPU of the kind that the purpose needs.
 struct GraphicsCheck: Check {
   let id = "gpu"
   let title = "Graphics"
@@ -15,7 +15,7 @@ struct GraphicsCheck: Check {
       let displays = machine.displays.map(\.label)
       let others = displays.isEmpty ? "no display controller at all" : "only \(displays.list())"
       return switch machine.purpose {
-      case .gvtG, .igd:
+      case .virtio, .gvtG, .igd:
         .fail("no integrated Intel GPU, \(others)", remedy: "switch that GPU on in the firmware")
       case .gpu:
         .fail(

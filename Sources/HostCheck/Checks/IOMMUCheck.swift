@@ -2,12 +2,12 @@
 
 import HostDevices
 
-/// Whether an IOMMU is in use: `/sys/class/iommu`.
+/// Checks that an IOMMU is in use (`/sys/class/iommu`).
 struct IOMMUCheck: Check {
   let id = "iommu"
   let title = "IOMMU"
   let area = CheckArea.hardware
-  let why = "It keeps a device that a guest has inside of the guest's memory."
+  let why = "It limits a guest's device to the guest's memory."
   let documentation = "https://docs.kernel.org/driver-api/vfio.html"
 
   func examine(_ machine: Machine) -> Verdict {

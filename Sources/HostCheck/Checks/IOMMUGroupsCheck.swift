@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// Whether devices are in groups: `/sys/kernel/iommu_groups`.
+/// Checks that devices are in IOMMU groups (`/sys/kernel/iommu_groups`).
 struct IOMMUGroupsCheck: Check {
   let id = "iommu-groups"
   let title = "IOMMU groups"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What KVM does when a guest reads a register that it does not know.
+/// Checks that KVM ignores a guest's reads of registers that KVM does not know.
 struct IgnoreMSRsCheck: Check {
   let id = "ignore-msrs"
   let title = "kvm.ignore_msrs"

@@ -2,7 +2,8 @@
 
 import HostDevices
 
-/// A GPU's driver in the initramfs starts before what the file system says of it.
+/// Checks for a GPU driver in the initramfs, because it starts before the configuration files of
+/// the root file system are read.
 struct InitramfsCheck: Check {
   let id = "initramfs"
   let title = "GPU driver in the initramfs"
@@ -45,7 +46,8 @@ struct InitramfsCheck: Check {
       ?? known.values.reduce(into: []) { $0.formUnion($1) }
   }
 
-  /// What the command line says reaches i915 everywhere.
+  /// Whether `enable_gvt` reaches i915. The kernel's command line also reaches an i915 in the
+  /// initramfs.
   private func isInForce(_ machine: Machine) -> Bool {
     let setting = machine.parameters.setting("enable_gvt", of: "i915")
     switch machine.parameters.value("enable_gvt", of: "i915") {
@@ -76,7 +78,7 @@ struct InitramfsCheck: Check {
     let every = modules.everyGPU.map { what in
       let drivers = Set(machine.displays.compactMap(\.driver)).filter { !$0.hasPrefix("vfio") }
       let those = drivers.isEmpty ? "every GPU's driver" : drivers.sorted().list()
-      return "\(what) in \(modules.place), which puts \(those) into it"
+      return "\(what) in \(modules.place) puts \(those) into the initramfs"
     }
     return [names, every].compactMap { $0 }.joined(separator: "; ")
   }

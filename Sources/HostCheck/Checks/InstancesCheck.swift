@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// Whether another vGPU can be made.
+/// Checks that another vGPU can be made.
 struct InstancesCheck: Check {
   let id = "instances"
   let title = "vGPUs left"

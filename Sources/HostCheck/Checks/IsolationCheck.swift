@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// What else is in the device's IOMMU group.
+/// Checks which other devices are in the device's IOMMU group.
 struct IsolationCheck: Check {
   let id = "isolation"
   let title = "Group isolation"
@@ -21,7 +21,7 @@ struct IsolationCheck: Check {
     let kept = others.filter(\.keepsGroupFromGuests)
     if kept.contains(where: { $0.address == target.physicalFunction }) {
       return .fail(
-        "group \(group) has the physical function too, which must keep its driver",
+        "group \(group) has the physical function too, and that must keep its driver",
         remedy: "switch ACS and ARI on in the firmware, or put the card into another slot")
     }
     guard kept.isEmpty else {
@@ -33,6 +33,6 @@ struct IsolationCheck: Check {
     let bystanders = others.map { "\($0.address)" }
     return .ok(
       "group \(group): \(companions.map { "\($0.address)" }.list())"
-        + (bystanders.isEmpty ? "" : "; beside it \(bystanders.list()), which does no harm"))
+        + (bystanders.isEmpty ? "" : "; also \(bystanders.list()) (harmless)"))
   }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The right to use KVM.
+/// Checks the right to use KVM.
 struct KVMNodeCheck: Check {
   let id = "dev-kvm"
   let title = "/dev/kvm"
   let area = CheckArea.rights
+  let purposes = Set(Purpose.allCases)
   let why = "QEMU without KVM is too slow, and GVT-g does not open without it."
   let documentation = "docs/host.md#rights"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Options that the kernel must be built with.
+/// Checks the options that the kernel must be built with.
 struct KernelConfigCheck: Check {
   let id = "config"
   let title = "Kernel options"
@@ -25,7 +25,7 @@ struct KernelConfigCheck: Check {
       "\(config.path) has all of them" + (optional ? "; no VFIO_PCI_VGA: no x-vga=on" : ""))
   }
 
-  /// Of each row one is needed.
+  /// The needed options. One option of each row is enough.
   private func options(_ machine: Machine) -> [[String]] {
     var common = [["KVM"], ["VFIO"], ["VFIO_IOMMU_TYPE1", "IOMMUFD"]]
     var iommu: [[String]] = []
@@ -34,6 +34,7 @@ struct KernelConfigCheck: Check {
       iommu = [[isIntel ? "INTEL_IOMMU" : "AMD_IOMMU"]]
     }
     return switch machine.purpose {
+    case .virtio: common
     case .gvtG where machine.otherParent != nil: common + [["VFIO_MDEV"]]
     case .gvtG: common + [["VFIO_MDEV"], ["DRM_I915"], ["DRM_I915_GVT"], ["DRM_I915_GVT_KVMGT"]]
     case .igd: common + iommu + [["VFIO_PCI"], ["VFIO_PCI_IGD"]]

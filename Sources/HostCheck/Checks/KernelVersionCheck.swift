@@ -2,7 +2,7 @@
 
 import LinuxSystem
 
-/// Old kernels lack what a purpose needs.
+/// Checks the kernel's version, because old kernels lack functions that a purpose needs.
 struct KernelVersionCheck: Check {
   let id = "kernel"
   let title = "Kernel"

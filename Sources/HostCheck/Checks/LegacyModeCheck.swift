@@ -2,13 +2,14 @@
 
 import HostDevices
 
-/// QEMU's legacy mode for Intel graphics, with the screen that the firmware shows.
+/// Checks whether QEMU's legacy mode for Intel graphics works. In this mode the guest's firmware
+/// has a screen.
 struct LegacyModeCheck: Check {
   let id = "igd"
   let title = "Legacy mode"
   let area = CheckArea.device
   let purposes: Set<Purpose> = [.igd]
-  let why = "At 00:02.0 and up to Comet Lake a guest has the screen from its start (legacy mode)."
+  let why = "It shows a guest from its start; it needs an Intel GPU at 00:02.0, up to Comet Lake."
   let documentation = "https://gitlab.com/qemu-project/qemu/-/blob/master/docs/igd-assign.txt"
 
   func examine(_ machine: Machine) -> Verdict {

@@ -2,12 +2,12 @@
 
 import HostDevices
 
-/// RLIMIT_MEMLOCK against the guest's memory: `/proc/self/limits`.
+/// Compares RLIMIT_MEMLOCK with the guest's memory (`/proc/self/limits`).
 struct LockedMemoryCheck: Check {
   let id = "memlock"
   let title = "Memory that may be locked"
   let area = CheckArea.rights
-  let why = "A guest with a real device has all of its memory locked, one with a vGPU much of it."
+  let why = "A real device locks all of a guest's memory; a vGPU locks much of it."
   let documentation = "docs/host.md#rights"
 
   func examine(_ machine: Machine) -> Verdict {
@@ -21,7 +21,7 @@ struct LockedMemoryCheck: Check {
     guard let bytes = UInt64(soft) else {
       return .notApplicable("unknown: /proc/self/limits does not tell")
     }
-    // QEMU's own and the device's come on top.
+    // A real device needs more: QEMU's own memory and the device's are locked too.
     let overhead = machine.purpose.isPassthrough ? 1024 : 0
     let needed = machine.guestMemory + overhead
     let found = "\(bytes >> 20) MiB, and the guest needs \(needed) MiB"

@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// Whether the GPU offers vGPUs: `mdev_supported_types`.
+/// Checks that the GPU offers vGPUs (`mdev_supported_types`).
 struct MdevTypesCheck: Check {
   let id = "mdev-types"
   let title = "Types of vGPU"

@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// Modules that must be loaded, or built in.
+/// Checks the modules that must be loaded or built in.
 struct ModulesCheck: Check {
   let id = "modules"
   let title = "Modules"
@@ -16,6 +16,7 @@ struct ModulesCheck: Check {
       names.insert(processor.isIntel ? "kvm_intel" : "kvm_amd", at: 1)
     }
     switch machine.purpose {
+    case .virtio: break
     case .gvtG: names += machine.otherParent == nil ? ["i915", "mdev", "kvmgt"] : ["mdev"]
     case .igd, .gpu: names.append("vfio_pci")
     }
@@ -25,7 +26,8 @@ struct ModulesCheck: Check {
     }
     guard !missing.isEmpty else { return .ok("\(names.joined(separator: ", "))") }
     let found = "not loaded: \(missing.list(limit: 8))"
-    // The kernel's list loads none of them, and systemd's skips what is forbidden.
+    // A file in modules-load.d would not help: the kernel loads no module of module_blacklist, and
+    // systemd skips modules that kmod's configuration forbids.
     let obstacles = missing.compactMap { machine.parameters.obstacle(to: $0) }
     guard obstacles.isEmpty else {
       return .fail(
@@ -33,11 +35,11 @@ struct ModulesCheck: Check {
         remedy: "remove these obstacles, then: modprobe -a \(missing.joined(separator: " "))")
     }
     let load = "modprobe -a \(missing.joined(separator: " "))"
-    // A host without the GPU has no use for them.
+    // Give no fix, because a host without the GPU does not need the modules.
     guard machine.target != nil else {
       return .fail(found, remedy: "\(load), on a host that has the GPU")
     }
-    // Only what no file names yet.
+    // Keep only the names that no file has yet.
     let kept = Set(
       DropInFolders.modulesLoad.paths(machine.files).filter { $0 != OwnFile.modulesLoad.path }
         .flatMap { machine.files.lines($0) }.map {

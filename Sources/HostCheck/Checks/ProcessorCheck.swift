@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Processors from Broadwell to Comet Lake have graphics that GVT-g knows.
+/// Checks that the processor has graphics that GVT-g knows: Broadwell to Comet Lake.
 struct ProcessorCheck: Check {
   let id = "cpu"
   let title = "Processor"

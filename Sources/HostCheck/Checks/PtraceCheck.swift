@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// Yama's scope: who may look into whose processes.
+/// Checks Yama's scope, which limits the processes that a user may look into.
 struct PtraceCheck: Check {
   let id = "ptrace"
   let title = "ptrace scope"

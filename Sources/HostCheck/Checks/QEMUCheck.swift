@@ -3,11 +3,12 @@
 import LinuxSystem
 import QEMU
 
-/// The QEMU that is installed, and what it can do.
+/// Checks the installed QEMU and its abilities.
 struct QEMUCheck: Check {
   let id = "qemu"
   let title = "QEMU"
   let area = CheckArea.qemu
+  let purposes = Set(Purpose.allCases)
   let why = "QEMU runs the guest; QEMU 10 takes an open device, and then needs no rights."
   let documentation = "https://www.qemu.org/docs/master/devel/vfio-iommufd.html"
 
@@ -31,7 +32,7 @@ struct QEMUCheck: Check {
     }
   }
 
-  /// Of `QEMU emulator version 7.2.22 (Debian …)`.
+  /// The version in a text such as `QEMU emulator version 7.2.22 (Debian …)`.
   private static func version(_ text: String) -> KernelVersion? {
     text.split(separator: " ").firstIndex(of: "version").flatMap { index in
       text.split(separator: " ").dropFirst(index + 1).first

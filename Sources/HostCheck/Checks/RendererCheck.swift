@@ -2,13 +2,13 @@
 
 import HostDevices
 
-/// Whether the vGPU's frames can be drawn where they are.
+/// Checks that the vGPU's frames can be drawn without a copy.
 struct RendererCheck: Check {
   let id = "egl"
   let title = "EGL"
   let area = CheckArea.display
   let purposes: Set<Purpose> = [.gvtG]
-  let why = "Frames are drawn without a copy where the vGPU's own GPU imports dma-bufs by modifier."
+  let why = "Frames need no copy when the vGPU's own GPU imports dma-bufs by modifier."
   let documentation = "docs/host.md#display"
 
   func examine(_ machine: Machine) -> Verdict {

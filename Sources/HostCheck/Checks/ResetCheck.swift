@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// How the device is brought back to its first state.
+/// Checks that the device has a reset, which brings it back to its first state.
 struct ResetCheck: Check {
   let id = "reset"
   let title = "Reset"
@@ -18,7 +18,7 @@ struct ResetCheck: Check {
     if machine.files.exists("\(path)/reset") {
       return .ok("by a method that the kernel does not name")
     }
-    // Its bus is reset instead, if it has one for itself.
+    // The kernel resets the device's bus instead, if the device is alone on it.
     return .warn(
       "\(target.address) has no method of its own",
       remedy: "restart the host if the device fails at the guest's next start")

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Wayland or X11.
+/// Checks for a session of Wayland or X11.
 struct SessionCheck: Check {
   let id = "session"
   let title = "Session"
   let area = CheckArea.display
-  let purposes: Set<Purpose> = [.gvtG]
+  let purposes: Set<Purpose> = [.virtio, .gvtG]
   let why = "On Wayland the compositor tells when to draw; on X11 GTK's clock does."
   let documentation = "docs/host.md#display"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A kernel without the symbols that nothing of its own needs.
+/// Checks that the kernel also exports symbols that none of its own modules needs.
 struct SymbolsCheck: Check {
   let id = "ksyms"
   let title = "Exported symbols"

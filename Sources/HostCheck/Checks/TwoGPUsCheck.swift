@@ -2,7 +2,8 @@
 
 import HostDevices
 
-/// Several GPUs: the guest's frames come from one and may be shown by another (PRIME).
+/// Checks for several GPUs, because one GPU may draw the guest's frames and another may show them
+/// (PRIME).
 struct TwoGPUsCheck: Check {
   let id = "two-gpus"
   let title = "Several GPUs"

@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// A rule that gives VFIO's nodes to a group of users.
+/// Checks for a udev rule that gives VFIO's nodes to a group of users.
 struct UdevRuleCheck: Check {
   let id = "udev"
   let title = "udev rule"
@@ -28,7 +28,8 @@ struct UdevRuleCheck: Check {
       ])
   }
 
-  /// Whether a file of rules has one. A line that ends in a backslash goes on in the next.
+  /// Whether a file contains such a rule. A line that ends in a backslash continues in the next
+  /// line.
   private static func hasRule(_ bytes: [UInt8]?) -> Bool {
     String(decoding: bytes ?? [], as: UTF8.self).split(separator: "\\\n")
       .joined(separator: " ").split(separator: "\n").contains(where: isRule)

@@ -2,7 +2,7 @@
 
 import HostDevices
 
-/// Whether vfio-pci takes the device at the host's start.
+/// Checks that vfio-pci takes the device when the host starts.
 struct VFIOIDsCheck: Check {
   let id = "vfio-ids"
   let title = "vfio-pci ids"
@@ -50,8 +50,9 @@ struct VFIOIDsCheck: Check {
     return .ok(told)
   }
 
-  /// What ids take beside the target and the rest of its card: another one of the kind, and for a
-  /// virtual function, which has its physical one's ids, that and all the others.
+  /// The functions that the ids take beside the target and the rest of its card, such as a second
+  /// card of the same model. A virtual function has the ids of its physical function, so the ids
+  /// also take the physical function and all its other virtual functions.
   private func twins(
     of target: PCIFunction, with ids: Set<String>, _ machine: Machine
   ) -> [String] {

@@ -3,7 +3,7 @@
 import HostDevices
 import SafeText
 
-/// The right to use VFIO.
+/// Checks the right to use VFIO.
 struct VFIONodeCheck: Check {
   let id = "dev-vfio"
   let title = "/dev/vfio"

@@ -2,17 +2,18 @@
 
 import HostDevices
 
-/// Several VGA devices share one set of old addresses, which the arbiter hands out.
+/// Checks for several VGA devices. They share one set of old addresses, and the kernel's arbiter
+/// gives it to one device at a time.
 struct VGAArbiterCheck: Check {
   let id = "vga-arbiter"
   let title = "VGA arbiter"
   let area = CheckArea.device
   let purposes: Set<Purpose> = [.igd, .gpu]
-  let why = "A guest that starts with a BIOS uses VGA's old addresses, of which there is one set."
+  let why = "A guest with a BIOS uses VGA's old addresses, and the host has only one set of them."
   let documentation = "https://docs.kernel.org/gpu/vgaarbiter.html"
 
   func examine(_ machine: Machine) -> Verdict {
-    // Virtual functions have the class, but not the addresses.
+    // Skip virtual functions: they have the VGA class, but not the addresses.
     let devices = machine.functions.filter {
       $0.classCode.rawValue >> 8 == 0x0300 && !$0.isVirtual
     }

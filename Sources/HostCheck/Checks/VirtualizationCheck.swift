@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// VT-x or AMD-V, and KVM on it.
+/// Checks for VT-x or AMD-V, because KVM needs one of them.
 struct VirtualizationCheck: Check {
   let id = "virtualization"
   let title = "Virtualization"
   let area = CheckArea.hardware
-  let why = "Without VT-x or AMD-V there is no KVM, and without KVM no vGPU and no usable guest."
+  let purposes = Set(Purpose.allCases)
+  let why = "Without VT-x or AMD-V there is no KVM, and without KVM no vGPU and no fast guest."
   let documentation = "https://docs.kernel.org/virt/kvm/index.html"
 
   func examine(_ machine: Machine) -> Verdict {

@@ -2,11 +2,12 @@
 
 import HostDevices
 
-/// Whose packages a host has: `/etc/os-release` (os-release(5)).
+/// The distribution of a host, which decides the names of packages: `/etc/os-release`
+/// (os-release(5)).
 struct Distribution: Sendable {
-  /// What a check may tell a user to install.
+  /// The software that a check may tell a user to install.
   enum Package {
-    case qemu, uefi, graphics
+    case qemu, qemuDisplay, qemuGL, uefi, graphics
   }
 
   private enum Family {
@@ -24,7 +25,8 @@ struct Distribution: Sendable {
       return (line[..<sign], Substring(value).split(separator: " "))
     }
     let ids = ["ID", "ID_LIKE"].flatMap { key in values.filter { $0.0 == key }.flatMap(\.1) }
-    // Proxmox calls itself Debian, but its QEMU replaces Debian's, and conflicts with Debian's UEFI.
+    // Proxmox's os-release says Debian, but Proxmox's QEMU replaces Debian's, and conflicts with
+    // Debian's UEFI.
     if files.exists("/usr/share/pve-edk2-firmware") || files.exists("/etc/pve") {
       family = .proxmox
     } else {
@@ -32,7 +34,8 @@ struct Distribution: Sendable {
     }
   }
 
-  /// The most common ids, and those that others name in ID_LIKE.
+  /// The family of an id. The list has the most common ids, and the ids that other distributions
+  /// name in ID_LIKE.
   private static func family(_ id: Substring) -> Family? {
     switch id {
     case "debian", "ubuntu", "linuxmint", "pop", "devuan": .debian
@@ -47,7 +50,7 @@ struct Distribution: Sendable {
     }
   }
 
-  /// The command, or the deed, that installs something.
+  /// The command that installs a package, or an instruction when there is no command.
   func installing(_ package: Package) -> String {
     let names = Self.names(of: package)
     return switch family {
@@ -76,6 +79,30 @@ struct Distribution: Sendable {
         fedora: "qemu-system-x86 (RHEL and its like: qemu-kvm)", suse: "qemu-x86",
         arch: "qemu-desktop", gentoo: "app-emulation/qemu", alpine: "qemu-system-x86_64",
         void: "qemu", nixos: "add pkgs.qemu to environment.systemPackages")
+    // Both are modules of QEMU. Some distributions have one package for each module, and Debian had
+    // them in qemu-system-common and qemu-system-gui before version 13.
+    case .qemuDisplay:
+      Names(
+        words: "D-Bus display and virtio GPU for QEMU",
+        debian: "qemu-system-modules-opengl (Debian 12: qemu-system-common)",
+        proxmox: "pve-qemu-kvm, in a version with the D-Bus display",
+        fedora: "qemu-ui-dbus qemu-device-display-virtio-vga",
+        suse: "qemu-ui-dbus qemu-hw-display-virtio-vga",
+        arch: "qemu-ui-dbus qemu-hw-display-virtio-vga",
+        gentoo: "app-emulation/qemu, with its D-Bus display",
+        alpine: "qemu-ui-dbus qemu-hw-display-virtio-vga", void: "qemu",
+        nixos: "add pkgs.qemu to environment.systemPackages")
+    case .qemuGL:
+      Names(
+        words: "virtio GPU with OpenGL for QEMU",
+        debian: "qemu-system-modules-opengl (Debian 12: qemu-system-gui)",
+        proxmox: "libgl1 libegl1",
+        fedora: "qemu-device-display-virtio-vga-gl qemu-device-display-virtio-gpu-gl",
+        suse: "qemu-hw-display-virtio-vga-gl qemu-hw-display-virtio-gpu-gl",
+        arch: "qemu-hw-display-virtio-vga-gl qemu-hw-display-virtio-gpu-gl",
+        gentoo: "app-emulation/qemu, with USE=virgl",
+        alpine: "qemu-hw-display-virtio-vga-gl qemu-hw-display-virtio-gpu-gl", void: "qemu",
+        nixos: "add pkgs.qemu to environment.systemPackages")
     case .uefi:
       Names(
         words: "UEFI for guests", debian: "ovmf", proxmox: "pve-edk2-firmware-ovmf",

@@ -2,12 +2,13 @@
 
 import HostDevices
 
-/// Folders of one name that packages, the running system and the administrator put files into. They
-/// are read as if they were one: by file name, and a file hides those of its name in lower folders.
+/// Folders with one name in several places, for files of packages, the running system and the
+/// administrator. Programs read them like one folder, in the order of file names. A file hides the
+/// files with its name in lower folders.
 struct DropInFolders: Sendable {
-  /// Best first.
+  /// The folders, highest first.
   let folders: [String]
-  /// What a file's name must end in.
+  /// The required end of a file's name.
   let suffix: String
 
   init(_ folders: [String], suffix: String) {
@@ -15,7 +16,8 @@ struct DropInFolders: Sendable {
     self.suffix = suffix
   }
 
-  /// modprobe.d(5), as kmod has its folders built in. `/usr/lib` and `/lib` are one on most hosts.
+  /// modprobe.d(5), with kmod's built-in folders. `/usr/lib` and `/lib` are the same folder on most
+  /// hosts.
   static let modprobe = DropInFolders(
     ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"].map { "\($0)/modprobe.d" },
     suffix: ".conf")
@@ -33,7 +35,7 @@ struct DropInFolders: Sendable {
   static let dracut = DropInFolders(
     ["/etc/dracut.conf.d", "/usr/lib/dracut/dracut.conf.d"], suffix: ".conf")
 
-  /// The files that are in force, in the order in which they are read.
+  /// The files that are not hidden, in the order in which programs read them.
   func paths(_ files: Sysfs) -> [String] {
     var paths: [String: String] = [:]
     for folder in folders.reversed() {

@@ -2,40 +2,42 @@
 
 import HostDevices
 
-/// What a generator's configuration puts into the initramfs of GPU drivers, and of vfio-pci.
+/// The GPU drivers and vfio-pci that an initramfs generator's configuration puts into the
+/// initramfs.
 struct EarlyModules: Sendable {
-  /// The file that says so first.
+  /// The configuration file to name in a finding.
   let place: String
-  /// The modules that are named, in the order in which they are loaded.
+  /// The named modules, in the order of loading.
   var named: [String]
-  /// What brings in the driver of every GPU of the host, such as a hook; `nil` for nothing.
+  /// The setting that adds the driver of every GPU of the host, such as a hook; `nil` for none.
   var everyGPU: String?
-  /// How everyGPU is taken out.
+  /// The instruction that removes `everyGPU`.
   var withoutEveryGPU = ""
-  /// Where vfio-pci must be named to come first.
+  /// The place to name vfio-pci, so that it loads first.
   let early: String
   /// The command that builds the initramfs.
   let rebuild: String
 
-  /// Longer ones are none of a person's.
+  /// The most bytes of a file. A configuration that a person wrote is shorter.
   private static let limit = 1 << 16
 
-  /// What each generator that has a configuration here was told.
+  /// The modules of each generator that has a configuration on this host.
   static func all(_ files: Sysfs) -> [EarlyModules] {
     [initramfsTools(files)] + mkinitcpio(files) + [dracut(files), mkinitfs(files)]
   }
 
   // MARK: mkinitcpio
 
-  /// The hook `kms` takes all of drivers/gpu/drm, or with `autodetect` those that the host uses.
-  /// `/etc/mkinitcpio.d` may name another configuration for a kernel, and then no drop-ins count.
+  /// The hook `kms` adds all drivers of drivers/gpu/drm, or with `autodetect` the drivers that the
+  /// host uses. `/etc/mkinitcpio.d` may name another configuration for a kernel. Drop-in files then
+  /// do not count.
   private static func mkinitcpio(_ files: Sysfs) -> [EarlyModules] {
     let usual = "/etc/mkinitcpio.conf"
     var builds: [(path: String, dropIns: [String], without: Set<String>, with: [String])] = []
     let dropIns = DropInFolders(["\(usual).d"], suffix: ".conf").paths(files)
     for name in files.readableNames(in: "/etc/mkinitcpio.d") where name.hasSuffix(".preset") {
       let preset = read(["/etc/mkinitcpio.d/\(name)"], files)
-      // The fallback is not what a host starts with.
+      // Skip the fallback image, because a host does not normally start with it.
       for image in preset["PRESETS"] where image != "fallback" {
         let path = preset["\(image)_config"].first ?? preset["ALL_config"].first
         let options = preset["\(image)_options"]
@@ -84,7 +86,7 @@ struct EarlyModules: Sendable {
     let omittedParts = variables["omit_dracutmodules"]
     let parts = ["dracutmodules", "add_dracutmodules", "force_add_dracutmodules"]
       .flatMap { variables[$0] }.filter { !omittedParts.contains($0) }
-    // Plymouth needs it.
+    // The module `plymouth` needs the module `drm`.
     let part = parts.first { $0 == "drm" || $0 == "plymouth" && !omittedParts.contains("drm") }
     return EarlyModules(
       place: "dracut's configuration", named: drivers, everyGPU: part.map { "module \($0)" },
@@ -92,8 +94,8 @@ struct EarlyModules: Sendable {
       rebuild: "dracut -f")
   }
 
-  /// A line is a module with its options. FRAMEBUFFER is what Plymouth and others ask for the drivers
-  /// with.
+  /// Each line of `modules` is a module with its options. Plymouth and others set FRAMEBUFFER to
+  /// ask for the GPU drivers.
   private static func initramfsTools(_ files: Sysfs) -> EarlyModules {
     let (own, packages) = ("/etc/initramfs-tools", "/usr/share/initramfs-tools")
     let parts = files.readableNames(in: "\(packages)/modules.d").map {
@@ -116,7 +118,7 @@ struct EarlyModules: Sendable {
     return EarlyModules(
       place: "\(own)/modules", named: modules,
       everyGPU: isAsked && files.exists("\(packages)/hooks/framebuffer") ? "FRAMEBUFFER=y" : nil,
-      withoutEveryGPU: "take what sets FRAMEBUFFER=y out", early: "the first line",
+      withoutEveryGPU: "remove the setting FRAMEBUFFER=y", early: "the first line",
       rebuild: "update-initramfs -u")
   }
 

@@ -3,14 +3,15 @@
 import HostDevices
 import LinuxSystem
 
-/// What an Intel GPU's device number tells of its age: the first digits, as the kernel's list of them
-/// has it (`include/drm/intel/i915_pciids.h`).
+/// The generation of an Intel GPU, from the first digits of its device number, as in the kernel's
+/// list (`include/drm/intel/i915_pciids.h`).
 struct IntelGeneration: Equatable {
   let name: String
-  /// The first Linux whose GVT-g knows it (`intel_gvt.c`, is_supported_device) and whose vGPUs have a
-  /// screen; `nil` for one that no GVT-g knows.
+  /// The first Linux version whose GVT-g knows the generation (`intel_gvt.c`, is_supported_device)
+  /// and whose vGPUs have a screen; `nil` when no GVT-g knows it.
   let gvtSince: KernelVersion?
-  /// QEMU's legacy mode can hand it over with its screen: up to generation 9 of the display.
+  /// Whether QEMU's legacy mode can pass the GPU to a guest with its screen: up to generation 9 of
+  /// the display.
   let hasLegacyMode: Bool
 
   init?(_ function: PCIFunction) {

@@ -3,10 +3,14 @@
 import CZlib
 import HostDevices
 
+#if !Zlib
+  #error("HostCheck needs the trait Zlib of swift-vgpu, and zlib1g-dev")
+#endif
+
 /// The options that a kernel was built with: `/boot/config-RELEASE`, its modules' folder, or
 /// `/proc/config.gz` (CONFIG_IKCONFIG_PROC).
 struct KernelConfig: Sendable {
-  /// The file that it was read from.
+  /// The file that holds the options.
   let path: String
   private let values: [Substring: Substring]
 
@@ -51,8 +55,8 @@ struct KernelConfig: Sendable {
   }
 }
 
-/// Which modules the kernel has: loaded (`/proc/modules`), or built in (`modules.builtin`, or a folder
-/// in `/sys/module`).
+/// The modules that the kernel has: loaded (`/proc/modules`), or built in (`modules.builtin`, or a
+/// folder in `/sys/module`).
 struct KernelModules: Sendable {
   private let loaded: Set<Substring>
   private let builtIn: Set<String>
@@ -69,7 +73,7 @@ struct KernelModules: Sendable {
       } ?? [])
   }
 
-  /// Whether a module is a part of the kernel itself.
+  /// Whether a module is built into the kernel.
   ///
   /// - Parameter name: with underscores, as the kernel writes it.
   func isBuiltIn(_ name: String) -> Bool { builtIn.contains(name) }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A word of the kernel's command line, or of a module's options, as `next_arg` and `parse_args` of the
-/// kernel take it apart.
+/// A word of the kernel's command line, or of a module's options, split like the kernel's
+/// `next_arg` and `parse_args` do.
 struct KernelArgument: Equatable, Sendable {
-  /// What stands before the sign.
+  /// The text before the equals sign.
   let name: Substring
-  /// What stands behind it, without its quotation marks; `nil` for a word without a sign.
+  /// The text after the equals sign, without quotation marks; `nil` for a word without a sign.
   let value: Substring?
 
-  /// The words up to `--`, behind which all is init's.
+  /// The words up to `--`. The words after it are for init.
   static func list(_ text: some StringProtocol) -> [KernelArgument] {
     var words: [Substring] = []
     var isQuoted = false
@@ -29,7 +29,7 @@ struct KernelArgument: Equatable, Sendable {
   }
 
   private init(_ word: Substring) {
-    // A mark before the name stands for the whole word: what GRUB makes of a quoted value.
+    // A quotation mark before the name encloses the whole word. GRUB writes a quoted value so.
     let isWhole = word.first == "\""
     let word = isWhole ? Self.unquoted(word) : word
     guard let sign = word.firstIndex(of: "=") else {
@@ -47,7 +47,7 @@ struct KernelArgument: Equatable, Sendable {
     return rest.last == "\"" ? rest.dropLast() : rest
   }
 
-  /// The module and the parameter of a word such as `i915.enable_gvt`; `nil` for another.
+  /// The module and the parameter of a word such as `i915.enable_gvt`; `nil` for any other word.
   var parameter: (module: String, name: String)? {
     guard let dot = name.firstIndex(of: ".") else { return nil }
     let parameter = name[name.index(after: dot)...]
@@ -55,7 +55,8 @@ struct KernelArgument: Equatable, Sendable {
     return (Self.spelled(name[..<dot]), Self.spelled(parameter))
   }
 
-  /// The kernel and kmod take a hyphen for an underscore in names of modules and of parameters.
+  /// A name with underscores, because for the kernel and kmod a hyphen equals an underscore in
+  /// names of modules and parameters.
   static func spelled(_ name: some StringProtocol) -> String {
     String(name.map { $0 == "-" ? "_" : $0 })
   }

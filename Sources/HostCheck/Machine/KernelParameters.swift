@@ -2,17 +2,18 @@
 
 import HostDevices
 
-/// What the kernel and its modules were told: `/proc/cmdline`, `modprobe.d`, and what they made of it
-/// in `/sys/module`.
+/// The parameters that the kernel and its modules got (`/proc/cmdline`, `modprobe.d`), and the
+/// values in force (`/sys/module`).
 struct KernelParameters: Sendable {
-  /// What a module was told.
+  /// A parameter that a module got.
   struct Setting: Equatable, Sendable {
-    /// `nil` for the bare word, which sets a switch and is an error for everything else.
+    /// The value; `nil` for a word without a value, which sets a switch and is an error for any
+    /// other parameter.
     let value: String?
-    /// The file in `modprobe.d`; `nil` for the kernel's command line.
+    /// The file in `modprobe.d` that sets the parameter; `nil` for the kernel's command line.
     let path: String?
 
-    /// What a switch makes of it.
+    /// Whether the parameter is on, when it is a switch.
     var isOn: Bool { value.map(KernelParameters.isOn) ?? true }
 
     var place: String { path ?? "the kernel's command line" }
@@ -20,16 +21,17 @@ struct KernelParameters: Sendable {
 
   /// A module's parameter.
   enum Value: Equatable {
-    /// As the module has it.
+    /// The value that the module shows.
     case actual(String)
-    /// The module does not show it to this user; this is what it was told, if anything.
+    /// The module does not show the value to this user. This is the setting that the module got, if
+    /// any.
     case told(Setting?)
     /// The module has no such parameter.
     case missing
-    /// The module is not loaded; this is what it would be told.
+    /// The module is not loaded. This is the setting that it would get, if any.
     case notLoaded(Setting?)
 
-    /// The value in force or to be.
+    /// The value that is in force, or will be.
     var text: String? {
       switch self {
       case .actual(let text): text
@@ -38,7 +40,7 @@ struct KernelParameters: Sendable {
       }
     }
 
-    /// What a switch makes of it.
+    /// Whether the parameter is on, when it is a switch.
     var isOn: Bool {
       switch self {
       case .actual(let text): KernelParameters.isOn(text)
@@ -66,7 +68,7 @@ struct KernelParameters: Sendable {
       .value.map { String($0) }
   }
 
-  /// All values of the words `name=value` of the command line, at their commas.
+  /// All values of the words `name=value` of the command line, split at commas.
   func words(_ name: String) -> [Substring] {
     commandLine.filter { KernelArgument.spelled($0.name) == name }.flatMap {
       ($0.value ?? "").split(separator: ",")
@@ -82,9 +84,9 @@ struct KernelParameters: Sendable {
     return files.text(path).map { .actual($0) } ?? .told(setting)
   }
 
-  /// What stands last: kmod gives a module the lines of `modprobe.d` by their files' names and then the
-  /// words of the command line, and the kernel keeps the last. A built-in module sees the command
-  /// line alone.
+  /// The last setting of a parameter. kmod gives a module the lines of `modprobe.d` in the order of
+  /// file names, then the words of the command line, and the kernel keeps the last value. A
+  /// built-in module gets only the command line.
   func setting(_ parameter: String, of module: String) -> Setting? {
     let module = KernelArgument.spelled(module)
     let parameter = KernelArgument.spelled(parameter)
@@ -98,12 +100,12 @@ struct KernelParameters: Sendable {
       .map { Setting(value: $0.argument.value.map { String($0) }, path: $0.path) }
   }
 
-  /// The value that a module was told; `nil` for none, and for the bare word.
+  /// The value that a module got; `nil` for none, and for a word without a value.
   func told(_ parameter: String, of module: String) -> String? {
     setting(parameter, of: module)?.value
   }
 
-  /// What keeps a module from being loaded at the host's start; `nil` for nothing.
+  /// The setting that stops a module from loading when the host starts; `nil` for none.
   func obstacle(to module: String) -> String? {
     for name in ["module_blacklist", "modprobe.blacklist"]
     where words(name).contains(where: { KernelArgument.spelled($0) == module }) {
@@ -112,7 +114,8 @@ struct KernelParameters: Sendable {
     return modprobe.obstacle(to: module)
   }
 
-  /// The kernel's own reading of a switch (kstrtobool), which looks at one letter, or at two.
+  /// Reads a switch as the kernel does (kstrtobool), which looks only at the first one or two
+  /// letters.
   static func isOn(_ text: String) -> Bool {
     switch text.first {
     case "y", "Y", "t", "T", "1": true

@@ -3,20 +3,23 @@
 import CLinux
 public import QEMU
 
-/// What can be asked of a running machine only, and not of its files.
+/// Facts that only a running machine can tell, and not its files.
 public struct LiveFacts: Sendable {
-  /// What the GPU's driver can do with a guest's buffers.
+  /// The abilities of the GPU's driver for a guest's buffers.
   public struct Graphics: Sendable {
-    /// What the driver calls its renderer.
+    /// The driver's name for its renderer.
     public let renderer: String
-    /// The renderer is a CPU.
+    /// Whether the renderer is a CPU.
     public let isSoftware: Bool
-    /// dma-bufs can be imported.
+    /// Whether the driver can import dma-bufs.
     public let importsDMABufs: Bool
-    /// They can be imported by explicit modifier.
+    /// Whether the driver can import dma-bufs with an explicit modifier.
     public let importsModifiers: Bool
+    /// Whether the driver can share its own pictures as dma-bufs. It is taken to be able to when it was
+    /// not tried.
+    public var sharesPictures = true
 
-    /// Makes facts of their parts.
+    /// Makes facts from their parts.
     public init(
       renderer: String, isSoftware: Bool, importsDMABufs: Bool, importsModifiers: Bool
     ) {
@@ -27,25 +30,25 @@ public struct LiveFacts: Sendable {
     }
   }
 
-  /// The QEMU that is installed, or why there is none.
+  /// The installed QEMU, or the reason why there is none.
   public let qemu: Result<QEMUProgram, QEMUError>
-  /// Asks EGL on a render node (`nil`: without one); an error's text where that fails.
+  /// Asks EGL on a render node (`nil`: without one). A failure has the error's text.
   public let graphics: @Sendable (_ renderNode: String?) -> Result<Graphics, GraphicsRefusal>
   /// Whether the user may read and write a file.
   public let mayUse: @Sendable (_ path: String) -> Bool
-  /// Variables that tell of the session.
+  /// The environment variables that describe the session.
   public let environment: [String: String]
 
-  /// Why a render node cannot be drawn with.
+  /// Why a render node cannot draw.
   public struct GraphicsRefusal: Error {
-    /// One line.
+    /// The reason in one line.
     public let reason: String
 
-    /// Makes a refusal of its line.
+    /// Makes a refusal from its reason.
     public init(_ reason: String) { self.reason = reason }
   }
 
-  /// Makes facts of their parts.
+  /// Makes facts from their parts.
   public init(
     qemu: Result<QEMUProgram, QEMUError>,
     graphics: @escaping @Sendable (_ renderNode: String?) -> Result<Graphics, GraphicsRefusal>,
@@ -57,11 +60,11 @@ public struct LiveFacts: Sendable {
     self.environment = environment
   }
 
-  /// Asks this machine; access(2) for the rights.
+  /// Asks this machine. It checks rights with access(2).
   ///
   /// - Parameters:
-  ///   - qemu: QEMU's program, a path or a name to be looked for in `PATH`.
-  ///   - graphics: asks EGL, which this library knows nothing of.
+  ///   - qemu: QEMU's program, as a path or as a name to search in `PATH`.
+  ///   - graphics: a function that asks EGL, because this library does not use EGL.
   public init(
     qemu: String,
     graphics: @escaping @Sendable (_ renderNode: String?) -> Result<Graphics, GraphicsRefusal>

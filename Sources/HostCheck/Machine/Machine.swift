@@ -4,11 +4,11 @@ import HostDevices
 import LinuxSystem
 import SafeText
 
-/// A host as the checks see it: what several of them ask for is read once.
+/// A host for the checks. It reads facts that several checks need only once.
 struct Machine: Sendable {
   let host: HostHardware
   let purpose: Purpose
-  /// What a guest is to have, in MiB.
+  /// The guest's memory in MiB.
   let guestMemory: Int
   let live: LiveFacts?
 
@@ -21,16 +21,17 @@ struct Machine: Sendable {
   let functions: [PCIFunction]
   let distribution: Distribution
   let parents: [MdevParent]
-  /// The types of mdev that may have a screen.
+  /// The mdev types that may have a screen.
   let types: [MdevType]
-  /// The types that have none: channels, crypto devices.
+  /// The mdev types that have no screen: channels, crypto devices.
   let otherTypes: [MdevType]
-  /// A GPU whose driver is not i915 and offers vGPUs, where no Intel GPU does; `nil` for no such one,
-  /// and for every purpose but vGPUs.
+  /// A GPU that offers vGPUs with another driver than i915, when no Intel GPU offers any; `nil`
+  /// when there is none, and for every purpose but vGPUs.
   let otherParent: MdevParent?
-  /// The device that the guest is to have; for GVT-g the GPU that is split. `nil` when there is none.
+  /// The device for the guest; for GVT-g the GPU that is split. `nil` when there is none, and for a
+  /// virtio GPU.
   let target: PCIFunction?
-  /// The user that asks; `nil` when the tree does not tell.
+  /// The effective user id in `/proc/self/status`; `nil` when the tree does not contain it.
   let user: Int?
 
   init(
@@ -65,24 +66,25 @@ struct Machine: Sendable {
 
   var isRoot: Bool { user == 0 }
 
-  /// The GPUs; no virtual functions of one, which have no screen.
+  /// The GPUs without virtual functions, because these have no screen.
   var displays: [PCIFunction] { functions.filter { $0.classCode.isDisplay && !$0.isVirtual } }
 
-  /// Whether the device that is split offers vGPUs already: whatever else is found, it can.
+  /// Whether the split device already offers vGPUs. It then can, whatever other facts say.
   var offersTypes: Bool {
     guard let address = target?.address else { return false }
     let names = parents.filter { $0.pciAddress == address }.map(\.name)
     return types.contains { names.contains($0.parent) }
   }
 
-  /// What a check of i915 says where another driver makes the vGPUs.
+  /// The verdict of a check of i915 when another driver makes the vGPUs.
   var otherDriver: Verdict? {
     otherParent.map { parent in
       .notApplicable("vGPUs are of \(parent.name) (\(target?.driver ?? "no driver")), not of i915")
     }
   }
 
-  /// The same, and where there is no GPU for i915.
+  /// The verdict of a check of i915 when another driver makes the vGPUs, or when there is no GPU
+  /// for i915.
   var notI915: Verdict? {
     otherDriver ?? (target == nil ? .notApplicable("no Intel GPU") : nil)
   }
@@ -90,8 +92,8 @@ struct Machine: Sendable {
   /// The kernel's own version.
   var version: KernelVersion? { release.flatMap(KernelVersion.init(release:)) }
 
-  /// The target and the functions that no guest can have it without: those of its device that are in
-  /// its IOMMU group.
+  /// The target and the functions that a guest must get with it: the functions of its device that
+  /// are in its IOMMU group.
   var companions: [PCIFunction] {
     target.map { target in
       functions.filter { $0.address == target.address || $0.goes(with: target) }
@@ -100,8 +102,7 @@ struct Machine: Sendable {
 
   func path(_ function: PCIFunction) -> String { "/sys/bus/pci/devices/\(function.address)" }
 
-  /// The sizes of a function's BARs 0 to 5 in bytes, 0 for one that it does not have: file
-  /// `resource`.
+  /// The sizes of a function's BARs 0 to 5 in bytes, 0 for a missing BAR (file `resource`).
   func barSizes(of function: PCIFunction) -> [UInt64] {
     files.lines("\(path(function))/resource").prefix(6).map { line in
       let numbers = line.split(separator: " ").prefix(2).map { word in
@@ -130,11 +131,14 @@ struct Machine: Sendable {
     return others.count == offering.count ? others.first : nil
   }
 
-  /// For GVT-g and igd the integrated GPU, for gpu the first display that is not the host's own.
+  /// For virtio none; for GVT-g and igd the integrated GPU; for gpu the first graphics card that does not show the
+  /// host's screen, else the first card.
   private static func target(_ functions: [PCIFunction], _ purpose: Purpose) -> PCIFunction? {
     let displays = functions.filter { $0.classCode.isDisplay && !$0.isVirtual }
     let integrated = displays.filter { $0.vendor.rawValue == 0x8086 && $0.address.bus == 0 }
     switch purpose {
+    case .virtio:
+      return nil
     case .gvtG, .igd:
       return integrated.first
     case .gpu:
@@ -160,7 +164,7 @@ extension PCIFunction {
   }
 }
 
-/// A size of memory in the unit that suits it.
+/// A size of memory, in GiB when it is a whole number of them, else in MiB.
 func memorySize(_ bytes: UInt64) -> String {
   bytes >= 1 << 30 && bytes % (1 << 30) == 0 ? "\(bytes >> 30) GiB" : "\(bytes >> 20) MiB"
 }

@@ -2,15 +2,15 @@
 
 import HostDevices
 
-/// What `modprobe.d` says, read by kmod's rules: modprobe.d(5), `libkmod-config.c`.
+/// The configuration in `modprobe.d`, read by kmod's rules: modprobe.d(5), `libkmod-config.c`.
 struct ModprobeConfiguration: Sendable {
-  /// A line that kmod takes: `COMMAND MODULE REST`.
+  /// A line that kmod accepts: `COMMAND MODULE REST`.
   struct Line: Sendable {
     let command: Substring
-    /// With underscores.
+    /// The module's name with underscores.
     let module: String
     let rest: Substring
-    /// The file that it stands in.
+    /// The file that contains the line.
     let path: String
   }
 
@@ -25,14 +25,14 @@ struct ModprobeConfiguration: Sendable {
 
   init(lines: [Line]) { self.lines = lines }
 
-  /// The options of a module in the order in which it is given them, each with its file.
+  /// The options of a module, in the order in which kmod gives them, each with its file.
   func options(of module: String) -> [(argument: KernelArgument, path: String)] {
     lines.filter { $0.command == "options" && $0.module == module }.flatMap { line in
       KernelArgument.list(line.rest).map { ($0, line.path) }
     }
   }
 
-  /// What keeps a module from being loaded at the host's start; `nil` for nothing.
+  /// The line that stops a module from loading when the host starts; `nil` for none.
   func obstacle(to module: String) -> String? {
     for line in lines where line.module == module {
       if line.command == "blacklist" { return "blacklist \(module) in \(line.path)" }
@@ -44,8 +44,9 @@ struct ModprobeConfiguration: Sendable {
     return nil
   }
 
-  /// The logical lines of a file: a backslash at a line's end joins the next one to it, and another
-  /// backslash is left out. A comment is one in the first column, with all that is joined to it.
+  /// The logical lines of a file. A backslash at a line's end joins the next line, and any other
+  /// backslash is removed. A comment begins in the first column, and includes the lines joined to
+  /// it.
   static func lines(of bytes: [UInt8], in path: String) -> [Line] {
     var joined: [[UInt8]] = [[]]
     var isEscaped = false

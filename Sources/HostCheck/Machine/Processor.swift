@@ -33,7 +33,8 @@ struct Processor: Sendable {
   /// Intel VT-x or AMD-V.
   var hasVirtualization: Bool { flags.contains("vmx") || flags.contains("svm") }
 
-  /// The generation of those whose graphics GVT-g knows (`asm/intel-family.h`); `nil` for others.
+  /// The generation of a processor whose graphics GVT-g knows (`asm/intel-family.h`); `nil` for
+  /// other processors.
   var gvtGeneration: String? {
     guard isIntel, family == 6 else { return nil }
     return switch model {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The variables that a configuration file for bash sets (mkinitcpio.conf, dracut.conf), read without
-/// carrying it out: assignments of words and of arrays, over several lines, with `+=`, quotation marks,
-/// comments, and the file's own variables in them. What a command would give is not known, and counts
-/// as nothing.
+/// The variables that a bash configuration file sets (mkinitcpio.conf, dracut.conf), read without
+/// running the file. It understands assignments of words and arrays over several lines, with `+=`,
+/// quotation marks, comments, and the file's own variables. The output of a command is not known,
+/// and counts as empty.
 struct ShellAssignments: Sendable {
   private var values: [String: [String]] = [:]
 
-  /// How much a variable keeps: a file that doubles one in each line must not fill the memory.
+  /// The most bytes of a variable, because a file that doubles a variable in each line must not
+  /// fill the memory.
   fileprivate static let most = 1 << 14
 
-  /// The words of a variable: an array's, or a text's at its blanks.
+  /// The words of a variable: the elements of an array, or a text split at blanks.
   subscript(_ name: String) -> [String] {
     (values[name] ?? []).flatMap { $0.split(whereSeparator: \.isWhitespace).map(String.init) }
   }
@@ -44,10 +45,10 @@ struct ShellAssignments: Sendable {
     }
   }
 
-  /// A word, and whether it was an array that was written out (`"${NAME[@]}"`).
+  /// A word, and the elements when the word is an expanded array (`"${NAME[@]}"`).
   fileprivate struct Word {
     var text = ""
-    /// Where the first character lies that was quoted, or came of a variable.
+    /// The index of the first character that was quoted or came from a variable.
     var plain = 0
     var isPlain = true
     var array: [String]?
@@ -66,7 +67,7 @@ struct ShellAssignments: Sendable {
     let value: String
     let isAppended: Bool
 
-    /// `NAME=VALUE` or `NAME+=VALUE`, whose name and sign are not quoted.
+    /// Reads `NAME=VALUE` or `NAME+=VALUE`. The name and the sign must not be quoted.
     init?(_ word: Word) {
       guard let sign = word.text.firstIndex(of: "="),
         word.text.distance(from: word.text.startIndex, to: sign) < word.plain
@@ -82,7 +83,7 @@ struct ShellAssignments: Sendable {
     }
   }
 
-  /// Takes bash's words apart.
+  /// Splits a file into bash's words.
   fileprivate struct Scanner {
     private let bytes: [UInt8]
     private var position = 0
@@ -96,7 +97,7 @@ struct ShellAssignments: Sendable {
         || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
     }
 
-    /// A bracket right behind an assignment's sign.
+    /// Skips a bracket right after an assignment's sign.
     mutating func skipArrayBegin() -> Bool {
       guard current == UInt8(ascii: "(") else { return false }
       position += 1
@@ -119,7 +120,7 @@ struct ShellAssignments: Sendable {
       }
     }
 
-    /// Blanks, joined lines, and comments, which begin where a word would.
+    /// Skips blanks, joined lines and comments. A comment begins at the place of a word.
     private mutating func skipBlanks() {
       while let byte = current {
         if byte == UInt8(ascii: "\\"), position + 1 < bytes.count,
@@ -184,9 +185,9 @@ struct ShellAssignments: Sendable {
       return word
     }
 
-    /// Reads over the command behind a dollar sign or a backquote.
+    /// Skips the command after a dollar sign or a backquote.
     ///
-    /// - Returns: the sign where there is no command.
+    /// - Returns: the sign when there is no command.
     private mutating func command(begun: UInt8) -> [UInt8] {
       var depth = 0
       var quote: UInt8?
@@ -212,7 +213,8 @@ struct ShellAssignments: Sendable {
       return []
     }
 
-    /// `NAME`, `{NAME}` or `{NAME[@]}` behind a dollar sign; `nil`, and nothing read, for all else.
+    /// Reads `NAME`, `{NAME}` or `{NAME[@]}` after a dollar sign. For any other text it returns
+    /// `nil` and reads nothing.
     private mutating func variable() -> (name: String, isArray: Bool)? {
       let isBraced = current == UInt8(ascii: "{")
       var end = position + (isBraced ? 1 : 0)

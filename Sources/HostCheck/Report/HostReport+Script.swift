@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension HostReport {
-  /// A script for bash that carries out the remedies that do no harm: it loads modules, and adds lines
-  /// to files of its own in `/etc`, for every purpose to the same ones. It changes no file of others,
-  /// and nothing when it is run again. What a person must decide (the kernel's command line, the
-  /// firmware, whose driver a device has) stands in it as comments.
+  /// A bash script that carries out the harmless remedies. It loads modules, and adds lines to its
+  /// own files in `/etc`; the files are the same for every purpose. It changes no other file, and a
+  /// second run changes nothing. Remedies that a person must decide on (the kernel's command line,
+  /// the firmware, the driver of a device) are comments.
   public var script: String {
     var lines = [
       "#!/usr/bin/env bash", "# From vgpu doctor --for \(purpose.rawValue) --fix. Run it as root.",
@@ -33,25 +33,26 @@ extension HostReport {
   }
 }
 
-/// A file that `vgpu doctor --fix` has for itself: no package and no user has one of its name, so that it
-/// hides none, and what several purposes want stands in it line by line.
+/// A file that only `vgpu doctor --fix` writes. No package and no user has a file of this name, so
+/// it hides none. It contains the lines of all purposes.
 struct OwnFile: Sendable {
   let path: String
 
   static let modprobe = OwnFile(path: "/etc/modprobe.d/vgpu-doctor.conf")
   static let modulesLoad = OwnFile(path: "/etc/modules-load.d/vgpu-doctor.conf")
-  /// Before 73, where systemd carries out the tag `uaccess`, and before a user's own.
+  /// The number is below 73, because systemd's rule 73 carries out the tag `uaccess`, and a user's
+  /// own rules come later.
   static let udevRules = OwnFile(path: "/etc/udev/rules.d/70-vgpu-doctor.rules")
   static let limits = OwnFile(path: "/etc/security/limits.d/vgpu-doctor.conf")
 
-  /// The command of a script that has the file say this.
+  /// The script's command that adds these lines to the file.
   func keep(_ lines: [String]) -> String {
     "keep \(path) " + lines.map { "'\($0)'" }.joined(separator: " ")
   }
 
-  /// What the command is, in bash. It adds what is missing, once, and touches no file of others.
+  /// The command's definition in bash. It adds each missing line once, and changes no other file.
   static let definition = """
-    # keep FILE LINE...: adds to a file of the doctor's own the lines that it lacks.
+    # keep FILE LINE...: adds missing lines to one of vgpu doctor's own files.
     mark='# From vgpu doctor --fix.'
     keep() {
         local file=$1 line folder

@@ -3,16 +3,16 @@
 import SafeText
 
 extension HostReport {
-  /// The report for a person: what stands in the way first, with all that is known of it; then the
-  /// rest by area, a line each; a summary last. No line is longer than 80 columns.
+  /// The report for a person. Problems come first, with all details; then the other findings by
+  /// area, one line each; then a summary. No line is longer than 80 columns.
   ///
-  /// - Parameter isColoured: marks results by colour too (ECMA-48), for a terminal.
+  /// - Parameter isColoured: whether results also have a colour (ECMA-48), for a terminal.
   public func text(isColoured: Bool = false) -> String {
     let open = findings.filter { $0.result == .fail } + findings.filter { $0.result == .warn }
     var lines: [String] = []
     for finding in open {
       lines.append(
-        mark(finding.result, isColoured) + "\(finding.title) (\(finding.area.rawValue))")
+        mark(finding.result, isColoured) + "\(finding.title) (\(finding.area.heading))")
       lines += Self.row("found", finding.found) + Self.row("why", finding.why)
       if let remedy = finding.remedy { lines += Self.row("fix", remedy) }
       lines += Self.row("see", finding.documentation) + [""]
@@ -20,7 +20,7 @@ extension HostReport {
     for area in CheckArea.allCases {
       let rest = findings.filter { $0.area == area && !open.contains($0) }
       guard !rest.isEmpty else { continue }
-      lines.append(area.rawValue)
+      lines.append(area.heading)
       for finding in rest {
         let texts = "\(finding.title): \(finding.found)".wrapped(to: 72, cutting: true)
         lines += texts.enumerated().map { index, text in
@@ -32,7 +32,7 @@ extension HostReport {
     return (lines + [summary]).joined(separator: "\n")
   }
 
-  /// One line: how many checks ended how.
+  /// One line with the number of checks for each result.
   public var summary: String {
     let device = device.map { ", \($0)" } ?? ""
     return """

@@ -1,26 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HostDevices
+import JSONText
 import SafeText
 
-/// What a host lacks for a purpose: every check's finding, by area, and in one order always.
+/// The report on a host for a purpose: every check's finding, by area, always in the same order.
+///
+/// In JSON: `purpose`, `pciAddress` for the device, null when there is none, `findings`, and `isReady`.
 public struct HostReport: Codable, Sendable {
-  /// What the host is to be used for.
+  /// The purpose of the host.
   public let purpose: Purpose
-  /// The device that a guest is to have, or the GPU that vGPUs are made of; `nil` when the host has
-  /// none that would do.
+  /// The device for a guest, or the GPU that is split into vGPUs; `nil` when the host has no
+  /// suitable one.
   public let device: PCIAddress?
-  /// What the checks said.
+  /// The findings of all checks.
   public let findings: [Finding]
 
-  /// Runs all checks for a purpose. Nothing is changed.
+  private enum CodingKeys: String, CodingKey {
+    case purpose
+    case device = "pciAddress"
+    case findings
+  }
+
+  private enum DerivedKey: String, CodingKey { case isReady }
+
+  /// Writes every key.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(purpose, forKey: .purpose)
+    try values.encode(device, forKey: .device)
+    try values.encode(findings, forKey: .findings)
+    var derived = encoder.container(keyedBy: DerivedKey.self)
+    try derived.encode(isGood, forKey: .isReady)
+  }
+
+  /// Runs all checks for a purpose. It changes nothing.
   ///
   /// - Parameters:
-  ///   - host: where to look: this machine, or a tree that was captured elsewhere.
-  ///   - purpose: what the host is to be used for.
-  ///   - device: the device that a guest is to have; `nil` for the one that it would be.
-  ///   - guestMemory: what a guest is to have, in MiB.
-  ///   - live: what can be asked of a running machine only; `nil` for a captured tree.
+  ///   - host: the host to check: this machine, or a tree captured on another machine.
+  ///   - purpose: the purpose of the host.
+  ///   - device: the device for a guest; `nil` for the default one.
+  ///   - guestMemory: the guest's memory in MiB.
+  ///   - live: facts that only a running machine can tell; `nil` for a captured tree.
   public init(
     of host: HostHardware, for purpose: Purpose, device: PCIAddress? = nil,
     guestMemory: Int = 4096, live: LiveFacts?
@@ -42,79 +63,116 @@ public struct HostReport: Codable, Sendable {
     }
   }
 
-  /// How many checks ended so.
+  /// The number of checks with this result.
   public func count(_ result: CheckResult) -> Int { findings.count { $0.result == result } }
 
-  /// Whether nothing stands in the way.
+  /// The report as JSON (RFC 8259): an object with the properties' names as its keys, sorted, and what
+  /// is `nil` left out. No character in it does anything to a terminal.
+  public var json: String {
+    // Every text can be written.
+    (try? JSON.document(self)) ?? "{}"
+  }
+
+  /// Whether no check failed.
   public var isGood: Bool { count(.fail) == 0 }
 }
 
-/// What one check says of a host.
+/// The result of one check on a host.
 ///
-/// JSON keys are the properties' names; what is `nil` is left out.
+/// The JSON keys are the properties' names. A `nil` property is null.
 public struct Finding: Hashable, Codable, Sendable {
   /// The check's short name, such as `enable-gvt`.
   public let id: String
   /// Its name for people.
   public let title: String
-  /// What it is about.
+  /// The check's area.
   public let area: CheckArea
-  /// How it ended.
+  /// The check's result.
   public let result: CheckResult
-  /// What was found.
+  /// The fact that the check found.
   public let found: String
   /// Why it matters.
   public let why: String
-  /// The command, the file or the deed that fixes it; `nil` when nothing is wrong.
+  /// The command, file or action that fixes the problem; `nil` when nothing is wrong.
   public let remedy: String?
-  /// Where it is documented: an address, or a file of this project.
+  /// The documentation: a web address, or a file of this project.
   public let documentation: String
-  /// Lines of a shell script that fix it and do no harm; empty when a person must decide. One that
-  /// begins with `keep FILE` adds the lines behind it to a file; `HostReport.script` says how.
+  /// Harmless lines of a shell script that fix the problem; empty when a person must decide. A line
+  /// that begins with `keep FILE` adds the lines after these words to a file; `HostReport.script`
+  /// defines `keep`.
   public let fix: [String]
+
+  /// Writes every key.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(id, forKey: .id)
+    try values.encode(title, forKey: .title)
+    try values.encode(area, forKey: .area)
+    try values.encode(result, forKey: .result)
+    try values.encode(found, forKey: .found)
+    try values.encode(why, forKey: .why)
+    try values.encode(remedy, forKey: .remedy)
+    try values.encode(documentation, forKey: .documentation)
+    try values.encode(fix, forKey: .fix)
+  }
 }
 
-/// How a check ended.
+/// The result of a check.
 public enum CheckResult: String, CaseIterable, Codable, Sendable {
-  /// As it must be.
+  /// The host is as it must be.
   case ok
-  /// It works, but not well or not for everybody.
+  /// The purpose works, but not well or not for every user.
   case warn
-  /// It cannot work.
+  /// The purpose cannot work.
   case fail
-  /// It says nothing about this host, or cannot be known.
-  case notApplicable = "not applicable"
+  /// The check does not apply to this host, or its fact cannot be known.
+  case notApplicable = "not-applicable"
 }
 
-/// What a check is about: the heading that it stands under.
+/// The area of a check.
 @nonexhaustive
 public enum CheckArea: String, CaseIterable, Codable, Sendable {
   /// Processor, graphics, IOMMU.
-  case hardware = "Hardware"
+  case hardware
   /// The kernel, its options and modules.
-  case kernel = "Kernel"
+  case kernel
   /// The GPU's mediated devices.
-  case vGPUs = "vGPUs"
-  /// The device that a guest is to have.
-  case device = "Device"
-  /// What this user may do.
-  case rights = "Rights"
+  case vGPUs = "vgpus"
+  /// The device for the guest.
+  case device
+  /// The rights of this user.
+  case rights
   /// QEMU and firmware.
-  case qemu = "QEMU"
-  /// What shows the guest.
-  case display = "Display"
+  case qemu
+  /// The display of the guest's frames.
+  case display
+
+  /// Its heading in the report.
+  var heading: String {
+    switch self {
+    case .hardware: "Hardware"
+    case .kernel: "Kernel"
+    case .vGPUs: "vGPUs"
+    case .device: "Device"
+    case .rights: "Rights"
+    case .qemu: "QEMU"
+    case .display: "Display"
+    }
+  }
 }
 
-/// What a host is to be used for.
+/// The purpose of a host.
 @nonexhaustive
 public enum Purpose: String, CaseIterable, Codable, Sendable {
-  /// Slices of an Intel GPU for guests (mediated devices).
+  /// QEMU's virtio GPU for guests, which takes nothing of the host.
+  case virtio
+  /// Parts of an Intel GPU for guests (mediated devices).
   case gvtG = "gvt-g"
-  /// An Intel GPU handed to a guest whole.
+  /// A whole Intel GPU for a guest.
   case igd
-  /// A graphics card handed to a guest whole.
+  /// A whole graphics card for a guest.
   case gpu
 
   /// Whether a real PCI device goes to the guest.
-  var isPassthrough: Bool { self != .gvtG }
+  var isPassthrough: Bool { self == .igd || self == .gpu }
 }

@@ -4,7 +4,7 @@ import SafeText
 
 /// A device that can be split into mdevs: `/sys/class/mdev_bus/<name>`.
 ///
-/// JSON keys are the properties' names; what is `nil` is left out.
+/// JSON keys are the properties' names; what is `nil` is null.
 public struct MdevParent: Hashable, Codable, Sendable {
   /// The name in `/sys/class/mdev_bus`: a PCI address, or, for a software device, a name such as
   /// `mbochs`.
@@ -18,11 +18,21 @@ public struct MdevParent: Hashable, Codable, Sendable {
   /// The render node of its own GPU driver, such as `/dev/dri/renderD128`; `nil` when it has none.
   /// A viewer that draws with this node keeps a vGPU's frames on their GPU.
   public let renderNode: String?
+
+  /// Writes every key.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(name, forKey: .name)
+    try values.encode(path, forKey: .path)
+    try values.encode(pciAddress, forKey: .pciAddress)
+    try values.encode(cardNode, forKey: .cardNode)
+    try values.encode(renderNode, forKey: .renderNode)
+  }
 }
 
 /// A kind of mdev that a parent offers: `/sys/class/mdev_bus/<parent>/mdev_supported_types/<id>`.
 ///
-/// JSON keys are the properties' names; what is `nil` is left out.
+/// JSON keys are the properties' names, but for `type`, the type's id; what is `nil` is null.
 public struct MdevType: Hashable, Codable, Sendable {
   /// The type's id, the folder's name, such as `i915-GVTg_V5_4`.
   public let id: String
@@ -39,6 +49,22 @@ public struct MdevType: Hashable, Codable, Sendable {
   /// The VFIO interface of its mdevs: file `device_api`, such as `vfio-pci`.
   public let deviceAPI: String?
 
+  private enum CodingKeys: String, CodingKey {
+    case id = "type"
+    case parent, name, description, availableInstances, deviceAPI
+  }
+
+  /// Writes every key.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(id, forKey: .id)
+    try values.encode(parent, forKey: .parent)
+    try values.encode(name, forKey: .name)
+    try values.encode(description, forKey: .description)
+    try values.encode(availableInstances, forKey: .availableInstances)
+    try values.encode(deviceAPI, forKey: .deviceAPI)
+  }
+
   /// Whether its mdevs can have a screen: VFIO has screens on PCI devices alone. True when the
   /// driver does not tell the interface.
   package var canHaveScreen: Bool { Self.canHaveScreen(deviceAPI: deviceAPI) }
@@ -50,7 +76,7 @@ public struct MdevType: Hashable, Codable, Sendable {
 
 /// A mediated device: `/sys/bus/mdev/devices/<uuid>`.
 ///
-/// JSON keys are the properties' names; what is `nil` is left out.
+/// JSON keys are the properties' names; what is `nil` is null.
 public struct MdevDevice: Hashable, Codable, Sendable {
   /// Its UUID, the folder's name.
   public let uuid: MdevUUID
@@ -73,6 +99,21 @@ public struct MdevDevice: Hashable, Codable, Sendable {
   public let driver: String?
   /// The render node of its parent's GPU; `nil` when that has none.
   public let renderNode: String?
+
+  /// Writes every key.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(uuid, forKey: .uuid)
+    try values.encode(type, forKey: .type)
+    try values.encode(parent, forKey: .parent)
+    try values.encode(parentPCIAddress, forKey: .parentPCIAddress)
+    try values.encode(path, forKey: .path)
+    try values.encode(iommuGroup, forKey: .iommuGroup)
+    try values.encode(groupNode, forKey: .groupNode)
+    try values.encode(deviceNode, forKey: .deviceNode)
+    try values.encode(driver, forKey: .driver)
+    try values.encode(renderNode, forKey: .renderNode)
+  }
 }
 
 extension MdevDevice {

@@ -4,7 +4,8 @@ import SafeText
 
 /// A PCI function of the host: `/sys/bus/pci/devices/<address>`.
 ///
-/// JSON keys are the properties' names; what is `nil` is left out.
+/// JSON keys are the properties' names, but `pciAddress` for the address and `vendorID`, `deviceID`,
+/// `subsystemVendorID` and `subsystemDeviceID` for the numbers; what is `nil` is null.
 public struct PCIFunction: Hashable, Codable, Sendable {
   /// Its address, the folder's name.
   public let address: PCIAddress
@@ -35,6 +36,34 @@ public struct PCIFunction: Hashable, Codable, Sendable {
   public let cardNode: String?
   /// The render node of its GPU driver, such as `/dev/dri/renderD128`, from folder `drm`.
   public let renderNode: String?
+
+  private enum CodingKeys: String, CodingKey {
+    case address = "pciAddress"
+    case vendor = "vendorID"
+    case device = "deviceID"
+    case subsystemVendor = "subsystemVendorID"
+    case subsystemDevice = "subsystemDeviceID"
+    case classCode, driver, physicalFunction, vfioDevice, iommuGroup, isBootVGA, cardNode,
+      renderNode
+  }
+
+  /// Writes every key.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(address, forKey: .address)
+    try values.encode(vendor, forKey: .vendor)
+    try values.encode(device, forKey: .device)
+    try values.encode(subsystemVendor, forKey: .subsystemVendor)
+    try values.encode(subsystemDevice, forKey: .subsystemDevice)
+    try values.encode(classCode, forKey: .classCode)
+    try values.encode(driver, forKey: .driver)
+    try values.encode(physicalFunction, forKey: .physicalFunction)
+    try values.encode(vfioDevice, forKey: .vfioDevice)
+    try values.encode(iommuGroup, forKey: .iommuGroup)
+    try values.encode(isBootVGA, forKey: .isBootVGA)
+    try values.encode(cardNode, forKey: .cardNode)
+    try values.encode(renderNode, forKey: .renderNode)
+  }
 }
 
 extension PCIFunction {
@@ -121,7 +150,8 @@ struct DRMNodes {
 
 /// Devices that the IOMMU cannot tell apart: `/sys/kernel/iommu_groups/<number>`.
 ///
-/// JSON keys are the properties' names; what is `nil` is left out.
+/// JSON keys: `iommuGroup` for the number, `devices`, and `iommuDomainType` for the type, which is null
+/// when it is `nil`.
 public struct IOMMUGroup: Hashable, Codable, Sendable {
   /// The group's number, also in its node's name, `/dev/vfio/<number>`.
   public let number: Int
@@ -129,6 +159,20 @@ public struct IOMMUGroup: Hashable, Codable, Sendable {
   public let devices: [String]
   /// How the host translates their DMA: file `type`, such as `DMA-FQ` or `identity`.
   public let type: String?
+
+  private enum CodingKeys: String, CodingKey {
+    case number = "iommuGroup"
+    case devices
+    case type = "iommuDomainType"
+  }
+
+  /// Writes every key.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(number, forKey: .number)
+    try values.encode(devices, forKey: .devices)
+    try values.encode(type, forKey: .type)
+  }
 }
 
 extension HostHardware {

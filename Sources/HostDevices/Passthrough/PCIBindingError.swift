@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ErrorKinds
 public import LinuxSystem
 
 /// Why a PCI function's driver was not changed. Each case's description is one line that names the
@@ -44,6 +45,20 @@ public enum PCIBindingError: Error, Hashable, Sendable {
   case notRemembered(PCIAddress, remembered: [PCIAddress])
   /// Another device has the address of the recorded one.
   case exchanged(PCIAddress, record: String)
+}
+
+extension PCIBindingError: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .system(let error): error.errorClass
+    case .host(let error): error.errorClass
+    case .nothingNamed, .invalidDriver: .argument
+    case .noSuchFunction, .noDriver, .notRemembered: .notFound
+    case .inUse, .guestHolds: .busy
+    case .bridge, .noIOMMU, .sharedGroup, .sharesWithPhysical, .notTaken: .unsupported
+    case .notPutBack, .record, .exchanged: .other
+    }
+  }
 }
 
 extension PCIBindingError: CustomStringConvertible {

@@ -5,7 +5,7 @@ import SystemPackage
 
 /// A PCI function's driver before a change and after it.
 ///
-/// JSON keys are the properties' names; what is `nil` is left out.
+/// In JSON: `pciAddress`, `driver`, and `previousDriver` for the one before. What is `nil` is null.
 public struct PCIBinding: Hashable, Codable, Sendable {
   /// The function.
   public let address: PCIAddress
@@ -13,6 +13,20 @@ public struct PCIBinding: Hashable, Codable, Sendable {
   public let before: String?
   /// The driver that it is bound to; `nil` when it is unbound.
   public let after: String?
+
+  private enum CodingKeys: String, CodingKey {
+    case address = "pciAddress"
+    case before = "previousDriver"
+    case after = "driver"
+  }
+
+  /// Writes every key.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(address, forKey: .address)
+    try values.encode(before, forKey: .before)
+    try values.encode(after, forKey: .after)
+  }
 }
 
 /// Takes PCI functions from the host's drivers and gives them back: the kernel's `driver_override`,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ErrorKinds
 import LinuxSystem
 
 /// A SCSI device of the host (optical drives on SATA too) that a guest can have with all its
@@ -40,6 +41,16 @@ public enum SCSIDeviceDefect: Error, Hashable, Sendable {
   case notSCSI(String)
   /// The kernel offers no SCSI generic node for it: its driver, `sg`, is not loaded.
   case noGenericNode(String)
+}
+
+extension SCSIDeviceDefect: ClassifiedError {
+  package var errorClass: ErrorClass {
+    switch self {
+    case .missing: .notFound
+    case .notSCSI: .unsupported
+    case .noGenericNode: .other
+    }
+  }
 }
 
 extension SCSIDeviceDefect: CustomStringConvertible {

@@ -6,79 +6,136 @@ public import HostDevices
 public struct GuestConfiguration: Hashable, Sendable {
   /// Which mainboard.
   public enum Machine: String, CaseIterable, Sendable {
-    /// PCI Express, of 2009.
+    /// PCI Express, from 2009.
     case q35
-    /// PCI, of 1996 (i440fx).
+    /// PCI, from 1996 (i440fx).
     case pc
   }
 
-  /// What runs before the guest.
+  /// The firmware that starts the guest.
   @nonexhaustive
   public enum Firmware: Hashable, Sendable {
     /// SeaBIOS, which comes with QEMU.
     case bios
-    /// UEFI in flash memory: its code, which is only read, and the guest's own store of variables.
+    /// UEFI in flash memory: read-only code, and the guest's own store of variables.
     case uefi(code: DiskImage, variables: DiskImage)
   }
 
-  /// What QEMU and libvirt call it.
+  /// A display of QEMU's: a way for a program of the host to see the screens that QEMU itself
+  /// draws, and to send input.
+  @nonexhaustive
+  public enum Display: Hashable, Sendable {
+    /// No display (`-display none`).
+    case none
+    /// D-Bus, for a client that attaches over QMP (`-display dbus,p2p=yes`). With GL, QEMU opens
+    /// the first render node of the host that it may open, or `renderNode`, and the guest's virtio
+    /// GPU can draw there.
+    case dbus(hasGL: Bool)
+  }
+
+  /// The guest's name in QEMU and libvirt.
   public var name: String
-  /// Its screen that the host shows, if it has one.
+  /// The vGPU, whose screen the host shows; `nil` for none.
   public var vGPU: MdevDevice?
-  /// What it gets of the host's PCI devices, the graphics first.
+  /// Whether the guest has a virtio GPU (`virtio-vga`), whose screen QEMU's display shows. It has
+  /// OpenGL when the display has it (`virtio-vga-gl`).
+  public var hasVirtioGPU = false
+  /// QEMU's display, for the virtio GPU's screen and for the boot screen.
+  public var display = Display.none
+  /// The render node on which QEMU draws when the display has GL, such as `/dev/dri/renderD129`; `nil` for
+  /// the first that QEMU may open.
+  public var renderNode: String?
+  /// Whether the guest has an HD Audio device, whose sound the display hands out. It needs the display.
+  public var hasSound = false
+  /// The host's PCI devices that the guest gets, graphics first.
   public var passedSlots: [PassedSlot] = []
-  /// What it gets of the host's USB devices.
+  /// The host's USB devices that the guest gets.
   public var usbDevices: [USBSelector] = []
-  /// What it gets of the host's SCSI devices.
+  /// The host's SCSI devices that the guest gets.
   public var scsiDevices: [SCSIDevice] = []
-  /// What runs before it.
+  /// The guest's firmware.
   public var firmware = Firmware.bios
-  /// A screen for the firmware and the boot loader, beside the vGPU's own: QEMU's `ramfb`, whose
-  /// pictures QMP's `screendump` has by the device's id, `bootScreenID`.
+  /// Whether the firmware starts signed programs only (Secure Boot). Its code then runs in system
+  /// management mode, and nothing else of the guest's can write to the store of variables. It needs
+  /// UEFI and `q35`.
+  public var hasSecureBoot = false
+  /// The guest's TPM 2.0; `nil` for none.
+  public var tpm: EmulatedTPM?
+  /// Whether the guest has a second screen beside the vGPU's, for the firmware and the boot loader:
+  /// QEMU's `ramfb`. QMP's `screendump` can write its picture with the device id `bootScreenID`.
   public var hasBootScreen: Bool
   /// Disk images, in order.
   public var disks: [DiskImage] = []
-  /// A CD image.
-  public var cdrom: DiskImage?
+  /// CD images, in order. When there are any, the firmware tries the disks, then the CDs, and then
+  /// the SCSI devices.
+  public var cdroms: [DiskImage] = []
+  /// The first CD image; a new value takes the place of all CDs.
+  public var cdrom: DiskImage? {
+    get { cdroms.first }
+    set { cdroms = newValue.map { [$0] } ?? [] }
+  }
   /// Memory in MiB.
   public var memory = 4096
-  /// The huge pages that its memory is made of; `nil` for the host's ordinary pages.
+  /// The huge pages for the guest's memory; `nil` for the host's ordinary pages.
   public var hugePages: HugePages?
-  /// Virtual processors.
+  /// The number of virtual processors.
   public var cpus = 2
-  /// The host's processors that these have to themselves.
+  /// The host processor for each virtual processor; `nil` for no binding.
   public var pinning: ProcessorPinning?
   /// Which mainboard.
   public var machine = Machine.q35
-  /// How it is connected.
+  /// The guest's network.
   public var network = GuestNetwork.user
-  /// The guest is Windows: Hyper-V's interfaces, a clock in local time.
+  /// Whether the guest is Windows. It then gets Hyper-V's interfaces, and a clock in local time.
   public var isWindows: Bool
-  /// Virtio disks and network, the fastest; else SATA and an Intel network card, for which Windows
-  /// has drivers from the start.
+  /// Whether the guest has virtio disks and network, which are the fastest. Otherwise it has SATA
+  /// and an Intel network card, because Windows already has drivers for them.
   public var hasVirtio: Bool
-  /// The guest is not told which hypervisor it runs on, because some graphics drivers refuse to work
+  /// Whether the hypervisor is hidden from the guest, because some graphics drivers refuse to work
   /// when they find one.
   public var hidesHypervisor = false
-  /// KVM runs the guest; else it is emulated.
+  /// Whether KVM runs the guest. Otherwise QEMU emulates it.
   public var hasKVM = true
-  /// Where QMP is served: each socket to one client at a time.
+  /// The folders of the host's that the guest has.
+  public var shares: [FolderShare] = []
+  /// Whether the guest has a port for an agent of its own (qemu-guest-agent), which can shut the
+  /// guest's system down.
+  public var hasGuestAgent = false
+  /// The path of the socket that leads to the port of the guest's agent; `nil` when a manager
+  /// chooses one.
+  public var guestAgentSocket: String?
+  /// The paths of the QMP sockets. Each socket serves one client at a time.
   public var qmpSockets: [String] = []
-  /// Further arguments, as QEMU takes them.
+  /// Whether the guest has the port of SPICE's guest agent (`com.redhat.spice.0`), for clipboards and
+  /// files. No SPICE is needed for it.
+  public var hasAgentPort = false
+  /// The path of the Unix socket that leads to the agent's port, for one client at a time. With `nil` the
+  /// manager that starts the guest chooses one, as libvirt does.
+  public var agentSocket: String?
+  /// More QEMU arguments, unchanged.
   public var extra: [String] = []
 
   /// The boot screen's device id.
   public static let bootScreenID = "ramfb0"
+  /// The audio device's backend in QEMU.
+  static let soundID = "sound0"
 
-  /// A guest of 4 GiB and two processors with nothing but a screen. Windows gets no virtio; a vGPU
-  /// of Intel's gets a boot screen, because it is no VGA card that a firmware could use.
+  /// The agent's port, by the name that agents look for.
+  public static let agentPortName = "com.redhat.spice.0"
+
+  /// Makes a guest of 4 GiB and two processors with only a screen. Windows gets no virtio. An Intel
+  /// vGPU gets a boot screen, because the vGPU is no VGA card that a firmware can use.
   public init(vGPU: MdevDevice, isWindows: Bool = false) {
     self.init(name: "vgpu-\(vGPU.uuid)", isWindows: isWindows)
     self.vGPU = vGPU
     hasBootScreen = vGPU.isGVTg
   }
 
-  /// The same without a screen.
+  /// Whether a program of the host can show a screen of the guest: the vGPU's, or the virtio GPU's.
+  /// A guest with only a whole GPU has the GPU's own monitor.
+  public var isShownByHost: Bool { vGPU != nil || hasVirtioGPU }
+
+  /// Makes the same guest without a screen.
   ///
   /// - Parameters:
   ///   - name: see the property.
@@ -92,26 +149,28 @@ public struct GuestConfiguration: Hashable, Sendable {
 }
 
 extension MdevDevice {
-  /// A slice of an Intel GPU.
+  /// Whether the vGPU is a part of an Intel GPU (GVT-g).
   var isGVTg: Bool { type.hasPrefix("i915-GVTg") }
 }
 
-/// What kind of graphics a guest has.
+/// The kind of graphics of a guest.
 @nonexhaustive
 public enum GuestProfile: String, CaseIterable, Sendable {
-  /// A slice of a GPU, an mdev such as Intel GVT-g's, which the host shows.
+  /// QEMU's own virtio GPU, for which the host needs no GPU. The host shows its screen.
+  case virtio
+  /// A part of a GPU: an mdev, such as Intel GVT-g's. The host shows its screen.
   case gvtG = "gvt-g"
   /// The host's whole Intel graphics (IGD).
   case igd
-  /// A whole discrete GPU, on a monitor of its own.
+  /// A whole discrete GPU with its own monitor.
   case gpu
 
-  /// The mainboard that suits. QEMU's legacy mode for Intel's graphics, in which they are the
-  /// guest's first screen, needs the old one; on `q35` they are a second GPU without a firmware's
-  /// screen (universal pass-through).
+  /// The right mainboard. QEMU's legacy mode for Intel's graphics needs the old one; in legacy mode
+  /// the graphics are the guest's first screen. On `q35` they are a second GPU without a screen for
+  /// the firmware (universal pass-through).
   public var machine: GuestConfiguration.Machine { self == .igd ? .pc : .q35 }
 
-  /// Whether UEFI is the firmware that suits: it needs no VGA registers, which two GPUs contend for.
-  /// Intel's graphics want SeaBIOS, which sets up their stolen memory as OVMF does not.
+  /// Whether UEFI is the right firmware. UEFI needs no VGA registers, for which two GPUs compete.
+  /// Intel's graphics need SeaBIOS, because SeaBIOS sets up their stolen memory and OVMF does not.
   public var prefersUEFI: Bool { self == .gpu }
 }

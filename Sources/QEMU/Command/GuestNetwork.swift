@@ -3,20 +3,21 @@
 import CLinux
 import LinuxSystem
 
-/// How a guest is connected.
+/// The network of a guest.
 @nonexhaustive
 public enum GuestNetwork: Hashable, Sendable {
-  /// Through QEMU's own address translation: the guest gets out, nobody gets in. Needs no rights.
+  /// QEMU's own address translation: the guest reaches the network, but nothing reaches the guest.
+  /// It needs no rights.
   case user
-  /// Through a TAP interface of the host: this one, which exists, or one that QEMU makes and hands
-  /// to `/etc/qemu-ifup`, for which it must be root.
+  /// A TAP interface of the host: the existing interface with this name. For `nil` QEMU makes one
+  /// and passes it to `/etc/qemu-ifup`, and must be root.
   case tap(String?)
-  /// Not at all.
+  /// No network.
   case none
 
-  /// Whether the host lets this user have it.
+  /// Checks that this user may use the network.
   ///
-  /// - Parameter root: where `sys` and `dev` are.
+  /// - Parameter root: the folder that contains `sys` and `dev`.
   /// - Throws: `QEMUError.host`.
   public func check(root: String = "") throws(QEMUError) {
     guard case .tap(let name) = self else { return }
@@ -26,7 +27,7 @@ public enum GuestNetwork: Hashable, Sendable {
     }
     guard let name else {
       guard geteuid() == 0 else {
-        throw .host(
+        throw .noRights(
           "network tap",
           reason: """
             making an interface needs root; make one for your user (ip tuntap add dev tap0 mode tap \
@@ -34,21 +35,23 @@ public enum GuestNetwork: Hashable, Sendable {
             """)
       }
       guard access("\(root)/etc/qemu-ifup", X_OK) == 0 else {
-        throw .host(
+        throw .missing(
           "/etc/qemu-ifup",
-          reason: "no such program, which QEMU gives a new interface to; name one with tap:NAME")
+          reason: """
+            no such program, and QEMU runs it for a new interface; name an existing interface with \
+            tap:NAME
+            """)
       }
       return
     }
     // Only TUN and TAP interfaces have this file.
     guard access("\(root)/sys/class/net/\(name)/tun_flags", F_OK) == 0 else {
       let exists = FileTree.exists("\(root)/sys/class/net/\(name)")
-      throw .host(
-        name,
-        reason: """
-          \(exists ? "is no TAP interface" : "no such network interface"); make one: ip tuntap add \
-          dev \(exists ? "tap0" : name) mode tap user NAME, and add it to your bridge
-          """)
+      let reason = """
+        \(exists ? "is no TAP interface" : "no such network interface"); make one: ip tuntap add \
+        dev \(exists ? "tap0" : name) mode tap user NAME, and add it to your bridge
+        """
+      throw exists ? .host(name, reason: reason) : .missing(name, reason: reason)
     }
   }
 }
@@ -64,7 +67,7 @@ extension GuestNetwork: LosslessStringConvertible {
     default:
       guard text.hasPrefix("tap:") else { return nil }
       let name = text.dropFirst(4)
-      // IFNAMSIZ is 16, one of them for the end.
+      // IFNAMSIZ is 16, including the zero byte at the end.
       let isName = name.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x2F && $0 != 0x3A }
       guard (1...15).contains(name.utf8.count), isName, name != ".", name != ".." else {
         return nil
@@ -73,7 +76,7 @@ extension GuestNetwork: LosslessStringConvertible {
     }
   }
 
-  /// As it is read.
+  /// The text that `init(_:)` reads.
   public var description: String {
     switch self {
     case .user: "user"

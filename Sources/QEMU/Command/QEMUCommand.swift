@@ -3,20 +3,21 @@
 import HostDevices
 import SafeText
 
-/// How QEMU comes by the vGPU.
+/// How QEMU gets the vGPU.
 @nonexhaustive
 public enum DeviceHandover: Hashable, Sendable {
-  /// It opens the device's group itself.
+  /// QEMU opens the device's group itself.
   case opensGroup
-  /// It is handed an open device and an open iommufd as these descriptors.
+  /// QEMU gets an open device and an open iommufd, under these descriptor numbers.
   case descriptors(device: Int32, iommufd: Int32)
 }
 
 extension GuestConfiguration {
   /// QEMU's arguments for this guest, none of them deprecated in QEMU 7.2 to 10.0.
   ///
-  /// It gets no display: the vGPU's pictures are taken from the kernel, and a whole GPU has a
-  /// monitor.
+  /// QEMU gets no display for a vGPU, because the host takes the vGPU's pictures from the kernel,
+  /// and none for a whole GPU, because that has a monitor. QEMU's display shows only what QEMU
+  /// itself draws: a virtio GPU's screen and the boot screen.
   public func arguments(_ handover: DeviceHandover) -> [String] {
     var arguments: [String] = []
     func add(_ words: String...) { arguments += words }
@@ -25,34 +26,31 @@ extension GuestConfiguration {
     add("-accel", hasKVM ? "kvm" : "tcg")
     add("-cpu", processorOption)
     add("-smp", processorCount, "-m", "\(memory)M")
-    if let hugePages {
-      // Taken as it starts: a guest that finds none left later is killed.
-      add(
-        "-object",
-        "memory-backend-file,id=mem0,size=\(memory)M,prealloc=on,share=off,"
-          + "mem-path=\(Self.escaped(hugePages.folder))")
-    }
-    add("-nodefaults", "-vga", "none", "-display", "none")
-    // A vGPU does not come back from suspend to RAM.
+    add(contentsOf: memoryOptions)
+    // Before the display, which names it.
+    if hasSound { add("-audiodev", "dbus,id=\(Self.soundID)") }
+    add("-nodefaults", "-vga", "none", "-display", displayOption)
+    // Neither a vGPU nor a virtio GPU comes back from suspend to RAM.
     add("-global", machine == .q35 ? "ICH9-LPC.disable_s3=1" : "PIIX4_PM.disable_s3=1")
     if isWindows { add("-rtc", "base=localtime,driftfix=slew") }
-    if case .uefi(let code, let variables) = firmware {
-      add("-drive", "if=pflash,unit=0,readonly=on,\(Self.fileOption(code))")
-      add("-drive", "if=pflash,unit=1,\(Self.fileOption(variables))")
-    }
+    add(contentsOf: firmwareOptions + tpmOptions)
     for socket in qmpSockets { add("-qmp", "unix:\(Self.escaped(socket)),server=on,wait=off") }
-    // Before anything that QEMU places by itself, which would take their addresses.
+    // Before the devices that QEMU places by itself, because these would take the addresses.
     add(contentsOf: passedSlotOptions)
     add("-device", "qemu-xhci")
-    // A tablet: the pointer is where the host's is, without grabbing it. Virtio's has more buttons,
-    // and its keyboard more keys; each takes over when the guest's driver starts it, until when the
-    // mainboard's own are there.
+    // A tablet, so that the guest's pointer follows the host's without a grab. The virtio tablet
+    // has more buttons, and the virtio keyboard more keys. They take over when the guest's drivers
+    // start them; until then the guest uses the mainboard's mouse and keyboard.
     if hasVirtioInput {
       add("-device", "virtio-tablet-pci", "-device", "virtio-keyboard-pci")
     } else {
       add("-device", "usb-tablet")
     }
-    add(contentsOf: usbOptions)
+    add(contentsOf: usbOptions + portOptions + shareOptions)
+    // Every system has a driver for it.
+    if hasSound {
+      add("-device", "ich9-intel-hda", "-device", "hda-duplex,audiodev=\(Self.soundID)")
+    }
     add(contentsOf: networkOptions)
     add(contentsOf: storageOptions)
     add(contentsOf: scsiOptions)
@@ -62,6 +60,7 @@ extension GuestConfiguration {
       }
       add("-device", vGPUOption(vGPU, handover))
     }
+    if hasVirtioGPU { add("-device", "\(virtioGPU.rawValue),id=gpu0") }
     if hasBootScreen { add("-device", "ramfb,id=\(Self.bootScreenID)") }
     return arguments + extra
 
@@ -70,20 +69,38 @@ extension GuestConfiguration {
 
   private var machineOption: String {
     var option = machine.rawValue
-    // Windows reads the time from Hyper-V's interfaces; the HPET would only cost time.
+    // Windows reads the time from Hyper-V's interfaces, so the HPET would only cost time.
     if isWindows { option += ",hpet=off" }
-    // Xen's switch for what KVM does by the device's address; every QEMU takes it.
+    // Xen's switch for legacy mode. With KVM the device's address chooses the mode, but every QEMU
+    // accepts the switch.
     if hasLegacyGraphics { option += ",igd-passthru=on" }
-    if hugePages != nil { option += ",memory-backend=mem0" }
+    if !memoryOptions.isEmpty { option += ",memory-backend=mem0" }
+    if hasSecureBoot { option += ",smm=on" }
     return option
   }
 
-  /// Windows has no driver for them by itself.
+  /// The value of `-display`. The client attaches over QMP (p2p): without that QEMU looks for a
+  /// message bus.
+  private var displayOption: String {
+    switch display {
+    case .none: "none"
+    case .dbus(let hasGL):
+      "dbus,p2p=yes" + (hasGL ? ",gl=on" : "")
+        + (hasGL ? renderNode.map { ",rendernode=\(Self.escaped($0))" } ?? "" : "")
+        + (hasSound ? ",audiodev=\(Self.soundID)" : "")
+    }
+  }
+
+  /// The virtio GPU that goes with the display: QEMU starts one with OpenGL only when the display
+  /// has OpenGL too.
+  var virtioGPU: QEMUProgram.VirtioGPU { display == .dbus(hasGL: true) ? .gl : .plain }
+
+  /// Whether the guest gets virtio tablet and keyboard. Windows has no drivers for them.
   var hasVirtioInput: Bool { hasVirtio && !isWindows }
 
   private var networkOptions: [String] {
     let model = hasVirtio ? "virtio-net-pci" : "e1000e"
-    // Without a boot ROM, which comes in a package of its own: guests boot from their disks.
+    // No boot ROM: it comes in a separate package, and guests boot from their disks.
     let card = "\(model),netdev=net0,romfile="
     return switch network {
     case .none: []
@@ -97,8 +114,8 @@ extension GuestConfiguration {
     }
   }
 
-  /// On a real network no two guests may have QEMU's own address: one in QEMU's range that is the
-  /// same at every start.
+  /// The guest's MAC address: one in QEMU's range, the same at every start. Guests do not get
+  /// QEMU's default address, because two guests on a real network must not share it.
   var networkAddress: String {
     // FNV-1a.
     var hash: UInt32 = 0x811C_9DC5
@@ -110,10 +127,11 @@ extension GuestConfiguration {
   }
 
   private func vGPUOption(_ vGPU: MdevDevice, _ handover: DeviceHandover) -> String {
-    // Named even beside a descriptor: QEMU takes an mdev for a physical device without it.
+    // The path is given even with a descriptor, because without it QEMU takes an mdev for a
+    // physical device.
     var option = "vfio-pci,id=vgpu0,sysfsdev=/sys/bus/mdev/devices/\(vGPU.uuid),display=off"
     if case .descriptors(let device, _) = handover { option += ",iommufd=iommufd0,fd=\(device)" }
-    // Intel's drivers look for the OpRegion, without which some show nothing.
+    // Intel's drivers look for the OpRegion. Without it some show nothing.
     if vGPU.isGVTg { option += ",x-igd-opregion=on" }
     return option
   }
@@ -129,33 +147,33 @@ extension GuestConfiguration {
 }
 
 extension GuestConfiguration {
-  /// What `-cpu` gets.
+  /// The value of `-cpu`.
   var processorOption: String {
-    // Hyper-V's interfaces are KVM's: with emulation QEMU ignores them, or refuses to start.
+    // Hyper-V's interfaces need KVM: with emulation QEMU ignores them or refuses to start.
     guard hasKVM else { return hidesHypervisor ? "max,tcg-cpuid=off" : "max" }
     var model = ["host"]
     if threads > 1, pinning?.isAMD == true { model.append("topoext=on") }
     if hidesHypervisor { model.append("kvm=off") }
     if isWindows {
       model += Self.enlightenments
-      // Where KVM is hidden, the name that Hyper-V's interfaces give is what drivers look at.
+      // When KVM is hidden, drivers look at the vendor name of Hyper-V's interfaces.
       if hidesHypervisor { model.append("hv-vendor-id=\(Self.hyperVVendor)") }
     }
     return model.joined(separator: ",")
   }
 
-  /// What `-smp` gets.
+  /// The value of `-smp`.
   var processorCount: String {
     pinning == nil ? "\(cpus)" : "\(cpus),sockets=1,cores=\(cpus / threads),threads=\(threads)"
   }
 
-  /// How many of the guest's processors share a core. The emulated processor knows no threads.
+  /// The number of the guest's processors that share a core. The emulated processor has no threads.
   var threads: Int { hasKVM ? pinning?.threads ?? 1 : 1 }
 
-  /// Twelve characters at most.
+  /// The vendor name for Hyper-V's interfaces, twelve characters at most.
   static let hyperVVendor = "vgpuhost"
 
-  /// Hyper-V's interfaces that QEMU recommends for Windows, less those that ask for a special
+  /// The Hyper-V interfaces that QEMU recommends for Windows, without those that need a special
   /// processor (hv-evmcs, hv-avic) or are for debugging.
   private static let enlightenments = [
     "hv-relaxed=on", "hv-vapic=on", "hv-spinlocks=0x1fff", "hv-vpindex=on", "hv-runtime=on",
@@ -165,40 +183,12 @@ extension GuestConfiguration {
 }
 
 extension GuestConfiguration {
-  /// Disks and the CD.
-  var storageOptions: [String] {
-    var arguments: [String] = []
-    // With the older mainboard SATA takes a controller.
-    let needsController = machine == .pc && (!hasVirtio && !disks.isEmpty || cdrom != nil)
-    if needsController { arguments += ["-device", "ahci,id=ahci"] }
-    let bus = needsController ? "ahci" : "ide"
-    var port = 0
-    for (index, disk) in disks.enumerated() {
-      arguments += ["-drive", "if=none,id=disk\(index),\(Self.fileOption(disk))"]
-      if hasVirtio {
-        arguments += ["-device", "virtio-blk-pci,drive=disk\(index)"]
-      } else {
-        arguments += ["-device", "ide-hd,drive=disk\(index),bus=\(bus).\(port)"]
-        port += 1
-      }
-    }
-    if let cdrom {
-      arguments += [
-        "-drive", "if=none,id=cd0,media=cdrom,readonly=on,\(Self.fileOption(cdrom))",
-        "-device", "ide-cd,drive=cd0,bus=\(bus).\(port)",
-      ]
-    }
-    return arguments
-  }
-}
-
-extension GuestConfiguration {
-  /// Intel's graphics in QEMU's legacy mode, as the guest's first screen.
+  /// Whether the guest has Intel's graphics in QEMU's legacy mode, as its first screen.
   var hasLegacyGraphics: Bool {
     machine == .pc && passedSlots.contains { $0.role == .integratedGraphics }
   }
 
-  /// The host's PCI devices.
+  /// The options for the host's PCI devices.
   var passedSlotOptions: [String] {
     placedSlots.enumerated().flatMap { index, placed in
       let (slot, place) = placed
@@ -226,14 +216,14 @@ extension GuestConfiguration {
 
   private static func properties(of role: PassedSlot.Role) -> [String] {
     switch role {
-    // Drivers look for the OpRegion, which tells of the outputs.
+    // Drivers look for the OpRegion, because it describes the outputs.
     case .integratedGraphics: ["x-igd-opregion=on"]
     case .graphicsCard(hasVGA: true): ["x-vga=on"]
     case .graphicsCard(hasVGA: false), .device: []
     }
   }
 
-  /// Single USB devices, on the controller that every guest has.
+  /// The options for the host's USB devices, on the controller that every guest has.
   var usbOptions: [String] {
     usbDevices.flatMap { device in
       switch device {
@@ -247,20 +237,5 @@ extension GuestConfiguration {
         ["-device", "usb-host,hostbus=\(bus),hostaddr=\(address)"]
       }
     }
-  }
-
-  /// SCSI devices, on virtio's controller, or on one of LSI's for which Windows has a driver.
-  var scsiOptions: [String] {
-    guard !scsiDevices.isEmpty else { return [] }
-    var arguments = [
-      "-device", hasVirtio ? "virtio-scsi-pci,id=scsi0" : "mptsas1068,id=scsi0",
-    ]
-    for (index, device) in scsiDevices.enumerated() {
-      arguments += [
-        "-drive", "if=none,id=scsi0.\(index),format=raw,file=\(Self.escaped(device.genericNode))",
-        "-device", "scsi-generic,bus=scsi0.0,scsi-id=\(index),drive=scsi0.\(index)",
-      ]
-    }
-    return arguments
   }
 }

@@ -2,13 +2,14 @@
 
 import JSONText
 
-/// A disk image of a known format, and every file that belongs to it. QEMU is told all of it and
-/// guesses nothing: what a guest has written into its disk never decides how that is opened.
+/// A disk image of a known format, and every file that belongs to it. QEMU gets all formats and
+/// files and guesses nothing, so the bytes that a guest wrote into its disk never decide how QEMU
+/// opens it.
 ///
-/// Nothing is checked here. `NamedDisk` makes one of what a user has said, with the image's header
-/// held against it.
+/// This type checks nothing. `NamedDisk` makes an image from a user's words, and compares them with
+/// the image's header.
 public struct DiskImage: Hashable, Sendable {
-  /// How a disk lies in its file.
+  /// The format in which a file holds a disk.
   public enum Format: String, CaseIterable, Sendable {
     /// Byte for byte.
     case raw
@@ -18,15 +19,15 @@ public struct DiskImage: Hashable, Sendable {
 
   /// The file, or a block device.
   public let path: String
-  /// How the disk lies in it.
+  /// The format of the file.
   public let format: Format
-  /// Where a qcow2 image keeps the guest's data, when not in its own file.
+  /// The file with the guest's data, for a qcow2 image that does not keep the data in its own file.
   public let dataFile: String?
-  /// The images that show through where a qcow2 image holds nothing, from the top down. None of
-  /// them has any of its own here.
+  /// The backing images, from the top down. The guest reads them where a qcow2 image holds no data.
+  /// The `backing` of each of them is empty.
   public let backing: [DiskImage]
 
-  /// Makes an image of its parts.
+  /// Makes an image from its parts.
   public init(
     path: String, format: Format, dataFile: String? = nil, backing: [DiskImage] = []
   ) {
@@ -38,16 +39,16 @@ public struct DiskImage: Hashable, Sendable {
 }
 
 extension DiskImage {
-  /// The image as QEMU's `json:` name, which says how each file is to be opened, down to the last one.
+  /// The image as QEMU's `json:` name. It says how QEMU opens each file, down to the last one.
   ///
-  /// Not `-blockdev`, which `-snapshot` has no effect on.
+  /// It is not a `-blockdev` option, because `-snapshot` has no effect on that.
   var blockName: String {
     var node = "null"
     for image in backing.reversed() { node = image.node(on: node, isTop: false) }
     return "json:" + self.node(on: node, isTop: true)
   }
 
-  /// - Parameter beneath: the node that it lies on, `null` when nothing may be opened beneath it.
+  /// - Parameter beneath: the node of the backing image; `null` when QEMU may open none.
   private func node(on beneath: String, isTop: Bool) -> String {
     var members = ["\"driver\":\"\(format.rawValue)\"", "\"file\":\(Self.file(path))"]
     if !isTop { members.append("\"read-only\":true") }

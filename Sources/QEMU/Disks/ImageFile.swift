@@ -4,17 +4,17 @@ import CLinux
 import LinuxSystem
 import SystemPackage
 
-/// A file that holds a disk, as the kernel knows it.
+/// An open file that holds a disk.
 struct ImageFile: ~Copyable {
   private let file: OwnedFileDescriptor
   private let path: String
 
-  /// Which file it is, whatever its name.
+  /// The identity of a file, independent of its name.
   struct Identity: Equatable {
     private let device: UInt64
     private let number: UInt64
 
-    /// stat(2), at the end of all links; `nil` when nothing is there.
+    /// Reads the identity with stat(2), which follows links; `nil` when there is no file.
     init?(of path: String) {
       guard let status = try? Stat(path) else { return nil }
       // One block device can have several nodes.
@@ -26,14 +26,15 @@ struct ImageFile: ~Copyable {
 
   /// Opens a file for reading.
   ///
-  /// - Throws: `QEMUError.file` when it cannot be read, or is neither a file nor a block device.
+  /// - Throws: `QEMUError.system` when it cannot be opened, `.file` when it is neither a file nor a
+  ///   block device.
   init(_ path: String) throws(QEMUError) {
     let file: OwnedFileDescriptor
     do {
-      // O_NONBLOCK: whatever lies there must not hang.
+      // O_NONBLOCK, because the open must not hang when the path is a pipe or a device.
       file = try OwnedFileDescriptor.open(path, flags: O_RDONLY | O_NONBLOCK)
     } catch {
-      throw .file(path, reason: "\(error.errno); name a disk image that you may read")
+      throw .system(error.advising("name a disk image that you may read"))
     }
     let type = (try? Stat(FileDescriptor(rawValue: file.rawValue)))?.type
     guard type == .blockSpecial || type == .regular else {
@@ -43,26 +44,26 @@ struct ImageFile: ~Copyable {
     self.path = path
   }
 
-  /// Its first bytes.
+  /// The file's first bytes.
   ///
-  /// - Throws: `QEMUError.file`.
+  /// - Throws: `QEMUError.system`.
   func beginning(_ count: Int) throws(QEMUError) -> [UInt8] {
     do {
       return try file.readAll(limit: count, of: path)
     } catch {
-      throw .file(path, reason: "cannot be read: \(error.errno)")
+      throw .system(error)
     }
   }
 
-  /// Which of QEMU's drivers opens a file by its plain name: none of them takes a part of that for a
-  /// protocol.
+  /// The QEMU driver that opens a file by its plain name. None of these drivers reads a protocol
+  /// out of the name.
   static func driver(for path: String) -> String {
     guard let status = try? Stat(path), status.type == .blockSpecial else { return "file" }
-    // Linux's number for optical drives, whose discs come and go.
+    // 11 is Linux's major number for optical drives. Their discs can change.
     return status.specialDeviceID.rawValue >> 8 == 11 ? "host_cdrom" : "host_device"
   }
 
-  /// Whether it is a block device.
+  /// Whether the path is a block device.
   static func isBlockDevice(_ path: String) -> Bool {
     (try? Stat(path))?.type == .blockSpecial
   }

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The other files that a qcow2 image's header names (QEMU's docs/interop/qcow2). The header is only a
-/// claim: a guest may have written it.
+/// The other files that a qcow2 image's header names (QEMU's docs/interop/qcow2). The header is not
+/// trusted, because a guest may have written it.
 ///
-/// QEMU's own limits hold here: what QEMU would not open is no header, so that both read the same.
+/// It has QEMU's own limits: a header that QEMU would not open is an error, so that both read the
+/// same names.
 struct QCOW2Header: Equatable {
   /// The file with the guest's data.
   enum DataFile: Equatable {
     /// The image itself.
     case none
-    /// A file of its own, under this name; the name can be missing.
+    /// Another file, with this name. The name can be missing.
     case external(String?)
   }
 
-  /// Why bytes are no header.
+  /// Why the bytes are no header.
   enum Defect: Error, Equatable {
     case noMagic
     case version(UInt32)
@@ -24,13 +25,13 @@ struct QCOW2Header: Equatable {
     case dataName
   }
 
-  /// The image beneath this one.
+  /// The name of the backing image.
   let backing: String?
   let dataFile: DataFile
 
   /// The first bytes of every image.
   static let magic: [UInt8] = [0x51, 0x46, 0x49, 0xFB]
-  /// The header and all names are in the first cluster, which has at most this many bytes.
+  /// The largest first cluster, in bytes. The first cluster holds the header and all names.
   static let limit = 1 << 21
 
   private static let longestBackingName = 1023
@@ -38,7 +39,7 @@ struct QCOW2Header: Equatable {
   private static let endOfExtensions: UInt32 = 0
   private static let dataFileName: UInt32 = 0x4441_5441
 
-  /// - Parameter bytes: the file's first, `limit` of them or all that it has.
+  /// - Parameter bytes: the file's first `limit` bytes, or all bytes of a shorter file.
   init(_ bytes: [UInt8]) throws(Defect) {
     let bytes = bytes[...]
     guard bytes.starts(with: Self.magic), let version = bytes.bigEndian(UInt32.self, at: 4) else {
@@ -87,14 +88,14 @@ struct QCOW2Header: Equatable {
     var name: String?
     var offset = start
     while offset < end {
-      // QEMU reads zeros behind the end of a file, which end the extensions.
+      // The end of the file ends the extensions, because QEMU reads zeros behind it.
       guard let type = bytes.bigEndian(UInt32.self, at: offset),
         let size = bytes.bigEndian(UInt32.self, at: offset + 4), type != endOfExtensions
       else { break }
       offset += 8
       guard offset <= end, Int(size) <= end - offset else { throw .extensions }
       if type == dataFileName {
-        // Of two names nobody could say which one QEMU takes.
+        // Refuse a second name, because it is not known which one QEMU takes.
         guard name == nil, let text = bytes.text(at: offset, count: Int(size)) else {
           throw .dataName
         }
@@ -121,7 +122,7 @@ extension QCOW2Header.Defect: CustomStringConvertible {
 }
 
 extension ArraySlice<UInt8> {
-  /// A number at an offset from the slice's start; `nil` when the bytes end before it does.
+  /// A number at an offset from the slice's start; `nil` when the slice is too short.
   fileprivate func bigEndian<Number: FixedWidthInteger & UnsignedInteger>(
     _: Number.Type, at offset: Int
   ) -> Number? {
@@ -130,7 +131,7 @@ extension ArraySlice<UInt8> {
     return dropFirst(offset).prefix(size).reduce(0) { $0 << 8 | Number($1) }
   }
 
-  /// A file's name: UTF-8 without a zero, which would end it in QEMU.
+  /// A file's name: UTF-8 without a zero byte, because a zero byte would end the name in QEMU.
   fileprivate func text(at offset: Int, count size: Int) -> String? {
     guard offset >= 0, size >= 0, size <= count, offset <= count - size else { return nil }
     let bytes = dropFirst(offset).prefix(size)
@@ -138,12 +139,12 @@ extension ArraySlice<UInt8> {
   }
 }
 
-/// Formats of disk images that QEMU would recognise by a file's first bytes.
+/// The disk image formats that QEMU would recognise by a file's first bytes.
 ///
-/// They decide nothing: they only show that what a user has said, or not said, wants a second look.
+/// They do not decide the format. They only show that the user should check it.
 enum ImageSignature {
   private static let known: [(name: String, offset: Int, bytes: [UInt8])] = [
-    // Version 1 is another format with the same beginning.
+    // Version 1 is another format with the same magic number.
     ("qcow", 0, QCOW2Header.magic + [0, 0, 0, 1]),
     ("qcow2", 0, QCOW2Header.magic),
     ("qed", 0, Array("QED\0".utf8)),
@@ -160,10 +161,10 @@ enum ImageSignature {
     ("luks", 0, Array("LUKS".utf8) + [0xBA, 0xBE]),
   ]
 
-  /// How many bytes of a file are looked at.
+  /// The number of bytes to read from a file.
   static let limit = 68
 
-  /// What QEMU calls the format that a file begins as; `nil` for any other beginning.
+  /// QEMU's name for the format that a file begins like; `nil` for any other beginning.
   static func format(of bytes: some Collection<UInt8>) -> String? {
     known.first { bytes.dropFirst($0.offset).starts(with: $0.bytes) }?.name
   }

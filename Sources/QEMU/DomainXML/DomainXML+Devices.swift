@@ -8,10 +8,11 @@ extension GuestConfiguration {
   func devicesElement(emulator: String) -> XMLElement {
     var devices = XMLElement("devices", [:], [XMLElement("emulator", text: emulator)])
     devices.children += diskElements + controllerElements + networkElements
-    devices.children += inputElements
-    devices.children.append(
-      XMLElement("video", [:], [XMLElement("model", ["type": hasBootScreen ? "ramfb" : "none"])]))
+    devices.children += channelElements + inputElements
+    devices.children +=
+      soundElements + graphicsElements + [XMLElement("video", [:], [videoElement])]
     devices.children += vGPUElements + slotElements + usbElements + scsiElements
+    devices.children += shareElements + tpmElements
     devices.children.append(XMLElement("memballoon", ["model": "none"]))
     return devices
   }
@@ -30,12 +31,18 @@ extension GuestConfiguration {
         ? XMLElement("target", ["dev": "vd\(Self.letters(index))", "bus": "virtio"]) : sataTarget()
       return Self.diskElement("disk", disk, target)
     }
-    if let cdrom {
+    for cdrom in cdroms {
       var element = Self.diskElement("cdrom", cdrom, sataTarget())
       element.children.append(XMLElement("readonly"))
       elements.append(element)
     }
+    for index in elements.indices { elements[index].children += bootElements(index) }
     return elements
+  }
+
+  /// The place in the boot order. Without one libvirt's guest starts from its first disk only.
+  private func bootElements(_ number: Int) -> [XMLElement] {
+    bootIndex(number).map { [XMLElement("boot", ["order": "\($0)"])] } ?? []
   }
 
   private static func diskElement(
@@ -49,7 +56,8 @@ extension GuestConfiguration {
       ])
   }
 
-  /// An empty element ends a chain: without it libvirt looks into the image for what follows.
+  /// The chain of backing images. An empty element ends it, because without one libvirt looks into
+  /// the image for the next file.
   private static func backingElement(_ layers: ArraySlice<DiskImage>) -> XMLElement {
     guard let image = layers.first else { return XMLElement("backingStore") }
     return XMLElement(
@@ -65,12 +73,12 @@ extension GuestConfiguration {
   }
 
   private static func sourceElement(_ image: DiskImage) -> XMLElement {
-    // libvirt's daemon runs in another folder.
+    // An absolute path, because libvirt's daemon runs in another folder.
     let absolute = FileTree.realPath(of: image.path) ?? image.path
     return XMLElement("source", [sourceType(image) == "block" ? "dev" : "file": absolute])
   }
 
-  /// As Linux counts disks: a to z, aa to zz.
+  /// The letters in Linux's disk names: a to z, then aa to zz.
   static func letters(_ index: Int) -> String {
     let alphabet = Array("abcdefghijklmnopqrstuvwxyz")
     let last = String(alphabet[index % 26])
@@ -96,6 +104,82 @@ extension GuestConfiguration {
           ["type": "scsi", "index": "0", "model": hasVirtio ? "virtio-scsi" : "lsisas1068"]))
     }
     return elements
+  }
+
+  // MARK: - Screens that QEMU draws
+
+  /// QEMU's display (`type='dbus'`: libvirt 8.4). virDomainOpenGraphicsFD attaches to it.
+  private var graphicsElements: [XMLElement] {
+    switch display {
+    case .none: []
+    case .dbus(let hasGL):
+      [
+        XMLElement(
+          "graphics", ["type": "dbus", "p2p": "yes"],
+          (hasGL ? [XMLElement("gl", ["enable": "yes", "rendernode": renderNode])] : [])
+            + (hasSound ? [XMLElement("audio", ["id": "1"])] : []))
+      ]
+    }
+  }
+
+  /// An HD Audio device, whose sound the display hands out (`type='dbus'`: libvirt 8.4).
+  private var soundElements: [XMLElement] {
+    guard hasSound else { return [] }
+    return [
+      XMLElement("sound", ["model": "ich9"], [XMLElement("audio", ["id": "1"])]),
+      XMLElement("audio", ["id": "1", "type": "dbus"]),
+    ]
+  }
+
+  private var videoElement: XMLElement {
+    guard hasVirtioGPU else {
+      return XMLElement("model", ["type": hasBootScreen ? "ramfb" : "none"])
+    }
+    return XMLElement(
+      "model", ["type": "virtio", "primary": "yes"],
+      virtioGPU == .gl ? [XMLElement("acceleration", ["accel3d": "yes"])] : [])
+  }
+
+  // MARK: - The guest's system
+
+  /// The host's folders. libvirt starts virtiofsd.
+  private var shareElements: [XMLElement] {
+    shares.map { share in
+      var isVirtiofs = false
+      if case .virtiofs = share.way { isVirtiofs = true }
+      var element = XMLElement(
+        "filesystem",
+        [
+          "type": "mount", "accessmode": isVirtiofs ? "passthrough" : "mapped",
+          "multidevs": isVirtiofs ? nil : "remap",
+        ],
+        isVirtiofs ? [XMLElement("driver", ["type": "virtiofs"])] : [])
+      element.children += [
+        XMLElement("source", ["dir": share.path]), XMLElement("target", ["dir": share.tag]),
+      ]
+      if share.isReadOnly { element.children.append(XMLElement("readonly")) }
+      return element
+    }
+  }
+
+  /// The TPM. libvirt starts swtpm, and keeps the TPM's state.
+  private var tpmElements: [XMLElement] {
+    guard let tpm else { return [] }
+    return [
+      XMLElement(
+        "tpm", ["model": tpm.model.rawValue],
+        [XMLElement("backend", ["type": "emulator", "version": "2.0"])])
+    ]
+  }
+
+  /// The ports of the agents in the guest. libvirt makes their controller and chooses their sockets.
+  private var channelElements: [XMLElement] {
+    let names =
+      (hasAgentPort ? [Self.agentPortName] : []) + (hasGuestAgent ? [Self.guestAgentPort] : [])
+    return names.map {
+      XMLElement(
+        "channel", ["type": "unix"], [XMLElement("target", ["type": "virtio", "name": $0])])
+    }
   }
 
   // MARK: - Input and network
@@ -157,7 +241,8 @@ extension GuestConfiguration {
         case .firstBus(let device): (0, device)
         case .port(let number): (number, 0)
         }
-      // libvirt binds to vfio-pci what it manages, which takes a virtual GPU from its own driver.
+      // Managed devices are bound to vfio-pci by libvirt, but a virtual GPU must keep its own
+      // driver.
       let managed = placed.slot.mustKeepDriver ? "no" : "yes"
       return placed.slot.guestFunctions.map { number, address in
         let isFirst = number == 0
@@ -199,7 +284,7 @@ extension GuestConfiguration {
       let source =
         switch device {
         case .id(let vendor, let product):
-          // A guest starts without it, as with QEMU's own option.
+          // The guest also starts when the device is missing, as with QEMU's own option.
           XMLElement(
             "source", ["startupPolicy": "optional"],
             [
@@ -238,7 +323,7 @@ extension GuestConfiguration {
               "type": "drive", "controller": "0", "bus": "0",
               "target": "\(index)", "unit": "0",
             ]),
-        ])
+        ] + bootElements(disks.count + cdroms.count + index))
     }
   }
 }

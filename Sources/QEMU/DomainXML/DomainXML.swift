@@ -3,26 +3,28 @@
 import HostDevices
 
 extension GuestConfiguration {
-  /// The same guest as a domain of libvirt's (https://libvirt.org/formatdomain.html), for version 8.2
-  /// or newer: without its QMP socket, because libvirt has its own, and with a store of UEFI variables
-  /// that libvirt makes of the firmware's empty one.
+  /// The same guest as a libvirt domain (https://libvirt.org/formatdomain.html), for libvirt 8.2 or
+  /// newer, and 8.4 with a display. It has no QMP socket, because libvirt has its own. libvirt makes the store of UEFI
+  /// variables from the firmware's empty store.
   ///
-  /// - Parameter emulator: QEMU's path.
+  /// - Parameter emulator: the path of QEMU's program.
   /// - Throws: `QEMUError.host` when a name has characters that XML cannot hold; `QEMUError.file` for
   ///   an image with a data file.
   public func domainXML(emulator: String) throws(QEMUError) -> String {
-    let images = (disks + [cdrom].compactMap { $0 }).flatMap { [$0] + $0.backing }
-    // libvirt can be told of one since 10.10; an older one would leave the choice to the header.
+    let images = (disks + cdroms).flatMap { [$0] + $0.backing }
+    // libvirt's XML can name a data file since 10.10. An older libvirt would let the image's header
+    // choose the file.
     for image in images where image.dataFile != nil {
       throw .file(
         image.path,
         reason: """
-          keeps its data in another file, which not every libvirt can be told; make a single image \
-          of both with qemu-img convert
+          it keeps its data in another file, and libvirt before 10.10 cannot name that file; \
+          combine both into a single image with qemu-img convert
           """)
     }
     let names =
       images.map(\.path) + [emulator, name] + extra + passedSlots.compactMap(\.rom)
+      + shares.map(\.path)
     for name in names where !XMLElement.canHold(name) {
       throw .host(name.debugDescription, reason: "has control characters; rename it")
     }
@@ -30,9 +32,9 @@ extension GuestConfiguration {
       "domain",
       ["type": hasKVM ? "kvm" : "qemu", "xmlns:qemu": "http://libvirt.org/schemas/domain/qemu/1.0"])
     domain.children = [XMLElement("name", text: name), memoryElement]
-    domain.children += hugePagesElements + processorElements
+    domain.children += memoryBackingElements + processorElements
     domain.children += [firmwareElement, featuresElement, modelElement, clockElement]
-    // A vGPU does not come back from suspend to RAM.
+    // Neither a vGPU nor a virtio GPU comes back from suspend to RAM.
     domain.children.append(
       XMLElement("pm", [:], [XMLElement("suspend-to-mem", ["enabled": "no"])]))
     domain.children.append(devicesElement(emulator: emulator))
@@ -44,10 +46,19 @@ extension GuestConfiguration {
     XMLElement("memory", ["unit": "MiB"], text: "\(memory)")
   }
 
-  private var hugePagesElements: [XMLElement] {
-    guard let hugePages else { return [] }
-    let page = XMLElement("page", ["size": "\(hugePages.size.mebibytes)", "unit": "MiB"])
-    return [XMLElement("memoryBacking", [:], [XMLElement("hugepages", [:], [page])])]
+  private var memoryBackingElements: [XMLElement] {
+    var backing = XMLElement("memoryBacking")
+    if let hugePages {
+      let page = XMLElement("page", ["size": "\(hugePages.size.mebibytes)", "unit": "MiB"])
+      backing.children.append(XMLElement("hugepages", [:], [page]))
+    }
+    // virtiofsd reads and writes the guest's memory.
+    if sharesMemory {
+      backing.children += [
+        XMLElement("source", ["type": "memfd"]), XMLElement("access", ["mode": "shared"]),
+      ]
+    }
+    return backing.children.isEmpty ? [] : [backing]
   }
 
   private var processorElements: [XMLElement] {
@@ -67,7 +78,10 @@ extension GuestConfiguration {
       os.children += [
         XMLElement(
           "loader",
-          ["readonly": "yes", "type": "pflash", "format": Self.flashFormat(code)], text: code.path),
+          [
+            "readonly": "yes", "secure": hasSecureBoot ? "yes" : nil, "type": "pflash",
+            "format": Self.flashFormat(code),
+          ], text: code.path),
         XMLElement(
           "nvram", ["template": variables.path, "format": Self.flashFormat(variables)]),
       ]
@@ -75,15 +89,17 @@ extension GuestConfiguration {
     return os
   }
 
-  /// libvirt takes flash memory for raw when nothing is said, which is all that it could be before
-  /// 9.2.
+  /// The `format` attribute of flash memory; `nil` for raw, because raw is libvirt's default and
+  /// its only format before 9.2.
   private static func flashFormat(_ image: DiskImage) -> String? {
     image.format == .raw ? nil : image.format.rawValue
   }
 
   private var featuresElement: XMLElement {
     var features = XMLElement("features", [:], [XMLElement("acpi"), XMLElement("apic")])
-    // As QEMU's own options have it, both are KVM's.
+    // System management mode, in which the firmware guards its variables.
+    if hasSecureBoot { features.children.append(XMLElement("smm", ["state": "on"])) }
+    // Both features below need KVM, as in QEMU's own options.
     guard hasKVM else { return features }
     if isWindows { features.children.append(hyperVElement) }
     if hidesHypervisor {
@@ -92,7 +108,8 @@ extension GuestConfiguration {
     return features
   }
 
-  /// The same set as in QEMU's command; its clock is among the clock's timers.
+  /// The same interfaces as in QEMU's command. Hyper-V's clock is one of the timers of
+  /// `clockElement`.
   private var hyperVElement: XMLElement {
     func on(_ name: String) -> XMLElement { XMLElement(name, ["state": "on"]) }
     var interfaces = [on("relaxed"), on("vapic")]
@@ -135,7 +152,7 @@ extension GuestConfiguration {
     return clock
   }
 
-  /// QEMU's own arguments, which libvirt passes on.
+  /// The extra arguments, which libvirt passes to QEMU.
   private var argumentElements: [XMLElement] {
     extra.isEmpty
       ? []
@@ -167,7 +184,7 @@ extension GuestConfiguration {
     return overrides.isEmpty ? [] : [XMLElement("qemu:override", [:], overrides)]
   }
 
-  /// libvirt wants users' own names to begin so.
+  /// The alias begins with `ua-`, because libvirt requires this of names that users choose.
   static let vGPUAlias = "ua-vgpu0"
 
   static func alias(slot: Int, function: Int) -> String { "ua-pci\(slot).\(function)" }

@@ -2,7 +2,7 @@
 
 import SafeText
 
-/// An element of an XML document that is to be written.
+/// An element of an XML document to write.
 struct XMLElement {
   let name: String
   var attributes: [(name: String, value: String)]
@@ -19,7 +19,7 @@ struct XMLElement {
     self.text = text
   }
 
-  /// The element and what is in it, indented.
+  /// The element and its content as text, indented.
   func written(depth: Int = 0) -> String {
     let margin = String(repeating: "  ", count: depth)
     let start =
@@ -38,7 +38,7 @@ struct XMLElement {
       case "<": result += "&lt;"
       case ">": result += "&gt;"
       case "'": result += "&apos;"
-      // Written plainly they would be read as blanks.
+      // Escaped, because an XML reader turns these characters in attributes into blanks.
       case "\t", "\n", "\r": result += "&#\(character.value);"
       case _ where !PlainText.isShown(character): result += "&#\(character.value);"
       default: result.unicodeScalars.append(character)
@@ -47,7 +47,8 @@ struct XMLElement {
     return result
   }
 
-  /// Whether XML 1.0 can hold a text: it has no control characters but three, and no U+FFFE, U+FFFF.
+  /// Whether XML 1.0 can hold a text. XML has only three control characters, and no U+FFFE and
+  /// U+FFFF.
   static func canHold(_ text: String) -> Bool {
     text.unicodeScalars.allSatisfy {
       $0.value >= 0x20 && $0.value != 0xFFFE && $0.value != 0xFFFF

@@ -2,8 +2,8 @@
 
 import JSONText
 
-/// One firmware as its package describes it to whoever starts QEMU: a JSON file (QEMU's
-/// docs/interop/firmware.json), as much of it as is looked at here.
+/// A firmware's description by its package, for programs that start QEMU: a JSON file (QEMU's
+/// docs/interop/firmware.json). It holds only the members that this module uses.
 struct FirmwareDescriptor: Decodable {
   private let interfaces: [String]
   private let mapping: Mapping
@@ -22,7 +22,7 @@ struct FirmwareDescriptor: Decodable {
 
   private struct Mapping: Decodable {
     let device: String
-    /// Absent before QEMU 7.0, when it could only be `split`.
+    /// Missing in descriptors from before QEMU 7.0, when `split` was the only mode.
     let mode: String?
     let executable: File?
     let variables: File?
@@ -43,25 +43,30 @@ struct FirmwareDescriptor: Decodable {
     }
   }
 
-  /// - Throws: what the JSON library finds wrong.
+  /// - Throws: the JSON library's error.
   init(json bytes: [UInt8]) throws {
     self = try JSON.decode(Self.self, from: bytes)
   }
 
-  /// What a guest may not depend on: keys that forbid what is not signed, and a machine that must
-  /// be set up for system management mode.
-  private static let unwanted: Set = ["enrolled-keys", "requires-smm", "secure-boot"]
+  /// The features that make Secure Boot: keys that forbid unsigned programs, and a machine with
+  /// system management mode. A guest has all of them or depends on none.
+  private static let ofSecureBoot: Set = ["enrolled-keys", "requires-smm", "secure-boot"]
 
-  /// Whether it is an UEFI for this processor, with or without Secure Boot.
+  /// Whether the firmware is a UEFI for x86-64, with or without Secure Boot.
   var isUEFI: Bool {
     interfaces.contains("uefi") && targets.contains { $0.architecture == "x86_64" }
   }
 
-  /// Its files, if it is an UEFI in flash memory with a store of variables, for a machine that
-  /// `isMachine` knows by a pattern (glob(7)).
-  func uefi(for isMachine: (String) -> Bool) -> UEFIImages? {
+  /// The firmware's files; `nil` unless it is a UEFI in flash memory with a store of variables.
+  ///
+  /// - Parameters:
+  ///   - isSecure: whether the firmware is to have Secure Boot with keys, or to have neither.
+  ///   - isMachine: whether a machine pattern (glob(7)) fits the guest's machine.
+  func uefi(isSecure: Bool, for isMachine: (String) -> Bool) -> UEFIImages? {
     guard interfaces.contains("uefi"), mapping.device == "flash",
-      mapping.mode ?? "split" == "split", Self.unwanted.isDisjoint(with: features),
+      mapping.mode ?? "split" == "split",
+      isSecure
+        ? Self.ofSecureBoot.isSubset(of: features) : Self.ofSecureBoot.isDisjoint(with: features),
       targets.contains(where: {
         $0.architecture == "x86_64" && $0.machines.contains(where: isMachine)
       }),

@@ -4,25 +4,53 @@ import CLinux
 import LinuxSystem
 import SystemPackage
 
-/// A guest's own UEFI variables, among them what it boots: a copy of the firmware's empty store that
-/// is made once and then belongs to the guest.
+/// A guest's own UEFI variables, its boot entries included. The store is a copy of the firmware's
+/// empty store. It is made once and then belongs to the guest.
 public enum VariableStore {
-  /// The guest's store, which is made when there is none.
+  /// Gives the guest's store, and makes it when there is none.
   ///
   /// - Parameters:
-  ///   - guest: what the guest is known by from one start to the next: its disk's path, or the
+  ///   - guest: a name that stays the same at every start: the path of the guest's disk, or the
   ///     vGPU's UUID.
-  ///   - folder: where stores lie; it exists.
+  ///   - folder: the existing folder for stores.
   ///   - template: the firmware's empty store.
-  /// - Throws: `QEMUError.file`, also for a store that another firmware has made.
+  ///   - isSecure: whether the template has the keys of Secure Boot. A guest has one store: with
+  ///     keys, or without.
+  /// - Throws: `QEMUError.file`, also for a store of another firmware, and for one that was made
+  ///   with keys where none are wanted, or without. Nothing is overwritten.
   public static func make(
-    of guest: String, in folder: String, from template: DiskImage
+    of guest: String, in folder: String, from template: DiskImage, isSecure: Bool = false
   ) throws(QEMUError) -> DiskImage {
-    // The name tells the format: what a guest has written into raw flash memory must not turn it
-    // into an image, not even when the next firmware is one.
+    var files = NewGuestFiles()
+    return try make(of: guest, in: folder, from: template, isSecure: isSecure, noting: &files)
+  }
+
+  /// The same.
+  ///
+  /// - Parameter files: gets the store when there was none.
+  package static func make(
+    of guest: String, in folder: String, from template: DiskImage, isSecure: Bool,
+    noting files: inout NewGuestFiles
+  ) throws(QEMUError) -> DiskImage {
+    // The name says the format: bytes that a guest wrote into raw flash memory must not make the
+    // store an image, even when the next firmware is an image.
     let ending = template.format == .raw ? "" : ".\(template.format.rawValue)"
-    let store = DiskImage(
-      path: "\(folder)/\(name(of: guest))\(ending)", format: template.format)
+    let name = FileNamePart.of(path: guest, limit: 64)
+    func path(isSecure: Bool, _ ending: String) -> String {
+      "\(folder)/\(name)\(isSecure ? ".secure" : "").vars\(ending)"
+    }
+    let store = DiskImage(path: path(isSecure: isSecure, ending), format: template.format)
+    for format in ["", ".\(DiskImage.Format.qcow2.rawValue)"] {
+      let other = path(isSecure: !isSecure, format)
+      guard FileTree.exists(other), !FileTree.exists(store.path) else { continue }
+      throw .file(
+        other,
+        reason: """
+          the guest's UEFI variables were made \(isSecure ? "without" : "with") Secure Boot's keys; \
+          \(isSecure ? "leave Secure Boot out" : "choose Secure Boot"), or remove the file, and the \
+          guest's boot entries with it
+          """)
+    }
     let empty: [UInt8]
     do {
       empty = try SmallFile.read(template.path, limit: 1 << 26)
@@ -31,6 +59,7 @@ public enum VariableStore {
     }
     do {
       try create(store.path, empty)
+      files.variables = store.path
     } catch Errno.fileExists {
     } catch {
       throw .file(store.path, reason: "\(reason(error)); set XDG_STATE_HOME to a folder of yours")
@@ -39,7 +68,7 @@ public enum VariableStore {
     return store
   }
 
-  /// The copy appears as a whole or not at all, and never in another's place.
+  /// Makes the copy completely or not at all, and never replaces a file.
   private static func create(_ path: String, _ bytes: [UInt8]) throws {
     if FileTree.exists(path) { throw Errno.fileExists }
     let draft = "\(path).\(getpid())"
@@ -48,7 +77,8 @@ public enum VariableStore {
     if link(draft, path) != 0 { throw Errno(rawValue: vgpu_last_errno()) }
   }
 
-  /// Flash memory of another size was another firmware's. An image must need no other file.
+  /// Refuses a store of another firmware. Raw flash memory of another size belongs to another
+  /// firmware, and a qcow2 image must need no other file.
   private static func check(_ store: DiskImage, against empty: [UInt8]) throws(QEMUError) {
     let size = (try? Stat(store.path)).map { Int($0.size) } ?? 0
     guard (try? NamedDisk(path: store.path, format: store.format).image()) != nil,
@@ -58,19 +88,6 @@ public enum VariableStore {
         store.path,
         reason: "made for another firmware; remove it, and the guest's boot entries with it")
     }
-  }
-
-  /// A file's name that tells a person what it is of, and differs where the guests do.
-  private static func name(of guest: String) -> String {
-    // FNV-1a.
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in guest.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    let digits = String(hash, radix: 16)
-    let plain = guest.split(separator: "/").last?.map { character in
-      character.isASCII && (character.isLetter || character.isNumber || "-_.".contains(character))
-        ? character : "_"
-    }
-    return "\(String(plain ?? []).prefix(64))-\(digits).vars"
   }
 
   private static func reason(_ error: any Error) -> String {

@@ -6,20 +6,21 @@ import LinuxSystem
 import SystemPackage
 
 extension PassedSlot {
-  /// Whether a guest can be given its functions: each is bound to a VFIO driver, and so is whatever
-  /// else is in their IOMMU groups, or it has no driver.
+  /// Checks that a guest can get the slot's functions. Each function must be bound to a VFIO
+  /// driver. Each other function in their IOMMU groups must be bound to a VFIO driver too, or have
+  /// no driver.
   ///
   /// - Parameters:
   ///   - host: the machine.
-  ///   - nodes: where `dev` is.
-  /// - Throws: `QEMUError.host`.
+  ///   - nodes: the folder that contains `dev`.
+  /// - Throws: `QEMUError.missing`, `.noRights`, `.host`.
   public func check(on host: HostHardware, nodes: String = "") throws(QEMUError) {
     var unbound: [PCIFunction] = []
     var numbers: Set<Int> = []
     var physical: Set<PCIAddress> = []
     for address in functions {
       guard let function = host.pciFunction(at: address) else {
-        throw .host("\(address)", reason: "no such PCI function; `vgpu pci list` lists them")
+        throw .missing("\(address)", reason: "no such PCI function; `vgpu pci list` lists them")
       }
       guard let group = function.iommuGroup else {
         throw .host(
@@ -43,8 +44,9 @@ extension PassedSlot {
       throw .host(
         "IOMMU group \(group.number)",
         reason: """
-          \(other.address) is in it too, whose virtual functions the guest is to have and which must \
-          keep its driver; switch ACS and ARI on in the firmware, or move the card to another slot
+          the physical function \(other.address) is in it too, and it must keep its driver for the \
+          guest's virtual functions; switch ACS and ARI on in the firmware, or move the card to \
+          another slot
           """)
     }
     guard unbound.isEmpty else { throw Self.notBound(unbound, with: others.flatMap(\.self)) }
@@ -52,14 +54,14 @@ extension PassedSlot {
       guard others.isEmpty else { throw Self.shared(group, others) }
       let node = "/dev/vfio/\(group.number)"
       guard access(nodes + node, R_OK | W_OK) == 0 else {
-        throw .host(
+        throw .noRights(
           node,
           reason: "may not be opened; run as root, or let a udev rule give your user the group")
       }
     }
   }
 
-  /// - Parameter others: what must be bound with them, because it is in their groups.
+  /// - Parameter others: functions that must be bound too, because they are in the same groups.
   private static func notBound(_ unbound: [PCIFunction], with others: [PCIFunction]) -> QEMUError {
     let addresses = unbound.map { "\($0.address)" }
     let drivers = unbound.map { $0.driver ?? "no driver" }
@@ -78,33 +80,32 @@ extension PassedSlot {
     return .host(
       "IOMMU group \(group.number)",
       reason: """
-        \(names.joined(separator: ", ")) is in it too, and the host uses it; bind that as well \
-        (`vgpu pci bind \(addresses.joined(separator: " ")) vfio-pci`), or move the card to another \
-        slot
+        the host uses \(names.joined(separator: ", ")) in this group; run `vgpu pci bind \
+        \(addresses.joined(separator: " ")) vfio-pci` too, or move the card to another slot
         """)
   }
 }
 
 extension PCIFunction {
-  /// The kernel lets a group be used with it inside: without a driver, with a bridge's or with
-  /// pci-stub.
+  /// Whether the kernel lets a guest use a group that contains this function: it has no driver, a
+  /// VFIO driver, a bridge's driver, or pci-stub.
   fileprivate var maySharePassedGroup: Bool {
     driver == nil || isForGuests || driver == "pcieport" || driver == "pci-stub"
   }
 }
 
 extension USBSelector {
-  /// Whether this user can hand it to a guest. One that is named by its numbers may be plugged in
-  /// later.
+  /// Checks that this user can pass the device to a guest. A device that is selected by vendor and
+  /// product may be plugged in later.
   ///
-  /// - Throws: `QEMUError.host`.
+  /// - Throws: `QEMUError.missing`, `.noRights`.
   public func check(on host: HostHardware) throws(QEMUError) {
     guard let device = host.usbDevices().first(where: { $0.matches(self) }) else {
       if case .id = self { return }
-      throw .host("USB \(self)", reason: "nothing is plugged in there; lsusb lists what is")
+      throw .missing("USB \(self)", reason: "nothing is plugged in there; lsusb lists what is")
     }
     guard host.mayOpen(device.node) else {
-      throw .host(
+      throw .noRights(
         "USB \(self)",
         reason:
           "\(device.node) may not be opened; run as root, or let a udev rule give it to your user")
@@ -113,12 +114,12 @@ extension USBSelector {
 }
 
 extension SCSIDevice {
-  /// Whether this user may hand it to a guest.
+  /// Checks that this user may pass the device to a guest.
   ///
-  /// - Throws: `QEMUError.host`.
+  /// - Throws: `QEMUError.noRights`.
   public func check(on host: HostHardware) throws(QEMUError) {
     guard host.mayOpen(genericNode) else {
-      throw .host(
+      throw .noRights(
         genericNode,
         reason: "may not be opened for writing; run as root, or join its group (ls -l tells which)")
     }

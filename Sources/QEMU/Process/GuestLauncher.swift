@@ -7,36 +7,37 @@ import SystemPackage
 
 /// Starts guests.
 public struct GuestLauncher: Sendable {
-  /// The QEMU that is started.
+  /// The QEMU to start.
   public let program: QEMUProgram
 
-  /// Starts guests with this QEMU.
+  /// Makes a launcher for this QEMU.
   public init(program: QEMUProgram) { self.program = program }
 
   /// A guest that was started.
   public struct Guest: ~Copyable {
-    /// Its QEMU.
+    /// The QEMU process.
     public let process: GuestProcess
-    /// How that came by the vGPU.
+    /// How QEMU got the vGPU.
     public let handover: DeviceHandover
-    /// The launcher's own duplicate of the device that QEMU was handed, to look at its display
-    /// with and no right more than the launcher has; `nil` when QEMU opened the group. QEMU binds
-    /// it as it starts, until when it can be asked nothing. Let go of it when QEMU ends: the kernel
-    /// keeps a device busy as long as anyone holds it.
+    /// The launcher's own duplicate of the device that QEMU got, to read the device's display. It
+    /// gives no more rights than the launcher has. It is `nil` when QEMU opened the group. The
+    /// device answers nothing until QEMU binds it at its start. Close the descriptor when QEMU
+    /// ends, because the kernel keeps a device busy while anyone holds it.
     public var device: OwnedFileDescriptor?
   }
 
-  /// What QEMU is handed, by the numbers that it has there.
+  /// The descriptors that QEMU gets, by their numbers in QEMU.
   private static let handedOver = DeviceHandover.descriptors(device: 3, iommufd: 4)
 
-  /// How QEMU will come by a guest's vGPU.
+  /// How QEMU will get a guest's vGPU.
   public func handover(for configuration: GuestConfiguration) -> DeviceHandover {
     program.takesDescriptors && configuration.vGPU?.deviceNode != nil
       && access("/dev/iommu", R_OK | W_OK) == 0
       ? Self.handedOver : .opensGroup
   }
 
-  /// What QEMU is handed for a guest, by the descriptors' numbers; nothing when it opens the group.
+  /// The device nodes that QEMU gets for a guest, with their descriptor numbers in QEMU; empty when
+  /// QEMU opens the group.
   public func nodes(for configuration: GuestConfiguration) -> [(number: Int32, path: String)] {
     guard case .descriptors(let device, let iommufd) = handover(for: configuration),
       let node = configuration.vGPU?.deviceNode
@@ -56,10 +57,10 @@ public struct GuestLauncher: Sendable {
   /// Starts a guest.
   ///
   /// - Parameters:
-  ///   - configuration: what it is to be.
-  ///   - log: a descriptor for what QEMU and the guest's serial ports say; borrowed.
-  /// - Throws: `QEMUError` when a node cannot be opened or the program not be started. What QEMU
-  ///   itself finds wrong it says in the log, and ends.
+  ///   - configuration: the guest's configuration.
+  ///   - log: a descriptor for the output of QEMU and of the guest's serial ports; borrowed.
+  /// - Throws: `QEMUError` when a node cannot be opened or the program cannot be started. QEMU
+  ///   writes its own errors to the log, and ends.
   public func start(
     _ configuration: GuestConfiguration, log: Int32
   ) throws(QEMUError) -> Guest {
@@ -70,7 +71,7 @@ public struct GuestLauncher: Sendable {
         process: try GuestProcess(program.path, arguments, output: log, descriptors: []),
         handover: handover, device: nil)
     }
-    // Not bound here: QEMU binds the device to the iommufd that it is handed.
+    // Do not bind the device here: QEMU binds it to the iommufd that it gets.
     let device = try Self.open(node)
     let iommufd = try Self.open("/dev/iommu")
     let process = try GuestProcess(

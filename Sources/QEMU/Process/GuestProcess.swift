@@ -6,27 +6,27 @@ public import LinuxSystem
 import Synchronization
 import SystemPackage
 
-/// A program that was started in a session of its own: neither Ctrl-C in this terminal nor the end
-/// of this process ends it.
+/// A program in a new session: neither Ctrl-C in this terminal nor the end of this process ends it.
 ///
-/// It is waited for and signalled by its pidfd: once it has ended, its number can be another
-/// process's.
+/// Waiting and signals use the program's pidfd, because its number can belong to another process
+/// after it ended.
 public final class GuestProcess: Sendable {
-  /// The process, which nobody mistakes for another.
+  /// The process, identified by its pidfd.
   public let running: RunningProcess
-  /// The process's number, for a person or a file's name. It says nothing once the process has ended.
+  /// The process's number, for a person or a file's name. After the end of the process the number
+  /// may belong to another one.
   public var pid: Int32 { running.pid }
-  /// How it ended, which the kernel tells once.
+  /// How the process ended. It is kept, because the kernel tells it only once.
   private let ending = Mutex<End?>(nil)
 
-  /// posix_spawn(3): stdin from `/dev/null`, no signal blocked or ignored, and no descriptor but
-  /// those named.
+  /// Starts a program with posix_spawn(3). Its stdin is `/dev/null`, no signal is blocked or
+  /// ignored, and it has only the named descriptors.
   ///
   /// - Parameters:
-  ///   - path: the program's.
-  ///   - arguments: without the program's name, which goes before them.
+  ///   - path: the program's path.
+  ///   - arguments: the arguments without the program's name. This function adds the name.
   ///   - output: a descriptor for its stdout and stderr, borrowed.
-  ///   - descriptors: descriptors that it gets as 3 and so on, borrowed.
+  ///   - descriptors: descriptors that the program gets under the numbers 3, 4 and so on, borrowed.
   /// - Throws: `QEMUError.system` when the program cannot be started.
   public init(
     _ path: String, _ arguments: [String], output: Int32, descriptors: [Int32]
@@ -41,7 +41,7 @@ public final class GuestProcess: Sendable {
       throw .system(
         SystemCallError(call: "posix_spawn", object: path, errno: Errno(rawValue: answer)))
     }
-    // The number is the child's until it has been waited for, which only this does.
+    // The number is the child's until a wait, and only this object waits.
     do {
       running = try RunningProcess(pid)
     } catch {
@@ -55,15 +55,16 @@ public final class GuestProcess: Sendable {
   /// How a process ended.
   @nonexhaustive
   public enum End: Hashable, Sendable {
-    /// By itself, with this exit code.
+    /// The process exited with this code.
     case exited(Int32)
-    /// By a signal.
+    /// A signal with this number ended the process.
     case killed(Int32)
-    /// Nobody knows how: SIGCHLD is ignored, or another part of this program has waited for it.
+    /// The reason is lost: SIGCHLD is ignored, or another part of this program waited for the
+    /// process.
     case unknown
   }
 
-  /// waitid(2) without waiting: how it ended, or `nil` while it runs.
+  /// How the process ended; `nil` while it runs (waitid(2) with WNOHANG).
   public func end() -> End? {
     ending.withLock { end in
       if end == nil { end = wait(WNOHANG) }
@@ -71,14 +72,15 @@ public final class GuestProcess: Sendable {
     }
   }
 
-  /// waitid(2): how it ended.
+  /// Waits for the end of the process (waitid(2)), and returns how it ended.
   public func waitForEnd() -> End {
-    // Left to be waited for once more, so that nobody waits for it with the lock held.
+    // WNOWAIT leaves the result for `end()`, so that no thread waits while it holds the lock.
     _ = wait(WNOWAIT)
     return end() ?? .unknown
   }
 
-  /// pidfd_send_signal(2): ends it at once. Nothing happens when it has ended already.
+  /// Ends the process at once (pidfd_send_signal(2) with SIGKILL). It does nothing when the process
+  /// has already ended.
   public func kill() { _ = vgpu_pidfd_send_signal(running.rawValue, SIGKILL) }
 
   private func wait(_ options: Int32) -> End? {

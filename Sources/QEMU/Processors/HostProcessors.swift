@@ -3,33 +3,34 @@
 import CLinux
 import LinuxSystem
 
-/// The host's processors, as their cores share them: `/sys/devices/system/cpu`.
+/// The host's processors, grouped by core (`/sys/devices/system/cpu`).
 public struct HostProcessors: Hashable, Sendable {
-  /// A core: the logical processors (threads) that it runs.
+  /// A core and its logical processors (threads).
   struct Core: Hashable, Sendable {
-    /// What cores have in common whose memory and kind are the same.
+    /// The properties that are equal for cores of the same kind near the same memory.
     struct Kind: Hashable, Sendable {
       let package: Int
       let node: Int
       let threads: Int
-      /// A slower core of a processor that has two sorts.
+      /// Whether the core is a slow one, in a processor with two kinds of cores.
       let isEfficient: Bool
     }
     let kind: Kind
-    /// By number.
+    /// The logical processors, by number.
     let processors: [Int]
   }
 
-  /// By their first processor's number.
+  /// The cores, by the number of their first processor.
   let cores: [Core]
-  /// The processors are AMD's, which tell a guest of threads by a feature of their own (topoext).
+  /// Whether the processors are AMD's. An AMD processor tells a guest about threads by a special
+  /// feature (topoext).
   let areAMD: Bool
 
   /// Reads the processors that are online.
   ///
   /// - Parameters:
-  ///   - root: where `sys` and `proc` are.
-  ///   - allowed: those that may be used; `nil` for all.
+  ///   - root: the folder that contains `sys` and `proc`.
+  ///   - allowed: the processors that may be used; `nil` for all.
   public init(root: String = "", allowed: Set<Int>? = nil) {
     let folder = "\(root)/sys/devices/system/cpu"
     func text(_ path: String) -> String? {
@@ -43,7 +44,7 @@ public struct HostProcessors: Hashable, Sendable {
     var seen: Set<Int> = []
     for processor in usable.sorted() where seen.insert(processor).inserted {
       let own = "\(folder)/cpu\(processor)"
-      // Its older name is there as well, on every kernel.
+      // The older name of the file, because every kernel has it.
       let siblings = list("\(own)/topology/thread_siblings_list")
       let threads = Set(siblings).union([processor]).intersection(usable).sorted()
       seen.formUnion(threads)
@@ -69,10 +70,10 @@ public struct HostProcessors: Hashable, Sendable {
     return Set((0..<most).filter { mask[$0 / 8] & 1 << UInt8($0 % 8) != 0 })
   }
 
-  /// How many there are.
+  /// The number of processors.
   public var count: Int { cores.reduce(0) { $0 + $1.processors.count } }
 
-  /// sched_setaffinity(2) knows no more in C's own type.
+  /// The most processors: C's own type for sched_setaffinity(2) (cpu_set_t) holds no more.
   static let most = 1024
 
   /// A list as the kernel writes it, such as `0-3,8`; `nil` for anything else.

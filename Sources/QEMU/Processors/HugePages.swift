@@ -3,24 +3,24 @@
 import CLinux
 import LinuxSystem
 
-/// Large pages of the host's that a guest's memory is made of, which spare the processor work in
-/// translating addresses. The administrator sets them aside.
+/// Large pages of the host for a guest's memory. They save the processor work in address
+/// translation. The administrator reserves them.
 public struct HugePages: Hashable, Sendable {
   /// How large a page is.
   public enum Size: String, CaseIterable, Sendable, CustomStringConvertible {
-    /// 2 MiB, which can be set aside at any time.
+    /// 2 MiB. These pages can be reserved at any time.
     case twoMiB = "2M"
-    /// 1 GiB, which are best set aside as the host starts.
+    /// 1 GiB. Reserve these pages when the host starts.
     case oneGiB = "1G"
 
-    /// As users write it.
+    /// The size as users write it.
     public var description: String { rawValue }
-    /// In MiB.
+    /// The size in MiB.
     public var mebibytes: Int { self == .twoMiB ? 2 : 1024 }
     fileprivate var folder: String {
       "/sys/kernel/mm/hugepages/hugepages-\(mebibytes * 1024)kB"
     }
-    /// Where systems have them mounted.
+    /// The folder where systems mount these pages.
     fileprivate var usualFolder: String {
       self == .twoMiB ? "/dev/hugepages" : "/dev/hugepages1G"
     }
@@ -28,28 +28,28 @@ public struct HugePages: Hashable, Sendable {
 
   /// How large a page is.
   public let size: Size
-  /// A folder of a hugetlbfs of such pages.
+  /// A folder in a hugetlbfs with pages of this size.
   public let folder: String
 
-  /// Pages of a size, at the place where systems mount them.
+  /// Makes huge pages of a size, by default in the folder where systems mount them.
   public init(size: Size, folder: String? = nil) {
     self.size = size
     self.folder = folder ?? size.usualFolder
   }
 
-  /// Finds where pages of a size are mounted.
+  /// Finds the folder where pages of a size are mounted.
   ///
   /// - Parameters:
-  ///   - size: of one page.
-  ///   - root: where `proc` is.
-  /// - Throws: `QEMUError.host` when they are not.
+  ///   - size: the size of one page.
+  ///   - root: the folder that contains `proc`.
+  /// - Throws: `QEMUError.host` when they are not mounted.
   public static func mounted(_ size: Size, root: String = "") throws(QEMUError) -> HugePages {
     let table = (try? SmallFile.read("\(root)/proc/self/mounts", limit: 1 << 20)) ?? []
     for line in String(decoding: table, as: UTF8.self).split(separator: "\n") {
       let words = line.split(separator: " ")
       guard words.count > 3, words[2] == "hugetlbfs" else { continue }
       let pageSize = words[3].split(separator: ",").first { $0.hasPrefix("pagesize=") }
-      // Without the option it is the kernel's default size, which on x86 is 2 MiB.
+      // Without the option the pages have the kernel's default size, 2 MiB on x86.
       let mebibytes = pageSize.map { Self.mebibytes($0.dropFirst(9)) } ?? 2
       if mebibytes == size.mebibytes { return HugePages(size: size, folder: unescaped(words[1])) }
     }
@@ -61,17 +61,18 @@ public struct HugePages: Hashable, Sendable {
         """)
   }
 
-  /// Whether enough of them are free for a guest's memory, and whether this user may have them.
+  /// Checks that enough pages are free for a guest's memory, and that this user may use them.
   ///
   /// - Parameters:
-  ///   - mebibytes: the guest's memory.
-  ///   - root: where `sys` is, and the pages' folder.
+  ///   - mebibytes: the guest's memory in MiB.
+  ///   - root: the folder that contains `sys` and the pages' folder.
   /// - Throws: `QEMUError.host`.
   public func check(mebibytes: Int, root: String = "") throws(QEMUError) {
     let object = "huge pages of \(size.rawValue)"
     guard mebibytes % size.mebibytes == 0 else {
       throw .host(
-        object, reason: "the guest's memory, \(mebibytes)M, is no multiple; change --memory")
+        object,
+        reason: "the guest's memory, \(mebibytes)M, is no multiple of this size; change --memory")
     }
     let needed = mebibytes / size.mebibytes
     func count(_ file: String) -> Int? {
@@ -85,7 +86,8 @@ public struct HugePages: Hashable, Sendable {
     guard let free = count("free_hugepages"), let total = count("nr_hugepages") else {
       throw .host(object, reason: "this kernel or processor has none; use another size")
     }
-    // What others have been promised, and not yet touched, counts as free.
+    // Subtract reserved pages: `free_hugepages` still counts pages that other processes reserved
+    // but did not touch yet.
     let left = max(0, free - (count("resv_hugepages") ?? 0))
     guard left >= needed else {
       let atBoot =
@@ -94,13 +96,14 @@ public struct HugePages: Hashable, Sendable {
       throw .host(
         object,
         reason: """
-          \(left) are free, and the guest takes \(needed); set more aside: echo \
+          \(left) are free, but the guest needs \(needed); reserve more: echo \
           \(total - left + needed) > \(size.folder)/nr_hugepages\(atBoot)
           """)
     }
     guard access(root + folder, R_OK | W_OK | X_OK) == 0 else {
-      throw .host(
-        folder, reason: "you may not write there; run as root, or have it mounted for your group")
+      throw .noRights(
+        folder,
+        reason: "you may not write there; run as root, or ask root to mount it for your group")
     }
   }
 
@@ -116,7 +119,7 @@ public struct HugePages: Hashable, Sendable {
     }
   }
 
-  /// The kernel writes blanks and backslashes in octal.
+  /// Decodes blanks and backslashes, because the kernel writes them in octal.
   private static func unescaped(_ word: Substring) -> String {
     var bytes: [UInt8] = []
     var rest = Array(word.utf8)[...]

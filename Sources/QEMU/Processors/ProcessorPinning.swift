@@ -3,29 +3,30 @@
 import CLinux
 import LinuxSystem
 
-/// Which of the host's processors each of a guest's has to itself, and which of these are threads of
-/// one core, so that the guest can be told the truth.
+/// The host processor for each of a guest's processors, and the number of threads in a core, so
+/// that the guest sees the real cores.
 public struct ProcessorPinning: Hashable, Sendable {
-  /// How many of the guest's processors are threads of one core.
+  /// The number of the guest's processors that are threads of one core.
   public let threads: Int
   /// The host's processor for each of the guest's, in order.
   public let processors: [Int]
-  /// The processors are AMD's, which tell of threads by a feature of their own (topoext).
+  /// Whether the processors are AMD's. An AMD processor tells a guest about threads by a special
+  /// feature (topoext).
   public let isAMD: Bool
 
-  /// Makes a pinning of its parts.
+  /// Makes a pinning from its parts.
   public init(threads: Int, processors: [Int], isAMD: Bool = false) {
     self.threads = threads
     self.processors = processors
     self.isAMD = isAMD
   }
 
-  /// Lets a guest's processor, of which a thread of QEMU's is the body, run nowhere else:
-  /// sched_setaffinity(2).
+  /// Binds the QEMU thread that runs a guest's processor to the host processor for it
+  /// (sched_setaffinity(2)).
   ///
   /// - Parameters:
-  ///   - thread: the thread's id, which QMP's `query-cpus-fast` tells.
-  ///   - index: which of the guest's processors it is.
+  ///   - thread: the thread's id, from QMP's `query-cpus-fast`.
+  ///   - index: the number of the guest's processor, from 0.
   /// - Throws: `QEMUError.system`.
   public func pin(thread: Int32, index: Int) throws(QEMUError) {
     guard processors.indices.contains(index), processors[index] < HostProcessors.most else {
@@ -44,10 +45,10 @@ public struct ProcessorPinning: Hashable, Sendable {
 }
 
 extension HostProcessors {
-  /// Chooses processors for a guest: whole cores of one kind, near one memory if that suffices,
-  /// and from the end, because the host's own work gathers at the beginning.
+  /// Chooses processors for a guest: whole cores of one kind, near one memory when there are
+  /// enough. It takes the last cores, because the host's own work gathers on the first ones.
   ///
-  /// - Parameter count: how many the guest has.
+  /// - Parameter count: the number of the guest's processors.
   /// - Throws: `QEMUError.host` when there are not enough.
   public func pinning(count: Int) throws(QEMUError) -> ProcessorPinning {
     let byPlace = Dictionary(grouping: cores, by: \.kind).sorted { Self.isBetter($0.key, $1.key) }
@@ -71,8 +72,9 @@ extension HostProcessors {
     throw .host(
       "--pin",
       reason: """
-        this host has \(kinds.joined(separator: " and ")) for the guest's \(count) processors; give \
-        it fewer with --cpus\(count % 2 == 0 ? "" : ", or an even number")
+        the guest has \(count) processors, but this host has only \
+        \(kinds.joined(separator: " and ")); give the guest fewer with \
+        --cpus\(count % 2 == 0 ? "" : ", or an even number")
         """)
   }
 

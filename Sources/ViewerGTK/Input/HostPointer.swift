@@ -2,25 +2,85 @@
 
 import CGTK3
 import CWayland
+import EGLPresenter
 import Glibc
+import VGPUDisplay
 
-/// The host's pointer over a widget. It is hidden while the guest shows a pointer of its own,
-/// because two pointers a frame apart are worse than one.
+/// The host's pointer over a widget. A person sees one pointer, never two: the host's own, or the
+/// guest's in the picture, or the host's with the look of the guest's.
+///
+/// The last one is the best one, because the display server moves it without the guest's delay. It is
+/// possible while the guest gets the pointer's place, because only then are both at the same place.
 @MainActor
 final class HostPointer {
   private let widget: UnsafeMutablePointer<GtkWidget>
+  private var look = Look.host
+
+  private enum Look: Equatable {
+    case host
+    case hidden
+    case guest(PointerImage, width: Int, height: Int)
+  }
 
   init(_ widget: UnsafeMutablePointer<GtkWidget>) { self.widget = widget }
 
-  /// Whether it is hidden.
-  var isHidden = false {
-    didSet {
-      guard isHidden != oldValue, let window = gtk_widget_get_window(widget) else { return }
-      let cursor =
-        isHidden ? gdk_cursor_new_from_name(gtk_widget_get_display(widget), "none") : nil
-      gdk_window_set_cursor(window, cursor)
-      if let cursor { g_object_unref(UnsafeMutableRawPointer(cursor)) }
+  /// What there is of the guest's pointer; `nil` while there is no picture.
+  var guest: GuestPointer? { didSet { show() } }
+  /// The place of the guest's picture.
+  var placement: Placement? { didSet { show() } }
+  /// Device pixels of a unit there.
+  var scale = SurfaceScale(whole: 1) { didSet { if scale != oldValue { show() } } }
+  /// Whether the guest gets the pointer's place. Such a guest draws its pointer in the picture, or has
+  /// hidden it, when it tells no look of it.
+  var isAbsolute = false { didSet { show() } }
+
+  private func show() {
+    let look: Look =
+      switch guest {
+      case nil: .host
+      case .none?: isAbsolute ? .hidden : .host
+      case .drawn?: .hidden
+      case .told(let image)?: Self.look(image, placement, enlargement)
+      }
+    guard look != self.look, let window = gtk_widget_get_window(widget) else { return }
+    self.look = look
+    let display = gtk_widget_get_display(widget)
+    let cursor: OpaquePointer? =
+      switch look {
+      case .host: nil
+      case .hidden: gdk_cursor_new_from_name(display, "none")
+      case .guest(let image, let width, let height):
+        image.cursor(
+          on: display, width: width, height: height,
+          scale: SurfaceScale(ofToolkitFor: widget).whole ?? 1)
+          ?? gdk_cursor_new_from_name(display, "none")
+      }
+    gdk_window_set_cursor(window, cursor)
+    if let cursor { g_object_unref(UnsafeMutableRawPointer(cursor)) }
+  }
+
+  /// GTK gives the compositor a pointer's picture for a whole scale, and a compositor with a fraction
+  /// shrinks it.
+  private var enlargement: Double {
+    SurfaceScale(ofToolkitFor: widget).factor / scale.factor
+  }
+
+  /// The guest's pointer as large as the picture is shown.
+  private static func look(
+    _ image: PointerImage, _ placement: Placement?, _ enlargement: Double
+  ) -> Look {
+    guard let placement, !placement.guest.isEmpty else { return .hidden }
+    func scaled(_ length: Int, _ shown: Int, _ whole: Int) -> Int {
+      max(1, Int((Double(length) * Double(shown) / Double(whole) * enlargement).rounded()))
     }
+    let width = scaled(image.size.width, placement.picture.width, placement.guest.width)
+    let height = scaled(image.size.height, placement.picture.height, placement.guest.height)
+    // A larger one than a display server takes is shown smaller.
+    let longest = max(width, height)
+    func cut(_ length: Int) -> Int {
+      longest > PointerImage.most ? max(1, length * PointerImage.most / longest) : length
+    }
+    return .guest(image, width: cut(width), height: cut(height))
   }
 }
 

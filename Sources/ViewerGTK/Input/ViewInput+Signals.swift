@@ -12,7 +12,7 @@ extension ViewInput {
     let events: [GdkEventMask] = [
       GDK_KEY_PRESS_MASK, GDK_KEY_RELEASE_MASK, GDK_BUTTON_PRESS_MASK, GDK_BUTTON_RELEASE_MASK,
       GDK_POINTER_MOTION_MASK, GDK_ENTER_NOTIFY_MASK, GDK_SCROLL_MASK, GDK_SMOOTH_SCROLL_MASK,
-      GDK_FOCUS_CHANGE_MASK,
+      GDK_FOCUS_CHANGE_MASK, GDK_TOUCH_MASK,
     ]
     gtk_widget_add_events(widget, gint(events.reduce(0) { $0 | $1.rawValue }))
     for signal in ["key-press-event", "key-release-event"] {
@@ -24,6 +24,7 @@ extension ViewInput {
     vgpu_connect_event(widget, "motion-notify-event", onMotion, data)
     vgpu_connect_event(widget, "enter-notify-event", onMotion, data)
     vgpu_connect_scroll(widget, onScroll, data)
+    vgpu_connect_event(widget, "touch-event", onTouch, data)
     vgpu_connect_event(widget, "focus-out-event", onFocusOut, data)
     vgpu_connect_event(widget, "grab-broken-event", onGrabBroken, data)
     promptMotion = PromptMotion(widget)
@@ -105,8 +106,29 @@ private func onScroll(
     case GDK_SCROLL_RIGHT: (1, 0)
     default: (event.pointee.delta_x, event.pointee.delta_y)
     }
-  onMain(data, as: ViewInput.self) { $0.scrolled(dx: turn.x, dy: turn.y) }
-  return 1
+  var isTaken = false
+  onMain(data, as: ViewInput.self) { isTaken = $0.scrolled(dx: turn.x, dy: turn.y) }
+  return isTaken ? 1 : 0
+}
+
+/// A finger on the host's touch screen. What is not taken here GTK makes a pointer of: the first finger's
+/// place and the first button (GtkWidget's own handler).
+private func onTouch(
+  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEvent>?,
+  _ data: UnsafeMutableRawPointer?
+) -> gboolean {
+  guard let touch = event?.pointee.touch else { return 0 }
+  let (type, x, y) = (touch.type, touch.x, touch.y)
+  let finger = UInt(bitPattern: touch.sequence)
+  var isTaken = false
+  onMain(data, as: ViewInput.self) { input in
+    switch type {
+    case GDK_TOUCH_BEGIN: isTaken = input.touched(by: finger, x: x, y: y)
+    case GDK_TOUCH_UPDATE: isTaken = input.touchMoved(of: finger, x: x, y: y)
+    default: isTaken = input.touchEnded(of: finger)
+    }
+  }
+  return isTaken ? 1 : 0
 }
 
 /// The mark of a view's widget.

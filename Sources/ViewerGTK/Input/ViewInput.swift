@@ -10,14 +10,22 @@ import GuestInput
 final class ViewInput: PointerLockMotion {
   /// Tells the guest, and knows the keys and buttons that are down; `nil` for a view without input.
   var guest: (any InputSink)? {
-    didSet { if oldValue !== guest { oldValue?.releaseAll() } }
+    didSet {
+      if oldValue !== guest { oldValue?.releaseAll() }
+      followPointer()
+    }
   }
   /// Called when a grab begins or ends.
   var onGrab: (@MainActor () -> Void)?
   /// Called after the guest was told something.
   var onSend: (@MainActor () -> Void)?
+  /// Called when the guest begins or ceases to get the pointer's place.
+  var onPointer: (@MainActor (Bool) -> Void)?
+  private var isAbsolute = false
   /// The place of the guest's picture.
-  var placement: Placement?
+  var placement: Placement? { didSet { followPointer() } }
+  /// The device pixels that the placement is in.
+  var space = PixelSpace()
   /// The number of events that the guest got.
   private(set) var count = 0
   private let widget: UnsafeMutablePointer<GtkWidget>
@@ -52,10 +60,31 @@ final class ViewInput: PointerLockMotion {
 
   // MARK: Keyboard
 
+  /// The way to take the guest's screen back from another program.
+  var takeBack: TakeBackOffer?
+
   /// A key's change.
   ///
-  /// - Returns: whether the change was for the guest.
-  func key(_ key: Keycode, down: Bool) -> Bool { send(.key(key, down: down)) }
+  /// - Returns: whether the change was for the guest, or has taken the guest's screen back.
+  func key(_ key: Keycode, down: Bool) -> Bool {
+    if key == swallowed {
+      // Autorepeat of the key that took the screen back is not for the guest.
+      if !down { swallowed = nil }
+      return true
+    }
+    if down, Self.enter.contains(key), let takeBack, takeBack.isDue() {
+      takeBack.accept()
+      swallowed = key
+      return true
+    }
+    return send(.key(key, down: down))
+  }
+
+  /// The key that took the screen back, until it comes up.
+  private var swallowed: Keycode?
+
+  /// KEY_ENTER, KEY_KPENTER.
+  private static let enter = [Keycode(rawValue: 28), Keycode(rawValue: 96)]
 
   /// Presses keys one after the other and lets them go in the reverse order.
   func press(_ chord: [Keycode]) {
@@ -65,7 +94,10 @@ final class ViewInput: PointerLockMotion {
 
   /// Releases all keys and buttons that are down, because the focus goes elsewhere and another
   /// window will see their releases.
-  func releaseAll() { guest?.releaseAll() }
+  func releaseAll() {
+    fingers = [:]
+    guest?.releaseAll()
+  }
 
   // MARK: Grab
 
@@ -82,6 +114,7 @@ final class ViewInput: PointerLockMotion {
     down.motion.reset()
     grab = InputGrab(widget, self) { [unowned self] in endGrab() }
     if grab == nil { gdk_window_beep(gtk_widget_get_window(widget)) }
+    followPointer()
     onGrab?()
   }
 
@@ -91,6 +124,7 @@ final class ViewInput: PointerLockMotion {
     guard let grab else { return }
     self.grab = nil
     grab.end()
+    followPointer()
     onGrab?()
   }
 
@@ -114,18 +148,31 @@ final class ViewInput: PointerLockMotion {
     send(.button(button, down: true))
   }
 
+  /// Looks whether the guest gets the pointer's place now. A guest's devices come and go without a word.
+  private func followPointer() {
+    let isAbsolute = grab == nil && devices?.contains(.tablet) == true
+    guard isAbsolute != self.isAbsolute else { return }
+    self.isAbsolute = isAbsolute
+    onPointer?(isAbsolute)
+  }
+
   /// The pointer's place in the widget's own units.
   func moved(toX x: Double, y: Double) {
+    followPointer()
     if let lock = grab?.lock {
       lock.moved(toX: x, y: y)
       return
     }
-    guard let placement, devices?.contains(.tablet) == true else { return }
-    // The middle of the device pixel below the pointer's tip.
-    let scale = Double(max(1, gtk_widget_get_scale_factor(widget)))
-    let position = placement.position(
-      atX: x * scale + 0.5, y: y * scale + 0.5, maximum: GuestInputEvent.absoluteMaximum)
-    send(.absolute(x: position.x, y: position.y))
+    guard devices?.contains(.tablet) == true, let place = place(x, y) else { return }
+    send(.absolute(x: place.x, y: place.y))
+  }
+
+  /// The guest's place below a place in the widget's own units: the middle of the device pixel there.
+  private func place(_ x: Double, _ y: Double) -> (x: Int, y: Int)? {
+    guard let placement else { return nil }
+    let pixel = space.pixel(x, y)
+    return placement.position(
+      atX: pixel.x + 0.5, y: pixel.y + 0.5, maximum: GuestInputEvent.absoluteMaximum)
   }
 
   func moved(dx: Double, dy: Double) {
@@ -138,11 +185,57 @@ final class ViewInput: PointerLockMotion {
     if steps != (0, 0) { send(.relative(dx: steps.x, dy: steps.y)) }
   }
 
+  // MARK: Touch
+
+  /// The fingers that the guest was told of, and their slots.
+  private var fingers: [UInt: Int] = [:]
+
+  /// A finger touches the widget.
+  ///
+  /// - Returns: whether the touch was for the guest: it has a touch screen.
+  func touched(by finger: UInt, x: Double, y: Double) -> Bool {
+    guard grab == nil, devices?.contains(.touchScreen) == true, let place = place(x, y) else {
+      return false
+    }
+    let slots = 0..<GuestInputEvent.mostTouches
+    guard let slot = slots.first(where: { !fingers.values.contains($0) }) else { return true }
+    gtk_widget_grab_focus(widget)
+    // A finger whose end never came.
+    if let old = fingers[finger] { send(.touchUp(slot: old)) }
+    fingers[finger] = slot
+    send(.touchDown(slot: slot, x: place.x, y: place.y))
+    return true
+  }
+
+  /// A finger moves.
+  ///
+  /// - Returns: whether the guest was told of the finger.
+  func touchMoved(of finger: UInt, x: Double, y: Double) -> Bool {
+    guard let slot = fingers[finger] else { return false }
+    if let place = place(x, y) { send(.touchMove(slot: slot, x: place.x, y: place.y)) }
+    return true
+  }
+
+  /// A finger leaves the widget's screen.
+  ///
+  /// - Returns: whether the guest was told of the finger.
+  func touchEnded(of finger: UInt) -> Bool {
+    guard let slot = fingers.removeValue(forKey: finger) else { return false }
+    send(.touchUp(slot: slot))
+    return true
+  }
+
+  // MARK: Wheel
+
   /// Scrolling to the right and down, in notches or fractions of a notch.
-  func scrolled(dx: Double, dy: Double) {
+  ///
+  /// - Returns: whether the guest scrolls; else a scrolled window around the view can.
+  func scrolled(dx: Double, dy: Double) -> Bool {
+    guard devices != nil else { return false }
     let notches = (x: across.wheel.steps(adding: dx), y: down.wheel.steps(adding: dy))
     if notches.y != 0 { send(.wheel(.vertical, notches: notches.y)) }
     if notches.x != 0 { send(.wheel(.horizontal, notches: notches.x)) }
+    return true
   }
 }
 

@@ -13,7 +13,7 @@ final class FrameRecord {
   /// Whether no feedback tells when frames are shown, so that only their hand-over is known.
   private var isBlind = true
   private var importNanoseconds: UInt64 = 0
-  /// The sum over released canvases.
+  /// The sum over earlier canvases, less the present canvas's counters at its begin.
   private var past = RendererCounters()
   private var pastHandovers = HandoverCounters()
   private(set) var framesPresented = 0
@@ -24,13 +24,14 @@ final class FrameRecord {
   }
 
   /// Records that frames are drawn on a canvas from now on.
-  func begins(_ canvas: any Canvas, on backend: ViewerStatistics.Backend?) {
+  func begins(_ canvas: any Canvas) {
     let (renderer, feedback) = (canvas.renderer, canvas.feedback)
     isBlind = feedback == .frameCallback || feedback == .timer
     recorder.feedback = feedback
-    importNanoseconds = 0
+    importNanoseconds = canvas.counters.importNanoseconds
+    past -= canvas.counters
+    pastHandovers -= canvas.handovers
     link.update { statistics in
-      statistics.backend = backend
       statistics.renderer = renderer
       statistics.feedback = feedback
     }
@@ -132,10 +133,19 @@ extension RendererCounters {
     return sum
   }
 
+  fileprivate static func -= (left: inout RendererCounters, right: RendererCounters) {
+    left.draws -= right.draws
+    left.imports -= right.imports
+    left.importNanoseconds &-= right.importNanoseconds
+    left.uploads -= right.uploads
+    left.refusals -= right.refusals
+  }
+
   fileprivate static func += (left: inout RendererCounters, right: RendererCounters) {
     left.draws += right.draws
     left.imports += right.imports
-    left.importNanoseconds += right.importNanoseconds
+    // The sum wraps around while an earlier canvas is shown again.
+    left.importNanoseconds &+= right.importNanoseconds
     left.uploads += right.uploads
     left.refusals += right.refusals
   }

@@ -3,6 +3,7 @@
 import CGTK3
 import CLinux
 import EGLPresenter
+import FramePacing
 import Glibc
 import LinuxSystem
 import Synchronization
@@ -19,23 +20,47 @@ final class RenderLink: Sendable {
     var letsGo = false
     /// Release everything; the thread is then joined.
     var ends = false
-    var geometry: SurfaceGeometry?
+    /// The widget's place, and who draws it.
+    var place: Place?
     var scaling: ScalingMode?
-    /// Nanoseconds between two refreshes of the monitor, according to GDK.
-    var fallbackInterval: Int?
+    /// The time between two refreshes of the monitor, according to GDK.
+    var fallbackInterval: Duration?
     /// The most frames to present.
     var frameLimit: Int?
     /// The picture to lay over the guest's picture; `.some(nil)` removes it.
     var overlay: Overlay??
     /// A copy of the guest's picture that GTK's thread waits for.
     var picture: PictureRequest?
+    /// The source has let go of the guest without a poll.
+    var hasLetGo = false
     /// GTK's thread has painted the widget with the frame that the render thread copied.
     var hasPainted = false
+    /// Whether the host's pointer is where the guest's is, and can have its look.
+    var hasHostPointer: Bool?
+    /// Copy the guest's present picture to the board, because GTK draws the widget elsewhere too.
+    var copies = false
+    /// GTK's thread waits until the orders are followed.
+    var isAwaited = false
+  }
+
+  /// A widget's place, and who draws the picture there.
+  struct Place {
+    enum Painter {
+      /// The render thread, on the view's own surface.
+      case canvas
+      /// GTK, until the view's own surface can be shown.
+      case gtk
+      /// GTK, because the view can have no surface of its own.
+      case gtkAlways
+    }
+
+    var geometry: SurfaceGeometry
+    var painter: Painter
   }
 
   /// News from the render thread.
   struct News {
-    /// The picture's place, and whether it contains a pointer; `nil` when both are unchanged.
+    /// The picture's place, and the guest's pointer; `nil` when both are unchanged.
     var picture: Shown?
     /// Why there is no picture.
     var message: ViewMessage?
@@ -43,20 +68,44 @@ final class RenderLink: Sendable {
     var failure: GraphicsError?
     /// The requested number of frames has been presented.
     var isFinished = false
-    /// The widget must be painted anew.
-    var wantsPaint = false
+    /// The scale of the screen that shows the view's own surface.
+    var scale: SurfaceScale?
+    /// What of the widget must be painted anew.
+    var wantsPaint = Painting.none
+  }
+
+  /// A part of a widget to be painted anew.
+  enum Painting {
+    case none
+    /// In device pixels from the widget's upper left corner.
+    case part(Damage)
+    case all
+
+    /// Adds pixels; `nil` for all.
+    mutating func add(_ damage: Damage?) {
+      switch (self, damage) {
+      case (.all, _): break
+      case (_, nil): self = .all
+      case (.none, let damage?): self = .part(damage)
+      case (.part(var part), let damage?):
+        part.add(damage)
+        self = .part(part)
+      }
+    }
   }
 
   /// A shown picture.
   struct Shown: Equatable {
     var placement: Placement
-    var hasPointer: Bool
+    var pointer: GuestPointer
   }
 
   /// An eventfd that wakes the render thread.
   let wakeup: OwnedFileDescriptor
   /// An eventfd by which the render thread answers orders that GTK's thread waits for.
   private let answer: OwnedFileDescriptor
+  /// The picture that GTK's thread draws.
+  let board = CairoBoard()
   private let orders = Mutex(Orders())
   private let news = Mutex<News?>(nil)
   private let shown = Mutex(ViewerStatistics())
@@ -84,15 +133,25 @@ final class RenderLink: Sendable {
     _ = eventfd_write(wakeup.rawValue, 1)
   }
 
-  /// Leaves an order and waits for its answer, at most as long as one drawing takes.
+  /// Leaves an order and waits until it is followed, at most as long as one drawing takes.
+  @MainActor
+  func settle(_ change: (inout Orders) -> Void) {
+    order { orders in
+      change(&orders)
+      orders.isAwaited = true
+    }
+    waitForAnswer()
+  }
+
+  /// Has the canvas released, and waits for that, at most as long as one drawing takes.
   @MainActor
   func orderAndWait(_ change: (inout Orders) -> Void) {
     order(change)
     waitForAnswer()
-    // Drop the news of the released canvas.
+    // Drop the news of the released canvas. That the guest has ended stays true.
     news.withLock { news in
       guard let late = news else { return }
-      news = News(isFinished: late.isFinished)
+      news = News(message: late.message, isFinished: late.isFinished)
     }
   }
 
@@ -113,9 +172,15 @@ final class RenderLink: Sendable {
     }
   }
 
-  /// Notes that the guest was told of input, and is likely to react on its screen. It wakes no
-  /// thread.
-  func hasSentInput() { inputTime.store(MonotonicInstant.now.nanoseconds, ordering: .relaxed) }
+  /// Notes that the guest was told of input, and is likely to react on its screen. The first input
+  /// for a while wakes the render thread, which sleeps longer while the guest is at rest.
+  func hasSentInput() {
+    let now = MonotonicInstant.now
+    let last = inputTime.exchange(now.nanoseconds, ordering: .relaxed)
+    guard now.nanoseconds(since: MonotonicInstant(nanoseconds: last)) > FrameDirector.rest / 2
+    else { return }
+    _ = eventfd_write(wakeup.rawValue, 1)
+  }
 
   /// The statistics so far.
   var statistics: ViewerStatistics { shown.withLock { $0 } }

@@ -15,10 +15,18 @@ final class RenderLoop {
   private let source: any FrameSource
   private let record: FrameRecord
   private var alarm: Alarm
-  private var canvas: (any Canvas)?
-  private var director = FrameDirector(fallbackInterval: 16_666_667)
+  /// The canvas of the view's own surface.
+  private var own: (any Canvas)?
+  /// The canvas of the widget that GTK draws, while GTK draws it.
+  private var paper: CairoCanvas?
+  private var geometry = SurfaceGeometry()
+  private var painter = RenderLink.Place.Painter.canvas
+  /// Whether the canvas is hidden, because its ancestors cut all of the widget off.
+  private var isCutOff = false
+  private var director = FrameDirector(fallbackInterval: .nanoseconds(16_666_667))
   private var scaling: ScalingMode
   private var overlay: Overlay?
+  private var pointer = PointerExchange()
   private var frameLimit: Int?
   private var number: UInt64 = 0
   private var shown: RenderLink.Shown?
@@ -33,6 +41,7 @@ final class RenderLoop {
     _ recorder: consuming FrameRecorder
   ) throws(SystemCallError) -> SystemThread {
     let alarm = try Alarm()
+    source.whenLetGo { [weak link] in link?.order { $0.hasLetGo = true } }
     let loop = RenderLoop(source, scaling, FrameRecord(link, recorder), link, alarm)
     return try SystemThread(for: "the render thread") { loop.run() }
   }
@@ -47,6 +56,9 @@ final class RenderLoop {
     self.alarm = alarm
     self.record = record
   }
+
+  /// The canvas that frames are presented on.
+  private var canvas: (any Canvas)? { paper ?? own }
 
   private func run() {
     var turn: FrameSchedule.Turn?
@@ -135,7 +147,11 @@ final class RenderLoop {
     }
     if let overlay = orders.overlay {
       self.overlay = overlay
-      canvas?.show(overlay)
+      showOverlay()
+      director.isStale()
+    }
+    if let isWanted = orders.hasHostPointer, isWanted != pointer.isWanted {
+      pointer.isWanted = isWanted
       director.isStale()
     }
     if let request = orders.picture {
@@ -144,29 +160,28 @@ final class RenderLoop {
       director.told()
       link.letGo()
     }
+    if orders.hasLetGo { sourceLetGo() }
     if let interval = orders.fallbackInterval { director.fallbackInterval = interval }
     if let limit = orders.frameLimit { frameLimit = limit }
     if orders.ends { hasEnded = true }
     if orders.letsGo {
       drop()
+      source.pause()
       link.letGo()
     }
     if let maker = orders.canvas { make(maker) }
-    if let geometry = orders.geometry, let canvas {
-      canvas.place(geometry)
-      // Mesa's software renderer on X11 learns a window's new size only by showing a frame.
-      director.isStale(frames: 2)
-    }
-    if orders.hasPainted { director.asked(now: .now) }
+    if let place = orders.place { follow(place, withGTK: orders.isAwaited) }
+    if orders.copies { copy() }
+    if orders.hasPainted, paper != nil { director.asked(now: .now) }
+    if orders.isAwaited { link.letGo() }
   }
 
   private func make(_ maker: any CanvasMaker) {
     do throws(GraphicsError) {
       let canvas = try maker.make(link)
-      self.canvas = canvas
-      canvas.show(overlay)
-      director.gainedSurface()
-      record.begins(canvas, on: maker.backend)
+      own = canvas
+      if let paper { paper.reader = canvas } else { begin(canvas) }
+      showOverlay()
     } catch {
       record.fellBack(error)
       link.tell { $0.failure = error }
@@ -174,12 +189,106 @@ final class RenderLoop {
   }
 
   private func drop() {
-    guard let canvas else { return }
-    record.ends(canvas)
-    self.canvas = nil
-    director.lostSurface()
+    if let canvas { end(canvas) }
+    paper = nil
+    own = nil
+    link.board.clear()
     shown = nil
     message = nil
+  }
+
+  /// Presents on a canvas from now on.
+  private func begin(_ canvas: any Canvas) {
+    director.gainedSurface()
+    record.begins(canvas)
+  }
+
+  private func end(_ canvas: any Canvas) {
+    record.ends(canvas)
+    director.lostSurface()
+    isCutOff = false
+  }
+
+  /// An overlay's place is in the widget, and a canvas of its own has a part of that.
+  private func showOverlay() {
+    paper?.show(overlay)
+    own?.show(
+      overlay.flatMap { overlay in
+        var area = overlay.area
+        area.x -= geometry.part.x
+        area.y -= geometry.part.y
+        return Overlay(area: area, pixels: overlay.pixels)
+      })
+  }
+
+  // MARK: The widget's place
+
+  private func follow(_ place: RenderLink.Place, withGTK: Bool) {
+    let before = geometry
+    geometry = place.geometry
+    painter = place.painter
+    if painter == .canvas {
+      giveToCanvas(withGTK: withGTK)
+    } else {
+      giveToGTK()
+    }
+    if overlay != nil, geometry != before { showOverlay() }
+  }
+
+  private func giveToGTK() {
+    if paper == nil {
+      if let own {
+        own.hideWithGTK()
+        end(own)
+      }
+      let canvas = CairoCanvas(link)
+      canvas.reader = own
+      canvas.show(overlay)
+      paper = canvas
+      begin(canvas)
+    }
+    showNow()
+  }
+
+  private func giveToCanvas(withGTK: Bool) {
+    if let paper {
+      end(paper)
+      self.paper = nil
+      link.board.clear()
+      if let own { begin(own) }
+    }
+    guard let own else { return }
+    if isCutOff != !geometry.isVisible { director.covered(!geometry.isVisible) }
+    isCutOff = !geometry.isVisible
+    if isCutOff {
+      if withGTK { own.hideWithGTK() } else { own.hide() }
+      return
+    }
+    if own.place(geometry, withGTK: withGTK) {
+      showNow()
+    } else {
+      // Mesa's software renderer on X11 learns a window's new size only by showing a frame.
+      director.isStale(frames: 2)
+    }
+  }
+
+  /// Presents the guest's present picture without waiting for a turn.
+  private func showNow() {
+    director.isStale()
+    take(FrameSchedule.Turn(wake: .now, aim: nil))
+  }
+
+  private func copy() {
+    guard case .frame(let frame) = source.poll() else { return }
+    // A picture that cannot be copied is left out there.
+    _ = try? link.board.update(pointer.exchange(frame).frame, placement(of: frame), own)
+    // That poll took what a source that tells had told, and did not show it.
+    director.told()
+  }
+
+  private func placement(of frame: Frame) -> Placement {
+    Placement(
+      guest: frame.primary.size, area: geometry.pixels, mode: scaling, slack: geometry.scale.slack)
   }
 
   /// The guest's present picture, without a pointer that the guest has on a plane of its own. The
@@ -204,48 +313,78 @@ final class RenderLoop {
   private func take(_ turn: FrameSchedule.Turn) {
     guard let canvas else { return }
     let start = MonotonicInstant.now
-    director.took(turn, now: start)
+    director.took(turn, now: start, lastInput: link.lastInput)
     let state = source.poll()
     record.queried(start, source.counters)
     switch state {
     case .frame(let frame): see(frame, turn, on: canvas)
     case .noPicture(let reason):
-      say(ViewMessage(text: "\(reason)", isFinal: !reason.isTransient), on: canvas)
+      say(ViewMessage(reason), on: canvas)
     }
   }
 
-  private func see(_ frame: Frame, _ turn: FrameSchedule.Turn, on canvas: any Canvas) {
+  /// The guest has ended, perhaps while its picture is hidden: the canvas drops the guest's buffers.
+  private func sourceLetGo() {
+    guard case .noPicture(let reason) = source.poll() else { return }
+    let message = ViewMessage(reason)
+    if let canvas { return say(message, on: canvas) }
+    link.tell { news in
+      news.picture = nil
+      news.message = message
+    }
+  }
+
+  private func see(_ whole: Frame, _ turn: FrameSchedule.Turn, on canvas: any Canvas) {
+    let (frame, pointer) = pointer.exchange(whole)
     let sight = FrameDirector.Sight(frame)
     var decision = director.saw(sight, in: turn)
-    if decision == .compare {
+    if case .compare(let isWhole) = decision {
       let start = MonotonicInstant.now
-      decision = director.compared(hasChanged: canvas.hasChanged(frame))
+      decision = director.compared(
+        hasChanged: canvas.hasChanged(frame, isWhole ? .whole : .sample))
       record.compared(start, by: canvas)
     }
-    guard case .show(let isFlip) = decision else { return }
+    guard case .show(let isFlip) = decision else {
+      // Another look of the pointer is no other picture.
+      if var shown, pointer != .drawn, shown.pointer != .drawn {
+        shown.pointer = pointer
+        tell(shown)
+      }
+      return
+    }
     if isFlip { record.newFrame(frame) }
-    show(frame, sight, on: canvas)
+    show(frame, pointer, sight, on: canvas)
   }
 
-  private func show(_ frame: Frame, _ sight: FrameDirector.Sight, on canvas: any Canvas) {
+  private func show(
+    _ frame: Frame, _ pointer: GuestPointer, _ sight: FrameDirector.Sight, on canvas: any Canvas
+  ) {
     number += 1
     let begin = MonotonicInstant.now
-    let placement = Placement(guest: frame.primary.size, area: canvas.area, mode: scaling)
+    let placement = placement(of: frame)
+    // Taken even when it is not used: the next one counts from this frame.
+    let damage = source.takeDamage()
     do throws(GraphicsError) {
-      try canvas.present(frame, at: placement, number: number, damage: source.takeDamage())
+      try canvas.present(
+        frame, at: paper == nil ? placement.inPart(geometry.part) : placement, number: number,
+        damage: director.isSurfaceStale ? nil : damage)
     } catch {
+      // What was taken is not shown yet.
+      director.isStale()
       failed(error, on: canvas)
       return
     }
     let end = MonotonicInstant.now
     director.handedOver(number, sight, asksForFrames: canvas.asksForFrames, at: end)
     record.committed(number, drawnFrom: begin, at: end, by: canvas)
-    tell(RenderLink.Shown(placement: placement, hasPointer: frame.cursor != nil))
+    tell(RenderLink.Shown(placement: placement, pointer: pointer))
     if isFinished { link.tell { $0.isFinished = true } }
   }
 
   private func failed(_ error: GraphicsError, on canvas: any Canvas) {
     if error.kind == .cannotShow {
+      // The view's own surface, which comes soon, can perhaps show it.
+      if painter == .gtk { return }
       say(ViewMessage(text: "\(error)", isFinal: false), on: canvas)
       return
     }
@@ -265,15 +404,21 @@ final class RenderLoop {
   }
 
   private func say(_ message: ViewMessage, on canvas: any Canvas) {
+    director.saysMessage()
     guard message != self.message else { return }
     if self.message == nil { canvas.hide() }
-    director.saysMessage()
     shown = nil
     self.message = message
     link.tell { news in
       news.picture = nil
       news.message = message
     }
+  }
+}
+
+extension ViewMessage {
+  fileprivate init(_ reason: NoPicture) {
+    self.init(text: "\(reason)", isFinal: !reason.isTransient)
   }
 }
 

@@ -3,11 +3,13 @@
 import CGTK3
 import DMABuf
 import EGLPresenter
+import Glibc
 import LinuxSystem
 import Synchronization
 import VGPUDisplay
 
-/// The picture that the render thread copies and GTK's thread draws, on a machine without EGL.
+/// The picture that the render thread copies and GTK's thread draws, while the view has no surface of
+/// its own on the screen.
 final class CairoBoard: @unchecked Sendable {
   // Sendable: everything except the lock is used only while the lock is held.
   private let lock = Mutex(())
@@ -17,36 +19,60 @@ final class CairoBoard: @unchecked Sendable {
   private var pointerArea: PixelRectangle?
   private var overlay: SoftwareOverlay?
 
+  /// What a copied frame has changed.
+  struct Update {
+    /// The number of copied pictures.
+    var copies: Int
+    /// The device pixels that may look otherwise than before; `nil` for all.
+    var changed: Damage?
+  }
+
   /// Copies a frame.
   ///
-  /// - Returns: the number of copied pictures.
+  /// - Parameters:
+  ///   - reader: reads a frame that the CPU cannot read; `nil` for none.
+  ///   - damage: the guest's pixels that may differ from the last copied frame; `nil` for all.
   /// - Throws: `GraphicsError.Kind.cannotShow`.
-  func update(_ frame: Frame, _ placement: Placement) throws(GraphicsError) -> Int {
+  func update(
+    _ frame: Frame, _ placement: Placement, _ reader: (any Canvas)?, _ damage: Damage? = nil
+  ) throws(GraphicsError) -> Update {
     try lock.withLock { _ throws(GraphicsError) in
-      try Self.copy(frame.primary, &picture)
+      var changed = placement == self.placement ? damage.map { placement.reach(ofGuest: $0) } : nil
+      if let old = pointerArea { changed?.add(old.intersection(placement.visible)) }
       pointerArea = nil
-      if let cursor = frame.cursor, (try? Self.copy(cursor.buffer, &pointer)) != nil {
-        let size = cursor.buffer.size
-        pointerArea = placement.rectangle(
-          ofGuest: PixelRectangle(
-            x: cursor.x, y: cursor.y, width: size.width, height: size.height))
+      do throws(GraphicsError) {
+        if try !Self.copy(frame.primary, &picture, damage) { changed = nil }
+      } catch {
+        guard let image = try reader?.pixels(of: frame), let read = SoftwarePicture(image) else {
+          throw error
+        }
+        picture = read
+        self.placement = placement
+        return Update(copies: 1, changed: nil)
+      }
+      if let cursor = frame.cursor, (try? Self.copy(cursor.buffer, &pointer, nil)) != nil {
+        let area = placement.rectangle(of: cursor)
+        pointerArea = area
+        changed?.add(area.intersection(placement.visible))
       }
       self.placement = placement
-      return pointerArea == nil ? 1 : 2
+      return Update(copies: pointerArea == nil ? 1 : 2, changed: changed)
     }
   }
 
+  /// - Parameter damage: the pixels that may differ from the copy's; `nil` for all.
+  /// - Returns: whether the copy had the earlier picture, so that the damage was enough.
   private static func copy(
-    _ buffer: PlaneBuffer, _ copy: inout SoftwarePicture?
-  ) throws(GraphicsError) {
-    let picture: SoftwarePicture
+    _ buffer: PlaneBuffer, _ copy: inout SoftwarePicture?, _ damage: Damage?
+  ) throws(GraphicsError) -> Bool {
     if let copy, copy.fits(buffer) {
-      picture = copy
-    } else {
-      picture = try SoftwarePicture(for: buffer)
-      copy = picture
+      try copy.update(buffer, damage)
+      return true
     }
-    try picture.update(buffer)
+    let picture = try SoftwarePicture(for: buffer)
+    copy = picture
+    try picture.update(buffer, nil)
+    return false
   }
 
   /// Lays a picture over the guest's picture, or removes it.
@@ -54,122 +80,176 @@ final class CairoBoard: @unchecked Sendable {
     lock.withLock { _ in self.overlay = overlay.flatMap(SoftwareOverlay.init) }
   }
 
-  /// Removes the picture.
-  func clear() { lock.withLock { _ in placement = nil } }
+  /// Removes the picture, and frees its memory.
+  func clear() {
+    lock.withLock { _ in
+      placement = nil
+      picture = nil
+      pointer = nil
+    }
+  }
 
   /// Draws the copied picture.
   ///
-  /// - Parameter scale: device pixels of a unit of GTK's.
-  func paint(_ context: CairoContext, scale: Int) {
+  /// - Parameter space: the device pixels that the picture is placed in.
+  func paint(_ context: CairoContext, in space: PixelSpace) {
     lock.withLock { _ in
       guard let placement, let picture else { return }
       cairo_save(context)
       // From GTK's units to device pixels, because placements are in device pixels.
-      cairo_scale(context, 1 / Double(scale), 1 / Double(scale))
+      cairo_translate(context, Double(space.origin.x), Double(space.origin.y))
+      cairo_scale(context, 1 / space.scale.factor, 1 / space.scale.factor)
       let visible = placement.visible
       cairo_rectangle(
         context, Double(visible.x), Double(visible.y), Double(visible.width),
         Double(visible.height))
       cairo_clip(context)
-      Self.paint(picture, placement.picture, placement.filter, context)
-      if let pointer, let pointerArea {
-        Self.paint(pointer, pointerArea, placement.filter, context)
-      }
+      let filter = placement.filter == .nearest ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_BILINEAR
+      picture.paint(context, placement.picture, filter)
+      if let pointer, let pointerArea { pointer.paint(context, pointerArea, filter) }
       cairo_reset_clip(context)
       overlay?.paint(context)
       cairo_restore(context)
     }
-  }
-
-  private static func paint(
-    _ picture: SoftwarePicture, _ area: PixelRectangle, _ filter: Placement.Filter,
-    _ context: CairoContext
-  ) {
-    let width = Double(cairo_image_surface_get_width(picture.surface))
-    let height = Double(cairo_image_surface_get_height(picture.surface))
-    cairo_save(context)
-    cairo_translate(context, Double(area.x), Double(area.y))
-    cairo_scale(context, Double(area.width) / width, Double(area.height) / height)
-    cairo_set_source_surface(context, picture.surface, 0, 0)
-    let pattern = cairo_get_source(context)
-    cairo_pattern_set_filter(
-      pattern, filter == .nearest ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_BILINEAR)
-    cairo_pattern_set_extend(pattern, CAIRO_EXTEND_PAD)
-    cairo_rectangle(context, 0, 0, width, height)
-    cairo_fill(context)
-    cairo_restore(context)
   }
 }
 
 /// A copy of a plane's pixels that cairo can draw, refreshed from the mapped buffer.
 final class SoftwarePicture {
   private let image: CairoImage
-  private let layout: ImageLayout
+  /// The format of the pictures that can be copied; `nil` for a picture that a GPU has read.
+  private let format: FourCC?
+  private let size: PixelSize
+  /// Whether the last update failed, so that nothing of the copy is sure.
+  private var isTorn = false
 
   /// Makes room for pictures like this buffer's.
   ///
   /// - Throws: `GraphicsError.Kind.cannotShow` for a format that the CPU cannot turn into RGB.
   init(for buffer: PlaneBuffer) throws(GraphicsError) {
-    layout = buffer.layout
-    guard layout.format.model == .rgb, layout.modifier == .linear, layout.linearEnd != nil else {
+    let format = buffer.layout.format
+    guard format.model == .rgb, buffer.lines != nil else {
       throw GraphicsError(
         .cannotShow, "\(buffer.layout)", "without EGL only RGB that lies line after line is shown",
         remedy: "install the GPU's EGL driver")
     }
     guard
       let image = CairoImage(
-        layout.format.hasAlpha ? CAIRO_FORMAT_ARGB32 : CAIRO_FORMAT_RGB24, layout.width,
-        layout.height)
+        format.hasAlpha ? CAIRO_FORMAT_ARGB32 : CAIRO_FORMAT_RGB24, buffer.size.width,
+        buffer.size.height)
     else { throw GraphicsError(.cannotShow, "\(buffer.layout)", "cairo has no memory for it") }
     self.image = image
+    self.format = format.fourCC
+    size = buffer.size
   }
 
-  var surface: OpaquePointer { image.surface }
+  /// Takes a picture that a GPU has read; `nil` when cairo has no memory for it.
+  init?(_ pixels: PixelImage) {
+    guard let image = CairoImage(CAIRO_FORMAT_RGB24, pixels.width, pixels.height) else {
+      return nil
+    }
+    self.image = image
+    format = nil
+    size = PixelSize(width: pixels.width, height: pixels.height)
+    pixels.rgba.withUnsafeBytes { bytes in
+      for y in 0..<pixels.height {
+        let line = (image.data + y * image.stride).assumingMemoryBound(to: UInt32.self)
+        for x in 0..<pixels.width {
+          let start = (y * pixels.width + x) * 4
+          line[x] =
+            UInt32(bytes[start]) << 16 | UInt32(bytes[start + 1]) << 8 | UInt32(bytes[start + 2])
+        }
+      }
+    }
+    cairo_surface_mark_dirty(surface)
+  }
 
-  /// Whether a picture of this size, format and stride can be copied into this copy.
-  func fits(_ buffer: PlaneBuffer) -> Bool { layout == buffer.layout }
+  private var surface: OpaquePointer { image.surface }
+
+  /// Draws it into an area.
+  func paint(_ context: CairoContext, _ area: PixelRectangle, _ filter: cairo_filter_t) {
+    cairo_save(context)
+    cairo_translate(context, Double(area.x), Double(area.y))
+    cairo_scale(
+      context, Double(area.width) / Double(size.width), Double(area.height) / Double(size.height))
+    cairo_set_source_surface(context, surface, 0, 0)
+    let pattern = cairo_get_source(context)
+    cairo_pattern_set_filter(pattern, filter)
+    cairo_pattern_set_extend(pattern, CAIRO_EXTEND_PAD)
+    cairo_rectangle(context, 0, 0, Double(size.width), Double(size.height))
+    cairo_fill(context)
+    cairo_restore(context)
+  }
+
+  /// Whether all pixels are another picture's.
+  func hasPixels(of other: SoftwarePicture) -> Bool {
+    guard format == other.format, size == other.size, image.stride == other.image.stride else {
+      return false
+    }
+    return memcmp(image.data, other.image.data, image.stride * size.height) == 0
+  }
+
+  /// Whether a picture of this size and format can be copied into this copy.
+  func fits(_ buffer: PlaneBuffer) -> Bool {
+    format == buffer.layout.format.fourCC && size == buffer.size && buffer.lines != nil
+  }
 
   /// Copies the buffer's pixels as they are now.
-  func update(_ buffer: PlaneBuffer) throws(GraphicsError) {
+  ///
+  /// - Parameter damage: the pixels that may differ from the copy's; `nil` for all.
+  func update(_ buffer: PlaneBuffer, _ damage: Damage?) throws(GraphicsError) {
+    guard let format, let lines = buffer.lines else { return }
+    let whole = size.whole
+    let damage = isTorn ? nil : damage
     do {
-      try buffer.withPixels { (bytes) throws(SystemCallError) in copy(bytes) }
+      try buffer.withPixels { (bytes) throws(SystemCallError) in
+        cairo_surface_flush(surface)
+        for index in 0..<(damage?.count ?? 1) {
+          copy(bytes, lines, format, damage?[index].intersection(whole) ?? whole)
+        }
+      }
+      isTorn = false
     } catch {
+      isTorn = true
       throw GraphicsError(.cannotShow, "\(buffer.layout)", "the CPU cannot read it: \(error)")
     }
     cairo_surface_mark_dirty(surface)
   }
 
-  private func copy(_ bytes: UnsafeRawBufferPointer) {
-    cairo_surface_flush(surface)
-    guard let end = layout.linearEnd, end <= bytes.count, let source = bytes.baseAddress,
-      let plane = layout.planes.first
-    else { return }
-    for y in 0..<layout.height {
-      copyLine(source + plane.offset + y * plane.stride, to: image.data + y * image.stride)
+  private func copy(
+    _ bytes: UnsafeRawBufferPointer, _ lines: PictureLines, _ format: FourCC, _ area: PixelRectangle
+  ) {
+    guard lines.bytes.upperBound <= bytes.count, let source = bytes.baseAddress else { return }
+    for y in area.y..<area.y + area.height {
+      copyLine(
+        source + lines.start(of: y) + area.x * lines.bytesPerPixel, format, area.width,
+        to: image.data + y * image.stride + area.x * 4)
     }
   }
 
   /// One line into cairo's format: a 32-bit word with blue lowest, colours multiplied by alpha.
-  private func copyLine(_ source: UnsafeRawPointer, to line: UnsafeMutableRawPointer) {
+  private func copyLine(
+    _ source: UnsafeRawPointer, _ format: FourCC, _ width: Int, to line: UnsafeMutableRawPointer
+  ) {
     let pixels = line.assumingMemoryBound(to: UInt32.self)
     func word(_ x: Int) -> UInt32 {
       UInt32(littleEndian: source.loadUnaligned(fromByteOffset: x * 4, as: UInt32.self))
     }
-    switch layout.format.fourCC {
+    switch format {
     case .xrgb8888, .argb8888:
-      line.copyMemory(from: source, byteCount: layout.width * 4)
+      line.copyMemory(from: source, byteCount: width * 4)
     case .xbgr8888, .abgr8888:
-      for x in 0..<layout.width {
+      for x in 0..<width {
         let word = word(x)
         pixels[x] = word & 0xFF00_FF00 | (word & 0xFF) << 16 | (word >> 16) & 0xFF
       }
     case .rgb888:
-      for x in 0..<layout.width {
+      for x in 0..<width {
         let bytes = (source + x * 3).assumingMemoryBound(to: UInt8.self)
         pixels[x] = UInt32(bytes[0]) | UInt32(bytes[1]) << 8 | UInt32(bytes[2]) << 16
       }
     case .rgb565:
-      for x in 0..<layout.width {
+      for x in 0..<width {
         let word = UInt32(
           UInt16(littleEndian: source.loadUnaligned(fromByteOffset: x * 2, as: UInt16.self)))
         let red = (word >> 11) * 255 / 31
@@ -177,12 +257,12 @@ final class SoftwarePicture {
         pixels[x] = red << 16 | green << 8 | (word & 31) * 255 / 31
       }
     case .xrgb2101010:
-      for x in 0..<layout.width {
+      for x in 0..<width {
         let word = word(x)
         pixels[x] = (word >> 22 & 255) << 16 | (word >> 12 & 255) << 8 | (word >> 2 & 255)
       }
     case .xbgr2101010:
-      for x in 0..<layout.width {
+      for x in 0..<width {
         let word = word(x)
         pixels[x] = (word >> 2 & 255) << 16 | (word >> 12 & 255) << 8 | (word >> 22 & 255)
       }

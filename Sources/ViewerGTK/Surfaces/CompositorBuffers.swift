@@ -3,13 +3,15 @@
 import CWayland
 import CWaylandProtocols
 import DMABuf
+import LinuxSystem
 import VGPUDisplay
 
 /// The compositor's objects for the guest's buffers: a `wl_buffer` for each buffer, made once and
 /// kept as long as the source has the buffer. The render thread owns them.
 ///
-/// They are made by `zwp_linux_buffer_params_v1.create`, which a compositor may refuse. After a
-/// refused `create_immed` it would end the connection.
+/// For dma-bufs they are made by `zwp_linux_buffer_params_v1.create`, which a compositor may refuse. After
+/// a refused `create_immed` it would end the connection. For memory files they are made by `wl_shm`, without
+/// an answer; what a compositor would end the connection for is not asked for.
 ///
 /// When there are too many, none makes room for another one, because the compositor may be showing
 /// any of them.
@@ -56,30 +58,70 @@ final class CompositorBuffers {
 
   private func ask(for buffer: PlaneBuffer) -> Outcome {
     let layout = buffer.layout
-    guard case .dmaBuf(let memory) = buffer.storage, memory.backing == .dmaBuf,
-      let plane = layout.planes.first,
-      let width = Int32(exactly: layout.width), let height = Int32(exactly: layout.height),
-      let offset = UInt32(exactly: plane.offset), let stride = UInt32(exactly: plane.stride)
+    guard case .dmaBuf(let memory) = buffer.storage else { return .obstacle(.noBuffer) }
+    if memory.backing == .memoryFile { return share(buffer, memory) }
+    guard let plane = layout.planes.first,
+      let width = Int32(exactly: layout.width), let height = Int32(exactly: layout.height)
     else { return .obstacle(.noBuffer) }
     // A compositor counts whole lines. It ends the connection (`out_of_bounds`) when the last line
     // ends early, or when the size exceeds 32 bits.
+    // What the CPU reads line after line can be named, whatever the source says.
+    let modifier = layout.modifier == .invalid && buffer.lines != nil ? .linear : layout.modifier
     let (lines, overflows) = plane.stride.multipliedReportingOverflow(by: layout.height)
     guard !overflows, lines <= memory.size - plane.offset,
       lines <= Int(UInt32.max) - plane.offset,
-      let format = handles.formats.format(for: layout)
+      let format = handles.formats.format(for: layout, as: modifier)
     else { return .obstacle(.unnamed(layout)) }
     guard !known.isFull else { return .obstacle(.tooMany) }
     guard let parameters = zwp_linux_dmabuf_v1_create_params(handles.dmabuf) else {
       return .obstacle(.tooMany)
     }
     zwp_linux_buffer_params_v1_add_listener(parameters, Self.listener, Unmanaged.borrowed(self))
-    let modifier = layout.modifier.rawValue
-    zwp_linux_buffer_params_v1_add(
-      parameters, memory.rawValue, 0, offset, stride, UInt32(modifier >> 32),
-      UInt32(truncatingIfNeeded: modifier))
+    for (index, plane) in layout.planes.enumerated() {
+      // No number is cut, because `PlaneInfo` has checked them.
+      zwp_linux_buffer_params_v1_add(
+        parameters, memory.rawValue, UInt32(index), UInt32(clamping: plane.offset),
+        UInt32(clamping: plane.stride), UInt32(modifier.rawValue >> 32),
+        UInt32(truncatingIfNeeded: modifier.rawValue))
+    }
     zwp_linux_buffer_params_v1_create(parameters, width, height, format.rawValue, 0)
     known.append(Known(buffer: buffer, state: .asked(parameters)), for: buffer.id)
     return .asked
+  }
+
+  /// The compositor maps the memory file (wl_shm.create_pool). It takes 32-bit RGB of any layout, and
+  /// counts whole lines too.
+  private func share(_ buffer: PlaneBuffer, _ memory: DMABuffer) -> Outcome {
+    let layout = buffer.layout
+    guard let sharedMemory = handles.sharedMemory, buffer.lines != nil,
+      layout.format.fourCC == .xrgb8888 || layout.format.fourCC == .argb8888,
+      let plane = layout.planes.first,
+      let width = Int32(exactly: layout.width), let height = Int32(exactly: layout.height),
+      let stride = Int32(exactly: plane.stride), let offset = Int32(exactly: plane.offset),
+      let size = Int32(exactly: memory.size)
+    else { return .obstacle(.unnamed(layout)) }
+    // Neither overflows, because both numbers are of 32 bits.
+    let end = plane.stride * layout.height + plane.offset
+    guard end <= memory.size, plane.offset.isMultiple(of: 4), plane.stride.isMultiple(of: 4) else {
+      return .obstacle(.unnamed(layout))
+    }
+    // A compositor ends the connection when it cannot map the file for writing.
+    do throws(SystemCallError) {
+      _ = try memory.map(.readWrite, count: 1)
+    } catch {
+      return .obstacle(.readOnly)
+    }
+    guard !known.isFull,
+      let pool = wl_shm_create_pool(sharedMemory, memory.rawValue, size)
+    else { return .obstacle(.tooMany) }
+    // The buffer keeps the pool's memory. A screen is opaque, whatever alpha its pixels have.
+    let made = wl_shm_pool_create_buffer(
+      pool, offset, width, height, stride, WL_SHM_FORMAT_XRGB8888.rawValue)
+    wl_shm_pool_destroy(pool)
+    guard let made else { return .obstacle(.tooMany) }
+    taken += 1
+    known.append(Known(buffer: buffer, state: .made(made)), for: buffer.id)
+    return .made(made)
   }
 
   /// Destroys the objects of released buffers: the compositor holds the buffers' memory until then.
@@ -143,7 +185,14 @@ final class CompositorBuffers {
   }
 }
 
-/// The buffers that a compositor takes: formats and, for each, the memory layouts that it names
+extension PlaneBuffer {
+  /// Whether the pixels are in a memory file, which every compositor can map.
+  var isMemoryFile: Bool {
+    if case .dmaBuf(let memory) = storage { memory.backing == .memoryFile } else { false }
+  }
+}
+
+/// The dma-bufs that a compositor takes: formats and, for each, the memory layouts that it names
 /// (`zwp_linux_dmabuf_v1.modifier`).
 struct CompositorFormats: Sendable {
   private var modifiers: [FourCC: Set<FormatModifier>] = [:]
@@ -159,14 +208,16 @@ struct CompositorFormats: Sendable {
 
   /// The format and layout under which a compositor takes a picture; `nil` when it does not take
   /// it. A screen is opaque, whatever alpha its pixels have.
-  func format(for layout: ImageLayout) -> FourCC? {
-    guard layout.format.model == .rgb, layout.planes.count == 1 else { return nil }
+  ///
+  /// - Parameter modifier: the layout to name; the picture's own one when left out.
+  func format(for layout: ImageLayout, as modifier: FormatModifier? = nil) -> FourCC? {
+    guard layout.format.model == .rgb else { return nil }
     let format: FourCC
     switch layout.format.fourCC {
     case .argb8888: format = .xrgb8888
     case .abgr8888: format = .xbgr8888
     default: format = layout.format.fourCC
     }
-    return modifiers[format]?.contains(layout.modifier) == true ? format : nil
+    return modifiers[format]?.contains(modifier ?? layout.modifier) == true ? format : nil
   }
 }

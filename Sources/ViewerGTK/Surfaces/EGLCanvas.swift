@@ -14,8 +14,6 @@ extension EGLCanvas {
   var counters: RendererCounters { painter.renderer.counters }
   var importRefusal: GraphicsError? { painter.renderer.importRefusal }
 
-  var area: PixelSize { painter.window.size }
-
   func show(_ overlay: Overlay?) { painter.renderer.overlay = overlay }
 
   func pixels(of frame: Frame) throws(GraphicsError) -> PixelImage? {
@@ -23,7 +21,9 @@ extension EGLCanvas {
   }
 
   // Drawing finds any defect of the context.
-  func hasChanged(_ frame: Frame) -> Bool { (try? painter.renderer.hasChanged(frame)) ?? true }
+  func hasChanged(_ frame: Frame, _ search: ChangeSearch) -> Bool {
+    (try? painter.renderer.hasChanged(frame, search)) ?? true
+  }
   var changeDetection: ChangeDetection? { painter.renderer.changeDetection }
 }
 

@@ -6,8 +6,8 @@ import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
-/// A surface that shows frames over a widget's area: the seam between the view and the window
-/// systems. GTK's thread makes, moves and releases it; the render thread draws on its canvas.
+/// A surface that shows frames over the visible part of a widget: the seam between the view and the
+/// window systems. GTK's thread makes, moves and releases it; the render thread draws on its canvas.
 ///
 /// A surface lives while its widget is mapped, and longer than its canvas. It takes along
 /// everything that it has made.
@@ -16,29 +16,74 @@ protocol GuestSurface: AnyObject {
   /// Makes the canvas, on the render thread.
   var maker: any CanvasMaker { get }
 
-  /// Follows the widget, except for the canvas's part.
+  /// Follows the widget, except for the canvas's part. The display server shows the new place with
+  /// the next frame of the native window.
   func place(_ geometry: SurfaceGeometry)
-  /// Draws the presented frame, for a surface without a window of its own.
-  func paint(_ context: CairoContext)
 }
 
 extension GuestSurface {
   func place(_ geometry: SurfaceGeometry) {}
-  func paint(_ context: CairoContext) {}
 }
 
 /// A cairo drawing context (`cairo_t *`).
 package typealias CairoContext = OpaquePointer
 
-/// A widget's place in the units of its toplevel window, and the device pixels of one unit.
+/// A surface's place over a widget and the part of it that is visible, in GTK's units. The surface covers
+/// the widget, except for some units at its edges where a unit is no whole number of device pixels.
 struct SurfaceGeometry: Equatable, Sendable {
+  /// The left edge in the native window.
   var x = 0
+  /// The upper edge in the native window.
   var y = 0
   var width = 1
   var height = 1
-  var scale = 1
+  /// The part that no ancestor cuts off, from the upper left corner.
+  var visible = PixelRectangle(x: 0, y: 0, width: 1, height: 1)
+  /// Device pixels of one unit.
+  var scale = SurfaceScale(whole: 1)
 
-  var pixels: PixelSize { PixelSize(width: width * scale, height: height * scale) }
+  /// Whether any part of the widget is visible.
+  var isVisible: Bool { visible.width > 0 && visible.height > 0 }
+
+  /// The whole size in device pixels.
+  var pixels: PixelSize {
+    PixelSize(width: max(1, scale.pixels(width)), height: max(1, scale.pixels(height)))
+  }
+
+  /// The visible part in device pixels, from the upper left corner. It has at least one pixel,
+  /// because a surface needs one.
+  var part: PixelRectangle {
+    PixelRectangle(
+      x: scale.pixels(visible.x), y: scale.pixels(visible.y),
+      width: max(1, scale.pixels(max(1, visible.width))),
+      height: max(1, scale.pixels(max(1, visible.height))))
+  }
+
+  /// The same place with another scale: the largest part of it whose edges are whole device pixels, if
+  /// the native window's corner is one.
+  func scaled(by scale: SurfaceScale) -> SurfaceGeometry {
+    var aligned = self
+    aligned.scale = scale
+    guard scale.whole == nil else { return aligned }
+    func span(_ start: Int, _ length: Int) -> (Int, Int) {
+      let (first, last) = (scale.up(start), scale.down(start + length))
+      return last > first ? (first, last - first) : (start, length)
+    }
+    (aligned.x, aligned.width) = span(x, width)
+    (aligned.y, aligned.height) = span(y, height)
+    guard isVisible else {
+      aligned.visible = PixelRectangle(x: 0, y: 0, width: 0, height: 0)
+      return aligned
+    }
+    let (left, across) = span(x + visible.x, visible.width)
+    let (top, down) = span(y + visible.y, visible.height)
+    aligned.visible = PixelRectangle(
+      x: left - aligned.x, y: top - aligned.y, width: across, height: down)
+    return aligned
+  }
+
+  /// The visible part's size in device pixels.
+  var partSize: PixelSize { PixelSize(width: part.width, height: part.height) }
 }
 
 /// The render thread's part of a surface, on which it draws. It is made, used and released on that
@@ -70,13 +115,16 @@ protocol Canvas: AnyObject {
   /// After every `prepare`: reads the available events.
   func read(isReadable: Bool)
   /// Follows the widget.
-  func place(_ geometry: SurfaceGeometry)
-  /// The size of the drawing area in device pixels.
-  var area: PixelSize { get }
+  ///
+  /// - Parameter withGTK: GTK's thread waits, and paints its window next. The place and the frame
+  ///   that is presented next become visible together with that painting, when the display server
+  ///   can do so.
+  /// - Returns: whether that frame must be presented before GTK's thread goes on.
+  func place(_ geometry: SurfaceGeometry, withGTK: Bool) -> Bool
   /// Shows a frame.
   ///
   /// - Parameters:
-  ///   - placement: the picture's place in `area`.
+  ///   - placement: the picture's place in the canvas's own area.
   ///   - number: the frame's number in the events.
   ///   - damage: the pixels that may differ from the previously presented frame; `nil` for all.
   func present(
@@ -89,11 +137,13 @@ protocol Canvas: AnyObject {
   func pixels(of frame: Frame) throws(GraphicsError) -> PixelImage?
   /// Whether a frame's pixels differ from those at the last call for it; `true` when the canvas
   /// cannot tell.
-  func hasChanged(_ frame: Frame) -> Bool
+  func hasChanged(_ frame: Frame, _ search: ChangeSearch) -> Bool
   /// The way in which `hasChanged` finds out; `nil` before its first call.
   var changeDetection: ChangeDetection? { get }
   /// Uncovers the widget. No more events come for presented frames.
   func hide()
+  /// Like `hide`, together with GTK's next painting of its window; GTK's thread waits meanwhile.
+  func hideWithGTK()
 }
 
 /// A display server's event for a canvas.
@@ -121,6 +171,11 @@ struct HandoverCounters {
     left.frames += right.frames
     left.buffers += right.buffers
   }
+
+  static func -= (left: inout HandoverCounters, right: HandoverCounters) {
+    left.frames -= right.frames
+    left.buffers -= right.buffers
+  }
 }
 
 extension Canvas {
@@ -130,8 +185,6 @@ extension Canvas {
 
 /// Makes a canvas on the render thread, from the parts that GTK's thread has prepared.
 protocol CanvasMaker: Sendable {
-  var backend: ViewerStatistics.Backend? { get }
-
   /// - Throws: `GraphicsError.Kind.unavailable`.
   func make(_ link: RenderLink) throws(GraphicsError) -> any Canvas
 }

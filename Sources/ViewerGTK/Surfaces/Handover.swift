@@ -19,7 +19,7 @@ final class Handover {
   private let importsDMABufs: Bool
   /// The place for which the canvas was drawn, with nothing beside the picture.
   private var beneath: Placement?
-  private var scale = 1
+  private var scale = SurfaceScale(whole: 1)
   /// The surface's last requested place.
   private var place: HandoverPlace?
   /// The attached and committed buffer.
@@ -47,7 +47,7 @@ final class Handover {
   }
 
   /// Device pixels of a surface's unit, from the canvas's next frame on.
-  func scales(by scale: Int) {
+  func scales(by scale: SurfaceScale) {
     guard scale != self.scale else { return }
     self.scale = scale
     beneath = nil
@@ -60,11 +60,14 @@ final class Handover {
     _ buffer: PlaneBuffer, _ placement: Placement, _ damage: Damage?
   ) -> HandoverObstacle? {
     guard
-      let place = HandoverPlace(placement, scale: scale, canScale: handles.viewport != nil)
+      let place = HandoverPlace(
+        placement, of: PicturePart(buffer), scale: scale, canScale: handles.viewport != nil)
     else { return .scaling }
     // A buffer that a CPU cannot map crashes a software renderer, and the compositor's renderer is
     // most likely the same as ours.
-    guard !isSoftware || (importsDMABufs && buffer.isMappable) else { return .unreadable }
+    guard buffer.isMemoryFile || !isSoftware || (importsDMABufs && buffer.isMappable) else {
+      return .unreadable
+    }
     let made: OpaquePointer
     switch buffers.outcome(of: buffer) {
     case .obstacle(let obstacle): return obstacle
@@ -76,13 +79,13 @@ final class Handover {
     appears = shown == nil
     if appears { wl_subsurface_set_desync(handles.subsurface) }
     wl_surface_attach(handles.surface, made, 0, 0)
-    tell(damage)
+    tell(damage, of: buffer)
     shown = made
     return nil
   }
 
   /// Tells the compositor the pixels that differ from the shown ones.
-  private func tell(_ damage: Damage?) {
+  private func tell(_ damage: Damage?, of buffer: PlaneBuffer) {
     guard let damage, !appears,
       wl_proxy_get_version(handles.surface) >= WL_SURFACE_DAMAGE_BUFFER_SINCE_VERSION
     else {
@@ -91,7 +94,7 @@ final class Handover {
       return
     }
     for index in 0..<damage.count {
-      let area = damage[index]
+      let area = buffer.imageRectangle(of: damage[index])
       wl_surface_damage_buffer(
         handles.surface, Int32(clamping: area.x), Int32(clamping: area.y),
         Int32(clamping: area.width), Int32(clamping: area.height))
@@ -119,6 +122,13 @@ final class Handover {
         viewport, Int32(source.x), Int32(source.y), Int32(source.width), Int32(source.height))
       wp_viewport_set_destination(viewport, Int32(place.area.width), Int32(place.area.height))
     }
+    if place.isUpsideDown != (self.place?.isUpsideDown ?? false) {
+      wl_surface_set_buffer_transform(
+        handles.surface,
+        Int32(
+          place.isUpsideDown
+            ? WL_OUTPUT_TRANSFORM_FLIPPED_180.rawValue : WL_OUTPUT_TRANSFORM_NORMAL.rawValue))
+    }
     if let all = wl_compositor_create_region(canvas.compositor) {
       wl_region_add(all, 0, 0, Int32(place.area.width), Int32(place.area.height))
       wl_surface_set_opaque_region(handles.surface, all)
@@ -140,9 +150,9 @@ final class Handover {
     buffers.sweep(but: shown)
     shown = nil
     beneath = isBare ? placement : nil
-    if let place = HandoverPlace(placement, scale: scale, canScale: handles.viewport != nil) {
-      wl_subsurface_set_position(
-        handles.subsurface, Int32(place.area.x), Int32(place.area.y))
+    // A place does not depend on the picture's part of its image.
+    if let area = HandoverPlace.area(of: placement, scale: scale) {
+      wl_subsurface_set_position(handles.subsurface, Int32(area.x), Int32(area.y))
     }
   }
 
@@ -177,6 +187,8 @@ struct HandoverHandles: @unchecked Sendable {
   let viewport: OpaquePointer?
   /// `zwp_linux_dmabuf_v1`; the objects made from it have their events on the canvas's queue.
   let dmabuf: OpaquePointer
+  /// `wl_shm`, in the same way; `nil` when the compositor has none.
+  let sharedMemory: OpaquePointer?
   /// The buffers that the compositor takes.
   let formats: CompositorFormats
 }
@@ -188,9 +200,11 @@ final class HandoverObjects {
   private let subsurface: WaylandObject
   private let viewport: WaylandObject?
   private let dmabuf: WaylandObject
+  private let sharedMemory: WaylandObject?
 
   /// Makes the objects above a surface; they become visible with the first buffer. `nil` when the
-  /// compositor takes no buffers.
+  /// compositor takes no dma-bufs. Such a compositor gets no memory files either: weston 10 with its
+  /// pixman renderer shows none in full screen.
   init?(
     _ globals: WaylandGlobals, above parent: WaylandObject, queue: WaylandObject,
     makeSurface: () -> WaylandObject?
@@ -204,14 +218,13 @@ final class HandoverObjects {
         on: [surface, parent], destroy: wl_subsurface_destroy)
     else { return nil }
     self.dmabuf = dmabuf
-    self.subsurface = subsurface
-    viewport = globals.viewporter.flatMap {
-      WaylandObject(
-        wp_viewporter_get_viewport($0.pointer, surface.pointer), on: [surface],
-        destroy: wp_viewport_destroy)
+    sharedMemory = globals.sharedMemory.flatMap {
+      WaylandObject.wrapper(of: $0.pointer, on: [$0], queue: queue)
     }
+    self.subsurface = subsurface
+    viewport = globals.viewport(of: surface)
     handles = HandoverHandles(
       surface: surface.pointer, subsurface: subsurface.pointer, viewport: viewport?.pointer,
-      dmabuf: dmabuf.pointer, formats: globals.formats)
+      dmabuf: dmabuf.pointer, sharedMemory: sharedMemory?.pointer, formats: globals.formats)
   }
 }

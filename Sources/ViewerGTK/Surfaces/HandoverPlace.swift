@@ -9,36 +9,50 @@ import VGPUDisplay
 struct HandoverPlace: Equatable {
   /// The visible part of the picture, in the units of the surface that it lies on.
   let area: PixelRectangle
-  /// The part of the buffer, in 1/256 pixels; `nil` for all of it.
+  /// The part of the image, in 1/256 pixels, as seen the right way up; `nil` for all of it.
   let source: PixelRectangle?
+  /// Whether the compositor must turn the image upside down.
+  let isUpsideDown: Bool
 
   /// `nil` when a compositor cannot show it in this way.
   ///
   /// - Parameters:
+  ///   - picture: the picture's place in its image.
   ///   - scale: device pixels of one unit.
   ///   - canScale: whether the compositor scales and cuts (`wp_viewporter`).
-  init?(_ placement: Placement, scale: Int, canScale: Bool) {
-    // A compositor mixes pixels when it scales, but a whole multiple must stay sharp.
-    guard placement.isOneToOne || placement.filter == .linear else { return nil }
-    let (visible, picture, guest) = (placement.visible, placement.picture, placement.guest)
-    let numbers = [visible.x, visible.y, visible.width, visible.height]
-    guard !PixelSize(width: visible.width, height: visible.height).isEmpty, scale >= 1,
-      numbers.allSatisfy({ $0.isMultiple(of: scale) })
-    else { return nil }
-    area = PixelRectangle(
-      x: visible.x / scale, y: visible.y / scale, width: visible.width / scale,
-      height: visible.height / scale)
-    let isPlain = placement.isOneToOne && visible == picture && scale == 1
+  init?(_ placement: Placement, of picture: PicturePart, scale: SurfaceScale, canScale: Bool) {
+    guard let area = Self.area(of: placement, scale: scale) else { return nil }
+    self.area = area
+    let (visible, whole, guest) = (placement.visible, placement.picture, placement.guest)
+    isUpsideDown = picture.isUpsideDown
+    let isPlain = placement.isOneToOne && visible == whole && scale.whole == 1 && picture.isAll
     guard isPlain || canScale else { return nil }
-    if visible == picture {
+    if visible == whole, picture.isAll {
       source = nil
     } else {
       let (x, width) = Self.part(
-        of: guest.width, from: visible.x - picture.x, visible.width, in: picture.width)
+        of: guest.width, from: visible.x - whole.x, visible.width, in: whole.width)
       let (y, height) = Self.part(
-        of: guest.height, from: visible.y - picture.y, visible.height, in: picture.height)
-      source = PixelRectangle(x: x, y: y, width: width, height: height)
+        of: guest.height, from: visible.y - whole.y, visible.height, in: whole.height)
+      source = PixelRectangle(
+        x: 256 * picture.x + x, y: 256 * picture.y + y, width: width, height: height)
     }
+  }
+
+  /// The visible part's place on the surface; `nil` when a compositor cannot show a picture there.
+  static func area(of placement: Placement, scale: SurfaceScale) -> PixelRectangle? {
+    // A compositor mixes pixels when it scales, but a whole multiple must stay sharp.
+    guard placement.isOneToOne || placement.filter == .linear else { return nil }
+    let visible = placement.visible
+    guard !PixelSize(width: visible.width, height: visible.height).isEmpty,
+      let pixels = scale.pixelsOfUnit,
+      visible.x.isMultiple(of: pixels), visible.y.isMultiple(of: pixels),
+      visible.width.isMultiple(of: pixels), visible.height.isMultiple(of: pixels)
+    else { return nil }
+    func units(_ length: Int) -> Int { length / pixels * scale.unit }
+    return PixelRectangle(
+      x: units(visible.x), y: units(visible.y), width: units(visible.width),
+      height: units(visible.height))
   }
 
   /// Both numbers are rounded down, because a compositor ends the connection for a part beyond the
@@ -48,6 +62,29 @@ struct HandoverPlace: Equatable {
   ) -> (Int, Int) {
     let start = 256 * guest * offset / picture
     return (start, max(1, min(256 * guest * length / picture, 256 * guest - start)))
+  }
+}
+
+/// The place of a picture in its image, as seen the right way up.
+struct PicturePart: Equatable {
+  /// Pixels of the image to the left of the picture.
+  let x: Int
+  /// Lines of the image above the picture.
+  let y: Int
+  /// The picture is all of the image.
+  let isAll: Bool
+  /// The image lies upside down in memory.
+  let isUpsideDown: Bool
+
+}
+
+extension PicturePart {
+  init(_ buffer: PlaneBuffer) {
+    let (crop, layout) = (buffer.crop, buffer.layout)
+    self.init(
+      x: crop.x, y: buffer.isUpsideDown ? layout.height - crop.y - crop.height : crop.y,
+      isAll: crop.width == layout.width && crop.height == layout.height,
+      isUpsideDown: buffer.isUpsideDown)
   }
 }
 
@@ -63,9 +100,11 @@ enum HandoverObstacle: Hashable, Sendable {
   case overlay
   /// The compositor would not scale or place the picture as required.
   case scaling
-  /// The memory is no dma-buf, but a device's region or a memory file.
+  /// The memory has no descriptor, because it is a device's region.
   case noBuffer
-  /// The compositor does not name such buffers.
+  /// The compositor maps a memory file for writing, and this one must not be written.
+  case readOnly
+  /// The compositor does not name such buffers, or cannot describe this one.
   case unnamed(ImageLayout)
   /// The compositor names such buffers, but refused this one.
   case refused(ImageLayout)
@@ -90,7 +129,9 @@ extension HandoverObstacle: CustomStringConvertible {
     case .pointer: "the guest's pointer is drawn over the picture"
     case .overlay: "the statistics are drawn over the picture"
     case .scaling: "the compositor would scale or place it otherwise"
-    case .noBuffer: "the picture is in no dma-buf"
+    case .noBuffer: "the picture is in no dma-buf and no memory file"
+    case .readOnly:
+      "the picture's memory file must not be written, and compositors map one for writing"
     case .unnamed(let layout): "\(layout): the compositor does not name this format and modifier"
     case .refused(let layout): "\(layout): the compositor refused the buffer"
     case .unreadable: "the software renderer cannot read the buffer"

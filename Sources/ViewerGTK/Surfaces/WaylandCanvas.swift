@@ -17,11 +17,14 @@ final class WaylandCanvas: EGLCanvas {
   let descriptor: Int32
   var events: [CanvasEvent] = []
   private let handles: WaylandHandles
+  /// Called when the compositor tells the scale of the screen that shows the surface.
+  private let onScale: (SurfaceScale) -> Void
   private var callback: OpaquePointer?
   /// The owner of `callback`.
   private var asked: OpaquePointer?
   private var awaited: [Awaited] = []
   private var geometry: SurfaceGeometry
+  private var commits = Commits.alone
   private let handover: Handover?
   private let handsOver: Bool
   private var isHandedOver = false
@@ -34,24 +37,41 @@ final class WaylandCanvas: EGLCanvas {
     let number: UInt64
   }
 
+  /// When the surface's commits take effect.
+  private enum Commits {
+    /// At once.
+    case alone
+    /// The next frame with the next commit of GTK's surface, later frames at once.
+    case nextWithGTK
+    /// The last frame with the next commit of GTK's surface, later frames at once.
+    case lastWithGTK
+  }
+
   /// The most frames that wait, for a compositor that gives no feedback.
   private static let mostAwaited = 32
 
   init(
-    _ handles: WaylandHandles, _ geometry: SurfaceGeometry, alwaysUploads: Bool, handsOver: Bool
+    _ handles: WaylandHandles, _ geometry: SurfaceGeometry, alwaysUploads: Bool, handsOver: Bool,
+    onScale: @escaping (SurfaceScale) -> Void
   ) throws(GraphicsError) {
     self.handles = handles
+    self.onScale = onScale
     self.geometry = geometry
     descriptor = wl_display_get_fd(handles.display)
     feedback = handles.presentation == nil ? .frameCallback : .presentation
     painter = try EGLPainter(
       .wayland(display: UnsafeMutableRawPointer(handles.display)),
-      window: UnsafeMutableRawPointer(handles.window), size: geometry.pixels,
+      window: UnsafeMutableRawPointer(handles.window), size: geometry.partSize,
       alwaysUploads: alwaysUploads, swapInterval: 0)
     self.handsOver = handsOver
     let capabilities = painter.renderer.context.capabilities
     handover = handles.handover.map { Handover($0, on: handles, capabilities) }
     awaited.reserveCapacity(Self.mostAwaited)
+    // A surface of another size than its buffer needs a viewport.
+    if let scale = handles.fractionalScale, handles.viewport != nil {
+      wp_fractional_scale_v1_add_listener(
+        scale, Self.scaleListener, Unmanaged.borrowed(self))
+    }
     apply()
   }
 
@@ -63,6 +83,11 @@ final class WaylandCanvas: EGLCanvas {
   var path: PresentationPath? { isHandedOver ? .direct : painter.renderer.path }
 
   func prepare() {
+    // There was no picture to present together with GTK.
+    if commits == .nextWithGTK {
+      wl_subsurface_set_desync(handles.subsurface)
+      commits = .alone
+    }
     while wl_display_prepare_read_queue(handles.display, handles.queue) != 0 {
       guard wl_display_dispatch_queue_pending(handles.display, handles.queue) >= 0 else { return }
     }
@@ -83,21 +108,49 @@ final class WaylandCanvas: EGLCanvas {
     }
   }
 
-  func place(_ geometry: SurfaceGeometry) {
-    guard geometry != self.geometry else { return }
+  func place(_ geometry: SurfaceGeometry, withGTK: Bool) -> Bool {
+    if withGTK { joinGTK() }
+    guard geometry != self.geometry else { return withGTK }
     self.geometry = geometry
-    let pixels = geometry.pixels
-    wl_egl_window_resize(handles.window, Int32(pixels.width), Int32(pixels.height), 0, 0)
-    painter.window.size = pixels
+    let pixels = geometry.partSize
+    if pixels != painter.window.size {
+      wl_egl_window_resize(handles.window, Int32(pixels.width), Int32(pixels.height), 0, 0)
+      painter.window.size = pixels
+    }
     apply()
+    return withGTK
+  }
+
+  private func joinGTK() {
+    if commits == .alone { wl_subsurface_set_sync(handles.subsurface) }
+    commits = .nextWithGTK
+  }
+
+  /// Call it before a commit.
+  private func willCommit() {
+    switch commits {
+    case .alone: break
+    case .nextWithGTK: commits = .lastWithGTK
+    case .lastWithGTK:
+      wl_subsurface_set_desync(handles.subsurface)
+      commits = .alone
+    }
   }
 
   /// The change takes effect with the next frame, which has this size.
   private func apply() {
-    wl_surface_set_buffer_scale(handles.surface, Int32(geometry.scale))
+    if let viewport = handles.viewport {
+      let visible = geometry.visible
+      let isWhole = geometry.scale.whole != nil
+      wp_viewport_set_destination(
+        viewport, isWhole ? -1 : Int32(clamping: max(1, visible.width)),
+        isWhole ? -1 : Int32(clamping: max(1, visible.height)))
+    }
+    wl_surface_set_buffer_scale(handles.surface, Int32(geometry.scale.whole ?? 1))
     handover?.scales(by: geometry.scale)
     if let all = wl_compositor_create_region(handles.compositor) {
-      wl_region_add(all, 0, 0, Int32(geometry.width), Int32(geometry.height))
+      let visible = geometry.visible
+      wl_region_add(all, 0, 0, Int32(visible.width), Int32(visible.height))
       wl_surface_set_opaque_region(handles.surface, all)
       wl_region_destroy(all)
     }
@@ -106,6 +159,7 @@ final class WaylandCanvas: EGLCanvas {
   func present(
     _ frame: Frame, at placement: Placement, number: UInt64, damage: Damage?
   ) throws(GraphicsError) {
+    willCommit()
     handoverObstacle = handOver(frame, placement, damage)
     if handoverObstacle == nil, let handover {
       ask(of: handover.surface, number)
@@ -114,7 +168,9 @@ final class WaylandCanvas: EGLCanvas {
       handovers.frames += 1
       return
     }
-    try painter.renderer.draw(frame, at: placement, on: painter.window)
+    // The damage counts from the last frame, which the canvas may not have drawn.
+    try painter.renderer.draw(
+      frame, at: placement, on: painter.window, damage: isHandedOver ? nil : damage)
     let isBare = painter.renderer.overlay == nil
     handover?.yield(to: placement, isBare: isBare)
     isHandedOver = false
@@ -156,7 +212,13 @@ final class WaylandCanvas: EGLCanvas {
     }
   }
 
+  func hideWithGTK() {
+    joinGTK()
+    hide()
+  }
+
   func hide() {
+    willCommit()
     handover?.hide()
     painter.renderer.releaseGoneBuffers()
     forget()
@@ -170,6 +232,10 @@ final class WaylandCanvas: EGLCanvas {
     callback = nil
     for entry in awaited { wp_presentation_feedback_destroy(entry.feedback) }
     awaited.removeAll(keepingCapacity: true)
+  }
+
+  private func prefers(_ scale: UInt32) {
+    if let scale = SurfaceScale(hundredTwentieths: scale) { onScale(scale) }
   }
 
   private func isReady() {
@@ -237,6 +303,16 @@ final class WaylandCanvas: EGLCanvas {
   }()
 }
 
+extension WaylandCanvas {
+  /// As `callbackListener`.
+  nonisolated(unsafe) fileprivate static let scaleListener = {
+    let listener = UnsafeMutablePointer<wp_fractional_scale_v1_listener>.allocate(capacity: 1)
+    listener.initialize(
+      to: wp_fractional_scale_v1_listener { data, _, scale in canvas(data)?.prefers(scale) })
+    return listener
+  }()
+}
+
 /// Makes the canvas of a Wayland surface.
 struct WaylandCanvasMaker: CanvasMaker {
   let handles: WaylandHandles
@@ -244,10 +320,9 @@ struct WaylandCanvasMaker: CanvasMaker {
   let alwaysUploads: Bool
   let handsOver: Bool
 
-  var backend: ViewerStatistics.Backend? { .wayland }
-
   func make(_ link: RenderLink) throws(GraphicsError) -> any Canvas {
     try WaylandCanvas(
-      handles, geometry, alwaysUploads: alwaysUploads, handsOver: handsOver)
+      handles, geometry, alwaysUploads: alwaysUploads, handsOver: handsOver,
+      onScale: { [weak link] scale in link?.tell { $0.scale = scale } })
   }
 }

@@ -8,6 +8,8 @@ import DMABuf
 /// own, because GDK's queue must not be disturbed. A global that the compositor lacks is `nil`.
 @MainActor
 final class WaylandGlobals {
+  /// `wl_compositor`, version 4.
+  private(set) var compositor: WaylandObject?
   /// `wl_subcompositor`.
   private(set) var subcompositor: WaylandObject?
   /// `wp_presentation`.
@@ -16,18 +18,41 @@ final class WaylandGlobals {
   private(set) var presentationClock: UInt32?
   /// `wp_viewporter`.
   private(set) var viewporter: WaylandObject?
+  /// `wp_fractional_scale_manager_v1`.
+  private(set) var fractionalScales: WaylandObject?
   /// `zwp_linux_dmabuf_v1`, version 3.
   private(set) var dmabuf: WaylandObject?
+  /// `wl_shm`.
+  private(set) var sharedMemory: WaylandObject?
   /// The buffers that `dmabuf` takes.
   private(set) var formats = CompositorFormats()
   private var constraints: WaylandObject?
   private var motions: WaylandObject?
+  private var idleInhibit: WaylandObject?
   private let registry: WaylandObject
 
   /// `zwp_pointer_constraints_v1`.
   var pointerConstraints: OpaquePointer? { constraints?.pointer }
   /// `zwp_relative_pointer_manager_v1`.
   var relativePointers: OpaquePointer? { motions?.pointer }
+
+  /// Makes a surface's `wp_viewport`, which must go before the surface; `nil` when the compositor has none.
+  func viewport(of surface: WaylandObject) -> WaylandObject? {
+    viewporter.flatMap {
+      WaylandObject(
+        wp_viewporter_get_viewport($0.pointer, surface.pointer), on: [surface],
+        destroy: wp_viewport_destroy)
+    }
+  }
+
+  /// Makes an object that keeps the host awake while a surface is to be seen (`zwp_idle_inhibitor_v1`); `nil`
+  /// when the compositor has none.
+  func idleInhibitor(of surface: OpaquePointer) -> WaylandObject? {
+    guard let idleInhibit else { return nil }
+    return WaylandObject(
+      zwp_idle_inhibit_manager_v1_create_inhibitor(idleInhibit.pointer, surface),
+      on: [idleInhibit], destroy: zwp_idle_inhibitor_v1_destroy)
+  }
 
   /// `nil` when the connection is lost.
   init?(_ display: OpaquePointer) {
@@ -63,10 +88,18 @@ final class WaylandGlobals {
       constraints = object(bound, zwp_pointer_constraints_v1_destroy)
     } else if let bound = vgpu_wl_bind_relative_pointers(registry, name, interface) {
       motions = object(bound, zwp_relative_pointer_manager_v1_destroy)
+    } else if let bound = vgpu_wl_bind_idle_inhibit(registry, name, interface) {
+      idleInhibit = object(bound, zwp_idle_inhibit_manager_v1_destroy)
     } else if let bound = vgpu_wl_bind_presentation(registry, name, interface) {
       presentation = object(bound, wp_presentation_destroy)
     } else if let bound = vgpu_wl_bind_viewporter(registry, name, interface) {
       viewporter = object(bound, wp_viewporter_destroy)
+    } else if let bound = vgpu_wl_bind_fractional_scales(registry, name, interface) {
+      fractionalScales = object(bound, wp_fractional_scale_manager_v1_destroy)
+    } else if let bound = vgpu_wl_bind_compositor(registry, name, interface, version) {
+      compositor = object(bound, wl_compositor_destroy)
+    } else if let bound = vgpu_wl_bind_shm(registry, name, interface) {
+      sharedMemory = object(bound, wl_shm_destroy)
     } else if let bound = vgpu_wl_bind_dmabuf(registry, name, interface, version) {
       dmabuf = object(bound, zwp_linux_dmabuf_v1_destroy)
     }

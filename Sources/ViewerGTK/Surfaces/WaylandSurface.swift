@@ -7,20 +7,24 @@ import CWaylandProtocols
 import EGLPresenter
 import VGPUDisplay
 
-/// A desynchronised `wl_subsurface` over the widget's area. It takes no input, so that GTK still
-/// gets the input. The render thread draws on the surface. GTK's thread moves it, because its place
-/// changes with the parent's commits.
+/// A `wl_subsurface` over the widget's visible part, just above the surface that GTK draws on, and so
+/// below GTK's own subsurfaces, its popovers. It takes no input, so that GTK still gets the input.
+/// The render thread draws on the surface. GTK's thread moves it, because its place changes with the
+/// parent's commits.
 @MainActor
 final class WaylandSurface: GuestSurface {
   let maker: any CanvasMaker
-  private let widget: UnsafeMutablePointer<GtkWidget>
+  private let native: OpaquePointer
   private let subsurface: WaylandObject
   private let window: WaylandObject
   private let presentation: WaylandObject?
+  private let viewport: WaylandObject?
+  private let fractionalScale: WaylandObject?
   private let handover: HandoverObjects?
   private var geometry: SurfaceGeometry
 
-  /// Makes the surface above the toplevel's surface. It becomes visible with the first frame.
+  /// Makes the surface above the surface of the widget's native window. It becomes visible with the
+  /// first frame.
   ///
   /// - Throws: `GraphicsError.Kind.unavailable`.
   init(
@@ -28,10 +32,10 @@ final class WaylandSurface: GuestSurface {
     alwaysUploads: Bool, handsOver: Bool
   ) throws(GraphicsError) {
     let gdkDisplay = gtk_widget_get_display(widget)
-    let toplevel = gtk_widget_get_toplevel(widget)
     guard let display = gdk_wayland_display_get_wl_display(gdkDisplay),
       let compositor = gdk_wayland_display_get_wl_compositor(gdkDisplay),
-      let parent = gdk_wayland_window_get_wl_surface(gtk_widget_get_window(toplevel))
+      let native = gdk_window_get_toplevel(gtk_widget_get_window(widget)),
+      let parent = gdk_wayland_window_get_wl_surface(native)
     else { throw Self.failure("the window has no wl_surface") }
     guard let globals = WaylandGlobals(display) else {
       throw Self.failure("the connection to the compositor is lost")
@@ -45,7 +49,8 @@ final class WaylandSurface: GuestSurface {
       let queue = WaylandObject(
         wl_display_create_queue(display), on: [connection], destroy: wl_event_queue_destroy)
     else { throw Self.failure("no memory for an event queue") }
-    guard let surface = Self.makeSurface(compositor, queue) else {
+    let maker = globals.compositor?.pointer ?? compositor
+    guard let surface = Self.makeSurface(maker, queue) else {
       throw Self.failure("wl_compositor.create_surface failed")
     }
     guard
@@ -53,7 +58,7 @@ final class WaylandSurface: GuestSurface {
         wl_subcompositor_get_subsurface(subcompositor.pointer, surface.pointer, parent),
         on: [surface], destroy: wl_subsurface_destroy)
     else { throw Self.failure("wl_subcompositor.get_subsurface failed") }
-    let pixels = geometry.pixels
+    let pixels = geometry.partSize
     guard
       let window = WaylandObject(
         wl_egl_window_create(surface.pointer, Int32(pixels.width), Int32(pixels.height)),
@@ -62,23 +67,33 @@ final class WaylandSurface: GuestSurface {
     handover =
       handsOver
       ? HandoverObjects(globals, above: surface, queue: queue) {
-        Self.makeSurface(compositor, queue)
+        Self.makeSurface(maker, queue)
       } : nil
     presentation = globals.presentation.flatMap {
       WaylandObject.wrapper(of: $0.pointer, on: [$0], queue: queue)
     }
-    self.widget = widget
+    viewport = globals.viewport(of: surface)
+    fractionalScale = globals.fractionalScales.flatMap { global in
+      guard let manager = WaylandObject.wrapper(of: global.pointer, on: [global], queue: queue)
+      else { return nil }
+      return WaylandObject(
+        wp_fractional_scale_manager_v1_get_fractional_scale(manager.pointer, surface.pointer),
+        on: [surface], destroy: wp_fractional_scale_v1_destroy)
+    }
+    self.native = native
     self.subsurface = subsurface
     self.window = window
     self.geometry = geometry
     let handles = WaylandHandles(
       display: display, queue: queue.pointer, compositor: compositor, surface: surface.pointer,
-      window: window.pointer, presentation: presentation?.pointer,
+      subsurface: subsurface.pointer, window: window.pointer, presentation: presentation?.pointer,
       isMonotonic: globals.presentationClock == UInt32(CLOCK_MONOTONIC),
+      viewport: viewport?.pointer, fractionalScale: fractionalScale?.pointer,
       handover: handover?.handles)
-    maker = WaylandCanvasMaker(
+    self.maker = WaylandCanvasMaker(
       handles: handles, geometry: geometry, alwaysUploads: alwaysUploads, handsOver: handsOver)
     wl_subsurface_set_desync(subsurface.pointer)
+    wl_subsurface_place_above(subsurface.pointer, parent)
     if let nothing = wl_compositor_create_region(compositor) {
       wl_surface_set_input_region(surface.pointer, nothing)
       if let handover { wl_surface_set_input_region(handover.handles.surface, nothing) }
@@ -101,15 +116,18 @@ final class WaylandSurface: GuestSurface {
   }
 
   func place(_ geometry: SurfaceGeometry) {
-    guard geometry != self.geometry else { return }
     self.geometry = geometry
     move()
   }
 
-  /// The position takes effect with the parent's next commit.
+  /// The position, and what the render thread commits together with GTK, take effect with the
+  /// parent's next commit. GDK makes that when it has painted anything: one pixel is enough.
   private func move() {
-    wl_subsurface_set_position(subsurface.pointer, Int32(geometry.x), Int32(geometry.y))
-    gtk_widget_queue_draw(gtk_widget_get_toplevel(widget))
+    wl_subsurface_set_position(
+      subsurface.pointer, Int32(geometry.x + geometry.visible.x),
+      Int32(geometry.y + geometry.visible.y))
+    var pixel = GdkRectangle(x: 0, y: 0, width: 1, height: 1)
+    gdk_window_invalidate_rect(native, &pixel, 0)
   }
 }
 
@@ -128,12 +146,18 @@ struct WaylandHandles: @unchecked Sendable {
   let compositor: OpaquePointer
   /// `wl_surface`.
   let surface: OpaquePointer
+  /// `wl_subsurface` of the surface.
+  let subsurface: OpaquePointer
   /// `wl_egl_window` of the surface.
   let window: OpaquePointer
   /// `wp_presentation`, with its events on `queue`; `nil` when the compositor has none.
   let presentation: OpaquePointer?
   /// Whether the presentation's timestamps are of CLOCK_MONOTONIC.
   let isMonotonic: Bool
+  /// `wp_viewport` of the surface; `nil` when the compositor has none.
+  let viewport: OpaquePointer?
+  /// `wp_fractional_scale_v1` of the surface; `nil` when the compositor has none.
+  let fractionalScale: OpaquePointer?
   /// The objects that hand the guest's buffers to the compositor; `nil` when it takes none.
   let handover: HandoverHandles?
 }

@@ -8,9 +8,9 @@ import FrameStatistics
 import LinuxSystem
 import VGPUDisplay
 
-/// A child window over the widget's area. The render thread makes it and draws on it by a
-/// connection of its own, because GTK's own GL on X11 is GLX, which imports no dma-bufs. The window
-/// selects no input, so that GTK still gets the input.
+/// A child window over the widget's visible part. The render thread makes it and draws on it, because
+/// GTK's own GL on X11 is GLX, which imports no dma-bufs. The window selects no input, so that GTK
+/// still gets the input.
 @MainActor
 final class X11Surface: GuestSurface {
   let maker: any CanvasMaker
@@ -22,7 +22,7 @@ final class X11Surface: GuestSurface {
     over widget: UnsafeMutablePointer<GtkWidget>, _ geometry: SurfaceGeometry,
     alwaysUploads: Bool
   ) throws(GraphicsError) {
-    guard let window = gtk_widget_get_window(gtk_widget_get_toplevel(widget)),
+    guard let window = gdk_window_get_toplevel(gtk_widget_get_window(widget)),
       let name = gdk_display_get_name(gtk_widget_get_display(widget)),
       let screen = gtk_widget_get_screen(widget)
     else {
@@ -37,7 +37,7 @@ final class X11Surface: GuestSurface {
   }
 }
 
-/// The render thread's window on X11. The time of the monitor's refreshes comes from the Present
+/// The render thread's part of a window on X11. The time of the monitor's refreshes comes from the Present
 /// extension, when the server has it.
 final class X11Canvas: EGLCanvas {
   let painter: EGLPainter
@@ -56,8 +56,8 @@ final class X11Canvas: EGLCanvas {
     let window = try X11Window(maker)
     var xid = window.id
     painter = try EGLPainter(
-      .x11(display: UnsafeMutableRawPointer(window.display), visual: maker.visual),
-      window: &xid, keeping: window, size: maker.geometry.pixels,
+      .x11(display: UnsafeMutableRawPointer(window.drawing.display), visual: maker.visual),
+      window: &xid, keeping: window, size: maker.geometry.partSize,
       alwaysUploads: maker.alwaysUploads,
       // On X11 only the server itself can keep a picture from tearing.
       swapInterval: 1)
@@ -101,29 +101,44 @@ final class X11Canvas: EGLCanvas {
     }
   }
 
-  func place(_ geometry: SurfaceGeometry) {
+  func place(_ geometry: SurfaceGeometry, withGTK: Bool) -> Bool {
     let area = geometry.device
     XMoveResizeWindow(
       window.display, window.id, Int32(area.x), Int32(area.y), UInt32(area.width),
       UInt32(area.height))
-    painter.window.size = geometry.pixels
+    painter.window.size = geometry.partSize
+    // Requests of GTK's connection and of EGL's come after this one.
+    XSync(window.display, 0)
+    // A frame may wait for the monitor, and GTK should not, unless nothing is shown yet.
+    return withGTK && !isShown
   }
 
   func present(
     _ frame: Frame, at placement: Placement, number: UInt64, damage: Damage?
   ) throws(GraphicsError) {
-    if !isShown {
+    let appears = !isShown
+    try painter.renderer.draw(frame, at: placement, on: painter.window, damage: damage)
+    if appears {
       isShown = true
       XMapWindow(window.display, window.id)
+      // What EGL's connection brings to a window that is not mapped is lost.
+      XSync(window.display, 0)
     }
-    try painter.renderer.draw(frame, at: placement, on: painter.window)
     try painter.window.swap()
+    // GTK may wait for this frame, and must not paint over it.
+    if appears { window.drawing.sync() }
     lastNumber = number
     if hasPresent {
       vgpu_present_ask(&present, UInt32(truncatingIfNeeded: number))
     } else {
       XFlush(window.display)
     }
+  }
+
+  func hideWithGTK() {
+    hide()
+    // The server does not draw what GTK paints below a window.
+    XSync(window.display, 0)
   }
 
   func hide() {
@@ -145,44 +160,14 @@ struct X11CanvasMaker: CanvasMaker {
   let geometry: SurfaceGeometry
   let alwaysUploads: Bool
 
-  var backend: ViewerStatistics.Backend? { .x11 }
-
   func make(_ link: RenderLink) throws(GraphicsError) -> any Canvas { try X11Canvas(self) }
 }
 
 extension SurfaceGeometry {
-  /// The area in device pixels of the toplevel's window.
-  fileprivate var device: PixelRectangle {
+  /// The visible part in device pixels of the native window.
+  var device: PixelRectangle {
     PixelRectangle(
-      x: x * scale, y: y * scale, width: width * scale, height: height * scale)
+      x: scale.pixels(x) + part.x, y: scale.pixels(y) + part.y, width: part.width,
+      height: part.height)
   }
-}
-
-/// A child window on a connection of its own to the X server. Only one thread uses the connection,
-/// and the window ends with it.
-private final class X11Window {
-  /// An Xlib `Display *`.
-  let display: OpaquePointer
-  let id: Window
-
-  /// XOpenDisplay, XCreateWindow. The window is not mapped yet.
-  ///
-  /// - Throws: `GraphicsError.Kind.unavailable`.
-  init(_ maker: X11CanvasMaker) throws(GraphicsError) {
-    guard let display = XOpenDisplay(maker.display) else {
-      throw GraphicsError(.unavailable, "X11", "\(maker.display) takes no second connection")
-    }
-    self.display = display
-    let area = maker.geometry.device
-    id = vgpu_x11_create_window(
-      display, Window(maker.toplevel), VisualID(maker.visual), Int32(area.x), Int32(area.y),
-      UInt32(area.width), UInt32(area.height))
-    guard id != 0 else {
-      throw GraphicsError(.unavailable, "X11", "the default visual cannot be used")
-    }
-    // The server does not report an iconified window as obscured.
-    XSelectInput(display, Window(maker.toplevel), StructureNotifyMask)
-  }
-
-  deinit { XCloseDisplay(display) }
 }

@@ -2,7 +2,7 @@
 
 import CGTK3
 
-// GTK's signals of a view's widget, and its idle call.
+// GTK's signals of a view's widget.
 
 func onDraw(
   _ widget: UnsafeMutablePointer<GtkWidget>?, _ context: OpaquePointer?,
@@ -10,7 +10,7 @@ func onDraw(
 ) -> gboolean {
   let address = UInt(bitPattern: context)
   onMain(data, as: GuestView.self) { view in
-    if let context = OpaquePointer(bitPattern: address) { view.painted(context) }
+    if let context = OpaquePointer(bitPattern: address) { view.draw(on: context) }
   }
   return 1
 }
@@ -19,14 +19,17 @@ func onSizeAllocate(
   _ widget: UnsafeMutablePointer<GtkWidget>?, _ allocation: UnsafeMutablePointer<GdkRectangle>?,
   _ data: UnsafeMutableRawPointer?
 ) {
-  onMain(data, as: GuestView.self) { $0.moved() }
+  onMain(data, as: GuestView.self) { $0.resized() }
 }
 
 func onScaleFactor(
   _ object: UnsafeMutableRawPointer?, _ property: UnsafeMutablePointer<GParamSpec>?,
   _ data: UnsafeMutableRawPointer?
 ) {
-  onMain(data, as: GuestView.self) { $0.moved() }
+  onMain(data, as: GuestView.self) {
+    gtk_widget_queue_resize($0.widget)
+    $0.resized()
+  }
 }
 
 func onMap(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
@@ -39,9 +42,4 @@ func onUnmap(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer
 
 func onDestroy(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
   onMain(data, as: GuestView.self) { $0.end() }
-}
-
-func onStart(_ data: UnsafeMutableRawPointer?) -> gboolean {
-  onMain(data, as: GuestView.self) { $0.start() }
-  return 0
 }

@@ -10,8 +10,11 @@ public import VGPUDisplay
 /// A widget that shows a guest's screen, for any container of any GTK 3 program.
 ///
 /// It draws on a surface of its own above the widget: a `wl_subsurface` on Wayland, a native child
-/// window on X11. So it hides GTK widgets that lie over it. It does not hide menus and tooltips,
-/// because those are windows.
+/// window on X11. The surface follows the widget, and its ancestors cut it off, as they do with the
+/// widget. While another widget lies over the picture, or a container moves it in a transition, GTK
+/// draws the picture. <doc:FollowingTheWidget> tells how, and what it cannot see.
+///
+/// The widget's natural size is the guest's, so that it scrolls in a GtkScrolledWindow.
 ///
 /// With an `input` the guest gets the keys that are typed while the widget has the focus, and the
 /// mouse's actions over the widget. The widget's own handlers take the keys, so a window with
@@ -61,21 +64,14 @@ public final class GuestView {
   /// The frames' statistics, for any thread.
   public let reporter: FrameReporter
 
-  private let alwaysUploads: Bool
-  private let handsOver: Bool
   private let pointerAndKeys: ViewInput
   private let pointer: HostPointer
-  private var area: PixelSize?
+  /// The widget's size in device pixels; `nil` before it was on the screen.
+  package private(set) var area: PixelSize?
   private let link: RenderLink
   private var thread: SystemThread?
-  private var surface: (any GuestSurface)?
-  private var isMapped = false
-  private var isEGLGivenUp = false
-  private var losses = ContextLosses()
-  /// The timer that runs while a GPU recovers from a reset.
-  private var pause: Timer?
-  private var guestSize: PixelSize?
-  private var startID: guint = 0
+  private let stage: PictureStage
+  private let request: SizeRequest
   private let ownsWidget: Bool
   private var hasContent = false
   private var hasEnded = false
@@ -100,16 +96,17 @@ public final class GuestView {
     handsOver: Bool = true, presentations: Int = 600,
     in widget: UnsafeMutablePointer<GtkWidget>? = nil
   ) throws(SystemCallError) {
+    MainQueue.attach()
     link = try RenderLink()
     let recorder = FrameRecorder(capacity: presentations)
     reporter = recorder.reporter
     thread = try RenderLoop.start(source, scaling, link, recorder)
     self.scaling = scaling
-    self.alwaysUploads = alwaysUploads
-    self.handsOver = handsOver && !alwaysUploads
     ownsWidget = widget == nil
     let widget = widget ?? Self.makeWidget()
     self.widget = widget
+    stage = PictureStage(widget, link, alwaysUploads: alwaysUploads, handsOver: handsOver)
+    request = SizeRequest(widget)
     pointerAndKeys = ViewInput(widget)
     pointer = HostPointer(widget)
     // The widget keeps its view alive until it is destroyed.
@@ -122,7 +119,18 @@ public final class GuestView {
     vgpu_connect(widget, "destroy", onDestroy, data)
     pointerAndKeys.connect(widget)
     pointerAndKeys.onSend = { [link] in link.hasSentInput() }
+    pointerAndKeys.onPointer = { [unowned self] isAbsolute in
+      link.order { $0.hasHostPointer = isAbsolute }
+      pointer.isAbsolute = isAbsolute
+    }
     link.onNews = { [weak self] news in self?.heard(news) }
+    stage.onFrame = { [unowned self] in request.followPolicy() }
+    stage.onSpace = { [unowned self] space, pixels in
+      pointerAndKeys.space = space
+      pointer.scale = space.scale
+      tellArea(pixels)
+    }
+    if ownsWidget { GuestArea.set(self, of: widget) }
     if gtk_widget_get_mapped(widget) != 0 {
       mapped()
       gtk_widget_queue_draw(widget)
@@ -130,7 +138,7 @@ public final class GuestView {
   }
 
   private static func makeWidget() -> UnsafeMutablePointer<GtkWidget> {
-    let widget: UnsafeMutablePointer<GtkWidget> = gtk_drawing_area_new()
+    let widget: UnsafeMutablePointer<GtkWidget> = GuestArea.make() ?? gtk_drawing_area_new()
     g_object_ref_sink(widget)
     gtk_widget_set_hexpand(widget, 1)
     gtk_widget_set_vexpand(widget, 1)
@@ -162,6 +170,13 @@ public final class GuestView {
   public var input: (any InputSink)? {
     get { pointerAndKeys.guest }
     set { pointerAndKeys.guest = newValue }
+  }
+
+  /// The way to take the guest's screen back from another program; `nil` when there is none. While it is
+  /// due, the view's message names the key, and Enter takes the screen back.
+  public var takeBack: TakeBackOffer? {
+    get { pointerAndKeys.takeBack }
+    set { pointerAndKeys.takeBack = newValue }
   }
 
   /// Whether keyboard and mouse are grabbed for the guest.
@@ -201,126 +216,55 @@ public final class GuestView {
   func mapped() {
     // Every motion comes at once, not one before each frame, because the guest draws the pointer.
     gdk_window_set_event_compression(gtk_widget_get_window(widget), 0)
-    isMapped = true
-    moved()
+    stage.mapped()
+    resized()
   }
 
-  /// The toplevel has its surface and GTK has painted it. Only now can a surface be put above it.
-  func painted(_ context: CairoContext) {
-    if let message {
-      Message.paint(message.text, widget, context)
-    } else {
-      cairo_set_source_rgb(context, 0, 0, 0)
-      cairo_paint(context)
-      surface?.paint(context)
-    }
-    guard surface == nil, startID == 0, pause == nil, isMapped else { return }
-    startID = g_idle_add(onStart, Unmanaged.borrowed(self))
-  }
-
-  func start() {
-    startID = 0
-    guard surface == nil, isMapped else { return }
-    let surface = makeSurface()
-    self.surface = surface
-    link.order { [maker = surface.maker, interval = refreshInterval] in
-      $0.canvas = maker
-      $0.fallbackInterval = interval
-    }
-  }
+  func draw(on context: CairoContext) { stage.draw(message, on: context) }
 
   func unmapped() {
-    if startID != 0 { g_source_remove(startID) }
-    startID = 0
-    pause = nil
-    isMapped = false
     pointerAndKeys.endGrab()
-    dropSurface()
+    stage.unmapped()
+    forgetPlacement()
   }
 
   private func destroyed() {
     unmapped()
     pointerAndKeys.disconnect(widget)
+    if ownsWidget { GuestArea.set(nil, of: widget) }
     link.onNews = nil
     link.order { $0.ends = true }
     thread.take()?.join()
     onArea = nil
+    onScale = nil
     onFinish = nil
     onResize = nil
   }
 
-  func moved() {
-    let geometry = geometry
-    if let surface {
-      surface.place(geometry)
-      link.order { [interval = refreshInterval] in
-        $0.geometry = geometry
-        $0.fallbackInterval = interval
-      }
-    }
-    guard geometry.pixels != area else { return }
-    area = geometry.pixels
-    onArea?(geometry.pixels)
+  /// The widget's size, or the device pixels of GTK's unit, have changed.
+  func resized() {
+    // With a fraction, the widget's place decides; see `onSpace`.
+    guard let scale = stage.scale.whole else { return }
+    tellArea(
+      PixelSize(
+        width: max(1, Int(gtk_widget_get_allocated_width(widget))) * scale,
+        height: max(1, Int(gtk_widget_get_allocated_height(widget))) * scale))
   }
 
-  private var geometry: SurfaceGeometry {
-    var geometry = SurfaceGeometry()
-    var x: gint = 0
-    var y: gint = 0
-    gtk_widget_translate_coordinates(widget, gtk_widget_get_toplevel(widget), 0, 0, &x, &y)
-    geometry.x = Int(x)
-    geometry.y = Int(y)
-    geometry.width = max(1, Int(gtk_widget_get_allocated_width(widget)))
-    geometry.height = max(1, Int(gtk_widget_get_allocated_height(widget)))
-    geometry.scale = max(1, Int(gtk_widget_get_scale_factor(widget)))
-    return geometry
+  private func tellArea(_ pixels: PixelSize) {
+    guard pixels != area else { return }
+    area = pixels
+    onArea?(pixels)
   }
 
-  /// Nanoseconds between two refreshes of the widget's monitor; `nil` when GDK does not know.
-  private var refreshInterval: Int? {
-    guard let window = gtk_widget_get_window(widget),
-      let monitor = gdk_display_get_monitor_at_window(gtk_widget_get_display(widget), window)
-    else { return nil }
-    let millihertz = Int(gdk_monitor_get_refresh_rate(monitor))
-    // A rate that no monitor has is ignored: Xvfb tells 0 or any number.
-    return (10_000...1_000_000).contains(millihertz) ? 1_000_000_000_000 / millihertz : nil
-  }
+  /// Called when the compositor tells the scale of the screen.
+  var onScale: (@MainActor () -> Void)?
 
-  // MARK: Surfaces
+  /// Device pixels of one of GTK's units where the picture is drawn.
+  var scale: SurfaceScale { stage.scale }
 
-  private func makeSurface() -> any GuestSurface {
-    let display = gtk_widget_get_display(widget)
-    let isWayland = vgpu_gdk_is_wayland(display) != 0
-    let isX11 = vgpu_gdk_is_x11(display) != 0
-    if !isEGLGivenUp {
-      do throws(GraphicsError) {
-        if isWayland {
-          return try WaylandSurface(
-            over: widget, geometry, alwaysUploads: alwaysUploads, handsOver: handsOver)
-        }
-        if isX11 {
-          return try X11Surface(over: widget, geometry, alwaysUploads: alwaysUploads)
-        }
-      } catch {
-        isEGLGivenUp = true
-        link.update { $0.fallback = error }
-      }
-    }
-    return CairoSurface(geometry, backend: isWayland ? .wayland : isX11 ? .x11 : nil, link)
-  }
-
-  private func dropSurface() {
-    guard let surface else { return }
-    self.surface = nil
-    // The surface must outlive the canvas.
-    withExtendedLifetime(surface) {
-      link.orderAndWait { orders in
-        orders.canvas = nil
-        orders.letsGo = true
-      }
-    }
-    forgetPlacement()
-  }
+  /// The refresh rate in Hz of the monitor that shows the widget; `nil` when GDK does not know.
+  package var refreshRate: Double? { stage.refreshRate }
 
   // MARK: News of the render thread
 
@@ -328,11 +272,21 @@ public final class GuestView {
     // A callback may destroy the view.
     g_object_ref(widget)
     defer { g_object_unref(widget) }
-    if let failure = news.failure { failed(failure) }
-    if surface != nil {
-      if let picture = news.picture { show(picture) }
-      if let message = news.message { show(message) }
-      if news.wantsPaint { gtk_widget_queue_draw(widget) }
+    if let failure = news.failure {
+      stage.failed(failure)
+      forgetPlacement()
+    }
+    if let scale = news.scale {
+      stage.screenScale = scale
+      onScale?()
+    }
+    if let picture = news.picture { show(picture) }
+    // A hidden view has no surface, and tells its user that the guest has ended all the same.
+    if let message = news.message { show(message) }
+    switch news.wantsPaint {
+    case .none: break
+    case .part(let part): stage.paint(part)
+    case .all: gtk_widget_queue_draw(widget)
     }
     if news.isFinished { onFinish?() }
   }
@@ -340,35 +294,23 @@ public final class GuestView {
   private func show(_ picture: RenderLink.Shown) {
     placement = picture.placement
     pointerAndKeys.placement = picture.placement
-    pointer.isHidden = picture.hasPointer
+    pointer.placement = picture.placement
+    pointer.guest = picture.pointer
     if message != nil { gtk_widget_queue_draw(widget) }
     let isNew = message != nil || !hasContent
     message = nil
     hasContent = true
     let size = picture.placement.guest
-    if size != guestSize {
-      guestSize = size
+    if size != request.guest {
+      request.guest = size
+      gtk_widget_queue_resize(widget)
       onResize?(size)
     }
     if isNew { onContent?() }
   }
 
-  private func failed(_ error: GraphicsError) {
-    if losses.isLast(error) {
-      isEGLGivenUp = true
-      link.update { $0.fallback = error }
-    }
-    dropSurface()
-    // The next drawing of the widget makes a new surface.
-    gtk_widget_queue_draw(widget)
-    guard !isEGLGivenUp else { return }
-    pause = Timer(milliseconds: ContextLosses.pause) { [unowned self] in
-      pause = nil
-      gtk_widget_queue_draw(widget)
-    }
-  }
-
-  private func show(_ message: ViewMessage) {
+  private func show(_ said: ViewMessage) {
+    let message = takeBack?.isDue() == true ? said.offering(TakeBackOffer.text) : said
     guard message != self.message else { return }
     self.message = message
     hasContent = true
@@ -377,31 +319,22 @@ public final class GuestView {
     onContent?()
   }
 
+  /// The width or height that the view asks its container for, in GTK's units: for the class of a
+  /// widget that was given to `init` (GtkWidgetClass.get_preferred_width). A view's own widget does
+  /// this by itself.
+  ///
+  /// The natural size is the guest's. The minimum is zero; in a direction in which the view scrolls,
+  /// because its parent is a GtkViewport, it is the guest's size too. A GtkScrolledWindow with
+  /// GTK_POLICY_NEVER does not scroll.
+  public func preferredSize(along orientation: GtkOrientation) -> (minimum: Int, natural: Int) {
+    request.size(along: orientation, stage.scale)
+  }
+
   private func forgetPlacement() {
     placement = nil
     pointerAndKeys.placement = nil
-    pointer.isHidden = false
-  }
-}
-
-/// Counts the losses of a view's EGL context, and decides whether to make another one.
-struct ContextLosses {
-  private var times: [MonotonicInstant] = []
-
-  /// The most losses within so many seconds. With more, the guest's picture may be the cause of the
-  /// GPU's resets, and the host's other programs suffer too.
-  private static let most = 3
-  private static let period = 30.0
-  /// Milliseconds before a lost context is made anew.
-  static let pause = 250
-
-  /// Records a failure.
-  ///
-  /// - Returns: whether to give EGL up.
-  mutating func isLast(_ error: GraphicsError, now: MonotonicInstant = .now) -> Bool {
-    times = times.filter { now.seconds(since: $0) < Self.period } + [now]
-    // A GPU refuses a context during a reset too, but not for long.
-    return times.count >= Self.most || error.kind == .unavailable && times.count == 1
+    pointer.guest = nil
+    pointer.placement = nil
   }
 }
 

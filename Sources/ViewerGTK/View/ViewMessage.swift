@@ -9,6 +9,29 @@ public struct ViewMessage: Hashable, Sendable {
   public let text: String
   /// Whether no picture can come any more, because the device has no display or is gone.
   public let isFinal: Bool
+
+  /// The same with an offer.
+  func offering(_ text: String) -> ViewMessage {
+    let end = self.text.last.map { ".!?".contains($0) } == true ? "" : "."
+    return ViewMessage(text: "\(self.text)\(end) \(text)", isFinal: isFinal)
+  }
+}
+
+/// The way to take a guest's screen back from another program. The view's message names the key for it.
+public struct TakeBackOffer: Sendable {
+  /// Whether another program has the screen, on any thread.
+  public let isDue: @Sendable () -> Bool
+  /// Takes it back, on any thread; does not wait.
+  public let accept: @Sendable () -> Void
+
+  /// Makes an offer.
+  public init(isDue: @escaping @Sendable () -> Bool, accept: @escaping @Sendable () -> Void) {
+    self.isDue = isDue
+    self.accept = accept
+  }
+
+  /// What a window says while it is due.
+  static let text = "Press Enter to take it back."
 }
 
 /// A wrapped text in the middle of a dark area, shown in place of a picture.

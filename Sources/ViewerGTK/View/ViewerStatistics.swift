@@ -108,7 +108,7 @@ extension ViewerStatistics: Encodable {
   }
 
   /// Writes everything except the frames' time line, in the form of the statistics file. Unknown
-  /// values are left out.
+  /// values are null.
   public func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: CodingKeys.self)
     try values.encode(framesPresented, forKey: .framesPresented)
@@ -116,14 +116,14 @@ extension ViewerStatistics: Encodable {
     try values.encode(framesShown, forKey: .framesShown)
     try values.encode(framesLate, forKey: .framesLate)
     try values.encode(framesDiscarded, forKey: .framesDiscarded)
-    try values.encodeIfPresent(feedback, forKey: .feedback)
-    try values.encodeIfPresent(refreshRate, forKey: .refreshRate)
+    try values.encode(feedback, forKey: .feedback)
+    try values.encode(refreshRate, forKey: .refreshRate)
     try values.encode(comparisons, forKey: .comparisons)
     try values.encode(comparisonSeconds, forKey: .comparisonSeconds)
-    try values.encodeIfPresent(changeDetection?.rawValue, forKey: .changeDetection)
+    try values.encode(changeDetection?.rawValue, forKey: .changeDetection)
     try values.encode(seconds, forKey: .seconds)
     try values.encode(framesPerSecond, forKey: .framesPerSecond)
-    try values.encodeIfPresent(path?.rawValue, forKey: .path)
+    try values.encode(path?.rawValue, forKey: .path)
     try values.encode(imports, forKey: .imports)
     try values.encode(gets, forKey: .gets)
     try values.encode(copies, forKey: .copies)
@@ -131,11 +131,11 @@ extension ViewerStatistics: Encodable {
     try values.encode(handovers, forKey: .handovers)
     try values.encode(compositorBuffers, forKey: .compositorBuffers)
     try values.encode(inputEvents, forKey: .inputEvents)
-    try values.encodeIfPresent(renderer, forKey: .renderer)
-    try values.encodeIfPresent(backend, forKey: .backend)
-    try values.encodeIfPresent(importRefusal?.description, forKey: .importRefusal)
-    try values.encodeIfPresent(handoverRefusal, forKey: .handoverRefusal)
-    try values.encodeIfPresent(fallback?.description, forKey: .fallback)
-    try values.encodeIfPresent(frames?.report, forKey: .timing)
+    try values.encode(renderer, forKey: .renderer)
+    try values.encode(backend, forKey: .backend)
+    try values.encode(importRefusal?.description, forKey: .importRefusal)
+    try values.encode(handoverRefusal, forKey: .handoverRefusal)
+    try values.encode(fallback?.description, forKey: .fallback)
+    try values.encode(frames?.report, forKey: .timing)
   }
 }

@@ -13,7 +13,7 @@ import VGPUDisplay
 final class StatisticsOverlay {
   private let view: GuestView
   private var timer: Timer?
-  private var scale = 1
+  private var scale = 1.0
 
   /// The size in GTK's units.
   private static let width = 372
@@ -32,13 +32,13 @@ final class StatisticsOverlay {
   isolated deinit { view.overlay = nil }
 
   private func update() {
-    scale = max(1, Int(gtk_widget_get_scale_factor(view.widget)))
-    let width = Self.width * scale
-    let height = Self.height * scale
+    scale = view.scale.factor
+    let width = Int(Double(Self.width) * scale)
+    let height = Int(Double(Self.height) * scale)
     guard let image = CairoImage(CAIRO_FORMAT_ARGB32, width, height),
       let context = cairo_create(image.surface)
     else { return }
-    cairo_scale(context, Double(scale), Double(scale))
+    cairo_scale(context, scale, scale)
     draw(view.reporter.measurement(), context)
     cairo_destroy(context)
     cairo_surface_flush(image.surface)
@@ -52,7 +52,7 @@ final class StatisticsOverlay {
       }
       count = width * height
     }
-    let margin = Self.margin * scale
+    let margin = Int(Double(Self.margin) * scale)
     view.overlay = Overlay(
       area: PixelRectangle(x: margin, y: margin, width: width, height: height), pixels: pixels)
   }

@@ -24,57 +24,112 @@ public enum Viewer {
   public static func run(
     source: sending any FrameSource, options: ViewerOptions = ViewerOptions()
   ) throws(ViewerError) -> ViewerStatistics {
-    // Xlib before 1.8 does not prepare for threads by itself, and a render thread has a connection
-    // of its own.
-    XInitThreads()
-    guard gtk_init_check(nil, nil) != 0 else { throw .noDisplayServer }
+    try start()
     do {
       return try ViewerRun(source: source, options: options).wait()
     } catch {
       throw .system(error)
     }
   }
+
+  fileprivate static func start() throws(ViewerError) {
+    // Xlib before 1.8 does not prepare for threads by itself, and a render thread has a connection
+    // of its own.
+    XInitThreads()
+    guard gtk_init_check(nil, nil) != 0 else { throw .noDisplayServer }
+    MainQueue.attach()
+  }
 }
 
-/// One run of the main loop.
+/// Several windows in one program, such as one for each head of a guest, which open and close while the
+/// program runs. One of them at a time has the grab of keyboard and mouse.
 @MainActor
-private final class ViewerRun {
-  private let window: ViewerWindow
-  private let loop: OpaquePointer?
-  private var statistics = ViewerStatistics()
-  private var signals: [guint] = []
+public final class ViewerWindows {
+  private var windows: [Int: ViewerWindow] = [:]
+  private let loop = ViewerLoop()
   private var deadline: Timer?
-  private var watch: Timer?
+
+  /// Starts GTK. Call it on the main thread.
+  ///
+  /// - Throws: `ViewerError.noDisplayServer`.
+  public init() throws(ViewerError) { try Viewer.start() }
+
+  /// The keys of the windows that are open.
+  public var open: Set<Int> { Set(windows.keys) }
+
+  /// Opens a window, until the user or `close` closes it.
+  ///
+  /// - Parameters:
+  ///   - key: tells the window from the others. A window with the same key is closed first.
+  ///   - source: the frame source. It is looked at once, for the window's size, and then on a thread of
+  ///     its own.
+  ///   - options: the window's settings. Its end (`frames`, `time`, `timeOfFrames`, `isOver`) is not
+  ///     looked at.
+  /// - Throws: `ViewerError.system` when the view's thread cannot be made.
+  public func open(
+    _ key: Int, source: sending any FrameSource, options: ViewerOptions = ViewerOptions()
+  ) throws(ViewerError) {
+    // The end of the last window ends the program's loop, so the old window is no longer one of these.
+    let old = windows.removeValue(forKey: key)
+    old?.onClose = nil
+    old?.close()
+    let window: ViewerWindow
+    do {
+      window = try ViewerWindow(source: source, options: options)
+    } catch {
+      if old != nil, windows.isEmpty { loop.end() }
+      throw .system(error)
+    }
+    windows[key] = window
+    window.onClose = { [unowned self, unowned window] in closed(window, key) }
+  }
+
+  /// Closes a window, if it is open.
+  public func close(_ key: Int) { windows[key]?.close() }
+
+  /// Runs GTK's main loop until the last window is closed, until the time is over, or until SIGTERM
+  /// comes. SIGINT does what each window's close button does. Returns after everything of the windows is
+  /// released.
+  ///
+  /// - Parameter time: the longest time; `nil` for no end.
+  public func run(for time: Duration? = nil) {
+    loop.onInterrupt = { [unowned self] in
+      for window in windows.values { window.requestClose() }
+    }
+    deadline = time.map { time in
+      Timer(milliseconds: ViewerLoop.milliseconds(time)) { [unowned self] in loop.end() }
+    }
+    if !windows.isEmpty { loop.run() }
+    deadline = nil
+    for key in open { close(key) }
+    loop.finish()
+  }
+
+  private func closed(_ window: ViewerWindow, _ key: Int) {
+    if windows[key] === window { windows[key] = nil }
+    if windows.isEmpty { loop.end() }
+  }
+}
+
+/// GTK's main loop of a viewer, with the signals that end it.
+@MainActor
+private final class ViewerLoop {
+  /// Called when SIGINT comes.
+  var onInterrupt: (@MainActor () -> Void)?
+  private let loop = g_main_loop_new(nil, 0)
+  private var signals: [guint] = []
   private var isOver = false
 
-  init(
-    source: sending any FrameSource, options: ViewerOptions
-  ) throws(SystemCallError) {
-    window = try ViewerWindow(source: source, options: options)
-    loop = g_main_loop_new(nil, 0)
-    window.onClose = { [unowned self] in end() }
-    window.view.frameLimit = options.frames
-    window.view.onFinish = { [unowned self] in end() }
-    if let time = options.time {
-      // The longest time that GLib can count.
-      let most = Double(Int32.max)
-      let milliseconds = Int(min(max(0, time / .milliseconds(1)), most))
-      deadline = Timer(milliseconds: milliseconds) { [unowned self] in end() }
-    }
-    if options.isOver != nil || options.timeOfFrames != nil {
-      watch = Timer(milliseconds: 250) { [unowned self] in
-        if options.isOver?() == true || hasShown(options.timeOfFrames) { end() }
-      }
-    }
+  init() {
     let data = Unmanaged.borrowed(self)
-    signals.append(g_unix_signal_add(SIGINT, onInterrupt, data))
-    signals.append(g_unix_signal_add(SIGTERM, onTerminate, data))
+    signals.append(g_unix_signal_add(SIGINT, onSIGINT, data))
+    signals.append(g_unix_signal_add(SIGTERM, onSIGTERM, data))
     unblockSignals()
   }
 
-  private func hasShown(_ time: Duration?) -> Bool {
-    guard let time, let first = window.view.statistics.firstPresentedAt else { return false }
-    return MonotonicInstant.now.seconds(since: first) >= time / .seconds(1)
+  isolated deinit {
+    for id in signals { g_source_remove(id) }
+    g_main_loop_unref(loop)
   }
 
   /// A parent process may have started this one with every signal blocked, as Foundation's
@@ -87,37 +142,81 @@ private final class ViewerRun {
     pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
-  isolated deinit {
-    for id in signals { g_source_remove(id) }
-    g_main_loop_unref(loop)
+  /// Runs until `end`.
+  func run() {
+    if !isOver { g_main_loop_run(loop) }
+  }
+
+  func end() {
+    isOver = true
+    Paste.endAll()
+    g_main_loop_quit(loop)
+  }
+
+  /// Does what closed windows have left for the main loop: unmapping and the last events.
+  func finish() {
+    while g_main_context_iteration(nil, 0) != 0 {}
+  }
+
+  fileprivate func interrupt() { onInterrupt?() }
+
+  /// A time in milliseconds, at most the longest time that GLib can count.
+  static func milliseconds(_ time: Duration) -> Int {
+    Int(min(max(0, time / .milliseconds(1)), Double(Int32.max)))
+  }
+}
+
+/// One window, until its end.
+@MainActor
+private final class ViewerRun {
+  private let window: ViewerWindow
+  private let loop: ViewerLoop
+  private var deadline: Timer?
+  private var watch: Timer?
+
+  init(
+    source: sending any FrameSource, options: ViewerOptions
+  ) throws(SystemCallError) {
+    window = try ViewerWindow(source: source, options: options)
+    let loop = ViewerLoop()
+    self.loop = loop
+    window.onClose = { loop.end() }
+    window.view.frameLimit = options.frames
+    window.view.onFinish = { loop.end() }
+    loop.onInterrupt = { [unowned self] in window.requestClose() }
+    deadline = options.time.map { time in
+      Timer(milliseconds: ViewerLoop.milliseconds(time)) { loop.end() }
+    }
+    if options.isOver != nil || options.timeOfFrames != nil {
+      watch = Timer(milliseconds: 250) { [unowned self] in
+        if options.isOver?() == true || hasShown(options.timeOfFrames) { loop.end() }
+      }
+    }
+  }
+
+  private func hasShown(_ time: Duration?) -> Bool {
+    guard let time, let first = window.view.statistics.firstPresentedAt else { return false }
+    return MonotonicInstant.now.seconds(since: first) >= time / .seconds(1)
   }
 
   func wait() -> ViewerStatistics {
-    if !isOver { g_main_loop_run(loop) }
-    statistics = window.view.statistics
+    loop.run()
+    var statistics = window.view.statistics
     window.close()
-    // Closing has left work for the main loop: unmapping and the last events.
-    while g_main_context_iteration(nil, 0) != 0 {}
+    loop.finish()
     // The recording thread has ended, so the report is complete.
     statistics.frames = window.view.frameMeasurement()
     return statistics
   }
-
-  func interrupt() { window.requestClose() }
-
-  func end() {
-    isOver = true
-    g_main_loop_quit(loop)
-  }
 }
 
-private func onInterrupt(_ data: UnsafeMutableRawPointer?) -> gboolean {
-  onMain(data, as: ViewerRun.self) { $0.interrupt() }
+private func onSIGINT(_ data: UnsafeMutableRawPointer?) -> gboolean {
+  onMain(data, as: ViewerLoop.self) { $0.interrupt() }
   return 1
 }
 
-private func onTerminate(_ data: UnsafeMutableRawPointer?) -> gboolean {
-  onMain(data, as: ViewerRun.self) { $0.end() }
+private func onSIGTERM(_ data: UnsafeMutableRawPointer?) -> gboolean {
+  onMain(data, as: ViewerLoop.self) { $0.end() }
   return 1
 }
 

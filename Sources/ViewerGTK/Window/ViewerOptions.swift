@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EGLPresenter
+public import GuestAgent
 public import GuestInput
 
 /// A viewer's settings, and the conditions for its end.
@@ -31,8 +32,24 @@ public struct ViewerOptions: Sendable {
 
   /// The receiver of keyboard and mouse; `nil` for a window that only shows.
   public var input: (any InputSink)?
+  /// The way to take the guest's screen back from another program; `nil` when there is none.
+  public var takeBack: TakeBackOffer?
+  /// Connects to the guest's agent, for clipboards, for files that are dropped on the window and for
+  /// `agentSizing`; `nil` for none.
+  public var agent: (any AgentConnector)?
+  /// The ways that the clipboards' contents may take.
+  public var clipboard = ClipboardSharing.both
+  /// Called when the user has chosen other ways in the window's menu.
+  public var onClipboard: (@MainActor @Sendable (ClipboardSharing) -> Void)?
+  /// The sizes for which the agent is asked in place of `onMonitor`; `nil` for none.
+  public var agentSizing: AgentSizing?
+  /// The microphone that the guest may hear; `nil` when there is none. The window's title tells when it is
+  /// on, and the menu turns it on and off.
+  public var microphone: MicrophoneSwitch?
+  /// Called once a second: whether the guest plays sound, which keeps the host awake; `nil` when nobody knows.
+  public var isPlaying: (@MainActor @Sendable () -> Bool)?
   /// Called on the main thread when the user has given the window a size that differs from the
-  /// guest's.
+  /// guest's, unless the agent is asked for it.
   public var onMonitor: (@MainActor @Sendable (MonitorWish) -> Void)?
   /// The question before the window closes.
   public var closeQuestion: CloseQuestion?
@@ -50,5 +67,24 @@ public struct ViewerOptions: Sendable {
     self.frames = frames
     self.time = time
     self.alwaysUploads = alwaysUploads
+  }
+}
+
+/// A microphone to be turned on and off.
+public struct MicrophoneSwitch: Sendable {
+  let isOn: @MainActor @Sendable () -> Bool
+  let turn: @MainActor @Sendable (Bool) -> Void
+
+  /// Makes a switch of two functions, which must not wait.
+  ///
+  /// - Parameters:
+  ///   - isOn: whether the guest hears the microphone now.
+  ///   - turn: turns it on or off.
+  public init(
+    isOn: @escaping @MainActor @Sendable () -> Bool,
+    turn: @escaping @MainActor @Sendable (Bool) -> Void
+  ) {
+    self.isOn = isOn
+    self.turn = turn
   }
 }

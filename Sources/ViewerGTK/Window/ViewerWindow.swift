@@ -2,6 +2,7 @@
 
 import CGTK3
 import EGLPresenter
+import GuestAgent
 import GuestInput
 public import LinuxSystem
 import PNGFile
@@ -10,7 +11,8 @@ import SystemPackage
 public import VGPUDisplay
 
 /// A toplevel window with a guest's screen. Its title tells the guest's name and the frame rate,
-/// and the line below tells about keyboard and mouse. The window begins with the guest's size.
+/// and the line below tells about keyboard and mouse. The window has the guest's size until the user
+/// gives it another one.
 ///
 /// Ctrl+Alt+F switches to the whole screen and back, Ctrl+Alt+G grabs keyboard and mouse for the
 /// guest and gives them back, Ctrl+Alt+M opens the menu, Ctrl+Alt+P saves the picture, Ctrl+Alt+S
@@ -24,7 +26,8 @@ public final class ViewerWindow {
   public let view: GuestView
   /// Called once, when the window is gone.
   public var onClose: (@MainActor () -> Void)?
-  /// Called when the user has given the window a size that differs from the guest's.
+  /// Called when the user has given the window a size that differs from the guest's, unless the guest's
+  /// agent is asked for it (`ViewerOptions.agentSizing`).
   public var onMonitor: (@MainActor (MonitorWish) -> Void)?
   /// The question before the window closes; with `nil` it closes at once.
   public var closeQuestion: CloseQuestion?
@@ -38,16 +41,25 @@ public final class ViewerWindow {
   private var bar: TitleBar?
   private var menu: WindowMenu?
   private var dialog: CloseDialog?
+  private var agent: WindowAgent?
   private let follower = AreaFollower()
   private var statistics: StatisticsOverlay?
   /// A text about the last action, shown for a while.
   private var notice: (text: String, timer: Timer)?
+  private var microphone: MicrophoneSwitch?
+  private let onClipboard: (@MainActor @Sendable (ClipboardSharing) -> Void)?
+  private let isPlaying: (@MainActor @Sendable () -> Bool)?
+  private var watched = WatchedGuest()
+  private var inhibitor: IdleInhibitor?
   private var titleTimer: Timer?
   private var shownTitle: String?
   private var titled = (frames: 0, at: MonotonicInstant.now)
   private var rate: Int?
-  private var isFullscreen: Bool
+  /// Whether the window is on the whole screen, or shall be.
+  var isFullscreen: Bool
   private var hasGuestSize = false
+  /// Whether the window's size is the user's choice, or the window manager's.
+  private var isSizedByUser = false
 
   /// Milliseconds.
   private static let noticeTime = 8000
@@ -70,29 +82,35 @@ public final class ViewerWindow {
       source: source, scaling: options.scaling, alwaysUploads: options.alwaysUploads,
       handsOver: options.handsOver, presentations: options.presentations)
     view.input = options.input
+    view.takeBack = options.takeBack
+    microphone = options.microphone
+    onClipboard = options.onClipboard
+    isPlaying = options.isPlaying
     onMonitor = options.onMonitor
     closeQuestion = options.closeQuestion
     guard let window = gtk_window_new(GTK_WINDOW_TOPLEVEL) else { return }
     self.window = window
-    let menu = makeMenu()
+    inhibitor = IdleInhibitor(of: window, because: PlainText.line("\(name) is watched", limit: 256))
+    let menu = makeMenu(hasClipboard: options.agent != nil)
     let bar = TitleBar(menu: menu)
     self.menu = menu
     self.bar = bar
     gtk_window_set_titlebar(vgpu_gtk_window(window), bar.widget)
     gtk_container_add(vgpu_gtk_container(window), view.widget)
-    let data = Unmanaged.borrowed(self)
-    vgpu_connect_key(window, "key-press-event", onKeyPress, data)
-    vgpu_connect_event(window, "delete-event", onDelete, data)
-    vgpu_connect(window, "destroy", onWindowDestroy, data)
+    connectSignals(of: window)
     gtk_window_set_default_size(vgpu_gtk_window(window), 1024, 768)
     if let firstSize { adopt(firstSize) }
     view.onResize = { [unowned self] size in adopt(size) }
+    // The window was made for GTK's whole scale; the screen's is known when it shows something.
+    view.onScale = { [unowned self] in if let guest = view.placement?.guest { adopt(guest) } }
     view.onArea = { [unowned self] size in follower.changed(to: size) }
     view.onGrab = { [unowned self] in updateTitle() }
     follower.onRest = { [unowned self] size in wish(size) }
+    if let connector = options.agent { join(connector, options) }
     updateTitle()
     titleTimer = Timer(milliseconds: 1000) { [unowned self] in
       measure()
+      look()
       updateTitle()
     }
     if isFullscreen { gtk_window_fullscreen(vgpu_gtk_window(window)) }
@@ -128,7 +146,10 @@ public final class ViewerWindow {
     }
   }
 
-  fileprivate func destroyed() {
+  func destroyed() {
+    agent?.end()
+    agent = nil
+    inhibitor = nil
     titleTimer = nil
     statistics = nil
     notice = nil
@@ -140,20 +161,32 @@ public final class ViewerWindow {
 
   // MARK: Size
 
-  /// The guest's first size becomes the window's, as far as the monitor allows. Pictures of later
-  /// sizes are scaled into the window.
+  /// The guest's size becomes the window's, as far as the monitor allows. In a window whose size is the
+  /// user's choice the picture is scaled.
   private func adopt(_ guest: PixelSize) {
-    guard let window, !hasGuestSize else { return }
+    guard let window, !isSizedByUser else { return }
+    let isWhole = isFullscreen || gtk_window_is_maximized(vgpu_gtk_window(window)) != 0
+    guard !hasGuestSize || !isWhole else { return }
     hasGuestSize = true
-    let scale = max(1, Int(gtk_widget_get_scale_factor(window)))
-    var width = max(1, (guest.width + scale - 1) / scale)
-    var height = max(1, (guest.height + scale - 1) / scale)
-    if let limit = workArea(window), width > limit.width || height > limit.height {
-      let fitted = Placement(guest: guest, area: limit, mode: .fit).picture
-      width = fitted.width
-      height = fitted.height
+    let scale = view.scale
+    // Some units more than the picture needs, because the view begins and ends at whole device pixels.
+    let room = 2 * (scale.unit - 1)
+    var width = scale.units(covering: max(1, guest.width)) + room
+    var height = scale.units(covering: max(1, guest.height)) + room
+    if var limit = workArea(window) {
+      // The title bar is in the window, too.
+      var barHeight: gint = 0
+      if let bar { gtk_widget_get_preferred_height(bar.widget, nil, &barHeight) }
+      limit.height = max(1, limit.height - Int(barHeight))
+      if width > limit.width || height > limit.height {
+        let fitted = Placement(guest: guest, area: limit, mode: .fit).picture
+        (width, height) = (fitted.width, fitted.height)
+      }
     }
-    follower.expect(PixelSize(width: width * scale, height: height * scale))
+    // On the whole screen the view has no title bar: a guest of the screen's size fits already.
+    follower.expect(
+      isWhole ? guest : PixelSize(width: scale.pixels(width), height: scale.pixels(height)),
+      tolerance: scale.slack, isAskedFor: !isWhole)
     gtk_window_resize(vgpu_gtk_window(window), gint(width), gint(height))
   }
 
@@ -169,11 +202,51 @@ public final class ViewerWindow {
   }
 
   private func wish(_ size: PixelSize) {
-    guard let window, let gdkWindow = gtk_widget_get_window(window) else { return }
-    let monitor = gdk_display_get_monitor_at_window(gtk_widget_get_display(window), gdkWindow)
-    let millihertz = monitor.map { gdk_monitor_get_refresh_rate($0) } ?? 0
-    onMonitor?(
-      MonitorWish(size: size, refreshRate: millihertz > 0 ? Double(millihertz) / 1000 : nil))
+    guard window != nil else { return }
+    isSizedByUser = true
+    if agent?.follow(size) == true { return }
+    onMonitor?(MonitorWish(size: size, refreshRate: view.refreshRate))
+  }
+
+  // MARK: The guest's agent
+
+  private func join(_ connector: any AgentConnector, _ options: ViewerOptions) {
+    do throws(AgentError) {
+      let agent = try WindowAgent(
+        connector, sharing: options.clipboard, sizing: options.agentSizing, on: view.widget)
+      agent.activities.onChange = { [unowned self] in updateTitle() }
+      agent.onNotice = { [unowned self] line in say(line) }
+      self.agent = agent
+      menu?.sharing = options.clipboard
+      followFocus()
+    } catch {
+      say("No clipboard: \(error)")
+    }
+  }
+
+  private func share(_ sharing: ClipboardSharing) {
+    // The menu tells of what this program sets, too.
+    guard let agent, agent.sharing != sharing else { return }
+    agent.sharing = sharing
+    onClipboard?(sharing)
+  }
+
+  func followFocus() {
+    guard let window else { return }
+    agent?.hasFocus = gtk_window_is_active(vgpu_gtk_window(window)) != 0
+  }
+
+  /// Cancels what is on its way to or from the guest.
+  ///
+  /// - Returns: whether there was something.
+  func cancelActivity() -> Bool { agent?.activities.cancel() == true }
+
+  /// Does what is due once a second.
+  private func look() {
+    agent?.look()
+    inhibitor?.isOn = watched.look(
+      presented: view.statistics.framesPresented, isFullscreen: isFullscreen,
+      isPlaying: isPlaying?() == true)
   }
 
   // MARK: Title
@@ -198,6 +271,7 @@ public final class ViewerWindow {
       parts.append("\(Int((placement.scale * 100).rounded())) %")
     }
     if case .viewOnly = view.input?.state { parts.append("view only") }
+    if microphone?.isOn() == true { parts.append("microphone on") }
     parts.append("swift-vgpu")
     let title = PlainText.line(parts.joined(separator: " — "), limit: 256)
     if title != shownTitle { gtk_window_set_title(vgpu_gtk_window(window), title) }
@@ -211,9 +285,13 @@ public final class ViewerWindow {
   }
 
   private var subtitle: String {
+    if let line = agent?.activities.line { return line }
     if let notice { return notice.text }
     if let status { return status }
     if view.isGrabbed { return "Keyboard and mouse are the guest's: Ctrl+Alt+G gives them back" }
+    if view.takeBack?.isDue() == true {
+      return "Another program has the guest's display. \(TakeBackOffer.text)"
+    }
     switch view.input?.state {
     case .viewOnly(let reason): return "View only: \(reason)"
     case .ready(let devices) where !devices.contains(.tablet):
@@ -224,15 +302,24 @@ public final class ViewerWindow {
 
   // MARK: Shortcuts
 
-  private func makeMenu() -> WindowMenu {
-    WindowMenu(
+  private func makeMenu(hasClipboard: Bool) -> WindowMenu {
+    var clipboard: (@MainActor (ClipboardSharing) -> Void)?
+    if hasClipboard { clipboard = { [unowned self] sharing in share(sharing) } }
+    return WindowMenu(
       WindowMenu.Actions(
         press: { [unowned self] chord in view.press(chord.keys) },
         grab: { [unowned self] in view.toggleGrab() },
         fullscreen: { [unowned self] in toggleFullscreen() },
         scale: { [unowned self] mode in view.scaling = mode },
         picture: { [unowned self] in savePicture() },
-        statistics: { [unowned self] in toggleStatistics() }))
+        statistics: { [unowned self] in toggleStatistics() }, clipboard: clipboard,
+        microphone: { [unowned self] in toggleMicrophone() }), hasMicrophone: microphone != nil)
+  }
+
+  private func toggleMicrophone() {
+    guard let microphone else { return }
+    microphone.turn(!microphone.isOn())
+    updateTitle()
   }
 
   private func toggleFullscreen() {
@@ -258,6 +345,11 @@ public final class ViewerWindow {
     } catch {
       text = "Not saved: \(error)"
     }
+    say(text)
+  }
+
+  /// Shows a line below the title for some seconds.
+  private func say(_ text: String) {
     notice = (text, Timer(milliseconds: Self.noticeTime) { [unowned self] in notice = nil })
     updateTitle()
   }
@@ -272,7 +364,7 @@ public final class ViewerWindow {
 
   /// Carries out one of the window's own shortcuts. The guest has got the presses of Ctrl and Alt
   /// and must get their releases, which the window may not see.
-  fileprivate func perform(_ shortcut: WindowShortcut) {
+  func perform(_ shortcut: WindowShortcut) {
     view.releaseKeys()
     switch shortcut {
     case .fullscreen: toggleFullscreen()
@@ -283,38 +375,7 @@ public final class ViewerWindow {
     }
   }
 
-  fileprivate func shortcut(key: guint, code: UInt32, state: guint) -> WindowShortcut? {
+  func shortcut(key: guint, code: UInt32, state: guint) -> WindowShortcut? {
     WindowShortcut(key: key, code: code, state: state, isTyping: isTyping)
   }
-}
-
-/// Handles a key before GtkWindow's own handler, because GtkWindow's mnemonics and key bindings
-/// must not take a guest's keys.
-private func onKeyPress(
-  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEventKey>?,
-  _ data: UnsafeMutableRawPointer?
-) -> gboolean {
-  guard let widget, let event else { return 0 }
-  let (key, code, state) = (
-    event.pointee.keyval, UInt32(event.pointee.hardware_keycode), event.pointee.state
-  )
-  var isOurs = false
-  onMain(data, as: ViewerWindow.self) { window in
-    guard let shortcut = window.shortcut(key: key, code: code, state: state) else { return }
-    isOurs = true
-    window.perform(shortcut)
-  }
-  return isOurs ? 1 : gtk_window_propagate_key_event(vgpu_gtk_window(widget), event)
-}
-
-private func onDelete(
-  _ widget: UnsafeMutablePointer<GtkWidget>?, _ event: UnsafeMutablePointer<GdkEvent>?,
-  _ data: UnsafeMutableRawPointer?
-) -> gboolean {
-  onMain(data, as: ViewerWindow.self) { $0.requestClose() }
-  return 1
-}
-
-private func onWindowDestroy(_ widget: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
-  onMain(data, as: ViewerWindow.self) { $0.destroyed() }
 }

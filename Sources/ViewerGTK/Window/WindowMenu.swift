@@ -11,6 +11,7 @@ final class WindowMenu {
   let widget: UnsafeMutablePointer<GtkWidget>
   private var items: [MenuItem] = []
   private var keyItems: [MenuItem] = []
+  private var sharingItems: [ClipboardSharing: MenuItem] = [:]
 
   /// The action of a choice.
   struct Actions {
@@ -20,9 +21,13 @@ final class WindowMenu {
     let scale: @MainActor (ScalingMode) -> Void
     let picture: @MainActor () -> Void
     let statistics: @MainActor () -> Void
+    /// `nil` for a guest whose clipboards cannot be reached.
+    let clipboard: (@MainActor (ClipboardSharing) -> Void)?
+    let microphone: @MainActor () -> Void
   }
 
-  init(_ actions: Actions) {
+  /// - Parameter hasMicrophone: whether there is a microphone to be turned on and off.
+  init(_ actions: Actions, hasMicrophone: Bool) {
     widget = gtk_menu_new()
     g_object_ref_sink(widget)
     for chord in KeyChord.offered {
@@ -33,14 +38,26 @@ final class WindowMenu {
     items.append(add("Full screen (Ctrl+Alt+F)", actions.fullscreen))
     items.append(add("Save the picture (Ctrl+Alt+P)", actions.picture))
     items.append(add("Statistics (Ctrl+Alt+S)", actions.statistics))
+    if hasMicrophone { items.append(add("Microphone: on or off", actions.microphone)) }
     addSeparator()
     for mode in ScalingMode.allCases {
       items.append(add("Picture: \(mode.menuName)") { actions.scale(mode) })
+    }
+    if let clipboard = actions.clipboard {
+      addSeparator()
+      for sharing in ClipboardSharing.allCases {
+        sharingItems[sharing] = addRadio("Clipboard: \(sharing.menuName)") { clipboard(sharing) }
+      }
     }
     gtk_widget_show_all(widget)
   }
 
   isolated deinit { g_object_unref(widget) }
+
+  /// The ways that clipboards' contents take.
+  var sharing = ClipboardSharing.both {
+    didSet { sharingItems[sharing]?.check() }
+  }
 
   /// Whether the guest takes keys.
   var canSendKeys = true {
@@ -63,6 +80,14 @@ final class WindowMenu {
     return item
   }
 
+  /// One of a group, of which one is checked.
+  private func addRadio(_ label: String, _ action: @escaping @MainActor () -> Void) -> MenuItem {
+    let item = MenuItem(label, inGroupOf: sharingItems.values.first, action)
+    gtk_menu_shell_append(vgpu_gtk_menu_shell(widget), item.widget)
+    items.append(item)
+    return item
+  }
+
   private func addSeparator() {
     gtk_menu_shell_append(vgpu_gtk_menu_shell(widget), gtk_separator_menu_item_new())
   }
@@ -80,7 +105,21 @@ private final class MenuItem {
     vgpu_connect(widget, "activate", onActivate, Unmanaged.borrowed(self))
   }
 
+  /// - Parameter other: an item of the same group; `nil` for the group's first.
+  init(_ label: String, inGroupOf other: MenuItem?, _ action: @escaping @MainActor () -> Void) {
+    widget = vgpu_gtk_radio_menu_item(other?.widget, label)
+    self.action = action
+    vgpu_connect(widget, "toggled", onToggled, Unmanaged.borrowed(self))
+  }
+
+  /// Checks it, and unchecks the others of its group.
+  func check() { gtk_check_menu_item_set_active(vgpu_gtk_check_menu_item(widget), 1) }
+
   fileprivate func activate() { action() }
+
+  fileprivate func toggled() {
+    if gtk_check_menu_item_get_active(vgpu_gtk_check_menu_item(widget)) != 0 { action() }
+  }
 }
 
 extension ScalingMode {
@@ -96,4 +135,19 @@ extension ScalingMode {
 
 private func onActivate(_ item: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
   onMain(data, as: MenuItem.self) { $0.activate() }
+}
+
+private func onToggled(_ item: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
+  onMain(data, as: MenuItem.self) { $0.toggled() }
+}
+
+extension ClipboardSharing {
+  fileprivate var menuName: String {
+    switch self {
+    case .both: "both ways"
+    case .toGuest: "only to the guest"
+    case .fromGuest: "only from the guest"
+    case .off: "off"
+    }
+  }
 }

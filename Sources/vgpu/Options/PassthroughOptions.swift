@@ -8,20 +8,21 @@ public import HostDevices
 struct PassthroughOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Add a PCI function (05:00.0), such as a USB controller, or a whole device (05:00); repeatable.",
+      "Add a PCI function (05:00.0), such as a USB controller, or a whole device (05:00). Repeat for more.",
       valueName: "address"))
   var pci: [PCISelector] = []
 
   @Option(
     help: ArgumentHelp(
-      "Add a USB device: vendor:product (046d:c52b) or bus.device (1.4); repeatable.",
+      "Add a USB device: vendor:product (046d:c52b) or bus.device (1.4). Repeat for more.",
       valueName: "device"))
   var usb: [USBSelector] = []
 
   @Option(
     help: ArgumentHelp(
-      "Add a whole SCSI or SATA device with all its commands, such as /dev/sr0; repeatable.",
-      valueName: "node"))
+      "Add a whole SCSI or SATA device with all its commands, such as /dev/sr0. Repeat for more.",
+      valueName: "node"),
+    completion: .scsiDevices)
   var scsi: [String] = []
 
   func validate() throws {
@@ -37,4 +38,6 @@ struct PassthroughOptions: ParsableArguments {
   }
 }
 
-extension USBSelector: ExpressibleByArgument {}
+extension USBSelector: ExpressibleByArgument {
+  public static var defaultCompletionKind: CompletionKind { .usbDevices }
+}

@@ -18,7 +18,7 @@ struct PlanOptions: ParsableArguments {
   @OptionGroup(title: "RESOURCES OF THE HOST")
   var resources: ResourceOptions
 
-  @Argument(parsing: .postTerminator, help: "More arguments for QEMU.")
+  @Argument(parsing: .postTerminator, help: "Pass these words to QEMU.")
   var extra: [String] = []
 
   var plan: GuestPlan {
@@ -48,8 +48,9 @@ extension GuestNotice {
   func show() {
     switch self {
     case .vGPUMade: break
-    case .supposed: StandardError.write("vgpu: note: \(self)")
-    case .emulated, .lockedMemory, .firmwareNeedsROM, .notPinned:
+    case .supposed, .noDisplay, .noSound, .noOpenGL, .folderShared:
+      StandardError.write("vgpu: note: \(self)")
+    case .emulated, .lockedMemory, .firmwareNeedsROM, .notPinned, .diskCanOutgrow:
       StandardError.write("vgpu: warning: \(self)")
     }
   }

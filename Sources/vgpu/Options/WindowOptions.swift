@@ -3,6 +3,7 @@
 public import ArgumentParser
 import Attachment
 public import EGLPresenter
+import GuestAgent
 import Guests
 import MonitorEDID
 import VGPUDisplay
@@ -10,29 +11,43 @@ import ViewerGTK
 
 /// The options of a guest's window, for commands that start the guest and for those that do not.
 struct WindowOptions: ParsableArguments {
-  @Flag(help: "Start in fullscreen.")
+  @Flag(help: "Open the window in fullscreen.")
   var fullscreen = false
 
-  @Flag(help: "Start with the statistics over the picture.")
+  @Flag(help: "Show statistics over the picture from the start.")
   var overlay = false
 
   @Option(
     help: """
-      Size the picture: fit (as large as the window allows), integer (a whole multiple), 1:1, or \
-      fill (fills the window, edges cut off).
+      Choose the picture's size. fit: as large as the window allows. integer: the largest whole \
+      multiple. 1:1: one pixel of the screen for each pixel of the guest. fill: fill the window, cut off the edges.
       """)
   var scale = ScalingMode.fit
 
   @Option(
     help: ArgumentHelp(
-      "Give the guest a monitor that prefers this mode, such as 1920x1080@60.",
+      """
+      Give the guest a monitor with this preferred mode, such as 1920x1080@60. Where only the guest's agent \
+      can be asked, the rate stays as it is.
+      """,
       valueName: "mode"))
   var resolution: String?
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Give the guest a monitor of the window's size whenever you resize the window.")
+    help: """
+      Give the guest a monitor of the window's size each time you resize the window, by its driver, by QEMU or \
+      by its agent (`vgpu info TARGET` tells).
+      """)
   var follow = true
+
+  @Option(
+    help: """
+      Share the clipboards with the guest, by the guest's agent. both: what is copied on one side can be pasted \
+      on the other. to-guest and from-guest: one way only. off: not at all. (default: what you chose last in \
+      this guest's menu, else both)
+      """)
+  var clipboard: ClipboardSharing?
 
   private(set) var monitor: (edid: EDID, size: (width: Int, height: Int))?
 
@@ -50,12 +65,44 @@ struct WindowOptions: ParsableArguments {
   var controlsMonitor: Bool { monitor != nil || follow }
 
   /// The viewer's options so far, and the monitor that was asked for.
+  ///
+  /// - Parameters:
+  ///   - guest: the guest that is shown.
+  ///   - named: the guest that may have an agent; `nil` for a window that tells the guest nothing.
+  ///   - name: the name under which the guest's settings are remembered; `nil` when they are not.
   @MainActor
-  func apply(to screen: (any ScreenSizing)?) throws -> ViewerOptions {
+  func apply(
+    to guest: OpenGuest, agentOf named: Guest?, remembering name: String?
+  ) throws -> ViewerOptions {
+    let screen = guest.size
     if controlsMonitor { try AttachedSource.plugInAtSignals() }
-    if let monitor { try screen?.plugIn(edid: monitor.edid.bytes, size: monitor.size) }
     var options = ViewerOptions(scaling: scale, isFullscreen: fullscreen)
     options.showsStatistics = overlay
+    options.input = guest.input
+    // Without a way to an agent there is no clipboard; `vgpu info` tells why.
+    options.agent = try? named?.agentConnector()
+    if options.agent != nil {
+      let remembered = RememberedSettings(of: name)
+      options.clipboard = clipboard ?? remembered?.clipboard ?? .both
+      options.onClipboard = { remembered?.remember($0) }
+    }
+    if controlsMonitor, options.agent != nil {
+      options.agentSizing = AgentSizing(
+        fixed: monitor.map { PixelSize(width: $0.size.width, height: $0.size.height) },
+        isDue: { guest.isSizedByAgent })
+    }
+    if let monitor {
+      do {
+        try screen?.plugIn(edid: monitor.edid.bytes, size: monitor.size)
+      } catch {
+        // The window asks the agent, when a look finds a way to it.
+        guard options.agentSizing != nil, guest.isSizedByAgent, let named,
+          let facts = try? named.look(), (try? named.agentConnector(facts)) != nil
+        else { throw error }
+      }
+    }
+    options.takeBack = TakeBackOffer(
+      isDue: { guest.isTakenOver }, accept: { guest.takeBack() })
     if monitor == nil, follow, let screen {
       options.onMonitor = { wish in
         do {
@@ -70,8 +117,10 @@ struct WindowOptions: ParsableArguments {
   }
 
   private enum CodingKeys: CodingKey {
-    case fullscreen, overlay, scale, resolution, follow
+    case fullscreen, overlay, scale, resolution, follow, clipboard
   }
 }
 
 extension ScalingMode: ExpressibleByArgument {}
+
+extension ClipboardSharing: ExpressibleByArgument {}

@@ -1,31 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Foundation
-import SafeText
+import JSONText
 
 /// The option of every command that lists something.
 struct JSONOption: ParsableArguments {
-  @Flag(help: "Print JSON.")
+  @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 }
 
-enum JSONOutput {
-  /// JSON with sorted keys, so that two runs can be compared. What does something to a terminal can
-  /// only be in a string of it, and is written as an escape.
-  static func text(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    var text = ""
-    for scalar in String(decoding: try encoder.encode(value), as: UTF8.self).unicodeScalars {
-      if scalar == "\n" || PlainText.isShown(scalar) {
-        text.unicodeScalars.append(scalar)
-      } else {
-        for unit in UTF16.encode(scalar) ?? .init() {
-          text += "\\u" + hexadecimal(unit, digits: 4)
-        }
-      }
-    }
-    return text
+/// A list as JSON: an object, because an object can grow and an array cannot.
+struct JSONList<Element: Encodable>: Encodable {
+  private let name: String
+  private let elements: [Element]
+
+  /// - Parameter name: the key of the array.
+  init(_ name: String, _ elements: [Element]) {
+    self.name = name
+    self.elements = elements
   }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode([name: elements])
+  }
+}
+
+/// An optional value whose JSON is null, and not a key that is missing.
+@propertyWrapper
+struct OrNull<Value: Encodable>: Encodable {
+  let wrappedValue: Value?
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(wrappedValue)
+  }
+}
+
+extension OrNull: Sendable where Value: Sendable {}
+
+enum JSONOutput {
+  static func text(_ value: some Encodable) throws -> String { try JSON.document(value) }
 }

@@ -5,17 +5,18 @@ import Attachment
 import GuestControl
 import Guests
 import Hotplug
+import LinuxSystem
 
 struct PlugCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plug",
-    abstract: "Plug a device of the host into a running guest, or list what is plugged in.",
+    abstract: "Plug a device of the host into a running guest, or list the plugged devices.",
     discussion: """
-      The guest gets a SCSI device whole: it can eject and burn. vgpu plugs the device into the \
-      guest's SCSI controller; when there is none, it plugs in a USB controller as well. QEMU's user \
-      must have the right to open the device.
+      The guest gets the whole device, so that the guest can eject and burn discs. A SCSI device goes to \
+      the guest's SCSI controller; if the guest has none, vgpu plugs in a USB controller too. QEMU's \
+      user needs the right to open the device.
 
-      Leave DEVICE out to list the devices that are plugged in.
+      Without DEVICE, list the plugged devices.
 
         vgpu plug UUID /dev/sr0
         vgpu plug UUID usb:046d:c52b
@@ -26,38 +27,47 @@ struct PlugCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "/dev/NODE of a SCSI device, usb:VENDOR:PRODUCT or usb:BUS.ADDRESS.", valueName: "device"),
-    transform: PluggableDevice.init(parsing:))
+      "Plug in this device: /dev/NODE (SCSI), usb:VENDOR:PRODUCT or usb:BUS.ADDRESS.",
+      valueName: "device"),
+    completion: .pluggableDevices, transform: PluggableDevice.init(parsing:))
   var device: PluggableDevice?
 
   @OptionGroup var output: JSONOption
 
   func run() throws {
     let device = device
+    let lists = device == nil || output.json
     let plugged = try guest.withHotplug { hotplug in
       if let device { try await hotplug.plug(device) }
-      return device == nil ? try await hotplug.plugged().map(\.description) : []
+      return lists ? try await hotplug.plugged().map(\.description) : []
     }
-    guard device == nil else { return }
+    guard lists else { return }
     if output.json {
-      print(try JSONOutput.text(plugged))
+      try print(JSONOutput.text(JSONList("devices", plugged.map(Plugged.init))))
+    } else if plugged.isEmpty {
+      StandardError.write("Nothing is plugged in.")
     } else {
-      print(plugged.isEmpty ? "Nothing is plugged in." : plugged.joined(separator: "\n"))
+      try print(plugged.joined(separator: "\n"))
     }
   }
+}
+
+/// A device that is plugged in, by the name that `unplug` takes.
+private struct Plugged: Encodable {
+  let device: String
 }
 
 struct UnplugCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "unplug",
     abstract: "Unplug a device that `vgpu plug` plugged in.",
-    discussion: "The command waits until the guest has let go of the device.")
+    discussion: "The command waits until the guest releases the device.")
 
   @OptionGroup var guest: PlugOptions
 
   @Argument(
-    help: ArgumentHelp("The device, as you named it to `vgpu plug`.", valueName: "device"),
-    transform: PluggableDevice.init(parsing:))
+    help: ArgumentHelp("Unplug this device; use its name from `vgpu plug`.", valueName: "device"),
+    completion: .pluggableDevices, transform: PluggableDevice.init(parsing:))
   var device: PluggableDevice
 
   func run() throws {
@@ -68,12 +78,13 @@ struct UnplugCommand: ParsableCommand {
 
 /// Which guest is given a device, and how it is reached.
 struct PlugOptions: ParsableArguments {
-  @Argument(help: "mdev:UUID, pid:N or libvirt:[session/|system/]NAME.")
+  @Argument(help: "Name the guest: mdev:UUID, pid:N or libvirt:[session/|system/]NAME.")
   var target: Target
 
   @Option(
     help: ArgumentHelp(
-      "Use this QMP socket, when vgpu does not find it.", valueName: "path"))
+      "Use this QMP socket. (default: vgpu looks for one)", valueName: "path"),
+    completion: .file())
   var qmp: String?
 
   /// Connects to the guest's QEMU for as long as `body` takes.

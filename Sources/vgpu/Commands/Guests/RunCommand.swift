@@ -2,31 +2,47 @@
 
 import ArgumentParser
 import Attachment
+import ErrorKinds
 import GuestControl
 import GuestSession
 import Guests
 import HostDevices
+import LinuxSystem
 import QEMU
 import ViewerGTK
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Start a guest in QEMU, on a vGPU with a window or on a whole GPU.",
+    abstract: "Start a guest in QEMU, and show it in a window.",
     discussion: """
-      When you close the window or press Ctrl-C, vgpu asks: power the guest down, kill it, or leave \
-      it running. A second Ctrl-C leaves it running; `vgpu view UUID` shows it again. When vgpu made \
-      the vGPU for this guest, it removes the vGPU after a guest that ends while its window is open.
-      vgpu passes all words after -- to QEMU unchanged.
+      Without --vgpu and --profile the guest has QEMU's own virtio GPU, and the host needs no GPU. QEMU \
+      then needs its D-Bus display (`vgpu doctor --for virtio`).
+
+        vgpu run --disk linux.qcow2
+        vgpu run --cdrom debian.iso --disk new.qcow2,size=20G --memory 8G
+
+      With --vgpu the guest has a part of a GPU. If vgpu made the vGPU for this guest, and the guest ends \
+      while the window is open, vgpu removes the vGPU.
 
         vgpu run --vgpu i915-GVTg_V5_4 --cdrom debian.iso --disk new.qcow2
         vgpu run --vgpu i915-GVTg_V5_4 --disk linux.qcow2 --memory 8G
         vgpu run --vgpu UUID --disk win.img --windows --firmware uefi -- -snapshot
 
-      A guest with a whole GPU draws on the monitor that is plugged into the GPU, and has no window. \
+      Windows 11 wants a TPM and Secure Boot. The guest starts from its disks first, and from a CD when \
+      they are empty.
+
+        vgpu run --windows --tpm --secure-boot --memory 8G --cpus 4 \\
+          --disk win11.qcow2,size=64G --cdrom Win11.iso --cdrom virtio-win.iso
+
+      When you close the window or press Ctrl-C, vgpu asks: power the guest down, kill the guest, or \
+      leave the guest running. A second Ctrl-C leaves the guest running; `vgpu view UUID` or \
+      `vgpu view pid:N` shows the guest again. All words after -- go to QEMU unchanged.
+
+      A guest with a whole GPU has no window, because the guest draws on the GPU's own monitor. \
       Bind the GPU to vfio-pci first (`vgpu pci bind`). Profiles:
-        igd   Intel's integrated GPU, as the guest's first screen; with
-              --machine q35 as a second GPU, for video and computing
+        igd   Intel's integrated GPU, as the guest's first screen; or, with
+              --machine q35, as a second GPU for video and computing
         gpu   a graphics card (--gpu 01:00), or one function of it (01:00.0);
               the firmware is UEFI
 
@@ -39,25 +55,26 @@ struct RunCommand: ParsableCommand {
   @OptionGroup(title: "WINDOW")
   var window: WindowOptions
 
-  @Option(help: "Do this with the guest when the window is closed.")
+  @OptionGroup(title: "WINDOW")
+  var hearing: MicrophoneOption
+
+  @Option(
+    help: ArgumentHelp("Do this with the guest when you close the window.", valueName: "action"))
   var onClose = CloseAction.ask
 
-  @Option(help: ArgumentHelp("Use this QEMU.", valueName: "program"))
+  @Option(help: ArgumentHelp("Use this QEMU.", valueName: "program"), completion: .file())
   var qemu = "qemu-system-x86_64"
 
   @Flag(
     name: .customLong("print"),
-    help: "Print QEMU's command, do not start it. Only the UEFI variables are made.")
+    help: """
+      Print QEMU's command instead of starting QEMU, and swtpm's before it. Only the file of UEFI \
+      variables and the TPM's folder are made.
+      """)
   var printsCommand = false
 
-  @Flag(help: "Start the guest without a window and print its process number.")
+  @Flag(help: "Start the guest without a window, and print QEMU's process number.")
   var noView = false
-
-  func validate() throws {
-    if options.extra.contains(where: { $0 == "-daemonize" || $0 == "--daemonize" }) {
-      throw ValidationError("-daemonize: the guest outlives this command anyway; leave it out")
-    }
-  }
 
   func run() throws {
     // Commands run on the main thread, which ArgumentParser's signature does not say.
@@ -70,17 +87,11 @@ struct RunCommand: ParsableCommand {
     let plan = options.plan
     let folders = GuestFolders.user(program: "vgpu")
     if printsCommand { return try printCommand(plan, program, folders) }
-    let guest = try PlanOptions.carryingOut {
-      try waiting {
-        try await RunningGuest.start(plan, with: program, in: folders) { $0.show() }
-      }
-    }
-    let screen =
-      guest.vGPU.map { "on vGPU \($0.uuid)" }
-      ?? "without a window, because its screen is the GPU's own monitor"
-    say("the guest runs as pid:\(guest.process.pid) \(screen); log: \(guest.logPath)")
-    if noView || guest.vGPU == nil {
-      print(guest.process.pid)
+    let guest = try PlanOptions.carryingOut { try start(plan, program, folders) }
+    let graphics = Self.graphics(of: guest)
+    say("the guest runs as pid:\(guest.process.pid) \(graphics); log: \(guest.logPath)")
+    if noView || !guest.configuration.isShownByHost {
+      try print(guest.process.pid)
       return
     }
     let view = Result { try show(guest) }
@@ -88,14 +99,57 @@ struct RunCommand: ParsableCommand {
     try view.get()
   }
 
+  /// Starts the guest. Ctrl-C ends the start, and nothing of it is left but the log.
+  private func start(
+    _ plan: GuestPlan, _ program: QEMUProgram, _ folders: GuestFolders
+  ) throws -> RunningGuest {
+    let start = Task.detached {
+      try await RunningGuest.start(
+        plan, with: program, in: folders, tryingOpenGL: OpenGLProbe.trial
+      ) { $0.show() }
+    }
+    let interrupts = InterruptWatch { start.cancel() }
+    defer { interrupts.end() }
+    return try waiting { try await start.value }
+  }
+
+  private static func graphics(of guest: RunningGuest) -> String {
+    if let vGPU = guest.vGPU { return "on vGPU \(vGPU.uuid)" }
+    return guest.configuration.hasVirtioGPU
+      ? "on a virtio GPU\(guest.configuration.display == .dbus(hasGL: true) ? " with OpenGL" : "")"
+      : "without a window, because its screen is the GPU's own monitor"
+  }
+
   private func printCommand(
     _ plan: GuestPlan, _ program: QEMUProgram, _ folders: GuestFolders
   ) throws {
     let launcher = GuestLauncher(program: program)
     let configuration = try PlanOptions.carryingOut {
-      try plan.configuration(for: program, folders: folders) { $0.show() }
+      try plan.configuration(
+        for: program, folders: folders, tryingOpenGL: OpenGLProbe.trial
+      ) { $0.show() }
     }
-    print(
+    if let tpm = configuration.tpm, let command = tpm.command() {
+      if let socket = tpm.socket, socket.contains(",") {
+        throw Failure(
+          """
+          \(socket): swtpm takes no socket with a comma in its path; set XDG_RUNTIME_DIR to \
+          another folder
+          """, .argument)
+      }
+      try print(ShellCommand.text(command, nodes: []))
+    }
+    for share in configuration.shares {
+      guard case .virtiofs(let socket?) = share.way, let server = VirtiofsServer.find() else {
+        continue
+      }
+      // QEMU must find the socket of this server, and not that of an earlier one.
+      let file = ShellCommand.text([socket], nodes: [])
+      try print("rm -f \(file)")
+      try print(ShellCommand.text(server.command(for: share, socket: socket), nodes: []) + " &")
+      try print("while kill -0 $! && [ ! -S \(file) ]; do sleep 0.1; done")
+    }
+    try print(
       ShellCommand.text(
         [program.path] + configuration.arguments(launcher.handover(for: configuration)),
         nodes: launcher.nodes(for: configuration)))
@@ -104,33 +158,27 @@ struct RunCommand: ParsableCommand {
   /// The source goes with it, because nothing may hold the vGPU that is removed then.
   @MainActor
   private func show(_ guest: RunningGuest) throws {
-    guard let vGPU = guest.vGPU else { return }
-    let shown = Guest(.mdev(vGPU.uuid), qmpSocket: guest.sockets.window).open(
-      showing: try screen(of: guest, on: vGPU), controlsSize: window.controlsMonitor, isTold: true)
-    let ending = shown.control.map { GuestEnding($0) }
-    var options = try window.apply(to: shown.size)
-    options.input = shown.control
-    options.closeQuestion = ending?.question(onClose)
+    let hasSound = guest.configuration.hasSound
+    let shown = try guest.open(
+      controlsSize: window.controlsMonitor, isTold: true, isHeard: hasSound)
+    let played =
+      hasSound
+      ? PlayedSound(of: shown, hearing: hearing.microphone) : nil
+    let ending = GuestEnding(guest)
+    var options = try window.apply(
+      to: shown, agentOf: guest.named, remembering: guest.settingsName)
+    options.microphone = played?.microphone
+    options.isPlaying = played?.isPlaying
+    options.closeQuestion = ending.question(onClose)
     options.isOver = { guest.state != .running }
     _ = try Viewer.run(source: shown.makeFrameSource(), options: options)
-    if ending?.kills == true { guest.kill() }
-  }
-
-  /// The guest's screen: by the launcher's own duplicate of the device where there is one.
-  private func screen(of guest: RunningGuest, on vGPU: MdevDevice) throws -> AttachedSource {
-    guard let device = guest.takeDevice() else {
-      return try AttachedSource(
-        .mdev(vGPU.uuid), waiting: true, controlsMonitor: window.controlsMonitor)
-    }
-    return try AttachedSource(
-      keeping: device, of: vGPU, process: guest.process.running,
-      controlsMonitor: window.controlsMonitor)
+    if ending.kills { guest.kill() }
   }
 
   private func sayThatItRunsOn(_ guest: RunningGuest) {
-    guard let uuid = guest.vGPU?.uuid else { return }
-    say("the guest runs on; `vgpu view \(uuid)` shows it again")
-    if guest.isVGPUMade { say("when it has ended, `vgpu remove \(uuid)` removes its vGPU") }
+    let name = guest.vGPU.map { "\($0.uuid)" } ?? "pid:\(guest.process.pid)"
+    say("the guest runs on; `vgpu view \(name)` shows it again")
+    if guest.isVGPUMade { say("when it has ended, `vgpu remove \(name)` removes its vGPU") }
   }
 }
 
@@ -149,9 +197,9 @@ enum CloseAction: String, CaseIterable, ExpressibleByArgument {
 private final class GuestEnding {
   /// Whether the guest is to be ended at once, when the window is gone.
   private(set) var kills = false
-  private let control: GuestController
+  private let guest: RunningGuest
 
-  init(_ control: GuestController) { self.control = control }
+  init(_ guest: RunningGuest) { self.guest = guest }
 
   /// The question that the window asks before it closes; `nil` when it asks nothing.
   func question(_ action: CloseAction) -> CloseQuestion? {
@@ -186,13 +234,13 @@ private final class GuestEnding {
   }
 
   private func powerDown() -> CloseQuestion.Outcome {
-    let control = control
+    let guest = guest
     // Not on the main actor: GTK runs its thread, and no queue of tasks.
     Task.detached {
       do {
-        try await control.powerDown()
+        try await guest.askToPowerDown()
       } catch {
-        say("the guest cannot be told to power down: \(error)")
+        say("the guest was told to power down, and still runs: \(error)")
       }
     }
     return .stay(status: "Waiting for the guest to power down")

@@ -2,8 +2,9 @@
 
 import ArgumentParser
 import CLinux
-import EGLPresenter
+import ErrorKinds
 import HostCheck
+import HostCheckEGL
 import HostDevices
 import LinuxSystem
 import SystemPackage
@@ -11,42 +12,48 @@ import SystemPackage
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Check this host for vGPUs, or for giving a GPU to a guest.",
+    abstract: "Check whether this host is ready for guests with a vGPU, a whole GPU or QEMU's own.",
     discussion: """
-      Each check prints what it found, why that matters, how to fix it and where to read more. The \
-      doctor changes nothing. Run it as root to see everything.
+      For each check, the doctor prints a fact, the reason for the check, the fix and the documentation. \
+      The doctor changes nothing. Run the doctor as root to see everything.
 
-      Exit codes: 0 the host is ready, 1 it is not, 64 wrong usage.
+      The exit code is 0 when the host is ready, and \(ExitReason.notReady.rawValue) when it is not.
       """)
 
   @Option(
     name: .customLong("for"),
     help: ArgumentHelp(
-      "Check for this purpose. gvt-g: slices of an Intel GPU; igd: an Intel GPU whole; gpu: a graphics card.",
+      """
+      Check for this purpose. virtio: QEMU's own GPU. gvt-g: slices of an Intel GPU. igd: a whole Intel \
+      GPU. gpu: a whole graphics card.
+      """,
       valueName: "purpose"))
   var purpose = PurposeArgument(.gvtG)
 
   @Option(
-    help: ArgumentHelp("Check for this device, when the host has several.", valueName: "address"))
+    help: ArgumentHelp(
+      "Check for this device. (default: the first suitable one)", valueName: "address"),
+    completion: .functions)
   var device: String?
 
   @Option(
     help: ArgumentHelp(
-      "Check for a guest with so much memory, such as 4096 or 4G.", valueName: "size"))
+      "Check for a guest with this much memory, such as 4096 or 4G.", valueName: "size"))
   var memory = MemorySize(mebibytes: 4096)
 
-  @Option(help: ArgumentHelp("Use this QEMU.", valueName: "path"))
+  @Option(help: ArgumentHelp("Use this QEMU.", valueName: "program"), completion: .file())
   var qemu = "qemu-system-x86_64"
 
   @Option(
     help: ArgumentHelp(
-      "Read this folder from Scripts/capture-host, not this host.", valueName: "folder"))
+      "Read a folder of Scripts/capture-host instead of this host.", valueName: "folder"),
+    completion: .directory)
   var root: String?
 
   @Flag(
     help: """
-      Print a shell script that carries out the harmless fixes. The script adds lines to files named \
-      vgpu-doctor below /etc, and changes no other file.
+      Print a shell script with the harmless fixes. The script adds lines to files named vgpu-doctor \
+      below /etc, and changes no other file.
       """)
   var fix = false
 
@@ -63,37 +70,23 @@ struct DoctorCommand: ParsableCommand {
     let report = HostReport(
       of: try CapturedHost.at(root), for: purpose.purpose,
       device: try device.map(PCIAddressArguments.address), guestMemory: memory.mebibytes,
-      live: root == nil ? LiveFacts(qemu: qemu, graphics: Self.graphics) : nil)
+      live: root == nil ? LiveFacts(qemu: qemu) : nil)
     if fix {
-      print(report.script)
+      try print(report.script)
     } else if output.json {
-      print(try JSONOutput.text(report))
+      try print(report.json)
     } else {
       // The report has made its findings plain; its colours would be lost in `print`.
-      Swift.print(report.text(isColoured: Self.isTerminal))
+      try OutputFile.write(
+        Array((report.text(isColoured: Self.isTerminal) + "\n").utf8), to: "-")
     }
-    if !report.isGood { throw ExitCode(1) }
+    if !report.isGood { throw ExitCode(ExitReason.notReady.rawValue) }
   }
 
   /// https://no-color.org
   private static var isTerminal: Bool {
     isatty(STDOUT_FILENO) != 0 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
       && getenv("TERM").map { String(cString: $0) } != "dumb"
-  }
-
-  @Sendable private static func graphics(
-    _ node: String?
-  ) -> Result<LiveFacts.Graphics, LiveFacts.GraphicsRefusal> {
-    do {
-      let capabilities = try RenderContext(.headless(renderNode: node)).capabilities
-      return .success(
-        LiveFacts.Graphics(
-          renderer: capabilities.renderer, isSoftware: capabilities.isSoftware,
-          importsDMABufs: capabilities.importsDMABufs,
-          importsModifiers: capabilities.importsModifiers))
-    } catch {
-      return .failure(LiveFacts.GraphicsRefusal("\(error)"))
-    }
   }
 }
 
@@ -110,6 +103,8 @@ struct PurposeArgument: ExpressibleByArgument {
 
   static var allValueStrings: [String] { Purpose.allCases.map(\.rawValue) }
 
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
+
   var defaultValueDescription: String { purpose.rawValue }
 }
 
@@ -119,8 +114,8 @@ enum CapturedHost {
     guard let root else { return HostHardware() }
     guard FileTree.exists("\(root)/sys") else {
       throw Failure(
-        "\(root): no captured host, because \(root)/sys is missing; make one with Scripts/capture-host"
-      )
+        "\(root): no captured host, because \(root)/sys is missing; make one with Scripts/capture-host",
+        .notFound)
     }
     return HostHardware(root: FilePath(root))
   }

@@ -7,7 +7,8 @@ import PersistentDevices
 struct PCICommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pci",
-    abstract: "List PCI devices by IOMMU group, prepare them for guests, and undo that.",
+    abstract:
+      "List PCI devices by IOMMU group, hand them to guests, and give them back to the host.",
     subcommands: [
       PCIListCommand.self, PCIBindCommand.self, PCIUnbindCommand.self, PCIRestoreCommand.self,
     ])
@@ -15,7 +16,8 @@ struct PCICommand: ParsableCommand {
 
 /// PCI functions as a person names them.
 struct PCIAddressArguments: ParsableArguments {
-  @Argument(help: "PCI functions, such as 0000:01:00.0 or 01:00.0.")
+  @Argument(
+    help: "Unbind these PCI functions, such as 0000:01:00.0 or 01:00.0.", completion: .functions)
   var addresses: [String]
 
   func parsed() throws -> [PCIAddress] { try addresses.map(PCIAddressArguments.address) }
@@ -35,22 +37,22 @@ struct PCIBindCommand: ParsableCommand {
     abstract: "Bind PCI functions to a driver, such as vfio-pci for a guest.",
     usage: "vgpu pci bind <address> ... <driver> [--force] [--persist] [--json]",
     discussion: """
-      vgpu binds the other functions of the same device too when they are in the same IOMMU group; \
-      it binds a virtual function (SR-IOV) alone. Name the other devices of the group as well, or \
-      leave them without a driver.
+      vgpu also binds the device's other functions in the same IOMMU group, but binds a virtual function \
+      (SR-IOV) alone. Name the other devices of the group too, or leave them without a driver.
 
-      vgpu refuses a device that the host uses: its boot display, a mounted disk, a network \
+      vgpu refuses a device if the host is using it: the boot display, a mounted disk, a network \
       interface that is up, a GPU with a desktop, a function with virtual functions. `vgpu pci \
       restore` undoes everything. Needs root.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "PCI functions, such as 0000:01:00.0 or 01:00.0; the driver is the last word.",
-      valueName: "address> ... <driver"))
+      "Bind these PCI functions, such as 0000:01:00.0 or 01:00.0, to this driver.",
+      valueName: "address> ... <driver"),
+    completion: .functionsAndDrivers)
   var words: [String]
 
-  @Flag(help: "Take devices that the host uses too.")
+  @Flag(help: "Bind even if the host is using the device.")
   var force = false
 
   @Flag(help: "Bind again at each boot (needs driverctl).")
@@ -83,13 +85,13 @@ struct PCIUnbindCommand: ParsableCommand {
     commandName: "unbind",
     abstract: "Unbind PCI functions from their drivers.",
     discussion: """
-      vgpu unbinds only the functions that you name, and refuses those that the host uses. `vgpu pci \
+      vgpu unbinds only the named functions, and refuses a function if the host is using it. `vgpu pci \
       restore` undoes everything. Needs root.
       """)
 
   @OptionGroup var functions: PCIAddressArguments
 
-  @Flag(help: "Take devices that the host uses too.")
+  @Flag(help: "Unbind even if the host is using the device.")
   var force = false
 
   @OptionGroup var output: JSONOption
@@ -107,15 +109,17 @@ struct PCIRestoreCommand: ParsableCommand {
     commandName: "restore",
     abstract: "Bind PCI functions to their former drivers again.",
     discussion: """
-      Without ADDRESSES, everything is undone that `vgpu pci bind` and `unbind` changed since the \
-      boot. End the guests first. Needs root.
+      Without ADDRESSES, undo all changes of `vgpu pci bind` and `unbind` since the boot. End the guests \
+      first. Needs root.
       """)
 
   @Argument(
-    help: "PCI functions, such as 0000:01:00.0 or 01:00.0. (default: all that were changed)")
+    help:
+      "Restore these PCI functions, such as 0000:01:00.0 or 01:00.0. (default: all changed functions)",
+    completion: .changedFunctions)
   var addresses: [String] = []
 
-  @Flag(help: "Undo --persist too (needs driverctl).")
+  @Flag(help: "Also undo --persist of `vgpu pci bind` (needs driverctl).")
   var persist = false
 
   @OptionGroup var output: JSONOption
@@ -137,11 +141,13 @@ struct PCIRestoreCommand: ParsableCommand {
 enum PCIReport {
   static func print(_ bindings: [PCIBinding], _ output: JSONOption) throws {
     if output.json {
-      vgpu.print(try JSONOutput.text(bindings))
+      try vgpu.print(JSONOutput.text(JSONList("bindings", bindings)))
       return
     }
-    if bindings.isEmpty { vgpu.print("There is nothing to restore: nothing was changed.") }
-    for binding in bindings { vgpu.print(line(binding)) }
+    if bindings.isEmpty {
+      StandardError.write("There is nothing to restore: nothing was changed.")
+    }
+    for binding in bindings { try vgpu.print(line(binding)) }
   }
 
   private static func line(_ binding: PCIBinding) -> String {

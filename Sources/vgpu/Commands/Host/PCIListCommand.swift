@@ -8,101 +8,61 @@ struct PCIListCommand: ParsableCommand {
     commandName: "list",
     abstract: "List the IOMMU groups and their PCI devices.",
     discussion: """
-      A guest gets whole groups only. Bind every device of the group to vfio-pci, or leave it without \
-      a driver. Functions of one device that are in different groups can go to different guests. \
-      Names are from the system's pci.ids.
+      A guest gets only whole groups. Bind every device of the group to vfio-pci, or leave it without a \
+      driver. If functions of one device are in different groups, they can go to different guests. The \
+      names come from the system's pci.ids.
       """)
 
   @Option(
     help: ArgumentHelp(
-      "Read this folder from Scripts/capture-host, not this host.", valueName: "folder"))
+      "Read a folder of Scripts/capture-host instead of this host.", valueName: "folder"),
+    completion: .directory)
   var root: String?
 
   @OptionGroup var output: JSONOption
 
-  /// A function as `--json` prints it: all that HostHardware knows, and the names.
-  private struct Row: Encodable {
-    let function: PCIFunction
-    let names: PCINames
-    let isChanged: Bool
-
-    private enum Key: String, CodingKey { case vendorName, deviceName, className, isChanged }
-
-    func encode(to encoder: any Encoder) throws {
-      try function.encode(to: encoder)
-      var container = encoder.container(keyedBy: Key.self)
-      try container.encodeIfPresent(names.vendor(of: function), forKey: .vendorName)
-      try container.encodeIfPresent(names.device(of: function), forKey: .deviceName)
-      try container.encodeIfPresent(names.className(of: function), forKey: .className)
-      try container.encode(isChanged, forKey: .isChanged)
-    }
-
-    /// What lspci -nn writes.
-    var text: String {
-      let code = function.classCode.description.dropFirst(2).prefix(4)
-      let ids =
-        "\(function.vendor.description.dropFirst(2)):\(function.device.description.dropFirst(2))"
-      let what = names.className(of: function) ?? "Class"
-      let who = [names.vendor(of: function), names.device(of: function)].compactMap { $0 }
-        .joined(separator: " ")
-      return "\(what) [\(code)]: \(who.isEmpty ? "Device" : who) [\(ids)]"
-    }
-
-    var driver: String {
-      (function.driver ?? "-") + (isChanged ? ", changed" : "")
-        + (function.isBootVGA ? ", boot display" : "")
-        + (function.physicalFunction.map { ", virtual function of \($0)" } ?? "")
-    }
-  }
-
-  private struct Group: Encodable {
-    /// `nil` for functions that are in no group.
-    let number: Int?
-    let type: String?
-    let functions: [Row]
-  }
-
   func run() throws {
-    let groups = try read()
+    // A captured tree has no pci.ids.
+    let groups = try PCIGroupReport.all(on: CapturedHost.at(root), namesOf: HostHardware())
     if output.json {
-      print(try JSONOutput.text(groups))
+      try print(JSONOutput.text(JSONList("groups", groups)))
       return
     }
     guard !groups.isEmpty else {
-      print("There is no PCI device.")
+      StandardError.write("There is no PCI device.")
       return
     }
     if groups.allSatisfy({ $0.number == nil }) {
-      print(
-        "The IOMMU is off, so no guest can have a device. `vgpu doctor --for gpu` tells why.\n")
+      StandardError.write(
+        "The IOMMU is off, so no guest can have a device. `vgpu doctor --for gpu` tells why.")
     }
     for (index, group) in groups.enumerated() {
-      if index > 0 { print("") }
+      if index > 0 { try print("") }
       let type = group.type.map { " (\($0))" } ?? ""
-      print(group.number.map { "IOMMU group \($0)\(type)" } ?? "In no IOMMU group")
+      try print(group.number.map { "IOMMU group \($0)\(type)" } ?? "In no IOMMU group")
       for row in group.functions {
-        print("  \(row.function.address)  \(row.text)")
-        print("                driver: \(row.driver)")
+        try print("  \(row.function.address)  \(row.text)")
+        try print("                driver: \(row.driver)")
       }
     }
   }
+}
 
-  private func read() throws -> [Group] {
-    let host = try CapturedHost.at(root)
-    let functions = try host.pciFunctions()
-    // A tree has none of its own.
-    let names = HostHardware().names(of: functions)
-    let changed = PCIBindings(host: host).remembered
-    let types = Dictionary(
-      try host.iommuGroups().map { ($0.number, $0.type) }, uniquingKeysWith: { first, _ in first })
-    let rows = Dictionary(grouping: functions, by: \.iommuGroup)
-    let order = rows.keys.sorted { ($0 ?? .max) < ($1 ?? .max) }
-    return order.map { number in
-      Group(
-        number: number, type: number.flatMap { types[$0] ?? nil },
-        functions: (rows[number] ?? []).map {
-          Row(function: $0, names: names, isChanged: changed.contains($0.address))
-        })
-    }
+extension PCIFunctionReport {
+  /// What lspci -nn writes.
+  fileprivate var text: String {
+    let code = function.classCode.description.dropFirst(2).prefix(4)
+    let ids =
+      "\(function.vendor.description.dropFirst(2)):\(function.device.description.dropFirst(2))"
+    let what = names.className(of: function) ?? "Class"
+    let who = [names.vendor(of: function), names.device(of: function)].compactMap { $0 }
+      .joined(separator: " ")
+    return "\(what) [\(code)]: \(who.isEmpty ? "Device" : who) [\(ids)]"
+  }
+
+  fileprivate var driver: String {
+    (function.driver ?? "-") + (isChanged ? ", changed" : "")
+      + (function.isBootVGA ? ", boot display" : "")
+      + (function.physicalFunction.map { ", virtual function of \($0)" } ?? "")
   }
 }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import EGLPresenter
+import ErrorKinds
 import FrameStatistics
 import Glibc
 import Guests
@@ -12,41 +13,43 @@ import ViewerGTK
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Show a guest for some seconds and measure the frame rate and the latency.",
+    abstract: "Measure the frame rate and the latency of a guest's screen.",
     discussion: """
-      bench opens a window, skips the first second, and measures. Then it prints the frame rates, \
-      and how long each step from the guest to the monitor took: as a table, as JSON \
-      (docs/statistics.md), or as a picture for a report.
+      bench shows the guest in a window, skips the first second, and measures. The result has the frame \
+      rates, and the duration of each step from the guest to the monitor: as a table, as JSON \
+      (docs/json.md), or as a picture for a report.
 
         vgpu bench demo --seconds 5 --svg demo.svg
       """)
 
   @OptionGroup var target: TargetArgument
 
-  @Option(help: ArgumentHelp("Measure so long.", valueName: "s"))
+  @Option(help: ArgumentHelp("Measure this long.", valueName: "seconds"))
   var seconds = 10.0
 
   @OptionGroup var json: JSONOption
 
   @Option(
     help: ArgumentHelp(
-      "Draw the latencies and the timeline into this file; - for standard output.",
-      valueName: "file"))
+      "Draw the latencies and the timeline into this SVG file; - means standard output.",
+      valueName: "file"),
+    completion: .file())
   var svg: String?
 
   @Flag(help: "Measure in fullscreen.")
   var fullscreen = false
 
-  @Flag(help: "Copy each frame, do not import its buffer (for comparisons).")
+  @Flag(help: "Copy each frame instead of importing its buffer (for comparisons).")
   var upload = false
 
-  @Flag(help: "Draw each frame, do not hand its buffer to the compositor.")
+  @Flag(help: "Draw each frame instead of handing its buffer to the compositor.")
   var draw = false
 
   @Flag(help: "Hide progress.")
   var quiet = false
 
   func validate() throws {
+    try target.refuseSeveralHeads()
     guard seconds > 0, seconds <= 86400 else {
       throw ValidationError("--seconds \(seconds): give more than 0, at most 86400")
     }
@@ -60,9 +63,9 @@ struct BenchCommand: ParsableCommand {
     let run = try MainActor.assumeIsolated { try measure() }
     if let svg { try OutputFile.write(Array(run.plot.svg.utf8), to: svg) }
     if json.json {
-      print(try JSONOutput.text(run))
+      try print(JSONOutput.text(run))
     } else if svg != "-" {
-      print(run.text)
+      try print(run.text)
     }
   }
 
@@ -77,6 +80,8 @@ struct BenchCommand: ParsableCommand {
   @MainActor
   private func measure() throws -> BenchRun {
     let guest = try target.guest().open()
+    // Another screen's figures would be taken for the vGPU's.
+    if let obstacle = guest.vGPUObstacle { throw obstacle }
     let screen = guest.screen
     var options = ViewerOptions(isFullscreen: fullscreen, alwaysUploads: upload)
     options.handsOver = !draw
@@ -97,14 +102,13 @@ struct BenchCommand: ParsableCommand {
     if case .frame(let frame) = state { size = frame.primary.size }
     guard let frames = view.frames, frames.report[.presented] > 1 else {
       if view.framesPresented == 0, case .noPicture(let reason) = state {
-        throw Failure("\(screen.name): nothing was shown: \(reason)")
+        throw Failure("\(screen.name): nothing was shown: \(reason)", reason.errorClass)
       }
       throw Failure(
         """
         \(screen.name): fewer than two frames were shown after the first second; show the window, let \
         the guest draw, or measure longer (--seconds)
-        """
-      )
+        """, .noPicture)
     }
     return BenchRun(
       target: "\(target.target)", name: screen.name, guest: size, view: view, frames: frames,

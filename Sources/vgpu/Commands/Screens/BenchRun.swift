@@ -2,8 +2,9 @@
 
 import ArgumentParser
 import EGLPresenter
-import Foundation
+import FoundationEssentials
 import FrameStatistics
+import Glibc
 import SafeText
 import VGPUDisplay
 import ViewerGTK
@@ -12,11 +13,16 @@ import ViewerGTK
 struct BenchRun: Encodable {
   private let target: String
   private let name: String
-  private let guest: String?
+  @OrNull private var size: Size?
   private let date: String
   private let versions: Versions
-  private let view: StatisticsFile
+  private let statistics: StatisticsFile
   private let frames: FrameMeasurement
+
+  struct Size: Encodable {
+    let width: Int
+    let height: Int
+  }
 
   struct Versions: Encodable {
     let vgpu: String
@@ -24,7 +30,7 @@ struct BenchRun: Encodable {
   }
 
   private enum CodingKeys: CodingKey {
-    case target, name, guest, date, versions, view
+    case target, name, size, date, versions, statistics
   }
 
   init(
@@ -34,9 +40,9 @@ struct BenchRun: Encodable {
   ) {
     self.target = target
     self.name = name
-    self.guest = guest.map { "\($0.width)x\($0.height)" }
+    _size = OrNull(wrappedValue: guest.map { Size(width: $0.width, height: $0.height) })
     self.frames = frames
-    self.view = StatisticsFile(view, source: source)
+    statistics = StatisticsFile(view, source: source)
     date = Date.now.formatted(.iso8601)
     versions = Versions(vgpu: VGPU.configuration.version, kernel: Self.kernel)
   }
@@ -50,25 +56,26 @@ struct BenchRun: Encodable {
   }
 
   private var path: String {
-    [
-      "\(view.viewer.path?.rawValue ?? "unknown path")", view.viewer.renderer,
-      view.viewer.handoverRefusal.map { "drawn: \($0)" },
-      view.viewer.importRefusal.map { "not imported: \($0)" },
+    let view = statistics.viewer
+    return [
+      "\(view.path?.rawValue ?? "unknown path")", view.renderer,
+      view.handoverRefusal.map { "drawn: \($0)" },
+      view.importRefusal.map { "not imported: \($0)" },
     ]
     .compactMap { $0 }.joined(separator: ", ")
   }
 
   private var display: String {
     let rate = frames.report.displayRate.map { "\($0.fixed(2)) Hz" } ?? "rate unknown"
-    return "\(view.viewer.backend?.rawValue ?? "unknown"), \(rate)"
+    return "\(statistics.viewer.backend?.rawValue ?? "unknown"), \(rate)"
   }
 
-  private var size: String { guest ?? "unknown size" }
+  private var sizeInWords: String { size.map { "\($0.width)x\($0.height)" } ?? "unknown size" }
 
   /// For a terminal of 80 columns.
   var text: String {
     let heads = [
-      Self.row("target", "\(target == name ? name : "\(target): \(name)"), \(size)"),
+      Self.row("target", "\(target == name ? name : "\(target): \(name)"), \(sizeInWords)"),
       Self.row("path", path), Self.row("display", display), "\(FrameTable(frames.report))",
     ]
     return heads.joined(separator: "\n")
@@ -88,7 +95,7 @@ struct BenchRun: Encodable {
     return FramePlot(
       frames, title: "vgpu bench \(target)",
       notes: [
-        "\(name), \(size); \(path)",
+        "\(name), \(sizeInWords); \(path)",
         "display: \(display); times of presentation by \(report.feedback.rawValue), \(report.clock)",
         "\(report.seconds.fixed(1)) s: \(report[.presented]) presented, \(report.framesPerSecond.fixed(2)) FPS; \(report[.updates]) new, \(report.updatesPerSecond.fixed(2)) UPS; \(report.troubles)",
         "\(date); vgpu \(versions.vgpu), Linux \(versions.kernel)",

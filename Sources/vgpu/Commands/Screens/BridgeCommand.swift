@@ -4,6 +4,7 @@ public import ArgumentParser
 import Attachment
 import BridgeProtocol
 public import BridgeServer
+import ErrorKinds
 import Glibc
 import GuestSession
 import HostDevices
@@ -15,68 +16,78 @@ import SystemPackage
 struct BridgeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bridge",
-    abstract: "Show vGPUs to users who may not open the device.",
+    abstract: "Show vGPUs to users who may not open the devices.",
     discussion: """
-      The bridge serves the screens of the vGPUs that you name, or of all vGPUs of this host, on a \
+      The bridge serves the screens of the named vGPUs, or of all vGPUs of this host, on a \
       Unix socket. A viewer gets buffers of pixels, never the device:
 
         vgpu bridge --user nobody --allow group:vfio
         vgpu list --bridge /run/vgpu/bridge.sock
         vgpu view bridge:/run/vgpu/bridge.sock/UUID
 
-      Root and the user who starts the bridge may look. Allow others with --allow, several times if \
-      you need: user:NAME, group:NAME, or for one vGPU only UUID=user:NAME. docs/bridge-protocol.md \
-      describes the protocol, and what a viewer can learn from a buffer.
+      Root and the user who starts the bridge may look. Let others look with --allow user:NAME, --allow \
+      group:NAME, or, for one vGPU, --allow UUID=user:NAME. docs/bridge-protocol.md describes the \
+      protocol and its security.
 
       The bridge finds a vGPU in the process that uses it, such as QEMU. There are two other ways. \
-      With --device-fd a program hands its open device to the bridge as an inherited descriptor; \
-      this bridge needs no privilege. With --open the bridge opens the device itself; then no guest \
-      can use the vGPU, and the bridge shows what its driver draws.
+      With --device-fd, a program hands its open device to the bridge as an inherited descriptor; \
+      then the bridge needs no privilege. With --open, the bridge opens the device itself; then no \
+      guest can use the vGPU, and the bridge shows the driver's own picture.
 
-      systemd can start the bridge (vgpu-bridge.socket) and hand devices over (sd_listen_fds(3)): \
-      name each descriptor with the vGPU's UUID.
+      A named guest without a vGPU is shown by QEMU's display on D-Bus, to users who may not talk to QEMU:
+
+        vgpu bridge qmp:/run/vm1.qmp --allow group:helpdesk
+
+      QEMU serves one such client, so the bridge takes the display from others. With --user, this user \
+      must be allowed to use QEMU's socket.
+
+      systemd can start the bridge (vgpu-bridge.socket) and hand devices over (sd_listen_fds(3)). \
+      Name each descriptor with the vGPU's UUID.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "mdev:UUID, pid:N, libvirt:[session/|system/]NAME or demo. (default: all vGPUs)",
+      "Show these guests: mdev:UUID, pid:N, libvirt:[session/|system/]NAME, qmp:PATH or demo. (default: all vGPUs)",
       valueName: "target"))
   var targets: [Target] = []
 
   @Option(
     help: ArgumentHelp(
       """
-      Show the vGPU whose open device the bridge inherits as this descriptor; the device came from \
-      its group, or is bound to an iommufd. The vGPU stays busy until the bridge ends.
+      Show this vGPU by its open device, an inherited descriptor with this number. The device must come \
+      from its group, or be bound to an iommufd. The vGPU stays busy until the bridge ends.
       """, valueName: "uuid=fd"))
   var deviceFd: [HandedDevice] = []
 
   @Option(
-    help: ArgumentHelp("Open this vGPU's device and show it.", valueName: "uuid"),
+    help: ArgumentHelp("Open the device of this vGPU, and show the vGPU.", valueName: "uuid"),
+    completion: .vGPUs,
     transform: MdevUUID.init(parsing:))
   var open: [MdevUUID] = []
 
   @Option(
     help: ArgumentHelp(
       """
-      Serve at this path. Only you and root may own the folders on the path or write to them; a folder \
-      with the sticky bit is open to others too. (default: /run/vgpu/bridge.sock for root, \
-      vgpu/bridge.sock in the runtime folder for others; the socket from systemd when there is one)
-      """, valueName: "path"))
+      Serve at this path. The path's folders must belong to you or root, and nobody else may write \
+      to folders without the sticky bit. (default: systemd's socket, if there is one; else \
+      /run/vgpu/bridge.sock for root, vgpu/bridge.sock in the runtime folder for others)
+      """, valueName: "path"),
+    completion: .file())
   var socket: String?
 
   @Option(
     help: ArgumentHelp(
-      "Allow this user or group to look; repeatable.", valueName: "[uuid=]user:name|group:name"),
+      "Let this user or group look; UUID= limits it to one vGPU. Repeat for more.",
+      valueName: "[uuid=]user:name|group:name"),
     transform: AccessRule.init(parsing:))
   var allow: [AccessRule] = []
 
-  @Flag(help: "Allow viewers to change the size of the guest's monitor.")
+  @Flag(help: "Let viewers change the size of the guest's monitor.")
   var allowResize = false
 
   @Option(
     help: ArgumentHelp(
-      "Become this user when the socket is open, and drop every privilege that is not needed.",
+      "Switch to this user when the socket is open, and drop all other privileges.",
       valueName: "name"))
   var user: String?
 
@@ -93,7 +104,7 @@ struct BridgeCommand: ParsableCommand {
   func run() throws {
     let account = try user.map { name in
       guard let account = try UserDatabase.user(name) else {
-        throw Failure("--user \(name): there is no such user; name one of /etc/passwd")
+        throw Failure("--user \(name): there is no such user; name one of /etc/passwd", .notFound)
       }
       return account
     }
@@ -149,7 +160,7 @@ struct BridgeCommand: ParsableCommand {
   ) throws -> BridgeListener {
     if let listener = handedOver {
       if socket != nil {
-        throw Failure("--socket: systemd has handed a socket over; leave --socket out")
+        throw Failure("--socket: systemd has handed a socket over; leave --socket out", .argument)
       }
       return listener
     }
@@ -172,8 +183,8 @@ struct BridgeCommand: ParsableCommand {
       // Whatever the umask has left of that.
       _ = chmod(folder, 0o755)
     } else if errno != EEXIST {
-      throw Failure(
-        "\(folder): cannot be made (\(String(cString: strerror(errno)))); give --socket")
+      let error = Errno(rawValue: errno)
+      throw SystemCallError(call: "mkdir", object: folder, errno: error, remedy: "give --socket")
     }
     return "\(folder)/bridge.sock"
   }

@@ -6,20 +6,20 @@ import MonitorEDID
 struct EDIDCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "edid",
-    abstract: "Write the EDID of a monitor that prefers one mode.",
+    abstract: "Write the EDID of a monitor with one preferred mode.",
     discussion: """
-      MODE is WIDTHxHEIGHT or WIDTHxHEIGHT@HZ, such as 1920x1080@60. The size is 640x480 to \
-      4095x4095, the rate 30 to 240 Hz; the largest sizes at high rates do not fit into an EDID. To \
-      read the file, use `edid-decode`.
+      MODE is WIDTHxHEIGHT or WIDTHxHEIGHT@HZ, such as 1920x1080@60: from 640x480 to 4095x4095 pixels, \
+      from 30 to 240 Hz. The largest sizes at high rates do not fit into an EDID. To read the file, \
+      use `edid-decode`.
       """)
 
-  @Argument(help: "The mode that the monitor prefers.")
+  @Argument(help: "Prefer this mode.")
   var mode: String
 
-  @Argument(help: "Write to this file; - for standard output.")
+  @Argument(help: "Write to this file; - means standard output.", completion: .file())
   var file: String
 
-  @Option(help: "Name the monitor, with 1 to 13 ASCII characters.")
+  @Option(help: "Give the monitor this name of 1 to 13 ASCII characters.")
   var name = "vgpu"
 
   private var made: EDID?

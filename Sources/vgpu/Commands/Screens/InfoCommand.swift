@@ -12,15 +12,19 @@ import Libvirt
 import LinuxSystem
 import SafeText
 import VFIO
+import VGPUDisplay
 
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
-    abstract: "Show what a guest is and what it offers.",
+    abstract: "Describe a guest, its functions and their providers.",
     discussion: """
-      Prints the guest's process, QMP sockets, domain and vGPUs. Then prints each function of the \
-      guest, its provider, and the reasons against better providers. The command opens no device, \
-      connects to no QMP socket, and sends the guest nothing.
+      Print the guest's process, QMP sockets, libvirt domain and vGPUs. Then print each function of the \
+      guest, the provider in use, and the reasons against better providers. The command opens no \
+      device, connects to no QMP socket, and sends nothing to the guest.
+
+      --heads asks the guest for its screens too. For that, vgpu connects to QEMU's display as a viewer \
+      does, and another viewer of the guest loses the picture.
 
         vgpu info UUID
         vgpu info libvirt:win10 --json
@@ -30,14 +34,24 @@ struct InfoCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Use this QMP socket, when vgpu does not find it.", valueName: "path"))
+      "Use this QMP socket. (default: vgpu looks for one)", valueName: "path"),
+    completion: .file())
   var qmp: String?
+
+  @OptionGroup var agent: AgentOption
+
+  @Flag(help: "List the guest's screens, with their sizes.")
+  var heads = false
 
   @OptionGroup var output: JSONOption
 
+  func validate() throws { try target.refuseSeveralHeads() }
+
   func run() throws {
-    let report = InfoReport(try target.guest(qmp: qmp).look())
-    print(output.json ? try JSONOutput.text(report) : report.text)
+    let guest = target.guest(qmp: qmp, agent: agent.agent)
+    let facts = try guest.look()
+    let report = InfoReport(facts, heads: heads ? try guest.heads() : nil)
+    try print(output.json ? JSONOutput.text(report) : report.text)
   }
 }
 
@@ -46,31 +60,44 @@ struct InfoReport: Encodable {
   private let target: String
   private let kind: GuestFacts.Kind
   private let processes: [Process]
-  private let device: Device?
+  @OrNull private var display: Display?
   private let qmpSockets: [String]
-  private let guestName: String?
-  private let domain: Domain?
+  @OrNull private var guestName: String?
+  @OrNull private var domain: Domain?
   private let vGPUs: [MdevDevice]
-  private let bridge: [BridgedVGPU]?
+  @OrNull private var bridge: BridgeReport.Bridge?
+  private let bridgedVGPUs: [BridgeReport.VGPU]
   private let functions: [Function]
+  @OrNull private var heads: [Head]?
   private let offers: [FunctionOffer]
+
+  /// One of the guest's screens.
+  private struct Head: Encodable {
+    let number: Int
+    @OrNull var device: String?
+    @OrNull var address: String?
+    let output: Int
+    @OrNull var width: Int?
+    @OrNull var height: Int?
+  }
 
   private struct Process: Encodable {
     let pid: Int32
     let program: String
     let user: String
-    /// What stands in the way of looking into it.
-    let hidden: String?
+    /// Why this user may not look into it.
+    @OrNull var refusal: String?
   }
 
-  private struct Device: Encodable {
+  /// What the process that has the device can show.
+  private struct Display: Encodable {
     let pid: Int32
-    let transport: String?
-    let monitor: Monitor?
+    @OrNull var transport: String?
+    @OrNull var monitor: Monitor?
 
     struct Monitor: Encodable {
-      let maximumWidth: Int?
-      let maximumHeight: Int?
+      @OrNull var maximumWidth: Int?
+      @OrNull var maximumHeight: Int?
     }
   }
 
@@ -81,16 +108,9 @@ struct InfoReport: Encodable {
     let state: String
   }
 
-  private struct BridgedVGPU: Encodable {
-    let identifier: String
-    let name: String
-    let viewers: UInt32
-    let canResize: Bool
-  }
-
   private struct Function: Encodable {
     let function: GuestFunction
-    let provider: FunctionOffer.Candidate?
+    @OrNull var provider: FunctionOffer.Candidate?
     let passedOver: [PassedOver]
 
     struct PassedOver: Encodable {
@@ -101,41 +121,46 @@ struct InfoReport: Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case target, kind, processes, device, qmpSockets, guestName, domain, bridge, functions
+    case target, kind, processes, display, qmpSockets, guestName, domain, bridge, bridgedVGPUs,
+      functions, heads
     case vGPUs = "vgpus"
   }
 
-  init(_ facts: GuestFacts) {
+  init(_ facts: GuestFacts, heads: [ScreenHead]? = nil) {
     target = "\(facts.target)"
     kind = facts.kind
     processes = facts.processes.map {
       Process(
-        pid: $0.pid, program: $0.program, user: $0.user, hidden: $0.defect.map { "\($0)" })
+        pid: $0.pid, program: $0.program, user: $0.user, refusal: $0.defect.map { "\($0)" })
     }
-    device =
+    let display: Display? =
       if case .success(let device)? = facts.device {
-        Device(
+        Display(
           pid: device.process.pid, transport: device.transport.map(Self.name),
           monitor: device.monitor.map {
-            Device.Monitor(maximumWidth: $0.width, maximumHeight: $0.height)
+            Display.Monitor(maximumWidth: $0.width, maximumHeight: $0.height)
           })
       } else {
         nil
       }
+    _display = OrNull(wrappedValue: display)
     let sockets: QMPSockets? = if case .success(let found)? = facts.qmp { found } else { nil }
     qmpSockets = facts.namedSocket.map { [$0] } ?? sockets?.paths ?? []
-    guestName = sockets?.guestName
-    domain = facts.domain.map {
-      Domain(name: $0.name, uuid: $0.uuid, uri: $0.uri, state: Self.name($0.state))
-    }
+    _guestName = OrNull(wrappedValue: sockets?.guestName)
+    _domain = OrNull(
+      wrappedValue: facts.domain.map {
+        Domain(name: $0.name, uuid: $0.uuid, uri: $0.uri, state: Self.name($0.state))
+      })
     vGPUs = facts.vGPUs
-    bridge = facts.bridge.map { listing in
-      listing.vGPUs.map {
-        BridgedVGPU(
-          identifier: "\($0.identifier)", name: $0.name, viewers: $0.viewers,
-          canResize: $0.canResize)
-      }
-    }
+    let bridge = facts.bridge.map { BridgeReport($0) }
+    _bridge = OrNull(wrappedValue: bridge?.bridge)
+    bridgedVGPUs = bridge?.bridgedVGPUs ?? []
+    _heads = OrNull(
+      wrappedValue: heads?.map {
+        Head(
+          number: $0.number, device: $0.device, address: $0.address, output: $0.output,
+          width: $0.size?.width, height: $0.size?.height)
+      })
     offers = facts.offers
     functions = offers.map { offer in
       Function(
@@ -158,11 +183,11 @@ struct InfoReport: Encodable {
     switch state {
     case .running: "running"
     case .paused: "paused"
-    case .shuttingDown: "shutting down"
-    case .shutOff: "shut off"
+    case .shuttingDown: "shutting-down"
+    case .shutOff: "shut-off"
     case .crashed: "crashed"
     case .suspended: "suspended"
-    case .other(let number): "state \(number)"
+    case .other: "other"
     }
   }
 }
@@ -172,7 +197,8 @@ extension InfoReport {
   var text: String {
     var lines = row("guest", "\(target): \(kindInWords)")
     if let domain {
-      lines += row("domain", "\(domain.name) at \(domain.uri), \(domain.state)")
+      lines += row(
+        "domain", "\(domain.name) at \(domain.uri), \(domain.state.replacing("-", with: " "))")
     }
     for process in processes {
       lines += row("process", "\(process.pid) \(process.program), user \(process.user)")
@@ -185,15 +211,13 @@ extension InfoReport {
       ]
       lines += row("vGPU", parts.compactMap { $0 }.joined(separator: ", "))
     }
-    if let device {
-      lines += row("display", display(device))
-    }
-    for vGPU in bridge ?? [] {
-      // A bridge's names have the identifier as a rule.
-      let name =
-        vGPU.name.contains(vGPU.identifier) ? vGPU.name : "\(vGPU.identifier) \(vGPU.name)"
+    if let display { lines += row("display", text(display)) }
+    for vGPU in bridgedVGPUs {
+      // A bridge's names have the UUID as a rule.
+      let name = vGPU.name.contains(vGPU.uuid) ? vGPU.name : "\(vGPU.uuid) \(vGPU.name)"
       lines += row("shown", "\(name), \(vGPU.viewers) viewing")
     }
+    for head in heads ?? [] { lines += row("head \(head.number)", text(head)) }
     lines.append("")
     var told: [(GuestFunction, [String])] = []
     for offer in offers {
@@ -222,17 +246,25 @@ extension InfoReport {
     case .process: "a process"
     case .domain: "a libvirt domain"
     case .bridge: "a bridge"
+    case .qemu: "a QEMU"
     case .synthetic: "the synthetic guest"
     }
   }
 
-  private func display(_ device: Device) -> String {
-    let picture = device.transport.map { "pictures by \($0)" } ?? "no display"
-    guard let monitor = device.monitor else { return "\(picture), no EDID region" }
+  private func text(_ display: Display) -> String {
+    let picture = display.transport.map { "pictures by \($0)" } ?? "no display"
+    guard let monitor = display.monitor else { return "\(picture), no EDID region" }
     guard let width = monitor.maximumWidth, let height = monitor.maximumHeight else {
       return "\(picture), EDID region"
     }
     return "\(picture), EDID region for \(width)x\(height) at most"
+  }
+
+  private func text(_ head: Head) -> String {
+    var size = "no picture"
+    if let width = head.width, let height = head.height { size = "\(width)x\(height)" }
+    let output = head.output > 0 ? "output \(head.output)" : nil
+    return [size, head.device, head.address, output].compactMap(\.self).joined(separator: ", ")
   }
 
   private func title(_ function: GuestFunction) -> String {
@@ -241,6 +273,10 @@ extension InfoReport {
     case .bootScreen: "boot screen"
     case .input: "keyboard, pointer"
     case .size: "screen size"
+    case .clipboard: "clipboard"
+    case .files: "files"
+    case .sound: "sound"
+    case .microphone: "microphone"
     case .power: "power"
     case .hotplug: "hot-plug"
     }

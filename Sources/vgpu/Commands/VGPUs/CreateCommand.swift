@@ -9,14 +9,17 @@ struct CreateCommand: ParsableCommand {
     commandName: "create",
     abstract: "Make a vGPU and print its UUID.",
     discussion: """
-      The vGPU lasts until `vgpu remove` or until the host reboots. With --persist, mdevctl makes \
-      it again at each boot. Needs root.
+      The vGPU exists until you call `vgpu remove` or reboot the host. With --persist, mdevctl makes \
+      the vGPU again at each boot. Needs root.
       """)
 
-  @Argument(help: "The type, from `vgpu types`.")
+  @Argument(help: "Make a vGPU of this type (`vgpu types` lists the types).", completion: .types)
   var type: String
 
-  @Option(help: ArgumentHelp("Use this GPU when several offer the type.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "Use this GPU. (default: the first one with room for the type)", valueName: "name"),
+    completion: .parents)
   var parent: String?
 
   @Option(
@@ -26,7 +29,7 @@ struct CreateCommand: ParsableCommand {
   @Flag(help: "Make the vGPU again at each boot (needs mdevctl).")
   var persist = false
 
-  @Flag(help: "With --persist: do not make it at boot, but when you call `vgpu start`.")
+  @Flag(help: "With --persist: make the vGPU at `vgpu start`, not at each boot.")
   var manual = false
 
   @OptionGroup var output: JSONOption
@@ -45,21 +48,28 @@ struct CreateCommand: ParsableCommand {
       ? try PersistentVGPUs().create(
         type: type, parent: parent, uuid: uuid, start: manual ? .manual : .auto)
       : try HostHardware().create(type: type, parent: parent, uuid: uuid)
-    print(output.json ? try JSONOutput.text(device) : "\(device.uuid)")
+    do {
+      try print(output.json ? JSONOutput.text(device) : "\(device.uuid)")
+    } catch {
+      // It exists all the same, and its name would be lost.
+      throw Failure("the vGPU \(device.uuid) was made, but: \(error)")
+    }
   }
 }
 
 struct StartCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "start",
-    abstract: "Start a persistent vGPU that is not running.",
+    abstract: "Start a persistent vGPU that is not there yet.",
     discussion: """
-      A vGPU is persistent when you made it with `vgpu create --persist`, or defined it with \
-      mdevctl. Nothing happens when the vGPU runs already. Needs root.
+      `vgpu create --persist` and mdevctl make persistent vGPUs. If the vGPU exists already, nothing \
+      happens. Needs root.
       """)
 
   @Argument(
-    help: "The vGPU's UUID, from `vgpu list`.", transform: MdevUUID.init(parsing:))
+    help: "Start the vGPU with this UUID (`vgpu list` lists the UUIDs).",
+    completion: .persistentVGPUs,
+    transform: MdevUUID.init(parsing:))
   var uuid: MdevUUID
 
   func run() throws {
@@ -72,15 +82,16 @@ struct RemoveCommand: ParsableCommand {
     commandName: "remove",
     abstract: "Remove a vGPU.",
     discussion: """
-      End the guest first. A persistent vGPU comes back at the next boot or with `vgpu start`; to \
-      remove it for good, add --persist. Needs root.
+      End the guest first. A persistent vGPU comes back at the next boot or at `vgpu start`. To remove a \
+      persistent vGPU for good, add --persist. Needs root.
       """)
 
   @Argument(
-    help: "The vGPU's UUID, from `vgpu list`.", transform: MdevUUID.init(parsing:))
+    help: "Remove the vGPU with this UUID (`vgpu list` lists the UUIDs).", completion: .allVGPUs,
+    transform: MdevUUID.init(parsing:))
   var uuid: MdevUUID
 
-  @Flag(help: "Remove a persistent vGPU for good, also one that does not run (needs mdevctl).")
+  @Flag(help: "Remove a persistent vGPU for good, even if it is not running (needs mdevctl).")
   var persist = false
 
   func run() throws {

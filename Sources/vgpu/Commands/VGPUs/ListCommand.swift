@@ -8,7 +8,7 @@ import PersistentDevices
 
 struct TypesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "types", abstract: "List the types of vGPU that this host's GPUs offer.")
+    commandName: "types", abstract: "List the types of vGPU on this host.")
 
   @OptionGroup var output: JSONOption
 
@@ -16,12 +16,14 @@ struct TypesCommand: ParsableCommand {
     let host = HostHardware()
     let types = try host.types()
     if output.json {
-      print(try JSONOutput.text(types))
+      try print(JSONOutput.text(JSONList("types", types)))
       return
     }
     guard !types.isEmpty else {
       let parents = try host.parents().map(\.name)
-      throw parents.isEmpty ? HostDevicesError.noParents : .noTypes(parents: parents)
+      StandardError.write(
+        "\(parents.isEmpty ? HostDevicesError.noParents : .noTypes(parents: parents))")
+      return
     }
     var table = Table("TYPE", "PARENT", "LEFT", "INTERFACE", "NAME", "DESCRIPTION")
     for type in types {
@@ -30,7 +32,7 @@ struct TypesCommand: ParsableCommand {
         type.deviceAPI ?? "?", type.name ?? "",
         type.description?.split(whereSeparator: \.isNewline).joined(separator: ", ") ?? "")
     }
-    print(table.text)
+    try print(table.text)
   }
 }
 
@@ -38,41 +40,35 @@ struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the vGPUs of this host and the processes that use them.",
     discussion: """
-      The list has persistent vGPUs too when they do not run. In the column LASTS, `auto` means that \
-      the host makes the vGPU at each boot, `manual` that `vgpu start` makes it.
-
-      With --bridge the list has the vGPUs that the bridge shows you, and the bridge's counters.
+      The list also has persistent vGPUs that are not there yet. The column PERSISTENT tells when \
+      the host makes a vGPU again: auto at each boot, manual at `vgpu start`.
       """)
 
-  @Option(help: ArgumentHelp("List the vGPUs of the bridge at this socket.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp(
+      "List the vGPUs that the bridge at this socket shows you.", valueName: "path"),
+    completion: .file())
   var bridge: String?
 
   @OptionGroup var output: JSONOption
 
   func run() throws {
     if let bridge {
-      let report = BridgeReport(try BridgeListing(path: bridge))
-      print(output.json ? try JSONOutput.text(report) : report.text)
+      try BridgeReport(try BridgeListing(path: bridge)).print(output)
       return
     }
     let host = HostHardware()
-    var lasting = Self.lasting()
-    let running = try host.devices().map { device in
-      VGPUReport.running(
-        device, users: host.users(of: device.uuid),
-        lasting: lasting.removeValue(forKey: device.uuid)?.start)
-    }
-    let rows =
-      running + lasting.values.sorted { "\($0.uuid)" < "\($1.uuid)" }.map { .stopped($0) }
+    let rows = try VGPUReport.all(on: host, persistent: Self.persistent())
     if output.json {
-      print(try JSONOutput.text(rows))
+      try print(JSONOutput.text(JSONList("vgpus", rows)))
       return
     }
     guard !rows.isEmpty else {
-      print("There is no vGPU. List the types with `vgpu types`, make one with `vgpu create TYPE`.")
+      StandardError.write(
+        "There is no vGPU. List the types with `vgpu types`, make one with `vgpu create TYPE`.")
       return
     }
-    var table = Table("UUID", "TYPE", "PARENT", "GROUP", "LASTS", "USED BY")
+    var table = Table("UUID", "TYPE", "PARENT", "GROUP", "PERSISTENT", "USED BY")
     for row in rows {
       switch row {
       case .running(let device, let users, let lasting):
@@ -86,58 +82,28 @@ struct ListCommand: ParsableCommand {
           "\(vGPU.uuid)", vGPU.type, vGPU.parent, "-", vGPU.start.rawValue, "(not started)")
       }
     }
-    print(table.text)
+    try print(table.text)
   }
 
-  /// Those that mdevctl knows. Without it, or where it fails, the others are listed all the same.
-  private static func lasting() -> [MdevUUID: PersistentVGPU] {
+  /// The vGPUs that mdevctl keeps. When mdevctl is missing or fails, the others are listed all the same.
+  private static func persistent() -> [PersistentVGPU] {
     do {
-      let all = try PersistentVGPUs.installed()?.all() ?? []
-      return Dictionary(all.map { ($0.uuid, $0) }, uniquingKeysWith: { $1 })
+      return try PersistentVGPUs.installed()?.all() ?? []
     } catch {
       StandardError.write("vgpu: persistent vGPUs are left out: \(error)")
-      return [:]
-    }
-  }
-}
-
-/// What there is to say of a vGPU: as `vgpu list` shows it.
-///
-/// In JSON all that `HostHardware` knows of a running one, with the processes that hold it as `users`;
-/// `lasts` is how it is made again, left out for one that is not.
-enum VGPUReport: Encodable {
-  case running(MdevDevice, users: [Int32], lasting: PersistentVGPU.Start?)
-  case stopped(PersistentVGPU)
-
-  private enum Key: String, CodingKey { case uuid, type, parent, users, lasts, isRunning }
-
-  func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Key.self)
-    switch self {
-    case .running(let device, let users, let lasting):
-      try device.encode(to: encoder)
-      try container.encode(users, forKey: .users)
-      try container.encodeIfPresent(lasting, forKey: .lasts)
-      try container.encode(true, forKey: .isRunning)
-    case .stopped(let vGPU):
-      try container.encode(vGPU.uuid, forKey: .uuid)
-      try container.encode(vGPU.type, forKey: .type)
-      try container.encode(vGPU.parent, forKey: .parent)
-      try container.encode([Int32](), forKey: .users)
-      try container.encode(vGPU.start, forKey: .lasts)
-      try container.encode(false, forKey: .isRunning)
+      return []
     }
   }
 }
 
 /// A bridge's vGPUs and counters, for people and programs.
 struct BridgeReport: Encodable {
-  private let bridge: Bridge
-  private let vGPUs: [VGPU]
+  let bridge: Bridge
+  let bridgedVGPUs: [VGPU]
 
-  private struct Bridge: Encodable {
+  struct Bridge: Encodable {
     let clients: UInt32
-    let vGPUs: UInt32
+    let viewedVGPUs: UInt32
     let connections: UInt64
     let refused: UInt64
     let expelled: UInt64
@@ -148,7 +114,7 @@ struct BridgeReport: Encodable {
     let strayDescriptors: UInt64
   }
 
-  private struct VGPU: Encodable {
+  struct VGPU: Encodable {
     let uuid: String
     let name: String
     let viewers: UInt32
@@ -162,25 +128,26 @@ struct BridgeReport: Encodable {
   init(_ listing: BridgeListing) {
     let counters = listing.counters
     bridge = Bridge(
-      clients: counters.clients, vGPUs: counters.vGPUs, connections: counters.connections,
+      clients: counters.clients, viewedVGPUs: counters.vGPUs, connections: counters.connections,
       refused: counters.refused, expelled: counters.expelled, messages: counters.messages,
       malformed: counters.malformed, throttled: counters.throttled, postponed: counters.postponed,
       strayDescriptors: counters.strayDescriptors)
-    vGPUs = listing.vGPUs.map {
+    bridgedVGPUs = listing.vGPUs.map {
       VGPU(
         uuid: "\($0.identifier)", name: $0.name, viewers: $0.viewers, canResize: $0.canResize,
         looks: $0.looks, polls: $0.polls, flips: $0.flips, buffers: $0.buffers)
     }
   }
 
-  var text: String {
-    guard !vGPUs.isEmpty else { return "The bridge shows no vGPU now." }
+  func print(_ output: JSONOption) throws {
+    if output.json { return try vgpu.print(JSONOutput.text(self)) }
+    guard !bridgedVGPUs.isEmpty else { return StandardError.write("The bridge shows no vGPU now.") }
     var table = Table("UUID", "NAME", "VIEWERS", "LOOKS", "POLLS", "FLIPS")
-    for vGPU in vGPUs {
+    for vGPU in bridgedVGPUs {
       table.add(
         vGPU.uuid, vGPU.name, "\(vGPU.viewers)", "\(vGPU.looks)", "\(vGPU.polls)",
         "\(vGPU.flips)")
     }
-    return table.text
+    try vgpu.print(table.text)
   }
 }

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GuestInput
+
+extension Keycode {
+  /// QEMU's number of the key, as its D-Bus display takes it: the code of a PC's keyboard (set 1), with
+  /// the prefix E0 as the bit 0x80. `nil` for a key that QEMU has no name for, because QEMU presses
+  /// none of these.
+  ///
+  /// A test compares the table with keycodemapdb.
+  var qemuKeyNumber: UInt32? {
+    switch rawValue {
+    // The kernel's numbers begin as this set does.
+    case 1...83, 86...88: UInt32(rawValue)
+    default: Self.numbers[rawValue]
+    }
+  }
+
+  static let numbers: [UInt16: UInt32] = [
+    89: 0x73, 91: 0x77, 92: 0x79, 93: 0x70, 94: 0x7B, 96: 0x9C, 97: 0x9D, 98: 0xB5, 99: 0x54,
+    100: 0xB8, 101: 0x5B, 102: 0xC7, 103: 0xC8, 104: 0xC9, 105: 0xCB, 106: 0xCD, 107: 0xCF,
+    108: 0xD0, 109: 0xD1, 110: 0xD2, 111: 0xD3, 113: 0xA0, 114: 0xAE, 115: 0xB0, 116: 0xDE,
+    117: 0x59, 119: 0xC6, 121: 0x7E, 122: 0x72, 123: 0x71, 124: 0x7D, 125: 0xDB, 126: 0xDC,
+    127: 0xDD, 128: 0xE8, 129: 0x85, 130: 0x86, 131: 0x87, 132: 0x8C, 133: 0xF8, 134: 0x64,
+    135: 0x65, 136: 0xC1, 137: 0xBC, 138: 0xF5, 139: 0x9E, 140: 0xA1, 142: 0xDF, 143: 0xE3,
+    155: 0xEC, 156: 0xE6, 157: 0xEB, 158: 0xEA, 159: 0xE9, 163: 0x99, 164: 0xA2, 165: 0x90,
+    166: 0xA4, 172: 0xB2, 173: 0xE7, 183: 0x5D, 184: 0x5E, 185: 0x5F, 186: 0x55, 187: 0x83,
+    188: 0xF7, 189: 0x84, 190: 0x5A, 191: 0x74, 192: 0xF9, 193: 0x6D, 194: 0x6F, 226: 0xED,
+  ]
+}

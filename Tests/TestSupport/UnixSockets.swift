@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Synchronization
+
+/// A Unix stream socket that listens at a path.
+public final class ListeningSocket: Sendable {
+  public let path: String
+  private let fd: Int32
+
+  public init(_ path: String) {
+    self.path = path
+    unlink(path)
+    fd = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) {
+      $0.copyBytes(from: Array(path.utf8).prefix(107))
+    }
+    _ = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    listen(fd, 1)
+  }
+
+  deinit { close(fd) }
+
+  /// Its descriptor, to wait on.
+  public var descriptor: Int32 { fd }
+
+  /// The next client; `nil` when none comes in a minute.
+  public func accept() -> Int32? {
+    var entry = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+    guard poll(&entry, 1, 60_000) > 0 else { return nil }
+    let client = Glibc.accept(fd, nil, nil)
+    return client < 0 ? nil : client
+  }
+}
+
+/// Passes bytes on between a client and an agent, as QEMU does between a socket and a port.
+public final class Relay: Sendable {
+  public let path: String
+  private let socket: ListeningSocket
+  private let ends = Mutex<[Int32]>([])
+
+  /// - Parameter agent: the agent's connection. This object closes it.
+  public init(_ path: String, to agent: Int32) {
+    self.path = path
+    let socket = ListeningSocket(path)
+    self.socket = socket
+    ends.withLock { $0.append(agent) }
+    Thread.detachNewThread { [weak self] in
+      guard let client = socket.accept() else { return }
+      self?.ends.withLock { $0.append(client) }
+      Thread.detachNewThread { Self.pass(from: agent, to: client) }
+      Self.pass(from: client, to: agent)
+    }
+  }
+
+  deinit {
+    for end in ends.withLock(\.self) {
+      _ = shutdown(end, Int32(SHUT_RDWR))
+      close(end)
+    }
+  }
+
+  private static func pass(from: Int32, to: Int32) {
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = recv(from, &buffer, buffer.count, 0)
+      guard count > 0 else { break }
+      var rest = buffer[..<count]
+      while !rest.isEmpty {
+        let sent = rest.withUnsafeBytes { send(to, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        guard sent > 0 else { return }
+        rest = rest.dropFirst(sent)
+      }
+    }
+    _ = shutdown(to, Int32(SHUT_RDWR))
+  }
+}
