@@ -26,7 +26,7 @@ public final class AgentClient: Sendable {
     _ connector: any AgentConnector,
     onEvent: @escaping @Sendable (AgentEvent) -> Void = { _ in }
   ) throws(AgentError) {
-    try self.init(connector, isRepeated: true, onEvent)
+    try self.init(connector, isRepeated: true, goodbye: Self.goodbye, onEvent)
   }
 
   /// Speaks to a guest's agent on a socket that is connected already, until the socket's end.
@@ -40,15 +40,25 @@ public final class AgentClient: Sendable {
     owning socket: consuming OwnedFileDescriptor, name: String,
     onEvent: @escaping @Sendable (AgentEvent) -> Void = { _ in }
   ) throws(AgentError) {
-    try self.init(ConnectedSocket(socket, name), isRepeated: false, onEvent)
+    try self.init(owning: socket, name: name, goodbye: Self.goodbye, onEvent: onEvent)
   }
 
+  /// The same with another patience for a guest that does not read at the end.
+  convenience init(
+    owning socket: consuming OwnedFileDescriptor, name: String, goodbye: Duration,
+    onEvent: @escaping @Sendable (AgentEvent) -> Void
+  ) throws(AgentError) {
+    try self.init(ConnectedSocket(socket, name), isRepeated: false, goodbye: goodbye, onEvent)
+  }
+
+  private static let goodbye = Duration.seconds(1)
+
   private init(
-    _ connector: any AgentConnector, isRepeated: Bool,
+    _ connector: any AgentConnector, isRepeated: Bool, goodbye: Duration,
     _ onEvent: @escaping @Sendable (AgentEvent) -> Void
   ) throws(AgentError) {
     do throws(SystemCallError) {
-      core = try AgentCore(connector, isRepeated: isRepeated, onEvent: onEvent)
+      core = try AgentCore(connector, isRepeated: isRepeated, goodbye: goodbye, onEvent: onEvent)
       try AgentThread.start(core)
     } catch {
       throw .system(error)

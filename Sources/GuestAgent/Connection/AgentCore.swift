@@ -10,6 +10,8 @@ final class AgentCore: Sendable {
   let connector: any AgentConnector
   /// Whether the thread connects again after an end.
   let isRepeated: Bool
+  /// How long an end waits for a guest that does not read.
+  let goodbye: Duration
   /// An eventfd that wakes the thread.
   let wakeup: OwnedFileDescriptor
   let onEvent: @Sendable (AgentEvent) -> Void
@@ -48,11 +50,12 @@ final class AgentCore: Sendable {
   }
 
   init(
-    _ connector: any AgentConnector, isRepeated: Bool,
+    _ connector: any AgentConnector, isRepeated: Bool, goodbye: Duration,
     onEvent: @escaping @Sendable (AgentEvent) -> Void
   ) throws(SystemCallError) {
     self.connector = connector
     self.isRepeated = isRepeated
+    self.goodbye = goodbye
     self.onEvent = onEvent
     let fd = try SystemCall.make("eventfd", on: connector.name) { vgpu_eventfd() }
     wakeup = OwnedFileDescriptor(owning: Int32(fd))

@@ -272,8 +272,6 @@ struct AgentOutput {
   init(core: AgentCore) { self.core = core }
 
   private static let size = 1 << 16
-  /// How long an end waits for a guest that does not read.
-  private static let goodbye = Duration.seconds(1)
 
   var hasMore: Bool { position < buffer.count || core.shared.withLock { !$0.queue.isEmpty } }
 
@@ -324,7 +322,7 @@ struct AgentOutput {
         shared.queue.append(OutgoingMessage(.clientDisconnected, shared.session.layout))
       }
     }
-    let end = MonotonicInstant.now.advanced(by: Self.goodbye)
+    let end = MonotonicInstant.now.advanced(by: core.goodbye)
     while hasMore, MonotonicInstant.now < end {
       if position == buffer.count { fill() }
       let count = buffer[position...].withUnsafeBytes { bytes in
