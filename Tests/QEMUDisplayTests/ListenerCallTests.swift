@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import DMABuf
+import Glibc
 import LinuxSystem
+import Synchronization
 import Testing
 import VGPUDisplay
 
@@ -83,6 +85,48 @@ import VGPUDisplay
     try call("UpdateMap", part(6, 0, 99, 2))
     #expect(try shown() != nil)
     #expect(frames.takeDamage() == Damage(PixelRectangle(x: 6, y: 0, width: 2, height: 2)))
+  }
+
+  /// A guest that flips shows two files in turn: neither the buffers for frames nor the maps are made anew,
+  /// and a flip is one piece of news, though it comes as two calls.
+  @Test mutating func aFlipIsOnePieceOfNews() throws {
+    let files = try (0..<2).map { _ in
+      try DMABuffer.allocate(size: 4096, name: "test", udmabuf: "/none")
+    }
+    func flip(_ number: Int, value: UInt8) throws {
+      try files[number].map(.readWrite).write { $0[0] = value }
+      let descriptor = try files[number].duplicate().release()
+      try picture.take(
+        try ListenerCall(
+          "ScanoutMap", .tuple([.handle(0)] + numbers(0, 8, 4, 32, PixmanFormat.x8r8g8b8)),
+          ReceivedDescriptors([descriptor], closing: ForeignDescriptors())), nil)
+    }
+    func hasNews() -> Bool {
+      var entry = pollfd(fd: picture.news.rawValue, events: Int16(POLLIN), revents: 0)
+      return poll(&entry, 1, 0) > 0
+    }
+    var buffers: Set<UInt64> = []
+    for value in UInt8(1)...12 {
+      try flip(Int(value) % 2, value: value)
+      // What follows is not known of the first.
+      if value > 1 { #expect(!hasNews()) }
+      try call("UpdateMap", part(0, 0, 8, 4))
+      #expect(hasNews())
+      guard case .frame(let frame) = frames.poll(picture) else {
+        Issue.record("no picture")
+        return
+      }
+      buffers.insert(frame.primary.id)
+      #expect(try Picture(copying: frame.primary).color(x: 0, y: 0) == UInt32(value))
+      #expect(frame.flip == UInt64(value))
+    }
+    #expect(buffers.count == 3)
+    #expect(picture.state.withLock(\.maps.count) == 2)
+    // A picture that no update follows is told of too.
+    try flip(1, value: 77)
+    var entry = pollfd(fd: picture.news.rawValue, events: Int16(POLLIN), revents: 0)
+    #expect(poll(&entry, 1, 60_000) == 1)
+    #expect(try shown()?.color(x: 0, y: 0) == 77)
   }
 
   /// Another picture's part is refused, and the picture is asked for again.

@@ -13,7 +13,7 @@ enum ListenerCall {
   /// The pixels of a part of the picture; its upper left corner.
   case update(x: Int, y: Int, SentPixels)
   /// A picture in a memory file that QEMU goes on to draw into.
-  case scanoutMap(SharedMap)
+  case scanoutMap(SharedPixels)
   /// A part of that picture has changed.
   case updateMap(PixelRectangle)
   /// A picture in a dma-buf.
@@ -83,10 +83,9 @@ enum ListenerCall {
     case "ScanoutMap":
       let parts = try arguments()
       self = .scanoutMap(
-        SharedMap(
-          try SharedPixels(
-            try descriptor(parts[0]), offset: parts[1].number, width: parts[2].number,
-            height: parts[3].number, stride: parts[4].number, format: parts[5].uint32)))
+        try SharedPixels(
+          try descriptor(parts[0]), offset: parts[1].number, width: parts[2].number,
+          height: parts[3].number, stride: parts[4].number, format: parts[5].uint32))
     case "UpdateMap":
       self = .updateMap(PixelRectangle(try arguments()))
     case "ScanoutDMABUF":

@@ -90,16 +90,14 @@ struct ConsoleFrames {
     _ state: inout ConsolePicture.State
   ) throws(SystemCallError) -> DisplayState {
     let isNew = contents != state.contents
-    if isNew {
-      ring = []
-      isAllDamaged = true
-    }
+    if isNew { isAllDamaged = true }
     let new = state.damage
     state.damage = Damage()
     damage.add(new)
     let plane: PlaneBuffer
     switch state.content {
     case .none(let reason):
+      ring = []
       buffers.removeAll()
       pointer = nil
       return .noPicture(reason.isEmpty ? .planeOff : .waiting(reason))
@@ -108,10 +106,11 @@ struct ConsoleFrames {
       plane = try fill(canvas.size, new) { part, bytes in canvas.copy(part, to: bytes) }
     case .map(let map):
       buffers.removeAll()
-      plane = try fill(map.pixels.size, new) { (part, bytes) throws(SystemCallError) in
+      plane = try fill(map.identity.size, new) { (part, bytes) throws(SystemCallError) in
         try map.copy(part, to: bytes)
       }
     case .buffer(let shared):
+      ring = []
       let key = BufferKey(identity: shared.identity, info: shared.info)
       if let index = buffers.use(key) {
         plane = buffers.entries[index].value
@@ -140,6 +139,7 @@ struct ConsoleFrames {
     _ size: PixelSize, _ new: Damage,
     _ copy: (PixelRectangle, UnsafeMutableRawBufferPointer) throws(SystemCallError) -> Void
   ) throws(SystemCallError) -> PlaneBuffer {
+    if let old = ring.first, old.plane.size != size { ring = [] }
     for index in ring.indices { ring[index].stale.add(new) }
     // Only the pointer has moved.
     if new.isEmpty, ring.indices.contains(turn), ring[turn].stale.isEmpty {

@@ -27,7 +27,7 @@ final class ConsolePicture: Sendable {
       switch self {
       case .none: nil
       case .canvas(let canvas): canvas.size
-      case .map(let map): map.pixels.size
+      case .map(let map): map.identity.size
       case .buffer(let buffer): buffer.info.size
       }
     }
@@ -44,6 +44,9 @@ final class ConsolePicture: Sendable {
   /// `@unchecked Sendable`: it is reached only through the lock below.
   struct State: @unchecked Sendable {
     var content = Content.none("Connecting to QEMU's display.")
+    /// The files that QEMU has drawn into lately, with the present picture's size: a guest that flips shows
+    /// them in turn.
+    var maps = RecencyTable<SharedPixels.Identity, SharedMap>(capacity: 4)
     /// Counts the contents, so that a reader knows a new one from changes in the same one.
     var contents: UInt64 = 0
     /// Counts every change.
@@ -53,6 +56,10 @@ final class ConsolePicture: Sendable {
     /// What has changed since the last frame.
     var damage = Damage()
     var pointer = Pointer()
+    /// Whether the last picture that QEMU showed was followed by an update of it, as a guest's flips are.
+    var isUpdated = false
+    /// Whether nobody has been told yet of the present picture, because its update is to come.
+    var isUntold = false
     /// The answer to the last UpdateDMABUF. QEMU's guest draws on when it gets it.
     var held: Reply?
     /// Whether the guest has let go of its picture, and has shown no other since.
@@ -65,6 +72,12 @@ final class ConsolePicture: Sendable {
     var listener: UInt64 = 0
     /// The number of the last listener.
     var lastListener: UInt64 = 0
+
+    mutating func wasUpdated() {
+      revision &+= 1
+      isUpdated = true
+      isUntold = false
+    }
   }
 
   let state = Mutex(State())
@@ -123,8 +136,8 @@ final class ConsolePicture: Sendable {
       try draw(pixels)
     case .update(let x, let y, let pixels):
       try draw(pixels, x, y)
-    case .scanoutMap(let map):
-      show(.map(map))
+    case .scanoutMap(let pixels):
+      show(.map(try map(of: pixels)))
     case .updateMap(let part):
       isHeld = try update(part, reply)
     case .updateDMABuf(let part):
@@ -153,6 +166,7 @@ final class ConsolePicture: Sendable {
   func clear(_ reason: String) {
     change { state in
       state.content = .none(reason)
+      state.maps.removeAll()
       state.contents &+= 1
       state.pointer = Pointer()
       state.isDisabled = false
@@ -228,8 +242,47 @@ final class ConsolePicture: Sendable {
 
   private func tell() { _ = eventfd_write(news.rawValue, 1) }
 
+  /// The longest that a picture waits for its update, which QEMU sends at once.
+  private static let longestWait = Duration.milliseconds(20)
+
+  /// Carries out that QEMU shows a picture. A guest's flip comes as two calls, the picture and an update of
+  /// all of it: whoever was told of each would take it for two flips.
+  private func showed(_ body: (inout State) -> Void) {
+    let awaited = state.withLock { state -> UInt64? in
+      body(&state)
+      state.revision &+= 1
+      let waits = state.isUpdated
+      state.isUpdated = false
+      state.isUntold = waits
+      return waits ? state.revision : nil
+    }
+    guard let awaited else { return tell() }
+    Task.detached { [weak self] in
+      try? await Task.sleep(for: Self.longestWait)
+      guard let self else { return }
+      let isUntold = state.withLock { $0.isUntold && $0.revision == awaited }
+      if isUntold { tell() }
+    }
+  }
+
+  /// The map of a file; the one that is there when the same picture was shown lately.
+  private func map(of pixels: SharedPixels) throws(DisplayDefect) -> SharedMap {
+    let known = state.withLock { state in
+      state.maps.use(pixels.identity).map { state.maps.entries[$0].value }
+    }
+    if let known { return known }
+    let new = SharedMap(pixels.identity, try pixels.mapped())
+    state.withLock { $0.maps.insert(new, for: pixels.identity) }
+    return new
+  }
+
   private func show(_ content: Content) {
-    change { state in
+    showed { state in
+      if case .map(let map) = content {
+        state.maps.removeAll { identity, _ in identity.size != map.identity.size }
+      } else {
+        state.maps.removeAll()
+      }
       state.content = content
       state.contents &+= 1
       state.damage = Damage()
@@ -246,11 +299,17 @@ final class ConsolePicture: Sendable {
       guard case .canvas(let canvas) = state.content, canvas.size == pixels.size else {
         return false
       }
-      state.isDisabled = false
-      state.isOutdated = false
       return true
     }
-    if fits { return try draw(pixels, 0, 0) }
+    if fits {
+      return showed { state in
+        state.isDisabled = false
+        state.isOutdated = false
+        guard case .canvas(let canvas) = state.content else { return }
+        canvas.draw(pixels, 0, 0)
+        state.damage.add(canvas.size.whole)
+      }
+    }
     let new = try Canvas(pixels.size)
     new.draw(pixels, 0, 0)
     show(.canvas(new))
@@ -265,7 +324,7 @@ final class ConsolePicture: Sendable {
       }
       canvas.draw(pixels, x, y)
       state.damage.add(part)
-      state.revision &+= 1
+      state.wasUpdated()
       return true
     }
     guard isDrawn else { throw outside(part) }
@@ -286,7 +345,7 @@ final class ConsolePicture: Sendable {
       // virgl names parts that reach over the picture's edge. Its edges are sums of 32-bit numbers, so
       // they do not overflow.
       state.damage.add(part.intersection(size.whole))
-      state.revision &+= 1
+      state.wasUpdated()
       guard case .buffer = state.content else { return (.answered, nil) }
       let old = state.held
       state.held = reply
@@ -367,9 +426,13 @@ final class Canvas: @unchecked Sendable {
 ///
 /// `@unchecked Sendable`: nothing of it changes, but the pixels, which are QEMU's.
 final class SharedMap: @unchecked Sendable {
-  let pixels: SharedPixels
+  let identity: SharedPixels.Identity
+  private let memory: MappedMemory
 
-  init(_ pixels: consuming SharedPixels) { self.pixels = pixels }
+  init(_ identity: SharedPixels.Identity, _ memory: consuming MappedMemory) {
+    self.identity = identity
+    self.memory = memory
+  }
 
   /// Copies a part that lies within it to an XRGB8888 picture of the same size without gaps.
   ///
@@ -377,9 +440,10 @@ final class SharedMap: @unchecked Sendable {
   func copy(
     _ part: PixelRectangle, to target: UnsafeMutableRawBufferPointer
   ) throws(SystemCallError) {
-    let (size, stride, format, start) = (pixels.size, pixels.stride, pixels.format, pixels.start)
+    let (size, stride, format) = (identity.size, identity.stride, identity.format)
+    let start = identity.start
     guard target.count >= size.width * size.height * 4 else { return }
-    try pixels.memory.read { (bytes) throws(SystemCallError) in
+    try memory.read { (bytes) throws(SystemCallError) in
       guard let from = bytes.baseAddress, let to = target.baseAddress else { return }
       for line in part.y..<part.y + part.height {
         format.copy(

@@ -41,15 +41,23 @@ struct SentPixels {
   }
 }
 
-/// A memory file that QEMU draws into. It is checked that the file holds the picture. The file may
-/// become shorter at any time unless it is sealed; reading it is guarded.
-struct SharedPixels: ~Copyable {
-  let size: PixelSize
-  let stride: Int
-  let format: PixmanFormat
-  let memory: MappedMemory
-  /// The byte of the first pixel.
-  let start: Int
+/// A memory file that QEMU draws into, as a message names it. It is checked that the file holds the
+/// picture.
+final class SharedPixels {
+  /// What tells two such pictures apart.
+  struct Identity: Hashable {
+    let file: FileIdentity
+    let size: PixelSize
+    let stride: Int
+    let format: PixmanFormat
+    /// The byte of the first pixel.
+    let start: Int
+  }
+
+  let identity: Identity
+  private let descriptor: OwnedFileDescriptor
+  /// The end of the last pixel in the file.
+  private let end: Int
 
   /// - Throws: `DisplayDefect`.
   init(
@@ -66,15 +74,23 @@ struct SharedPixels: ~Copyable {
     guard !overflows, offset >= 0, end <= fileSize else {
       throw .fewBytes(count: max(0, fileSize), needed: end)
     }
+    guard let file = FileIdentity(of: descriptor) else { throw .noBuffer("it has no identity") }
+    identity = Identity(
+      file: file, size: PixelSize(width: width, height: height), stride: stride,
+      format: geometry.format, start: offset)
+    self.end = end
+    self.descriptor = descriptor
+  }
+
+  /// Maps the file. It may become shorter at any time unless it is sealed; reading it is guarded.
+  ///
+  /// - Throws: `DisplayDefect.noBuffer`.
+  func mapped() throws(DisplayDefect) -> MappedMemory {
     do {
-      memory = try MappedMemory(descriptor, count: end, access: .read, of: "QEMU's picture")
+      return try MappedMemory(descriptor, count: end, access: .read, of: "QEMU's picture")
     } catch {
       throw .noBuffer("\(error)")
     }
-    size = PixelSize(width: width, height: height)
-    self.stride = stride
-    self.format = geometry.format
-    start = offset
   }
 }
 
