@@ -19,7 +19,7 @@ final class BridgeProgram {
     try? FileManager.default.removeItem(atPath: folder)
   }
 
-  static let vgpu = CLibraries.products.appendingPathComponent("vgpu").path
+  static let vgpu = CLibraries.command.path
 
   var socket: String { "\(folder)/socket" }
   var pid: Int32 { process.processIdentifier }

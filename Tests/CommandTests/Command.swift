@@ -5,7 +5,7 @@ import TestSupport
 
 /// The command that was built with this test bundle.
 enum Command {
-  static let path = CLibraries.products.appendingPathComponent("vgpu").path
+  static let path = CLibraries.command.path
 
   /// How a run of it ended.
   struct End {

@@ -24,7 +24,7 @@ import Testing
   private func start(_ arguments: [String]) throws -> (Process, Pipe, Pipe) {
     let process = Process()
     let (output, errors) = (Pipe(), Pipe())
-    process.executableURL = CLibraries.products.appendingPathComponent("vgpu")
+    process.executableURL = CLibraries.command
     process.arguments = ["copy"] + arguments
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output

@@ -2,6 +2,7 @@
 
 import Foundation
 import HostDevices
+import TestSupport
 import Testing
 
 /// What the tests of the rig share. They run inside it (`Rig/run`), on real kernel drivers, and are
@@ -13,7 +14,9 @@ enum Rig {
   static let products = URL(fileURLWithPath: CommandLine.arguments[0])
     .resolvingSymlinksInPath().deletingLastPathComponent()
 
-  static func program(_ name: String) -> URL { products.appendingPathComponent(name) }
+  static func program(_ name: String) -> URL {
+    name == "vgpu" ? CLibraries.command : products.appendingPathComponent(name)
+  }
 
   /// Makes a vGPU, and takes it away again after `body`.
   static func withVGPU<Result>(

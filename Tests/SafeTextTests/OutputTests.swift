@@ -8,7 +8,7 @@ import Testing
 
 /// What the command writes, whatever it quotes.
 @Suite struct OutputTests {
-  private let program = CLibraries.products.appendingPathComponent("vgpu").path
+  private let program = CLibraries.command.path
 
   private func vgpu(_ arguments: String...) throws -> (code: Int32, text: String) {
     try Program.run([program] + arguments)

@@ -19,6 +19,12 @@ public enum CLibraries {
       } ?? URL(fileURLWithPath: "/no/products")
   }()
 
+  /// The command under test: the one that was built with this test bundle, or the one that
+  /// VGPU_TEST_COMMAND names, so that the same tests try an optimized build.
+  public static let command: URL =
+    ProcessInfo.processInfo.environment["VGPU_TEST_COMMAND"].map { URL(fileURLWithPath: $0) }
+    ?? products.appendingPathComponent("vgpu")
+
   /// What a compiler needs to find the headers.
   public static let headers = "-I\(package.appendingPathComponent("Sources/CVGPU").path)"
 

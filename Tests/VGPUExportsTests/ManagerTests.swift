@@ -126,7 +126,7 @@ import VGPUManagerExports
         vgpu_check_host(Int32(profile), nil, 8192, nil, &error), "\(message)")
       defer { free(report) }
       let command = try Program.run([
-        CLibraries.products.appendingPathComponent("vgpu").path, "doctor", "--for", name,
+        CLibraries.command.path, "doctor", "--for", name,
         "--memory", "8G", "--json",
       ])
       #expect(String(cString: report) + "\n" == command.text)
@@ -207,7 +207,7 @@ import VGPUManagerExports
     defer { free(xml) }
     let command = try Program.run([
       "sh", "-c", #"exec "$0" "$@" 2>/dev/null"#,
-      CLibraries.products.appendingPathComponent("vgpu").path, "xml", "--vgpu", uuid, "--disk",
+      CLibraries.command.path, "xml", "--vgpu", uuid, "--disk",
       "\(disk),format=raw", "--cdrom", disk, "--cdrom", "\(disk),format=raw", "--memory", "2G",
       "--cpus", "3", "--firmware", "bios",
       "--machine", "pc", "--windows", "--virtio", "--no-boot-screen", "--hide-hypervisor", "--tpm",
