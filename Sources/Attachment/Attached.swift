@@ -19,12 +19,12 @@ struct Attached {
   /// The guest's name; `nil` when the source tells the name.
   let title: String?
   /// Which vGPU it is, when the kernel tells.
-  let vGPU: MdevDevice?
+  let vGPU: VGPUDevice?
   /// Whether the device is kept busy.
   let holdsDevice: Bool
   private let holding: Holding?
   /// The vGPU whose removal is watched for; `nil` when it did not exist at the time of attaching.
-  private let removable: MdevUUID?
+  private let removable: AssignedDevice?
 
   /// The process that has the device; `nil` when no process is watched for its end.
   var process: RunningProcess? { holding?.process }
@@ -66,51 +66,60 @@ struct Attached {
     let pid = found.holder.process.pid
     do {
       let display = try found.device.displayDevice()
+      // A function without a display never gets one.
+      if case .pci(let vGPU)? = found.vGPU, try display.transport() == nil {
+        throw AttachmentError.function(
+          vGPU.address, .noDisplay(driver: vGPU.function.driver))
+      }
       let port = controlsMonitor ? try found.device.monitorPort() : nil
       let vGPU = found.vGPU
       return Attached(
         display, port, Holding(.process(found.takeHolder())), vGPU, as: target, on: host)
-    } catch {
+    } catch let error as AttachmentError {
+      throw error
+    } catch let error as VFIOError {
       throw .refused(error, pid: pid)
+    } catch {
+      throw .noScreen("\(target)")
     }
   }
 
   /// A device that a guest was started with.
   static func kept(
-    _ device: consuming OwnedFileDescriptor, of vGPU: MdevDevice, by process: RunningProcess,
+    _ device: consuming OwnedFileDescriptor, of vGPU: VGPUDevice, by process: RunningProcess,
     controlsMonitor: Bool, on host: HostHardware
   ) throws(VFIOError) -> Attached {
-    let device = try Device(owning: device, name: "\(vGPU.uuid)")
+    let device = try Device(owning: device, name: vGPU.name.busName)
     let holder = try DeviceHolder(process, sharing: device)
     return Attached(
       try device.displayDevice(), controlsMonitor ? try device.monitorPort() : nil,
-      Holding(.process(holder)), vGPU, as: .mdev(vGPU.uuid), on: host)
+      Holding(.process(holder)), vGPU, as: Target(vGPU.name), on: host)
   }
 
   /// A device whose owner looks after it.
   static func shown(
-    _ device: borrowing Device, of vGPU: MdevDevice, controlsMonitor: Bool, on host: HostHardware
+    _ device: borrowing Device, of vGPU: VGPUDevice, controlsMonitor: Bool, on host: HostHardware
   ) throws(VFIOError) -> Attached {
     Attached(
       try device.displayDevice(), controlsMonitor ? try device.monitorPort() : nil, nil, vGPU,
-      as: .mdev(vGPU.uuid), on: host)
+      as: Target(vGPU.name), on: host)
   }
 
   /// A device that this process has opened.
   static func owned(
-    _ device: consuming OwnedDevice, of vGPU: MdevDevice, controlsMonitor: Bool,
+    _ device: consuming OwnedDevice, of vGPU: VGPUDevice, controlsMonitor: Bool,
     on host: HostHardware
   ) throws(VFIOError) -> Attached {
     let display = try device.device.displayDevice()
     let port = controlsMonitor ? try device.device.monitorPort() : nil
     return Attached(
-      display, port, Holding(.ourselves(device)), vGPU, as: .mdev(vGPU.uuid), on: host)
+      display, port, Holding(.ourselves(device)), vGPU, as: Target(vGPU.name), on: host)
   }
 
   /// - Parameter removable: the vGPU whose removal ends it, if any.
   init(
     source: any FrameSource, monitor: (any MonitorExchange)? = nil, title: String? = nil,
-    learnsInPolls: Bool = false, endsWith removable: MdevUUID? = nil
+    learnsInPolls: Bool = false, endsWith removable: AssignedDevice? = nil
   ) {
     self.source = source
     self.learnsInPolls = learnsInPolls
@@ -124,7 +133,7 @@ struct Attached {
 
   private init(
     _ device: consuming DisplayDevice, _ port: consuming MonitorPort?, _ holding: Holding?,
-    _ vGPU: MdevDevice?, as target: Target, on host: HostHardware
+    _ vGPU: VGPUDevice?, as target: Target, on host: HostHardware
   ) {
     source = DisplaySource(device)
     learnsInPolls = false
@@ -133,9 +142,9 @@ struct Attached {
     self.vGPU = vGPU
     // A domain keeps its name when it gets another vGPU.
     title =
-      if let vGPU, !target.isDomain { "\(vGPU.type) \(vGPU.uuid)" } else { "\(target)" }
+      if let vGPU, !target.isDomain { "\(vGPU.label) \(vGPU.name.busName)" } else { "\(target)" }
     holdsDevice = true
-    removable = vGPU.map(\.uuid).flatMap { host.exists($0) ? $0 : nil }
+    removable = vGPU.map(\.name).flatMap { host.exists($0) ? $0 : nil }
   }
 
   // MARK: Letting go
@@ -147,13 +156,13 @@ struct Attached {
     /// The process has closed the device and goes on, as after a hot-unplug.
     case device
     /// The vGPU is gone, or somebody removes it now.
-    case removal(MdevUUID)
+    case removal(AssignedDevice)
   }
 
   /// `nil` while the source can keep the device. Costs three system calls.
   func end(on host: HostHardware) -> End? {
-    // When an mdev is removed, the kernel first takes it off the bus and then waits until every
-    // process has closed it.
+    // When a vGPU is removed, the kernel first takes it off the bus, or from its driver, and then waits
+    // until every process has closed it.
     if let removable, !host.exists(removable) { return .removal(removable) }
     return holding?.end
   }

@@ -74,7 +74,7 @@ public final class AttachedSource: FrameSource, Sendable {
   ) throws(AttachmentError) {
     do {
       self.init(
-        try .kept(device, of: vGPU, by: process, controlsMonitor: controlsMonitor, on: host),
+        try .kept(device, of: .mdev(vGPU), by: process, controlsMonitor: controlsMonitor, on: host),
         of: vGPU, controlsMonitor: controlsMonitor, host: host)
     } catch {
       throw .vfio(error)
@@ -120,7 +120,7 @@ public final class AttachedSource: FrameSource, Sendable {
     }
     do {
       self.init(
-        try .shown(device, of: vGPU, controlsMonitor: controlsMonitor, on: host), of: vGPU,
+        try .shown(device, of: .mdev(vGPU), controlsMonitor: controlsMonitor, on: host), of: vGPU,
         controlsMonitor: controlsMonitor, lettingGo, host: host)
     } catch {
       throw .vfio(error)
@@ -143,7 +143,7 @@ public final class AttachedSource: FrameSource, Sendable {
   ) throws(AttachmentError) {
     do {
       self.init(
-        try .owned(device, of: vGPU, controlsMonitor: controlsMonitor, on: host), of: vGPU,
+        try .owned(device, of: .mdev(vGPU), controlsMonitor: controlsMonitor, on: host), of: vGPU,
         controlsMonitor: controlsMonitor, lettingGo, host: host)
     } catch {
       throw .vfio(error)

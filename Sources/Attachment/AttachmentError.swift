@@ -38,6 +38,8 @@ public enum AttachmentError: Error, Sendable {
   /// The descriptor is not of the named vGPU but of another device, by the device's name on its
   /// bus.
   case otherDevice(MdevUUID, isOf: String)
+  /// A PCI function that a guest has, or may have, cannot be looked at.
+  case function(PCIAddress, FunctionDefect)
   /// Nothing here shows the target's screen.
   case noScreen(String)
   /// A provider of another library does not show the target's screen.
@@ -72,10 +74,57 @@ extension AttachmentError {
   }
 }
 
+extension AttachmentError {
+  /// No process that may be looked into holds a vGPU.
+  package static func unheld(_ name: AssignedDevice) -> AttachmentError {
+    switch name {
+    case .mdev(let uuid): .notHeld(uuid)
+    case .pci(let address): .function(address, .notHeld)
+    }
+  }
+
+  /// The vGPU is in use by a process whose descriptors may not be seen.
+  static func hidden(_ name: AssignedDevice) -> AttachmentError {
+    switch name {
+    case .mdev(let uuid): .heldUnseen(uuid)
+    case .pci(let address): .function(address, .heldUnseen)
+    }
+  }
+
+  /// A process holds several devices, and the kernel does not tell which of them is the vGPU.
+  static func unidentified(_ name: AssignedDevice, in pid: Int32) -> AttachmentError {
+    switch name {
+    case .mdev(let uuid): .unidentified(uuid, pid: pid)
+    case .pci(let address): .function(address, .unidentified(pid: pid))
+    }
+  }
+
+  /// The vGPU that no process holds, when that is the error.
+  var unheldDevice: AssignedDevice? {
+    switch self {
+    case .notHeld(let uuid): .mdev(uuid)
+    case .function(let address, .notHeld): .pci(address)
+    default: nil
+    }
+  }
+
+  /// The vGPU that does not exist, when that is the error.
+  var missingDevice: AssignedDevice? {
+    switch self {
+    case .noSuchVGPU(let uuid, _): .mdev(uuid)
+    case .function(let address, .missing), .function(let address, .ofHost),
+      .function(let address, .untyped):
+      .pci(address)
+    default: nil
+    }
+  }
+}
+
 extension AttachmentError: ClassifiedError {
   package var errorClass: ErrorClass {
     switch self {
     case .noSuchVGPU, .noSuchProcess, .noSuchDescriptor, .otherDevice: .notFound
+    case .function(_, let defect): defect.errorClass
     case .notHeld: .notRunning
     case .heldUnseen, .noRights: .notPermitted
     case .noDevice, .noDisplay, .noDisplayOfVGPUs, .noScreen: .noDisplay
@@ -144,6 +193,8 @@ extension AttachmentError: CustomStringConvertible {
       """
     case .otherDevice(let uuid, let name):
       "mdev:\(uuid): the descriptor belongs to \(name): pass the descriptor of this vGPU"
+    case .function(let address, let defect):
+      "pci:\(address): \(defect.description(of: address))"
     case .screen(let failure): failure.description
     case .noScreen(let name):
       "\(name): nothing here shows this guest's screen; `vgpu info` says why"

@@ -11,7 +11,9 @@ public struct DeviceReport: Sendable {
   /// The process that has the device.
   public let process: RunningProcess
   /// Which vGPU the device is, when the kernel tells.
-  public let vGPU: MdevDevice?
+  public let identity: VGPUDevice?
+  /// Which mdev the device is; `nil` when it is none, and when the kernel does not tell.
+  public var vGPU: MdevDevice? { if case .mdev(let device)? = identity { device } else { nil } }
   /// How the device's driver provides a picture; `nil` when the device has no display.
   public let transport: PlaneTransport?
   /// The sizes for which the guest's monitor can be exchanged; `nil` when the driver has no EDID
@@ -21,7 +23,7 @@ public struct DeviceReport: Sendable {
   /// Looks at the device of a target.
   ///
   /// - Parameters:
-  ///   - target: a vGPU, a process, or a domain, for which libvirt is asked.
+  ///   - target: a vGPU of any kind, a process, or a domain, for which libvirt is asked.
   ///   - descriptor: the number of the device's descriptor, for a process that holds several.
   ///   - host: the vGPUs and processes to look at, for tests.
   /// - Returns: `nil` for a target that no process of this host has, such as a bridge.
@@ -38,7 +40,7 @@ public struct DeviceReport: Sendable {
       throw following.explain(error, opensGroup: false)
     }
     process = found.holder.process
-    vGPU = found.vGPU
+    identity = found.vGPU
     do {
       transport = try found.device.displayDevice().transport()
       let port = try found.device.monitorPort()

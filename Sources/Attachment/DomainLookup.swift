@@ -10,8 +10,8 @@ struct RunningDomain: Sendable {
   let name: String
   let uri: String
   let uuid: String
-  /// In the order of its XML.
-  var mdevs: [MdevUUID]
+  /// Those that may be vGPUs: mdevs, and PCI functions that are GPUs. In the order of its XML.
+  var vGPUs: [AssignedDevice]
 }
 
 /// Asks libvirt about a domain: at once, or on a thread of its own, so that the thread that draws
@@ -21,6 +21,7 @@ final class DomainLookup: Sendable {
 
   private let name: String
   private let uri: String?
+  private let host: HostHardware
   private let state = Mutex(State())
 
   private struct State {
@@ -30,8 +31,9 @@ final class DomainLookup: Sendable {
     var last: RunningDomain?
   }
 
-  init(name: String, of daemon: LibvirtDaemon?) {
+  init(name: String, of daemon: LibvirtDaemon?, on host: HostHardware) {
     self.name = name
+    self.host = host
     uri = daemon?.uri
   }
 
@@ -44,8 +46,8 @@ final class DomainLookup: Sendable {
       guard LibvirtURI.isLocal(domain.uri) else { throw .otherHost(uri: domain.uri) }
       // Nobody needs to wait for a domain without a vGPU.
       let devices = try domain.devices()
-      let mdevs = devices.compactMap { if case .mdev(let uuid) = $0 { uuid } else { nil } }
-      if mdevs.isEmpty {
+      let vGPUs = host.possibleVGPUs(among: devices)
+      if vGPUs.isEmpty {
         let functions = devices.compactMap {
           if case .pci(let address) = $0 { address } else { nil }
         }
@@ -57,7 +59,7 @@ final class DomainLookup: Sendable {
         throw .notRunning(name: domain.name, uri: domain.uri)
       }
       let running = RunningDomain(
-        name: domain.name, uri: domain.uri, uuid: domain.uuid, mdevs: mdevs)
+        name: domain.name, uri: domain.uri, uuid: domain.uuid, vGPUs: vGPUs)
       state.withLock { $0.last = running }
       return running
     } catch {

@@ -19,7 +19,7 @@ struct Following {
   /// What asks libvirt, when the target is a domain.
   private let lookup: DomainLookup?
   /// The vGPU that was shown, or that is waited for; `nil` when none can come back.
-  private var vGPU: MdevUUID?
+  private var vGPU: AssignedDevice?
   /// Whether that vGPU did not exist at the last search.
   private var isMissing = false
   private var lastLook = MonotonicInstant(nanoseconds: 0)
@@ -38,12 +38,12 @@ struct Following {
     self.controlsMonitor =
       switch target {
       case .bridge, .demo, .qmp: true
-      case .process, .mdev, .libvirt: controlsMonitor
+      case .process, .mdev, .pci, .libvirt: controlsMonitor
       }
     finder = GuestFinder(host: host)
     lookup =
       if case .libvirt(let name, let daemon) = target {
-        DomainLookup(name: name, of: daemon)
+        DomainLookup(name: name, of: daemon, on: host)
       } else {
         nil
       }
@@ -72,7 +72,7 @@ struct Following {
     case .demo: return try .demo()
     case .bridge(let path, let vGPU): return try .bridge(path, vGPU, waiting: waiting)
     case .qmp: throw .noScreen("\(target)")
-    case .process, .mdev, .libvirt:
+    case .process, .mdev, .pci, .libvirt:
       guard let found = try find() else { throw .noScreen("\(target)") }
       return try attach(to: found)
     }
@@ -85,7 +85,8 @@ struct Following {
     switch target {
     case .demo, .bridge, .qmp: nil
     case .process(let pid): try finder.find(pid: pid, descriptor: descriptor)
-    case .mdev(let uuid): try finder.find(uuid, descriptor: descriptor)
+    case .mdev(let uuid): try finder.find(.mdev(uuid), descriptor: descriptor)
+    case .pci(let address): try finder.find(.pci(address), descriptor: descriptor)
     case .libvirt:
       if let domain = try lookup?.ask() {
         try finder.find(domain, descriptor: descriptor)
@@ -112,22 +113,20 @@ struct Following {
   ) throws(AttachmentError) -> NoPicture {
     let explained = explain(error, opensGroup: true)
     guard waiting else { throw explained }
-    switch error {
-    case .notHeld(let uuid):
-      vGPU = uuid
+    if let name = error.unheldDevice {
+      vGPU = name
       // The process that seems to have the vGPU is only a hint for the message: any process can
       // look like that, and must not keep anybody from the guest.
-      return
-        if case .notHeld = explained
-      {
-        .waiting("Waiting for a guest to use the vGPU \(uuid).")
-      } else {
-        .waiting("\(explained)")
-      }
-    case .noSuchVGPU(let uuid, _) where lookup == nil:
-      vGPU = uuid
+      return .waiting(
+        explained.unheldDevice == nil
+          ? "\(explained)" : "Waiting for a guest to use the vGPU \(name.busName).")
+    }
+    if let name = error.missingDevice, lookup == nil {
+      vGPU = name
       isMissing = true
-      return .waiting("Waiting for the vGPU \(uuid) to be created.")
+      return .waiting("Waiting for the vGPU \(name.busName) to be created.")
+    }
+    switch error {
     case .libvirt(.notRunning):
       return .waiting("Waiting for \(target) to be started.")
     default: throw explained
@@ -136,7 +135,7 @@ struct Following {
 
   /// Remembers what is shown, to find it again.
   mutating func remember(_ attached: Attached) {
-    vGPU = attached.vGPU?.uuid ?? vGPU
+    vGPU = attached.vGPU?.name ?? vGPU
     isMissing = false
   }
 
@@ -146,10 +145,10 @@ struct Following {
   mutating func reason(after end: Attached.End, of attached: Attached) -> NoPicture {
     let what: String
     switch end {
-    case .removal(let uuid):
+    case .removal(let name):
       // A device of our own does not come back.
       if attached.process == nil { vGPU = nil }
-      return .waiting("The vGPU \(uuid) is gone.")
+      return .waiting("The vGPU \(name.busName) is gone.")
     case .process: what = "The guest has ended."
     case .device: what = "The guest has given the vGPU back."
     }
@@ -157,7 +156,7 @@ struct Following {
       return .waiting("\(what) Waiting for \(target) to be started again.")
     }
     if let vGPU {
-      return .waiting("\(what) Waiting for the vGPU \(vGPU) to be used again.")
+      return .waiting("\(what) Waiting for the vGPU \(vGPU.busName) to be used again.")
     }
     return .failed(
       .system(
@@ -187,33 +186,35 @@ struct Following {
       guard let vGPU else { return .unchanged }
       return .found(try attach(to: try finder.find(vGPU, descriptor: nil)))
     } catch {
-      switch error {
-      case .notHeld(let uuid) where isMissing:
-        isMissing = false
-        return .nothing(.waiting("Waiting for a guest to use the vGPU \(uuid)."))
-      case .notHeld:
+      if let name = error.unheldDevice {
+        if isMissing {
+          isMissing = false
+          return .nothing(.waiting("Waiting for a guest to use the vGPU \(name.busName)."))
+        }
         // A domain's QEMU may be another user's, so the explained error is more precise.
         let explained = lookup == nil ? error : explain(error, opensGroup: false)
-        if case .notHeld = explained { return .unchanged }
-        return .nothing(.waiting("\(explained)"))
-      case .libvirt(.notRunning):
-        return .nothing(.waiting("Waiting for \(target) to be started."))
-      case .noSuchVGPU(let uuid, _) where lookup == nil:
+        return explained.unheldDevice == nil ? .nothing(.waiting("\(explained)")) : .unchanged
+      }
+      if let name = error.missingDevice, lookup == nil {
         guard !isMissing else { return .unchanged }
         isMissing = true
-        return .nothing(.waiting("The vGPU \(uuid) is gone. Waiting for it to come back."))
-      default: return .nothing(.waiting("\(error)"))
+        return .nothing(
+          .waiting("The vGPU \(name.busName) is gone. Waiting for it to come back."))
       }
+      if case .libvirt(.notRunning) = error {
+        return .nothing(.waiting("Waiting for \(target) to be started."))
+      }
+      return .nothing(.waiting("\(error)"))
     }
   }
 
   private func find(_ domain: RunningDomain) throws(AttachmentError) -> FoundDisplay {
-    guard let vGPU, domain.mdevs.contains(vGPU) else {
+    guard let vGPU, domain.vGPUs.contains(vGPU) else {
       return try finder.find(domain, descriptor: descriptor)
     }
     var domain = domain
     // The descriptor may have another number now.
-    domain.mdevs = [vGPU]
+    domain.vGPUs = [vGPU]
     return try finder.find(domain, descriptor: nil)
   }
 

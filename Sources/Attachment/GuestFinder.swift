@@ -12,7 +12,7 @@ struct FoundDisplay: ~Copyable {
   let device: Device
   let holder: DeviceHolder
   /// Which vGPU it is, when the kernel tells.
-  let vGPU: MdevDevice?
+  let vGPU: VGPUDevice?
 
   /// The process that has the device; our descriptor is closed.
   consuming func takeHolder() -> DeviceHolder { holder }
@@ -54,10 +54,10 @@ struct GuestFinder {
   /// really has it is taken, because any process may try to look like one.
   ///
   /// - Parameter descriptor: the user's choice; a process without such a descriptor does not match.
-  func find(_ uuid: MdevUUID, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
-    let vGPU = try host.vGPU(uuid)
+  func find(_ name: AssignedDevice, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
+    let vGPU = try host.vGPU(name)
     var problem: AttachmentError?
-    for pid in host.users(of: uuid) {
+    for pid in host.users(of: name) {
       do {
         if let found = try find(vGPU, in: try Self.process(pid), descriptor) { return found }
       } catch {
@@ -67,29 +67,39 @@ struct GuestFinder {
         }
       }
     }
-    throw problem ?? .notHeld(uuid)
+    // Rights would show nothing more.
+    if case .noRights? = problem, let defect = FunctionDefect.error(knownOf: name, on: host) {
+      throw defect
+    }
+    throw problem ?? .unheld(name)
   }
 
   /// The display of a domain. Among several vGPUs, the first that has a display.
   func find(_ domain: RunningDomain, descriptor: Int32?) throws(AttachmentError) -> FoundDisplay {
-    var without: [(pid: Int32, vGPU: MdevUUID)] = []
+    var without: [(pid: Int32, vGPU: AssignedDevice)] = []
     var problem: AttachmentError?
-    for uuid in domain.mdevs {
+    for name in domain.vGPUs {
       do {
-        let found = try find(uuid, descriptor: descriptor)
+        let found = try find(name, descriptor: descriptor)
         // A single vGPU is taken unchecked, so that the user reads its own error.
-        if domain.mdevs.count == 1 || descriptor != nil || found.device.hasDisplay { return found }
-        without.append((found.holder.process.pid, uuid))
+        if domain.vGPUs.count == 1 || descriptor != nil || found.device.hasDisplay { return found }
+        without.append((found.holder.process.pid, name))
       } catch {
         problem = problem ?? error
       }
     }
     if let first = without.first {
-      throw .noDisplayOfVGPUs(pid: first.pid, without.map(\.vGPU))
+      if case .pci(let address) = first.vGPU {
+        throw .function(
+          address, .noDisplay(driver: host.pciFunction(at: address).flatMap(\.driver)))
+      }
+      throw .noDisplayOfVGPUs(
+        pid: first.pid,
+        without.compactMap { if case .mdev(let uuid) = $0.vGPU { uuid } else { nil } })
     }
     // When a process really has one of the vGPUs but lacks the chosen descriptor, the user reads
     // that.
-    if let descriptor, let pid = domain.mdevs.lazy.compactMap({ host.users(of: $0).first }).first {
+    if let descriptor, let pid = domain.vGPUs.lazy.compactMap({ host.users(of: $0).first }).first {
       let devices = try Self.descriptors(of: try Self.process(pid)).filter(\.isDevice)
       throw .noSuchDescriptor(descriptor, pid: pid, descriptors: devices.map(\.number))
     }
@@ -102,7 +112,7 @@ struct GuestFinder {
   ///
   /// - Returns: `nil` when the process does not have the device itself, or not yet.
   private func find(
-    _ vGPU: MdevDevice, in process: RunningProcess, _ descriptor: Int32?
+    _ vGPU: VGPUDevice, in process: RunningProcess, _ descriptor: Int32?
   ) throws(AttachmentError) -> FoundDisplay? {
     let all = try Self.descriptors(of: process)
     let chosen = all.filter { $0.isDevice && (descriptor == nil || $0.number == descriptor) }
@@ -111,7 +121,7 @@ struct GuestFinder {
       do {
         let device = try Self.duplicate(candidate.number, of: process)
         guard let name = host.deviceName(ofDescriptor: device.rawValue),
-          MdevUUID(name) == vGPU.uuid
+          AssignedDevice(busName: name) == vGPU.name
         else { continue }
         return try Self.found(device, candidate.number, of: process, vGPU)
       } catch {
@@ -128,7 +138,8 @@ struct GuestFinder {
   ) throws(AttachmentError) -> FoundDisplay {
     let device = try Self.duplicate(number, of: process)
     if let name = host.deviceName(ofDescriptor: device.rawValue) {
-      return try Self.found(device, number, of: process, MdevUUID(name).flatMap(host.device))
+      return try Self.found(
+        device, number, of: process, AssignedDevice(busName: name).flatMap(host.vGPUDevice))
     }
     // With one device and one group in the process, the kernel confirms which vGPU it is.
     if all.count(where: \.isDevice) == 1, let vGPU = try vGPUs(of: all).only,
@@ -146,7 +157,7 @@ struct GuestFinder {
   ///   its devices yet: the process must open a device first, because the driver takes note of the
   ///   first opening.
   private func reopened(
-    _ vGPU: MdevDevice, in process: RunningProcess, among all: [ProcessDescriptor]
+    _ vGPU: VGPUDevice, in process: RunningProcess, among all: [ProcessDescriptor]
   ) throws(AttachmentError) -> FoundDisplay? {
     var groups = 0
     var own: (number: Int32, device: DeviceNumber)?
@@ -157,9 +168,12 @@ struct GuestFinder {
     }
     let unnamed = all.filter { $0.target == .device }
     guard let own, unnamed.count >= groups else { return nil }
+    if case .pci(let device) = vGPU, let rivals = host.rivals(of: device) {
+      return try recognized(device, among: rivals, unnamed, in: process, isOnlyGroup: groups == 1)
+    }
     guard canReopen else {
       guard groups == 1, let only = unnamed.only else {
-        throw .unidentified(vGPU.uuid, pid: process.pid)
+        throw .unidentified(vGPU.name, in: process.pid)
       }
       do {
         // Proves that the group answers, and not another descriptor whose link reads like one.
@@ -173,19 +187,41 @@ struct GuestFinder {
     do {
       let group = try Group(duplicating: own.number, of: process, device: own.device)
       return FoundDisplay(
-        device: try group.device(named: "\(vGPU.uuid)"),
+        device: try group.device(named: vGPU.name.busName),
         holder: DeviceHolder(process, groupDescriptor: own.number, of: own.device), vGPU: vGPU)
     } catch {
       throw Self.refusal(error, process)
     }
   }
 
+  /// Recognizes a function that shares its group with others, such as a graphics card's audio function,
+  /// by its ids. The group cannot open it for this: a process that has the group need not have each
+  /// function of it.
+  ///
+  /// - Parameter rivals: the others in the group.
+  private func recognized(
+    _ vGPU: PCIVGPU, among rivals: [PCIFunction], _ unnamed: [ProcessDescriptor],
+    in process: RunningProcess, isOnlyGroup: Bool
+  ) throws(AttachmentError) -> FoundDisplay? {
+    let wanted = FunctionIdentity(of: vGPU.function)
+    var matches: [Int32] = []
+    for candidate in unnamed {
+      let device = try Self.duplicate(candidate.number, of: process)
+      if FunctionIdentity(of: device) == wanted { matches.append(candidate.number) }
+    }
+    guard let first = matches.first else { return nil }
+    guard isOnlyGroup, matches.count == 1,
+      !rivals.contains(where: { FunctionIdentity(of: $0) == wanted })
+    else { throw .unidentified(.pci(vGPU.address), in: process.pid) }
+    return try Self.found(try Self.duplicate(first, of: process), first, of: process, .pci(vGPU))
+  }
+
   /// The vGPUs whose groups a process has open.
-  private func vGPUs(of all: [ProcessDescriptor]) throws(AttachmentError) -> [MdevDevice] {
+  private func vGPUs(of all: [ProcessDescriptor]) throws(AttachmentError) -> [VGPUDevice] {
     let groups = all.compactMap { descriptor -> Int? in
       if case .group(let number, _) = descriptor.target { number } else { nil }
     }
-    return try host.vGPUs().filter { $0.iommuGroup.map(groups.contains) ?? false }
+    return try host.allVGPUs().filter { $0.iommuGroup.map(groups.contains) ?? false }
   }
 
   // MARK: Processes
@@ -223,7 +259,7 @@ struct GuestFinder {
   }
 
   private static func found(
-    _ device: consuming Device, _ number: Int32, of process: RunningProcess, _ vGPU: MdevDevice?
+    _ device: consuming Device, _ number: Int32, of process: RunningProcess, _ vGPU: VGPUDevice?
   ) throws(AttachmentError) -> FoundDisplay {
     let holder: DeviceHolder
     do {
@@ -276,17 +312,53 @@ extension HostHardware {
   /// - Throws: `AttachmentError.noSuchVGPU`, which names the vGPUs that exist; `.host`.
   package func vGPU(_ uuid: MdevUUID) throws(AttachmentError) -> MdevDevice {
     if let vGPU = device(uuid) { return vGPU }
-    throw .noSuchVGPU(uuid, existing: try vGPUs().map(\.uuid))
-  }
-
-  /// All vGPUs.
-  ///
-  /// - Throws: `AttachmentError.host`.
-  func vGPUs() throws(AttachmentError) -> [MdevDevice] {
+    let existing: [MdevDevice]
     do {
-      return try devices()
+      existing = try devices()
     } catch {
       throw .host(error)
     }
+    throw .noSuchVGPU(uuid, existing: existing.map(\.uuid))
+  }
+
+  /// The vGPU with a name.
+  ///
+  /// - Throws: `AttachmentError.noSuchVGPU`; `.function` with `.missing`, `.ofHost` or `.untyped`; `.host`.
+  package func vGPU(_ name: AssignedDevice) throws(AttachmentError) -> VGPUDevice {
+    switch name {
+    case .mdev(let uuid): return .mdev(try vGPU(uuid))
+    case .pci(let address):
+      guard let vGPU = pciVGPU(at: address) else {
+        throw .function(address, FunctionDefect(address, on: self) ?? .missing)
+      }
+      return .pci(vGPU)
+    }
+  }
+
+  /// Those of a domain's devices that may be vGPUs: mdevs, and PCI functions that are GPUs here.
+  package func possibleVGPUs(among devices: [AssignedDevice]) -> [AssignedDevice] {
+    devices.filter { device in
+      switch device {
+      case .mdev: true
+      case .pci(let address): pciFunction(at: address)?.classCode.isDisplay == true
+      }
+    }
+  }
+
+  /// All vGPUs, of any kind.
+  fileprivate func allVGPUs() throws(AttachmentError) -> [VGPUDevice] {
+    do {
+      return try vGPUDevices()
+    } catch {
+      throw .host(error)
+    }
+  }
+
+  /// The other functions that guests can have of a function's group; `nil` when there is none.
+  fileprivate func rivals(of device: PCIVGPU) -> [PCIFunction]? {
+    let others = ((try? pciFunctions()) ?? []).filter {
+      $0.iommuGroup == device.function.iommuGroup && $0.address != device.address && $0.isForGuests
+    }
+    return others.isEmpty ? nil : others
   }
 }

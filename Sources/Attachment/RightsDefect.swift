@@ -154,8 +154,8 @@ enum HiddenHolder {
   /// The process whose descriptors may not be seen and whose command line names the vGPU as QEMU's
   /// does. It is only a hint for a message, because any user can start a process with such a
   /// command line.
-  static func process(of uuid: MdevUUID, proc: String = "/proc") -> Int32? {
-    hidden(in: proc) { AssignedDevice.named(inQEMUArguments: $0).contains(.mdev(uuid)) }
+  static func process(of name: AssignedDevice, proc: String = "/proc") -> Int32? {
+    hidden(in: proc) { AssignedDevice.named(inQEMUArguments: $0).contains(name) }
   }
 
   /// The same for a domain: libvirt gives the domain's UUID to QEMU with `-uuid`. libvirt itself
@@ -193,12 +193,15 @@ enum HiddenHolder {
   static func explain(
     _ error: AttachmentError, host: HostHardware, domain: RunningDomain?, opensGroup: Bool
   ) -> AttachmentError {
-    switch error {
-    case .notHeld(let uuid):
-      if let pid = process(of: uuid) ?? domain.flatMap({ process(ofDomain: $0.uuid) }) {
-        return .noRights(pid: pid)
+    if let name = error.unheldDevice {
+      // Rights would show nothing more.
+      let known = FunctionDefect.error(knownOf: name, on: host)
+      if let pid = process(of: name) ?? domain.flatMap({ process(ofDomain: $0.uuid) }) {
+        return known ?? .noRights(pid: pid)
       }
-      return opensGroup && host.isBusy(uuid) ? .heldUnseen(uuid) : error
+      return opensGroup && host.isBusy(name) ? known ?? .hidden(name) : error
+    }
+    switch error {
     case .noDevice(let pid) where RightsDefect(ofProcess: pid) == .privileged:
       // The numbers of the process's descriptors can be seen, but not their files.
       return .noRights(pid: pid, .privileged)

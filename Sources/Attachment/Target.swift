@@ -9,6 +9,8 @@ import Libvirt
 public enum Target: Hashable, Sendable {
   /// The vGPU with this UUID, in any process that holds it.
   case mdev(MdevUUID)
+  /// The vGPU that is this PCI function, whole or virtual (SR-IOV), in any process that holds it.
+  case pci(PCIAddress)
   /// The screen of a process that holds a VFIO device.
   case process(Int32)
   /// The screen of a libvirt domain, by its name or UUID. When no daemon is named, the user's own
@@ -24,6 +26,23 @@ public enum Target: Hashable, Sendable {
 }
 
 extension Target {
+  /// The vGPU of a vGPU's name on its bus.
+  public init(_ name: AssignedDevice) {
+    switch name {
+    case .mdev(let uuid): self = .mdev(uuid)
+    case .pci(let address): self = .pci(address)
+    }
+  }
+
+  /// The vGPU that the target names, whatever has it; `nil` for a target that names something else.
+  public var vGPU: AssignedDevice? {
+    switch self {
+    case .mdev(let uuid): .mdev(uuid)
+    case .pci(let address): .pci(address)
+    default: nil
+    }
+  }
+
   var isDomain: Bool { if case .libvirt = self { true } else { false } }
 }
 
@@ -45,8 +64,9 @@ public enum LibvirtDaemon: String, Hashable, Sendable {
 }
 
 extension Target: LosslessStringConvertible {
-  /// Reads `mdev:UUID`, `pid:N`, `libvirt:NAME`, `libvirt:session/NAME`, `libvirt:system/NAME`,
-  /// `bridge:PATH`, `bridge:PATH/UUID`, `qmp:PATH` or `demo`. A bare UUID means `mdev:`, a bare number `pid:`.
+  /// Reads `mdev:UUID`, `pci:ADDRESS`, `pid:N`, `libvirt:NAME`, `libvirt:session/NAME`,
+  /// `libvirt:system/NAME`, `bridge:PATH`, `bridge:PATH/UUID`, `qmp:PATH` or `demo`. A bare UUID means
+  /// `mdev:`, a bare PCI address `pci:`, a bare number `pid:`. An address may lack its domain, 0000.
   ///
   /// - Returns: `nil` for everything else.
   public init?(_ text: String) {
@@ -55,6 +75,9 @@ extension Target: LosslessStringConvertible {
     case ("mdev", let rest?):
       guard let uuid = MdevUUID(String(rest)) else { return nil }
       self = .mdev(uuid)
+    case ("pci", let rest?):
+      guard let address = PCIAddress(String(rest)) else { return nil }
+      self = .pci(address)
     case ("pid", let rest?):
       guard let pid = Self.pid(String(rest)) else { return nil }
       self = .process(pid)
@@ -80,7 +103,9 @@ extension Target: LosslessStringConvertible {
         return nil
       }
     default:
-      return nil
+      // An address has colons of its own.
+      guard let address = PCIAddress(text) else { return nil }
+      self = .pci(address)
     }
   }
 
@@ -88,6 +113,7 @@ extension Target: LosslessStringConvertible {
   public var description: String {
     switch self {
     case .mdev(let uuid): "mdev:\(uuid)"
+    case .pci(let address): "pci:\(address)"
     case .process(let pid): "pid:\(pid)"
     case .libvirt(let name, nil): "libvirt:\(name)"
     case .libvirt(let name, let daemon?): "libvirt:\(daemon.rawValue)/\(name)"

@@ -254,7 +254,7 @@ private final class BridgedDevice {
   /// vGPU.
   func look(at target: Target) {
     switch target {
-    case .process, .libvirt, .qmp: break
+    case .pci, .process, .libvirt, .qmp: break
     case .demo, .bridge, .mdev: return
     }
     guard source == nil, let facts = try? Guest(target).look() else { return }

@@ -103,12 +103,12 @@ struct ProcessAgent: AgentProvider {
     case .demo: return .otherTarget(facts.target, needs: .localGuest)
     case .bridge, .qmp: return .agentUnknown(name)
     case .libvirt: return .otherTarget(facts.target, needs: .processOutsideLibvirt)
-    case .mdev, .process: break
+    case .mdev, .pci, .process: break
     }
     guard facts.isLookedAt else { return nil }
     switch facts.agentPort {
     case nil:
-      if case .mdev(let uuid) = facts.target { return .attachment(.notHeld(uuid)) }
+      if let vGPU = facts.target.vGPU { return .attachment(.unheld(vGPU)) }
       return .noAgentPort(name)
     case .failure(let error)?: return .qmp(error)
     case .success(nil)?: return .noAgentPort(name)
@@ -125,7 +125,7 @@ struct ProcessAgent: AgentProvider {
 
   func connector(to guest: Guest) throws(Obstacle) -> any AgentConnector {
     switch guest.target {
-    case .process, .mdev: return ProcessSocket(guest: guest)
+    case .process, .mdev, .pci: return ProcessSocket(guest: guest)
     case .demo, .bridge, .libvirt, .qmp:
       throw .otherTarget(guest.target, needs: .processOutsideLibvirt)
     }
@@ -149,9 +149,10 @@ struct ProcessAgent: AgentProvider {
       let pids: [Int32]
       switch guest.target {
       case .process(let pid): pids = [pid]
-      case .mdev(let uuid):
-        pids = guest.host.users(of: uuid)
-        if pids.isEmpty { throw .attachment(.notHeld(uuid)) }
+      case .mdev, .pci:
+        guard let name = guest.target.vGPU else { return nil }
+        pids = guest.host.users(of: name)
+        if pids.isEmpty { throw .attachment(.unheld(name)) }
       default: return nil
       }
       switch GuestFacts.agentPort(of: pids) {

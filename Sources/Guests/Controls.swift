@@ -75,7 +75,7 @@ struct ProcessQMP: ControlProvider {
       .otherTarget(facts.target, needs: .processOutsideLibvirt)
     case (_, .failure(let error)?): .qmp(error)
     case (_, .success(let sockets)?): sockets.obstacle.map { .qmp($0) }
-    case (.mdev(let uuid), nil) where facts.isLookedAt: .attachment(.notHeld(uuid))
+    case (_, nil) where facts.isLookedAt: facts.target.vGPU.map { .attachment(.unheld($0)) }
     case (_, _): nil
     }
   }
@@ -90,19 +90,20 @@ struct ProcessQMP: ControlProvider {
       } catch {
         throw .qmp(.unreadable(error))
       }
-    case .mdev(let uuid):
+    case .mdev, .pci:
+      guard let name = guest.target.vGPU else { throw .noQMP }
       do {
-        _ = try guest.host.vGPU(uuid)
+        _ = try guest.host.vGPU(name)
       } catch {
         throw .attachment(error)
       }
       // These are QEMU and processes beside it, such as the viewer that has started it.
-      let seen = guest.host.users(of: uuid).compactMap { try? RunningProcess($0) }
+      let seen = guest.host.users(of: name).compactMap { try? RunningProcess($0) }
       // A number can belong to another process by now. A process that still has the vGPU and has
       // not ended after this look is the process that was seen.
-      let users = guest.host.users(of: uuid)
+      let users = guest.host.users(of: name)
       let processes = seen.filter { users.contains($0.pid) && !$0.hasEnded }
-      if processes.isEmpty { throw .attachment(.notHeld(uuid)) }
+      if processes.isEmpty { throw .attachment(.unheld(name)) }
       return .firstOf(processes)
     }
   }

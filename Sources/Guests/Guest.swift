@@ -155,7 +155,7 @@ public struct Guest: Sendable {
         control = qmp
         #if GIO
           // Whoever runs the vGPU, now or later.
-          if case .mdev = target {
+          if target.vGPU != nil {
             followed = FollowedConsole(
               of: self, qmp, showing: screen, isKnown: looked?.qmp != nil)
           }
@@ -332,7 +332,7 @@ extension AttachmentError {
   fileprivate var meansNoVGPU: Bool {
     switch self {
     case .noDevice, .noDisplay, .noDisplayOfVGPUs, .libvirt(.noMediatedDevice),
-      .libvirt(.onlyFunctions):
+      .libvirt(.onlyFunctions), .function(_, .noDisplay):
       true
     default: false
     }

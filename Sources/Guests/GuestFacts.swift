@@ -19,7 +19,7 @@ public struct GuestFacts: Sendable {
   /// What kind of thing the target names.
   @nonexhaustive
   public enum Kind: String, Hashable, Codable, Sendable {
-    /// A mediated device, in any process that has it.
+    /// A mediated device or a PCI function, in any process that has it.
     case vGPU = "vgpu"
     /// A process.
     case process
@@ -77,8 +77,10 @@ public struct GuestFacts: Sendable {
   public internal(set) var qmp: Result<QMPSockets, QMPUnavailable>?
   /// Where QEMU's command line leads the agent's port, with the process; `nil` in it when there is no port.
   var agentPort: Result<(RunningProcess, AgentPort)?, QMPUnavailable>?
-  /// The guest's vGPUs, in the order of its domain's XML.
+  /// The guest's mdevs, in the order of its domain's XML.
   public internal(set) var vGPUs: [MdevDevice] = []
+  /// The guest's vGPUs that are PCI functions, in the order of its domain's XML.
+  public internal(set) var pciVGPUs: [PCIVGPU] = []
   /// The domain, when the target is one.
   public internal(set) var domain: Domain?
   /// What the bridge shows to this user, when the target is a bridge.
@@ -94,7 +96,7 @@ public struct GuestFacts: Sendable {
   /// What kind of thing the target names.
   public var kind: Kind {
     switch target {
-    case .mdev: .vGPU
+    case .mdev, .pci: .vGPU
     case .process: .process
     case .libvirt: .domain
     case .bridge: .bridge
@@ -128,6 +130,9 @@ extension GuestFacts {
     case .mdev(let uuid):
       vGPUs = [try host.vGPU(uuid)]
       processes = host.users(of: uuid).compactMap { try? Self.report($0) }
+    case .pci(let address):
+      if case .pci(let vGPU) = try host.vGPU(.pci(address)) { pciVGPUs = [vGPU] }
+      processes = host.users(of: address).compactMap { try? Self.report($0) }
     case .libvirt(let name, let daemon):
       let domain: Domain
       do {
@@ -139,21 +144,41 @@ extension GuestFacts {
       vGPUs = domain.devices.compactMap { device in
         if case .mdev(let uuid) = device { host.device(uuid) } else { nil }
       }
-      processes = vGPUs.flatMap { host.users(of: $0.uuid) }.compactMap { try? Self.report($0) }
+      pciVGPUs = host.possibleVGPUs(among: domain.devices).compactMap { device in
+        if case .pci(let address) = device { host.pciVGPU(at: address) } else { nil }
+      }
+      let names = vGPUs.map { .mdev($0.uuid) } + pciVGPUs.map { AssignedDevice.pci($0.address) }
+      processes = names.flatMap(host.users(of:)).compactMap { try? Self.report($0) }
     }
     do throws(AttachmentError) {
       device = try DeviceReport(of: target, descriptor: descriptor, host: host).map { .success($0) }
     } catch {
-      device = .failure(error)
+      device = .failure(foreseen(error, on: host))
     }
     if case .success(let device)? = device {
-      if vGPUs.isEmpty, let vGPU = device.vGPU { vGPUs = [vGPU] }
+      if vGPUs.isEmpty, pciVGPUs.isEmpty {
+        switch device.identity {
+        case .mdev(let vGPU)?: vGPUs = [vGPU]
+        case .pci(let vGPU)?: pciVGPUs = [vGPU]
+        case nil: break
+        }
+      }
       // The process that has the device is the guest's.
       let pid = device.process.pid
       processes.sort { ($0.pid == pid ? 0 : 1, $0.pid) < ($1.pid == pid ? 0 : 1, $1.pid) }
     }
     qmp = Self.sockets(of: processes.map(\.pid))
     agentPort = Self.agentPort(of: processes.map(\.pid))
+  }
+
+  /// What will be when a domain runs that does not run yet: of its PCI functions, only NVIDIA's vGPUs have
+  /// a screen for the host, and vfio-pci's have none.
+  private func foreseen(_ error: AttachmentError, on host: HostHardware) -> AttachmentError {
+    guard case .libvirt(.notRunning) = error, let domain, vGPUs.isEmpty,
+      !pciVGPUs.contains(where: { $0.kind == .nvidia }),
+      case .pci(let address)? = host.possibleVGPUs(among: domain.devices).first
+    else { return error }
+    return .function(address, .noDisplay(driver: nil))
   }
 
   private static func report(_ pid: Int32) throws(AttachmentError) -> ProcessReport {

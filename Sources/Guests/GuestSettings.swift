@@ -193,7 +193,7 @@ extension Guest {
   /// number is another guest's tomorrow.
   package var settingsName: String? {
     switch target {
-    case .mdev, .libvirt, .demo: return "\(target)"
+    case .mdev, .pci, .libvirt, .demo: return "\(target)"
     case .bridge(let path, let vGPU): return "\(Target.bridge(path: absolute(path), vGPU: vGPU))"
     case .qmp(let path): return "qmp:\(absolute(path))"
     case .process(let pid):

@@ -21,8 +21,13 @@ package struct KnownTarget: Hashable, Sendable {
 package enum KnownTargets {
   /// The host's vGPUs.
   package static func vGPUs(on host: HostHardware = HostHardware()) -> [KnownTarget] {
-    ((try? host.devices()) ?? []).map {
-      KnownTarget(target: .mdev($0.uuid), note: "\($0.type) on \($0.parent)")
+    ((try? host.vGPUDevices()) ?? []).map { device in
+      let parent =
+        switch device {
+        case .mdev(let device): device.parent
+        case .pci(let device): "\(device.function.physicalFunction ?? device.address)"
+        }
+      return KnownTarget(target: Target(device.name), note: "\(device.label) on \(parent)")
     }
   }
 

@@ -6,6 +6,7 @@ import BridgeClient
 import BridgeProtocol
 import GuestControl
 public import GuestInput
+import HostDevices
 public import LinuxSystem
 public import MonitorEDID
 public import VGPUDisplay
@@ -212,9 +213,16 @@ struct VFIOScreen: ScreenProvider {
     case (.demo, _), (.bridge, _), (.qmp, _): .otherTarget(facts.target, needs: .localGuest)
     case (_, .failure(let error)?): .attachment(error)
     case (_, .success(let device)?) where device.transport == nil:
-      .attachment(.noDisplay(pid: device.process.pid, descriptors: []))
+      .attachment(Self.noDisplay(device))
     case (_, _): nil
     }
+  }
+
+  private static func noDisplay(_ device: DeviceReport) -> AttachmentError {
+    guard case .pci(let vGPU)? = device.identity else {
+      return .noDisplay(pid: device.process.pid, descriptors: [])
+    }
+    return .function(vGPU.address, .noDisplay(driver: vGPU.function.driver))
   }
 }
 

@@ -68,7 +68,7 @@ extension Target {
       throw Failure(
         .argument,
         """
-        \(text): no target; give mdev:UUID, pid:N, libvirt:[session/|system/]NAME, \
+        \(text): no target; give mdev:UUID, pci:ADDRESS, pid:N, libvirt:[session/|system/]NAME, \
         qmp:PATH, bridge:PATH[/UUID] or demo
         """)
     }

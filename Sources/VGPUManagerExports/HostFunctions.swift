@@ -107,6 +107,8 @@ public func vgpu_check_host(
       case VGPU_PROFILE_IGD: .igd
       case VGPU_PROFILE_GPU: .gpu
       case VGPU_PROFILE_VIRTIO: .virtio
+      case VGPU_PROFILE_SRIOV: .sriov
+      case VGPU_PROFILE_NVIDIA: .nvidia
       default: throw Failure(.argument, "profile \(profile): not one of VGPU_PROFILE_*")
       }
     var address: PCIAddress?

@@ -10,12 +10,15 @@ struct VGPU: ParsableCommand {
     commandName: "vgpu",
     abstract: "Make virtual GPUs, run guests on them and show the guests' screens.",
     discussion: """
-      A vGPU (mediated device, mdev) is a slice of a real GPU that belongs to one guest. vgpu shows \
+      A vGPU (a mediated device, or a virtual function of SR-IOV) is a slice of a real GPU that belongs \
+      to one guest. vgpu shows \
       the guest's screen in a window, at your monitor's own rate, without SPICE, VNC or a patched \
       QEMU.
 
       TARGET is one of
         mdev:UUID   the vGPU with this UUID; any process may use it
+        pci:ADDRESS the vGPU that is this PCI function, such as a virtual function
+                    (SR-IOV); any process may use it
         pid:N       the screen of process N, such as QEMU
         libvirt:NAME
                     a libvirt domain, by its name or UUID. vgpu looks among your
@@ -27,7 +30,8 @@ struct VGPU: ParsableCommand {
         qmp:PATH    the screen that QEMU shows itself (-display dbus,p2p=yes), by the
                     path of its QMP socket
         demo        a synthetic guest; try the viewer with it on any machine
-      You can write a UUID without mdev: and a number without pid:.
+      You can write a UUID without mdev:, an address without pci: (03:02.1 or 0000:03:02.1), and a \
+      number without pid:.
 
       Exit codes:
       \(ExitReason.list)

@@ -32,7 +32,9 @@ import Testing
     try expect("pci", "list", "--json", fits: "pci-list")
   }
 
-  @Test(arguments: ["virtio", "gvt-g", "igd", "gpu"]) func reportsFit(purpose: String) throws {
+  @Test(arguments: ["virtio", "gvt-g", "igd", "gpu", "sriov", "nvidia"]) func reportsFit(
+    purpose: String
+  ) throws {
     let end = try Command.run(["doctor", "--for", purpose, "--qemu", "/bin/true", "--json"])
     #expect([0, ExitReason.notReady.rawValue].contains(end.code), "\(end.errors)")
     try JSONSchema.expect(end.output, fits: "doctor")
@@ -110,7 +112,7 @@ import Testing
       .running(device, users: [1, 4711], lasting: .auto),
       .running(device, users: [], lasting: nil), .stopped(stopped),
     ]
-    try expect(JSONList("vgpus", rows), fits: "list")
+    try expect(VGPULists(vgpus: rows, pciVGPUs: []), fits: "list")
     let full = try JSONDecoder().decode(
       MdevDevice.self,
       from: Data(
@@ -126,13 +128,32 @@ import Testing
       try JSONDecoder().decode(MdevDevice.self, from: JSONEncoder().encode(device)) == device)
   }
 
-  @Test func everyTypeAndBindingFits() throws {
-    let types = try JSONDecoder().decode(
-      [MdevType].self,
+  @Test(arguments: ["nvidia", "sriov", "gpu"]) func everyPCIVGPUFits(kind: String) throws {
+    let vGPUs = try JSONDecoder().decode(
+      [PCIVGPU].self,
       from: Data(
         """
-        [{"type": "a", "parent": "p"},
-         {"type": "b", "parent": "p", "name": "n", "description": "1\\n2", "availableInstances": 0,
+        [{"pciAddress": "0000:41:00.4", "vendorID": "0x10de", "deviceID": "0x26b9",
+          "classCode": "0x030200", "isBootVGA": false, "kind": "\(kind)"},
+         {"pciAddress": "0000:03:00.1", "vendorID": "0x8086", "deviceID": "0xe212",
+          "subsystemVendorID": "0x8086", "subsystemDeviceID": "0x1114", "classCode": "0x030000",
+          "driver": "vfio-pci", "physicalFunction": "0000:03:00.0", "vfioDevice": "vfio0",
+          "iommuGroup": 21, "isBootVGA": false, "kind": "\(kind)", "type": "nvidia-558",
+          "groupNode": "/dev/vfio/21", "deviceNode": "/dev/vfio/devices/vfio0",
+          "gpuRenderNode": "/dev/dri/renderD129"}]
+        """.utf8))
+    let rows = vGPUs.map { PCIVGPUReport($0, users: [4711]) }
+    try expect(VGPULists(vgpus: [], pciVGPUs: rows), fits: "list")
+    try expect(JSONList("pciVGPUs", rows), fits: "create")
+  }
+
+  @Test func everyTypeAndBindingFits() throws {
+    let types = try JSONDecoder().decode(
+      [OfferedType].self,
+      from: Data(
+        """
+        [{"type": "a", "parent": "p", "kind": "sriov"}, {"type": "c", "parent": "p", "kind": "nvidia"},
+         {"type": "b", "kind": "mdev", "parent": "p", "name": "n", "description": "1\\n2", "availableInstances": 0,
           "deviceAPI": "vfio-pci"}]
         """.utf8))
     try expect(JSONList("types", types), fits: "types")

@@ -35,7 +35,8 @@ extension SysfsTree {
     let inner = DisplaySource(
       try SyntheticGuest(pattern: TestPattern(width: 64, height: 48), tells: true))
     let attached = AttachedSource(
-      Attached(source: inner, endsWith: removable), of: vGPU, controlsMonitor: false, lettingGo,
+      Attached(source: inner, endsWith: removable.map { .mdev($0) }), of: vGPU,
+      controlsMonitor: false, lettingGo,
       host: host)
     return (attached, inner)
   }

@@ -39,7 +39,7 @@ import Testing
     }
     let vGPU = try #require(MdevUUID(Self.uuid))
     let running = RunningDomain(
-      name: "claimed", uri: "qemu:///session", uuid: Self.domain, mdevs: [vGPU])
+      name: "claimed", uri: "qemu:///session", uuid: Self.domain, vGPUs: [.mdev(vGPU)])
     let finder = GuestFinder(host: HostHardware(root: FilePath(tree.root)))
     for descriptor in [nil, 0] as [Int32?] {
       do {

@@ -33,6 +33,12 @@ enum PCIKernel {
         if driver(of: text, tree) == nil, let override = self.override(of: text, tree) {
           try take(text, by: override, tree)
         }
+      case "sriov_drivers_autoprobe":
+        try tree.file(path, text + "\n")
+      case "sriov_numvfs":
+        try tree.setVirtualFunctions(Int(text) ?? 0, of: parts[parts.count - 2])
+      case "current_vgpu_type":
+        try tree.setNVIDIAType(text, of: parts[parts.count - 3])
       default:
         throw Errno.invalidArgument
       }

@@ -37,6 +37,25 @@ import Testing
   }
 
   @Test(arguments: [
+    ("pci:0000:03:02.1", "pci:0000:03:02.1"), ("pci:03:02.1", "pci:0000:03:02.1"),
+    ("0000:03:02.1", "pci:0000:03:02.1"), ("03:02.1", "pci:0000:03:02.1"),
+    ("pci:10000:E1:00.0", "pci:10000:e1:00.0"), ("10000:e1:00.0", "pci:10000:e1:00.0"),
+  ])
+  func functionsAreRead(text: String, spelled: String) throws {
+    let target = try #require(Target(text))
+    guard case .pci(let address) = target else {
+      Issue.record("\(target)")
+      return
+    }
+    #expect(target.vGPU == .pci(address))
+    #expect(target.description == spelled)
+    #expect(Target(.pci(address)) == target)
+  }
+
+  @Test(arguments: [
+    "pci", "pci:", "pci:03:02", "pci:03:02.8", "pci:3:2.1", "pci:0000:03:20.1", "03:02",
+    "0000:03:02",
+    "pci:0000:03:02.1 ", "mdev:0000:03:02.1", "pci:11111111-2222-3333-4444-555555555555",
     "bridge", "bridge:", "bridge:/00112233-4455-6677-8899-aabbccddeeff", "bridge:/run/\u{1B}[2J",
     "libvirt", "libvirt:", "libvirt:/", "libvirt:session/", "libvirt:/a", "libvirt:other/a",
     "libvirt:session/a/b", "libvirt:a\nb", "Libvirt:a",

@@ -40,7 +40,7 @@ extension RigTests {
     static func find(_ uuid: MdevUUID, canReopen: Bool) throws {
       var finder = GuestFinder(host: HostHardware())
       finder.canReopen = canReopen
-      _ = try finder.find(uuid, descriptor: nil)
+      _ = try finder.find(.mdev(uuid), descriptor: nil)
     }
 
     @Test func onlyDeviceOfTheOnlyGroupNeedsNoNewKernel() throws {

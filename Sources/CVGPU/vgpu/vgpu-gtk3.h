@@ -143,9 +143,9 @@ GQuark vgpu_view_error_quark(void);
 /**
  * VgpuView:target:
  *
- * The target: "mdev:UUID" or a bare UUID, "pid:N" or a bare number, "libvirt:NAME",
- * "libvirt:session/NAME", "libvirt:system/NAME", "bridge:PATH[/UUID]", or "demo", a synthetic guest for
- * trying things out; %NULL for nothing. Setting the target lets go of the one before, and opens the new
+ * The target: "mdev:UUID" or a bare UUID, "pci:ADDRESS" or a bare address, "pid:N" or a bare number,
+ * "libvirt:NAME", "libvirt:session/NAME", "libvirt:system/NAME", "bridge:PATH[/UUID]", or "demo", a
+ * synthetic guest for trying things out; %NULL for nothing. Setting the target lets go of the one before, and opens the new
  * one: when that fails, #VgpuView:error and #VgpuView::failed tell. See vgpu_view_open().
  *
  * The device's descriptor is duplicated out of the process that has it (pidfd_getfd(2)), which needs

@@ -129,7 +129,11 @@ enum {
   /** Give a graphics card to a guest, whole. */
   VGPU_PROFILE_GPU = 3,
   /** Give QEMU's virtio GPU to guests: the host needs no GPU, and QEMU its D-Bus display. */
-  VGPU_PROFILE_VIRTIO = 4
+  VGPU_PROFILE_VIRTIO = 4,
+  /** For vgpu_check_host alone: give virtual functions (SR-IOV) of a GPU to guests. */
+  VGPU_PROFILE_SRIOV = 5,
+  /** For vgpu_check_host alone: give vGPUs of an NVIDIA GPU to guests. */
+  VGPU_PROFILE_NVIDIA = 6
 };
 
 /**

@@ -138,13 +138,16 @@ enum {
 };
 
 /**
- * Opens a target: "mdev:UUID" or a bare UUID, "pid:N" or a bare number, "libvirt:NAME",
+ * Opens a target: "mdev:UUID" or a bare UUID, "pci:ADDRESS" or a bare address for a vGPU that is a PCI
+ * function, such as a virtual function (SR-IOV), "pid:N" or a bare number, "libvirt:NAME",
  * "libvirt:session/NAME", "libvirt:system/NAME", "qmp:PATH" for the QEMU at a QMP socket,
  * "bridge:PATH[/UUID]" for a vGPU of a `vgpu bridge`, or "demo", a synthetic guest for trying things out.
  *
  * A guest without a vGPU is shown by QEMU's own display (`-display dbus,p2p=yes`, or libvirt's
  * `<graphics type='dbus' p2p='yes'/>`). QEMU serves one such client: another one ends the first. A guest
- * whose vGPU cannot be looked at is an error, although QEMU may show something else of it.
+ * whose vGPU cannot be looked at is an error, although QEMU may show something else of it. A PCI function
+ * of vfio-pci shows the host nothing: QEMU's own display beside it is opened, and without one the error is
+ * VGPU_ERROR_NO_DISPLAY.
  *
  * The device's descriptor is duplicated out of the process that has it (pidfd_getfd(2)), which needs
  * the right to trace that process: its user with /proc/sys/kernel/yama/ptrace_scope at 0, or

@@ -99,7 +99,7 @@
     var secondDisplayObstacle: Obstacle? {
       switch target {
       case .demo, .bridge, .qmp: return displayObstacle
-      case .libvirt, .mdev, .process: break
+      case .libvirt, .mdev, .pci, .process: break
       }
       // Without a look nobody knows whether there is one, and commands by QMP always serve.
       return isLookedAt ? displayObstacle : .noDBusDisplay("\(target)")
@@ -111,7 +111,7 @@
       switch target {
       case .demo, .bridge: return .otherTarget(target, needs: .localGuest)
       case .qmp: return nil
-      case .libvirt, .mdev, .process: break
+      case .libvirt, .mdev, .pci, .process: break
       }
       guard isLookedAt else { return nil }
       if let domain {
@@ -127,7 +127,7 @@
         return namedSocket == nil ? sockets.obstacle.map { .qmp($0) } : nil
       case .success?: return .noDBusDisplay("\(target)")
       case nil:
-        if case .mdev(let uuid) = target { return .attachment(.notHeld(uuid)) }
+        if let vGPU = target.vGPU { return .attachment(.unheld(vGPU)) }
         return .noDBusDisplay("\(target)")
       }
     }

@@ -234,7 +234,7 @@ extension HostHardware {
     return path.split(separator: "/").last.flatMap { PCIAddress(String($0)) }
   }
 
-  private func existing(_ node: String) -> String? { sysfs.exists(node) ? node : nil }
+  func existing(_ node: String) -> String? { sysfs.exists(node) ? node : nil }
 }
 
 extension MdevParent {

@@ -17,14 +17,7 @@ public enum AssignedDevice: Hashable, Sendable {
     guard options["driver"]?.hasPrefix("vfio-pci") == true else { return nil }
     // As in QEMU, the path counts when both are given, and its last part is the device's name.
     if let path = options["sysfsdev"] {
-      let name = String(path.split(separator: "/").last ?? "")
-      if let uuid = MdevUUID(name) {
-        self = .mdev(uuid)
-      } else if let address = PCIAddress(name) {
-        self = .pci(address)
-      } else {
-        return nil
-      }
+      self.init(busName: String(path.split(separator: "/").last ?? ""))
     } else if let address = options["host"].flatMap(PCIAddress.init(qemuHost:)) {
       self = .pci(address)
     } else {
@@ -37,6 +30,35 @@ public enum AssignedDevice: Hashable, Sendable {
     zip(arguments, arguments.dropFirst()).compactMap { option, value in
       guard option == "-device" || option == "--device" else { return nil }
       return AssignedDevice(qemuDevice: QEMUOptions(value, first: "driver"))
+    }
+  }
+}
+
+extension AssignedDevice: CustomStringConvertible {
+  /// The name with its bus, as targets have it: `mdev:UUID`, `pci:0000:03:02.1`.
+  public var description: String {
+    switch self {
+    case .mdev: "mdev:\(busName)"
+    case .pci: "pci:\(busName)"
+    }
+  }
+
+  /// Its name on its bus, as VFIO has it: a UUID, or an address with its domain.
+  public var busName: String {
+    switch self {
+    case .mdev(let uuid): "\(uuid)"
+    case .pci(let address): "\(address)"
+    }
+  }
+
+  /// Reads a device's name on its bus; `nil` for anything else.
+  public init?(busName: String) {
+    if let uuid = MdevUUID(busName) {
+      self = .mdev(uuid)
+    } else if let address = PCIAddress(busName) {
+      self = .pci(address)
+    } else {
+      return nil
     }
   }
 }

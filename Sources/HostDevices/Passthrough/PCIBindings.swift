@@ -208,7 +208,7 @@ extension PCIBindings {
 
   /// The kernel decides: a group that somebody uses, by any descriptor, cannot be opened. `/proc`
   /// only tells the user's name; it decides when the kernel has no group node to open.
-  private func checkUnheld(_ function: PCIFunction) throws(PCIBindingError) {
+  func checkUnheld(_ function: PCIFunction) throws(PCIBindingError) {
     guard let group = function.iommuGroup else { return }
     let node = "/dev/vfio/\(group)"
     var use = GroupUse.unknown

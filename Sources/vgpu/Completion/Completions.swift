@@ -41,12 +41,16 @@ extension CompletionKind {
   /// Types of vGPU.
   static let types = offers { _ in Offers.types(of: HostHardware()) }
 
-  /// Types of vGPU, and vGPUs.
-  static let typesAndVGPUs = offers { _ in Offers.existing + Offers.types(of: HostHardware()) }
+  /// Types of mdevs, and mdevs.
+  static let typesAndVGPUs = offers { _ in
+    Offers.mdevs + Offers.types(of: HostHardware()) { $0.kind == .mdev }
+  }
 
   /// GPUs that can be split.
   static let parents = offers { _ in
-    ((try? HostHardware().parents()) ?? []).map { Offer($0.name, $0.path) }
+    let functions = ((try? HostHardware().offeredTypes()) ?? []).filter { $0.kind != .mdev }
+    return ((try? HostHardware().parents()) ?? []).map { Offer($0.name, $0.path) }
+      + Set(functions.map(\.type.parent)).sorted().map { Offer($0, "a GPU with virtual functions") }
   }
 
   /// PCI functions.
@@ -123,6 +127,12 @@ private enum Offers {
     let full = "\(known.target)"
     switch known.target {
     case .mdev(let uuid): return [Offer(prefix.hasPrefix("m") ? full : "\(uuid)", known.note)]
+    case .pci(let address):
+      // Users write an address without its usual domain too.
+      let bare = "\(address)"
+      let short = bare.hasPrefix("0000:") ? String(bare.dropFirst(5)) : bare
+      let isBare = prefix.first?.isNumber == true
+      return [Offer(!isBare ? full : bare.hasPrefix(prefix) ? bare : short, known.note)]
     case .process(let pid):
       let isNumber = prefix.first?.isNumber == true
       return [Offer(isNumber ? "\(pid)" : full, known.note)]
@@ -141,14 +151,21 @@ private enum Offers {
     KnownTargets.vGPUs().flatMap { spellings(of: $0, "") }
   }
 
+  static var mdevs: [Offer] {
+    KnownTargets.vGPUs().filter { if case .mdev = $0.target { true } else { false } }
+      .flatMap { spellings(of: $0, "") }
+  }
+
   static var persistent: [Offer] {
     ((try? PersistentVGPUs.installed()?.all()) ?? []).map {
       Offer("\($0.uuid)", "\($0.type) on \($0.parent), \($0.start.rawValue)")
     }
   }
 
-  static func types(of host: HostHardware) -> [Offer] {
-    ((try? host.types()) ?? []).map { type in
+  static func types(
+    of host: HostHardware, _ isWanted: (OfferedType) -> Bool = { _ in true }
+  ) -> [Offer] {
+    ((try? host.offeredTypes()) ?? []).filter(isWanted).map(\.type).map { type in
       let left = type.availableInstances.map { "\($0) left" } ?? "vGPU"
       return Offer(type.id, "\(left) on \(type.parent)")
     }

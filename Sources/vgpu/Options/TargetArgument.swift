@@ -8,7 +8,8 @@ import Guests
 struct TargetArgument: ParsableArguments {
   @Argument(
     help: """
-      Name the guest: mdev:UUID, pid:N, libvirt:[session/|system/]NAME, bridge:PATH[/UUID], qmp:PATH or demo.
+      Name the guest: mdev:UUID, pci:ADDRESS, pid:N, libvirt:[session/|system/]NAME, bridge:PATH[/UUID], \
+      qmp:PATH or demo.
       """)
   var target: Target
 

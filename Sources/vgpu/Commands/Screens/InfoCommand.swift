@@ -65,6 +65,7 @@ struct InfoReport: Encodable {
   @OrNull private var guestName: String?
   @OrNull private var domain: Domain?
   private let vGPUs: [MdevDevice]
+  private let pciVGPUs: [PCIVGPU]
   @OrNull private var bridge: BridgeReport.Bridge?
   private let bridgedVGPUs: [BridgeReport.VGPU]
   private let functions: [Function]
@@ -121,8 +122,8 @@ struct InfoReport: Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case target, kind, processes, display, qmpSockets, guestName, domain, bridge, bridgedVGPUs,
-      functions, heads
+    case target, kind, processes, display, qmpSockets, guestName, domain, pciVGPUs, bridge,
+      bridgedVGPUs, functions, heads
     case vGPUs = "vgpus"
   }
 
@@ -152,6 +153,7 @@ struct InfoReport: Encodable {
         Domain(name: $0.name, uuid: $0.uuid, uri: $0.uri, state: Self.name($0.state))
       })
     vGPUs = facts.vGPUs
+    pciVGPUs = facts.pciVGPUs
     let bridge = facts.bridge.map { BridgeReport($0) }
     _bridge = OrNull(wrappedValue: bridge?.bridge)
     bridgedVGPUs = bridge?.bridgedVGPUs ?? []
@@ -210,6 +212,15 @@ extension InfoReport {
         vGPU.renderNode,
       ]
       lines += row("vGPU", parts.compactMap { $0 }.joined(separator: ", "))
+    }
+    for vGPU in pciVGPUs {
+      let parts = [
+        "\(vGPU.address)", vGPU.label,
+        vGPU.function.physicalFunction.map { "virtual function of \($0)" },
+        vGPU.function.iommuGroup.map { "group \($0)" }, vGPU.renderNode,
+      ]
+      lines += row(
+        vGPU.kind == .gpu ? "GPU" : "vGPU", parts.compactMap { $0 }.joined(separator: ", "))
     }
     if let display { lines += row("display", text(display)) }
     for vGPU in bridgedVGPUs {

@@ -120,7 +120,7 @@ struct ViewCommand: ParsableCommand {
     var window = window
     if viewOnly { window.follow = false }
     // The window waits for a guest. A vGPU that does not exist is more likely a slip of the pen.
-    if case .mdev(let uuid) = target.target { _ = try HostHardware().vGPU(uuid) }
+    if let vGPU = target.target.vGPU { _ = try HostHardware().vGPU(vGPU) }
     let named = target.guest(qmp: qmp, agent: agent.agent)
     let guest = try named.open(
       waiting: true, controlsSize: window.controlsMonitor, isTold: !viewOnly,

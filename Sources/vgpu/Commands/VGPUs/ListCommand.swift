@@ -14,7 +14,7 @@ struct TypesCommand: ParsableCommand {
 
   func run() throws {
     let host = HostHardware()
-    let types = try host.types()
+    let types = try host.offeredTypes()
     if output.json {
       try print(JSONOutput.text(JSONList("types", types)))
       return
@@ -25,10 +25,10 @@ struct TypesCommand: ParsableCommand {
         "\(parents.isEmpty ? HostDevicesError.noParents : .noTypes(parents: parents))")
       return
     }
-    var table = Table("TYPE", "PARENT", "LEFT", "INTERFACE", "NAME", "DESCRIPTION")
-    for type in types {
+    var table = Table("TYPE", "PARENT", "LEFT", "KIND", "INTERFACE", "NAME", "DESCRIPTION")
+    for (kind, type) in types.map({ ($0.kind, $0.type) }) {
       table.add(
-        type.id, type.parent, type.availableInstances.map(String.init) ?? "?",
+        type.id, type.parent, type.availableInstances.map(String.init) ?? "?", kind.rawValue,
         type.deviceAPI ?? "?", type.name ?? "",
         type.description?.split(whereSeparator: \.isNewline).joined(separator: ", ") ?? "")
     }
@@ -42,6 +42,10 @@ struct ListCommand: ParsableCommand {
     discussion: """
       The list also has persistent vGPUs that are not there yet. The column PERSISTENT tells when \
       the host makes a vGPU again: auto at each boot, manual at `vgpu start`.
+
+      The column KIND tells what a vGPU is made of. mdev: a mediated device. nvidia: a virtual function \
+      with a type of NVIDIA's. sriov: another virtual function that guests can have. gpu: a whole GPU that \
+      guests can have. The column TYPE has the driver where there is no type.
       """)
 
   @Option(
@@ -59,30 +63,42 @@ struct ListCommand: ParsableCommand {
     }
     let host = HostHardware()
     let rows = try VGPUReport.all(on: host, persistent: Self.persistent())
+    let functions = try PCIVGPUReport.all(on: host)
     if output.json {
-      try print(JSONOutput.text(JSONList("vgpus", rows)))
+      try print(JSONOutput.text(VGPULists(vgpus: rows, pciVGPUs: functions)))
       return
     }
-    guard !rows.isEmpty else {
+    guard !rows.isEmpty || !functions.isEmpty else {
       StandardError.write(
         "There is no vGPU. List the types with `vgpu types`, make one with `vgpu create TYPE`.")
       return
     }
-    var table = Table("UUID", "TYPE", "PARENT", "GROUP", "PERSISTENT", "USED BY")
+    var table = Table("NAME", "KIND", "TYPE", "PARENT", "GROUP", "PERSISTENT", "USED BY")
     for row in rows {
       switch row {
       case .running(let device, let users, let lasting):
-        let users = users.map { "pid:\($0)" }.joined(separator: " ")
         table.add(
-          "\(device.uuid)", device.type, device.parent,
+          "\(device.uuid)", VGPUKind.mdev.rawValue, device.type, device.parent,
           device.iommuGroup.map(String.init) ?? "-", lasting?.rawValue ?? "-",
-          users.isEmpty ? "-" : users)
+          Self.text(users))
       case .stopped(let vGPU):
         table.add(
-          "\(vGPU.uuid)", vGPU.type, vGPU.parent, "-", vGPU.start.rawValue, "(not started)")
+          "\(vGPU.uuid)", VGPUKind.mdev.rawValue, vGPU.type, vGPU.parent, "-", vGPU.start.rawValue,
+          "(not started)")
       }
     }
+    for row in functions {
+      let function = row.vGPU.function
+      table.add(
+        "\(function.address)", row.vGPU.kind.rawValue, row.vGPU.label,
+        function.physicalFunction.map { "\($0)" } ?? "-",
+        function.iommuGroup.map(String.init) ?? "-", "-", Self.text(row.users))
+    }
     try print(table.text)
+  }
+
+  private static func text(_ users: [Int32]) -> String {
+    users.isEmpty ? "-" : users.map { "pid:\($0)" }.joined(separator: " ")
   }
 
   /// The vGPUs that mdevctl keeps. When mdevctl is missing or fails, the others are listed all the same.
@@ -94,6 +110,12 @@ struct ListCommand: ParsableCommand {
       return []
     }
   }
+}
+
+/// The vGPUs of a host as JSON: mdevs, and PCI functions.
+struct VGPULists: Encodable {
+  let vgpus: [VGPUReport]
+  let pciVGPUs: [PCIVGPUReport]
 }
 
 /// A bridge's vGPUs and counters, for people and programs.
