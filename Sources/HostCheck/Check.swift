@@ -20,7 +20,7 @@ protocol Check: Sendable {
 
 extension Check {
   /// For every purpose that takes something of a GPU, unless a check says otherwise.
-  var purposes: Set<Purpose> { [.gvtG, .igd, .gpu] }
+  var purposes: Set<Purpose> { [.gvtG, .igd, .gpu, .sriov, .nvidia] }
 }
 
 /// The verdict of a check.
@@ -49,11 +49,13 @@ struct Verdict: Sendable {
 /// All checks, in their order under the headings of the report.
 enum Checks {
   static let all: [any Check] = [
-    ProcessorCheck(), VirtualizationCheck(), GraphicsCheck(), IOMMUCheck(), IOMMUGroupsCheck(),
+    ProcessorCheck(), VirtualizationCheck(), GraphicsCheck(), SRIOVGraphicsCheck(),
+    NVIDIAGraphicsCheck(), IOMMUCheck(), IOMMUGroupsCheck(),
     TwoGPUsCheck(),
     KernelVersionCheck(), KernelConfigCheck(), SymbolsCheck(), ModulesCheck(), EnableGVTCheck(),
-    GuCCheck(), InitramfsCheck(), IgnoreMSRsCheck(),
+    GuCCheck(), SRIOVDriverCheck(), NVIDIAManagerCheck(), InitramfsCheck(), IgnoreMSRsCheck(),
     MdevTypesCheck(), InstancesCheck(), ApertureCheck(),
+    VirtualFunctionsCheck(), FunctionGroupsCheck(), NVIDIAFunctionsCheck(), NVIDIATypesCheck(),
     IsolationCheck(), ACSCheck(), BootVGACheck(), VGAArbiterCheck(), LegacyModeCheck(),
     BoundDriverCheck(), VFIOIDsCheck(), ResetCheck(), BARCheck(),
     KVMNodeCheck(), VFIONodeCheck(), IOMMUFDNodeCheck(), UdevRuleCheck(), LockedMemoryCheck(),

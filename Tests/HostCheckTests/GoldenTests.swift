@@ -84,6 +84,27 @@ import Testing
       name: "coffee-lake-linux-4.19", purpose: .gvtG, make: { try .coffeeLakeBefore51() },
       isGood: false),
     Host(name: "nvidia-vgpu", purpose: .gvtG, make: { try .nvidiaServer() }, isGood: true),
+    Host(
+      name: "sriov", purpose: .sriov, make: { try .sriovWorkstation(made: 0) }, isGood: true),
+    Host(
+      name: "sriov-none-left", purpose: .sriov, make: { try .sriovWorkstation(made: 2) },
+      isGood: true),
+    Host(
+      name: "sriov-i915", purpose: .sriov,
+      make: {
+        let tree = try SysfsTree.laptop(
+          cpu: ("12th Gen Intel(R) Core(TM) i7-1260P", 154), gpu: "0x46a6")
+        try tree.remove("/sys/class/mdev_bus/0000:00:02.0")
+        try tree.file("/sys/devices/pci0000:00/0000:00:02.0/sriov_totalvfs", "7\n")
+        return tree
+      }, isGood: false),
+    Host(
+      name: "nvidia-functions", purpose: .nvidia, make: { try .nvidiaFunctions(isFull: false) },
+      isGood: true),
+    Host(
+      name: "nvidia-functions-full", purpose: .nvidia, make: { try .nvidiaFunctions(isFull: true) },
+      isGood: true),
+    Host(name: "nvidia-mdevs", purpose: .nvidia, make: { try .nvidiaServer() }, isGood: true),
     Host(name: "mainframe", purpose: .gvtG, make: { try .mainframe() }, isGood: false),
     Host(
       name: "arch-kms-hook", purpose: .gpu,
@@ -109,6 +130,15 @@ import Testing
     // The same on a terminal, but for the colours.
     let plain = report.text(isColoured: true).replacing(/\u{1b}\[[0-9]+m/, with: "")
     #expect(plain + "\n" == text)
+  }
+
+  @Test func purposeIsWhatTheHostOffers() throws {
+    func suitable(_ tree: SysfsTree) -> Purpose { .suitable(for: tree.hardware) }
+    #expect(suitable(try .laptop()) == .gvtG)
+    #expect(suitable(try .sriovWorkstation(made: 0)) == .sriov)
+    #expect(suitable(try .nvidiaFunctions(isFull: true)) == .nvidia)
+    #expect(suitable(try .nvidiaServer()) == .nvidia)
+    #expect(suitable(try .desktop()) == .gvtG)
   }
 
   @Test func jsonComesBack() throws {

@@ -10,6 +10,8 @@ import TestSupport
 /// Whole hosts as `/proc`, `/sys`, `/dev` and `/etc` show them, each of which has all that its purpose
 /// needs. What they say of hardware is what such machines say; ids are from i915_pciids.h.
 extension SysfsTree {
+  var hardware: HostHardware { HostHardware(root: FilePath(root)) }
+
   func report(
     _ purpose: Purpose, device: String? = nil, live: LiveFacts? = nil, guestMemory: Int = 4096
   ) -> HostReport {

@@ -20,13 +20,15 @@ struct FirmwareCheck: Check {
     let uefi = uefi(machine)
     let rom = Self.roms.first { machine.files.exists($0) }
     switch machine.purpose {
-    case .virtio:
+    case .virtio, .sriov:
       return .ok(uefi.map { "BIOS, and UEFI: \($0)" } ?? "BIOS; no UEFI is installed")
     case .gpu:
       return uefi.map { .ok("UEFI: \($0)") }
         ?? .fail(
           "no UEFI is installed, but a card's ROM needs one",
           remedy: machine.distribution.installing(.uefi))
+    case .nvidia:
+      return .ok(uefi.map { "BIOS, and UEFI: \($0)" } ?? "BIOS; no UEFI is installed")
     case .igd:
       return .ok("\(uefi == nil ? "BIOS" : "BIOS and UEFI"); legacy mode needs a BIOS")
     case .gvtG:

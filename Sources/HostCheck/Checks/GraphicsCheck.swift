@@ -7,6 +7,7 @@ struct GraphicsCheck: Check {
   let id = "gpu"
   let title = "Graphics"
   let area = CheckArea.hardware
+  let purposes: Set<Purpose> = [.gvtG, .igd, .gpu]
   let why = "i915 splits the GPUs of Broadwell to Comet Lake; other purposes need a whole GPU."
   let documentation = "docs/host.md#hardware"
 
@@ -17,7 +18,7 @@ struct GraphicsCheck: Check {
       return switch machine.purpose {
       case .virtio, .gvtG, .igd:
         .fail("no integrated Intel GPU, \(others)", remedy: "switch that GPU on in the firmware")
-      case .gpu:
+      case .gpu, .sriov, .nvidia:
         .fail(
           "no graphics card, \(others)",
           remedy: "put one in, name another device with --device, or see vgpu doctor --for igd")

@@ -8,6 +8,7 @@ struct InitramfsCheck: Check {
   let id = "initramfs"
   let title = "GPU driver in the initramfs"
   let area = CheckArea.kernel
+  let purposes: Set<Purpose> = [.gvtG, .igd, .gpu]
   let why = "A driver that starts there misses later options, and takes a GPU before vfio-pci."
   let documentation = "docs/host.md#initramfs"
 

@@ -39,6 +39,9 @@ struct KernelConfigCheck: Check {
     case .gvtG: common + [["VFIO_MDEV"], ["DRM_I915"], ["DRM_I915_GVT"], ["DRM_I915_GVT_KVMGT"]]
     case .igd: common + iommu + [["VFIO_PCI"], ["VFIO_PCI_IGD"]]
     case .gpu: common + iommu + [["VFIO_PCI"]]
+    case .sriov: common + iommu + [["VFIO_PCI"], ["PCI_IOV"]]
+    case .nvidia where machine.offersTypes: common + [["VFIO_MDEV"]]
+    case .nvidia: common + iommu + [["PCI_IOV"]]
     }
   }
 }

@@ -18,7 +18,9 @@ struct ModulesCheck: Check {
     switch machine.purpose {
     case .virtio: break
     case .gvtG: names += machine.otherParent == nil ? ["i915", "mdev", "kvmgt"] : ["mdev"]
-    case .igd, .gpu: names.append("vfio_pci")
+    case .igd, .gpu, .sriov: names.append("vfio_pci")
+    // Each has a driver of its own, which another check looks for.
+    case .nvidia: break
     }
     var missing = names.filter { !machine.modules.has($0) }
     if !machine.modules.has("vfio_iommu_type1"), !machine.modules.has("iommufd") {

@@ -7,7 +7,7 @@ struct PtraceCheck: Check {
   let id = "ptrace"
   let title = "ptrace scope"
   let area = CheckArea.rights
-  let purposes: Set<Purpose> = [.gvtG]
+  let purposes: Set<Purpose> = [.gvtG, .nvidia]
   let why = "vgpu view takes a duplicate of QEMU's device; vgpu run's own guests need no right."
   let documentation = "https://docs.kernel.org/admin-guide/LSM/Yama.html"
 

@@ -7,8 +7,8 @@ struct QEMUDisplayCheck: Check {
   let id = "qemu-display"
   let title = "QEMU's display"
   let area = CheckArea.qemu
-  let purposes: Set<Purpose> = [.virtio]
-  let why = "A window of vgpu gets the pictures of a virtio GPU from QEMU's D-Bus display."
+  let purposes: Set<Purpose> = [.virtio, .sriov]
+  let why = "A virtio GPU, alone or beside a virtual function, shows its pictures by D-Bus."
   let documentation = "docs/host.md#qemu"
 
   func examine(_ machine: Machine) -> Verdict {

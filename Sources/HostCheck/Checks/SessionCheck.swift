@@ -5,7 +5,7 @@ struct SessionCheck: Check {
   let id = "session"
   let title = "Session"
   let area = CheckArea.display
-  let purposes: Set<Purpose> = [.virtio, .gvtG]
+  let purposes: Set<Purpose> = [.virtio, .gvtG, .sriov, .nvidia]
   let why = "On Wayland the compositor tells when to draw; on X11 GTK's clock does."
   let documentation = "docs/host.md#display"
 

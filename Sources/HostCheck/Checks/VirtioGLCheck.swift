@@ -8,7 +8,7 @@ struct VirtioGLCheck: Check {
   let id = "virtio-gl"
   let title = "OpenGL for guests"
   let area = CheckArea.display
-  let purposes: Set<Purpose> = [.virtio]
+  let purposes: Set<Purpose> = [.virtio, .sriov]
   let why = "With it the host's GPU draws for the guest; without it the guest's processors draw."
   let documentation = "docs/host.md#qemu"
 

@@ -57,7 +57,7 @@ struct Machine: Sendable {
     target =
       device.map { host.pciFunction(at: $0) }
       ?? otherParent.flatMap { $0.pciAddress.map { host.pciFunction(at: $0) } }
-      ?? Self.target(functions, purpose)
+      ?? Self.target(functions, purpose, host)
     user = files.lines("/proc/self/status").first { $0.hasPrefix("Uid:") }?
       .split { $0 == " " || $0 == "\t" }.dropFirst(2).first.flatMap { decimalNumber($0) }
   }
@@ -131,14 +131,27 @@ struct Machine: Sendable {
     return others.count == offering.count ? others.first : nil
   }
 
-  /// For virtio none; for GVT-g and igd the integrated GPU; for gpu the first graphics card that does not show the
+  /// The target's virtual functions (SR-IOV), by address.
+  var virtualFunctions: [PCIFunction] {
+    target.map { target in functions.filter { $0.physicalFunction == target.address } } ?? []
+  }
+
+  /// For virtio none; for SR-IOV and NVIDIA the first GPU that can be split; for GVT-g and igd the integrated GPU; for gpu the first graphics card that does not show the
   /// host's screen, else the first card.
-  private static func target(_ functions: [PCIFunction], _ purpose: Purpose) -> PCIFunction? {
+  private static func target(
+    _ functions: [PCIFunction], _ purpose: Purpose, _ host: HostHardware
+  ) -> PCIFunction? {
     let displays = functions.filter { $0.classCode.isDisplay && !$0.isVirtual }
     let integrated = displays.filter { $0.vendor.rawValue == 0x8086 && $0.address.bus == 0 }
     switch purpose {
     case .virtio:
       return nil
+    case .sriov:
+      return displays.first { SRIOVGraphicsCheck.splits($0, host) } ?? integrated.first
+        ?? displays.first { $0.vendor != NVIDIAGraphicsCheck.vendor }
+    case .nvidia:
+      let cards = displays.filter { $0.vendor == NVIDIAGraphicsCheck.vendor }
+      return cards.first { NVIDIAManagerCheck.has($0, host) } ?? cards.first
     case .gvtG, .igd:
       return integrated.first
     case .gpu:

@@ -172,7 +172,36 @@ public enum Purpose: String, CaseIterable, Codable, Sendable {
   case igd
   /// A whole graphics card for a guest.
   case gpu
+  /// Virtual functions (SR-IOV) of a GPU for guests, such as Intel's by xe.
+  case sriov
+  /// vGPUs of an NVIDIA GPU for guests, by its vGPU Manager.
+  case nvidia
 
   /// Whether a real PCI device goes to the guest.
-  var isPassthrough: Bool { self == .igd || self == .gpu }
+  var isPassthrough: Bool {
+    switch self {
+    case .igd, .gpu, .sriov, .nvidia: true
+    case .virtio, .gvtG: false
+    }
+  }
+
+  /// The purpose that suits a host when nobody names one: the kind of vGPU that it offers; else the kind
+  /// that its GPU can have.
+  ///
+  /// - Parameter host: the host, or a captured tree of one.
+  public static func suitable(for host: HostHardware) -> Purpose {
+    let functions = (try? host.pciFunctions()) ?? []
+    let gpus = functions.filter { $0.classCode.isDisplay && !$0.isVirtual }
+    let isNVIDIAs = gpus.contains { NVIDIAManagerCheck.has($0, host) }
+    let parents = (try? host.types())?.map(\.parent) ?? []
+    if !parents.isEmpty {
+      let isOthers = gpus.contains {
+        $0.vendor == NVIDIAGraphicsCheck.vendor && parents.contains("\($0.address)")
+      }
+      return isOthers ? .nvidia : .gvtG
+    }
+    if isNVIDIAs { return .nvidia }
+    if gpus.contains(where: { SRIOVGraphicsCheck.splits($0, host) }) { return .sriov }
+    return .gvtG
+  }
 }

@@ -25,10 +25,11 @@ struct DoctorCommand: ParsableCommand {
     help: ArgumentHelp(
       """
       Check for this purpose. virtio: QEMU's own GPU. gvt-g: slices of an Intel GPU. igd: a whole Intel \
-      GPU. gpu: a whole graphics card.
+      GPU. gpu: a whole graphics card. sriov: virtual functions (SR-IOV) of a GPU. nvidia: vGPUs of an \
+      NVIDIA GPU. (default: what this host's GPUs offer, else gvt-g)
       """,
       valueName: "purpose"))
-  var purpose = PurposeArgument(.gvtG)
+  var purpose: PurposeArgument?
 
   @Option(
     help: ArgumentHelp(
@@ -67,8 +68,9 @@ struct DoctorCommand: ParsableCommand {
   }
 
   func run() throws {
+    let host = try CapturedHost.at(root)
     let report = HostReport(
-      of: try CapturedHost.at(root), for: purpose.purpose,
+      of: host, for: purpose?.purpose ?? .suitable(for: host),
       device: try device.map(PCIAddressArguments.address), guestMemory: memory.mebibytes,
       live: root == nil ? LiveFacts(qemu: qemu) : nil)
     if fix {
@@ -104,8 +106,6 @@ struct PurposeArgument: ExpressibleByArgument {
   static var allValueStrings: [String] { Purpose.allCases.map(\.rawValue) }
 
   static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
-
-  var defaultValueDescription: String { purpose.rawValue }
 }
 
 /// A host that `--root` names, or this one.
