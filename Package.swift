@@ -29,6 +29,7 @@ let png = library("CPNG", "PNG")
 let gio = library("CGIO", "GIO")
 let epoxy = library("CEGL", "EGL")
 let xxhash = library("CXXHash", "EGL")
+let drm = library("CDRM", "KMS")
 let gtk = library("CGTK3", "GTK")
 let wayland = library("CWayland", "GTK")
 let x11 = library("CX11", "GTK")
@@ -63,6 +64,7 @@ let package = Package(
     .library(name: "QEMUDisplay", targets: ["QEMUDisplay"]),
     .library(name: "EGLPresenter", targets: ["EGLPresenter"]),
     .library(name: "HostCheckEGL", targets: ["HostCheckEGL"]),
+    .library(name: "KMSPresenter", targets: ["KMSPresenter"]),
     .library(name: "FramePacing", targets: ["FramePacing"]),
     .library(name: "FrameStatistics", targets: ["FrameStatistics"]),
     .library(name: "PNGFile", targets: ["PNGFile"]),
@@ -87,10 +89,13 @@ let package = Package(
       name: "GTK", description: "ViewerGTK: the widget and the window",
       enabledTraits: ["EGL", "PNG"]),
     .trait(name: "EGL", description: "EGLPresenter: frames drawn by the GPU"),
+    .trait(
+      name: "KMS", description: "KMSPresenter: a monitor without a compositor",
+      enabledTraits: ["EGL"]),
     .trait(name: "GIO", description: "QEMUDisplay: QEMU's display on D-Bus"),
     .trait(name: "PNG", description: "PNGFile: pictures as PNG"),
     .trait(name: "Zlib", description: "HostCheck: reads the running kernel's configuration"),
-    .default(enabledTraits: ["GTK", "EGL", "GIO", "PNG", "Zlib"]),
+    .default(enabledTraits: ["GTK", "EGL", "KMS", "GIO", "PNG", "Zlib"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -286,6 +291,19 @@ let package = Package(
     .testTarget(
       name: "FrameStatisticsTests",
       dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "TestSupport", "vgpu"]),
+    .systemLibrary(name: "CDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
+    .target(
+      name: "KMSPresenter",
+      dependencies: [
+        drm, "CLinux", "CProcess", "DMABuf", "EGLPresenter", "ErrorKinds", "FramePacing",
+        "FrameStatistics", "LinuxSystem", "VGPUDisplay", system,
+      ]),
+    .testTarget(
+      name: "KMSPresenterTests",
+      dependencies: [
+        "DMABuf", "EGLPresenter", "KMSPresenter", "LinuxSystem", "TestPatterns", "TestSupport",
+        "VGPUDisplay",
+      ]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "PNGFile", dependencies: [png, "VGPUDisplay", system]),
 
@@ -414,8 +432,8 @@ let package = Package(
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "ErrorKinds", "FrameStatistics",
         "GuestAgent", "GuestControl", "GuestInput", "GuestSession", "GuestSound", "Guests",
-        "HostCheck", "HostCheckEGL", "HostDevices", "Hotplug", "JSONText", "Libvirt",
-        "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
+        "HostCheck", "HostCheckEGL", "HostDevices", "Hotplug", "JSONText", "KMSPresenter",
+        "Libvirt", "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
       ]),
@@ -458,7 +476,8 @@ let package = Package(
       name: "RigTests",
       dependencies: [
         "Attachment", "BridgeClient", "BridgeProtocol", "CAllocationCount", "VGPUExports",
-        "VGPUManagerExports", "CLinux",
+        "VGPUManagerExports", "CLinux", drm, zlib, "EGLPresenter",
+        "FramePacing", "KMSPresenter",
         "CVGPU", "DMABuf", "MonitorEDID",
         "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QEMU",
         "QMP", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,

@@ -15,16 +15,24 @@ static void tell_of_end(int signal) {
   errno = error;
 }
 
+static int is_ignored(int signal) {
+  struct sigaction action;
+  return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 long vgpu_tell_of_end_signals(int fd) {
   struct sigaction action = {.sa_handler = tell_of_end, .sa_flags = SA_RESTART};
   if (end_signals >= 0) return -EALREADY;
   end_signals = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (end_signals < 0 || sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0)
     return -(long)errno;
+  // nohup(1) has it ignored.
+  if (!is_ignored(SIGHUP) && sigaction(SIGHUP, &action, NULL) < 0) return -(long)errno;
   // Whoever started this may have left them blocked, as Swift's threads do.
-  sigset_t both;
-  sigemptyset(&both);
-  sigaddset(&both, SIGTERM);
-  sigaddset(&both, SIGINT);
-  return -(long)pthread_sigmask(SIG_UNBLOCK, &both, NULL);
+  sigset_t all;
+  sigemptyset(&all);
+  sigaddset(&all, SIGTERM);
+  sigaddset(&all, SIGINT);
+  sigaddset(&all, SIGHUP);
+  return -(long)pthread_sigmask(SIG_UNBLOCK, &all, NULL);
 }

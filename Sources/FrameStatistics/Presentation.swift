@@ -81,6 +81,9 @@ public enum FeedbackSource: String, Hashable, Sendable, Codable {
   case presentation = "presentation-time"
   /// X11's Present extension, PresentCompleteNotify: the vertical blank after the frame was handed over.
   case present = "present"
+  /// The kernel's event of a page flip (DRM_EVENT_FLIP_COMPLETE): the vertical blank from which on the frame
+  /// is shown.
+  case pageFlip = "page-flip"
   /// Wayland's wl_surface.frame alone, which tells that the compositor has taken a frame. The time
   /// of a presentation is the time of the hand-over; the time at which the frame becomes visible is
   /// unknown.

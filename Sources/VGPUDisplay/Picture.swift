@@ -64,7 +64,7 @@ public struct Picture: Hashable, Sendable {
         for y in 0..<lines.count {
           let start = lines.start(of: y)
           let line = UnsafeRawBufferPointer(rebasing: bytes[start..<start + lines.length])
-          convert.line(line, width: size.width, into: &rgb, at: y * size.width * 3)
+          convert.rgb(line, width: size.width, into: &rgb, at: y * size.width * 3)
         }
       }
     } catch {
@@ -87,57 +87,6 @@ extension Picture.CopyError: ClassifiedError {
     switch self {
     case .tiled, .format: .unsupported
     case .unmappable(let error): ErrorClass(.other, errno: error.errorClass.errno)
-    }
-  }
-}
-
-/// The CPU's way to read the pixels of a format.
-private struct PixelConversion {
-  private let bytesPerPixel: Int
-  private let rgb: (UInt32) -> (UInt8, UInt8, UInt8)
-
-  init?(_ format: FourCC) {
-    switch format {
-    case .xrgb8888, .argb8888:
-      bytesPerPixel = 4
-      rgb = { (UInt8($0 >> 16 & 255), UInt8($0 >> 8 & 255), UInt8($0 & 255)) }
-    case .xbgr8888, .abgr8888:
-      bytesPerPixel = 4
-      rgb = { (UInt8($0 & 255), UInt8($0 >> 8 & 255), UInt8($0 >> 16 & 255)) }
-    case .rgb888:
-      bytesPerPixel = 3
-      rgb = { (UInt8($0 >> 16 & 255), UInt8($0 >> 8 & 255), UInt8($0 & 255)) }
-    case .rgb565:
-      bytesPerPixel = 2
-      rgb = { (Self.widen($0 >> 11, 5), Self.widen($0 >> 5, 6), Self.widen($0, 5)) }
-    case .xrgb2101010:
-      bytesPerPixel = 4
-      rgb = { (UInt8($0 >> 22 & 255), UInt8($0 >> 12 & 255), UInt8($0 >> 2 & 255)) }
-    case .xbgr2101010:
-      bytesPerPixel = 4
-      rgb = { (UInt8($0 >> 2 & 255), UInt8($0 >> 12 & 255), UInt8($0 >> 22 & 255)) }
-    default:
-      return nil
-    }
-  }
-
-  /// The eight-bit number with the same brightness as a number of fewer bits: full scale stays full
-  /// scale.
-  private static func widen(_ value: UInt32, _ bits: UInt32) -> UInt8 {
-    let most = UInt32(1) << bits - 1
-    return UInt8(((value & most) * 255 + most / 2) / most)
-  }
-
-  func line(_ line: UnsafeRawBufferPointer, width: Int, into output: inout [UInt8], at start: Int) {
-    for x in 0..<width {
-      var value: UInt32 = 0
-      for byte in (0..<bytesPerPixel).reversed() {
-        value = value << 8 | UInt32(line[x * bytesPerPixel + byte])
-      }
-      let (red, green, blue) = rgb(value)
-      output[start + x * 3] = red
-      output[start + x * 3 + 1] = green
-      output[start + x * 3 + 2] = blue
     }
   }
 }

@@ -24,8 +24,9 @@ long vgpu_become(const char *name, uint32_t user, uint32_t group, uint64_t keep)
 
 // ---- the end -------------------------------------------------------------------------------------
 
-/// sigaction(2): from now on SIGTERM and SIGINT, blocked until now or not, add one to an eventfd, of
-/// which this keeps a duplicate for good. To be called once. 0, or a negated errno.
+/// sigaction(2): from now on SIGTERM, SIGINT and SIGHUP, blocked until now or not, add one to an eventfd, of
+/// which this keeps a duplicate for good. SIGHUP stays ignored where it is. To be called once. 0, or a
+/// negated errno.
 long vgpu_tell_of_end_signals(int fd);
 
 /// Forks a process that removes a socket's file as soon as this process has ended, however it ends:

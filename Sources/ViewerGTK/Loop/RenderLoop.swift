@@ -429,29 +429,3 @@ extension FrameDirector.Sight {
       cursor: frame.cursor?.buffer.id, x: frame.cursor?.x ?? 0, y: frame.cursor?.y ?? 0)
   }
 }
-
-/// A descriptor that becomes readable at a set time, to the microsecond (timerfd_create(2)):
-/// poll(2)'s own timeout is in whole milliseconds.
-struct Alarm: ~Copyable {
-  let descriptor: OwnedFileDescriptor
-  private var time: MonotonicInstant?
-  /// Whether it has gone off; it stays readable until it is set again.
-  private var isRinging = false
-
-  init() throws(SystemCallError) {
-    let fd = try SystemCall.make("timerfd_create", on: "the render thread") { vgpu_timerfd() }
-    descriptor = OwnedFileDescriptor(owning: Int32(fd))
-  }
-
-  /// Sets the time; `nil` switches the alarm off.
-  mutating func set(_ time: MonotonicInstant?) {
-    guard isRinging || time != self.time else { return }
-    self.time = time
-    isRinging = false
-    // Zero would switch the timer off.
-    _ = vgpu_timerfd_set(descriptor.rawValue, time.map { max(1, $0.nanoseconds) } ?? 0)
-  }
-
-  /// Notes that poll(2) has found it readable.
-  mutating func hasRung() { isRinging = true }
-}
