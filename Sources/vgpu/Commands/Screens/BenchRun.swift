@@ -16,7 +16,7 @@ struct BenchRun: Encodable {
   @OrNull private var size: Size?
   private let date: String
   private let versions: Versions
-  private let statistics: StatisticsFile
+  private let statistics: StatisticsFile<ViewerStatistics>
   private let frames: FrameMeasurement
 
   struct Size: Encodable {
@@ -105,11 +105,11 @@ struct BenchRun: Encodable {
 
 /// The contents of `vgpu view --stats` and `vgpu bench --json`: one object of what the view and its
 /// source have counted. docs/statistics.md describes every key.
-struct StatisticsFile: Encodable, Sendable {
-  let viewer: ViewerStatistics
+struct StatisticsFile<View: Encodable & Sendable>: Encodable, Sendable {
+  let viewer: View
   let source: SourceCounters
 
-  init(_ view: ViewerStatistics, source: SourceCounters) {
+  init(_ view: View, source: SourceCounters) {
     viewer = view
     self.source = source
   }

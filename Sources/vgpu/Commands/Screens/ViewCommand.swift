@@ -45,10 +45,14 @@ struct ViewCommand: ParsableCommand {
         Ctrl+Alt+P  save the picture as a PNG file
         Ctrl+Alt+S  show or hide the statistics (also F8)
       F8 and F11 go to the guest when the guest has the keyboard.
+
+      With --kms there is no window: the guest has a monitor for itself, without a compositor. Run it on a \
+      console. It shows the guest, and sends no keys and no mouse to it yet; Ctrl-C ends it.
       """)
 
   @OptionGroup var target: TargetArgument
   @OptionGroup var window: WindowOptions
+  @OptionGroup(title: "Without a compositor") var kms: KMSOptions
 
   @Option(
     help: ArgumentHelp(
@@ -87,6 +91,7 @@ struct ViewCommand: ParsableCommand {
   var stats: String?
 
   func validate() throws {
+    if kms.isWanted { try refuseWhatOnlyAWindowHas() }
     if viewOnly, qmp != nil || window.resolution != nil || agent.agent != nil {
       throw ValidationError(
         "--view-only: tells the guest nothing; leave out --qmp, --resolution and --agent")
@@ -109,14 +114,21 @@ struct ViewCommand: ParsableCommand {
 
   func run() throws {
     // Commands run on the main thread, which ArgumentParser's signature does not say.
-    let file = try MainActor.assumeIsolated { try show() }
-    guard let stats, let file else { return }
+    if kms.isWanted {
+      try write(try MainActor.assumeIsolated { try showWithoutCompositor() })
+    } else if let file = try MainActor.assumeIsolated({ try show() }) {
+      try write(file)
+    }
+  }
+
+  private func write(_ file: some Encodable) throws {
+    guard let stats else { return }
     try OutputFile.write(Array((try JSONOutput.text(file) + "\n").utf8), to: stats)
   }
 
   /// - Returns: the statistics of the one window.
   @MainActor
-  private func show() throws -> StatisticsFile? {
+  private func show() throws -> StatisticsFile<ViewerStatistics>? {
     var window = window
     if viewOnly { window.follow = false }
     // The window waits for a guest. A vGPU that does not exist is more likely a slip of the pen.
