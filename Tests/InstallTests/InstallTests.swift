@@ -35,6 +35,9 @@ import Testing
         + options)
   }
 
+  /// The command's name for desktops.
+  private static let id = "io.github.swift_vgpu.vgpu"
+
   /// Everything below the folder, folders too.
   private var found: [String] {
     (FileManager.default.enumerator(atPath: folder.path)?.allObjects as? [String] ?? []).sorted()
@@ -60,11 +63,14 @@ import Testing
     try #require(installed.code == 0, "\(installed.text)")
     let files = [
       "usr/bin/vgpu", "usr/share/man/man1/vgpu.1", "usr/share/man/man1/vgpu-run.1",
-      "usr/share/bash-completion/completions/vgpu", "usr/share/zsh/site-functions/_vgpu",
+      "usr/share/bash-completion/completions/vgpu", "usr/share/zsh/vendor-completions/_vgpu",
       "usr/share/fish/vendor_completions.d/vgpu.fish", "usr/share/vgpu/schemas/info.json",
-      "usr/share/vgpu/schemas/list.json", "usr/share/applications/vgpu.desktop",
-      "usr/share/icons/hicolor/scalable/apps/vgpu.svg", "usr/lib/udev/rules.d/70-vgpu.rules",
-      "usr/lib/sysusers.d/vgpu.conf", "usr/lib/modprobe.d/vgpu.conf",
+      "usr/share/vgpu/schemas/list.json", "usr/share/applications/\(Self.id).desktop",
+      "usr/share/icons/hicolor/scalable/apps/\(Self.id).svg",
+      "usr/share/metainfo/\(Self.id).metainfo.xml", "usr/share/doc/vgpu/docs/host.md",
+      "usr/share/doc/vgpu/Sources/HostDevices/HostDevices.docc/GVTgFromZero.md",
+      "usr/lib/udev/rules.d/70-vgpu.rules", "usr/lib/sysusers.d/vgpu.conf",
+      "usr/lib/sysusers.d/vgpu-bridge.conf", "usr/lib/modprobe.d/vgpu.conf",
       "usr/lib/modules-load.d/vgpu.conf", "usr/lib/sysctl.d/60-vgpu.conf",
       "usr/lib/systemd/system/vgpu@.service", "usr/lib/systemd/system/vgpu-bridge.service",
       "usr/lib/systemd/system/vgpu-bridge.socket", "etc/security/limits.d/vgpu.conf",
@@ -103,10 +109,19 @@ import Testing
       #expect(shown.contains(part), "\(part)")
     }
     try check("bash", "-n", "\(usr)/share/bash-completion/completions/vgpu")
-    try check("zsh", "-n", "\(usr)/share/zsh/site-functions/_vgpu")
+    try check("zsh", "-n", "\(usr)/share/zsh/vendor-completions/_vgpu")
     try check("fish", "-n", "\(usr)/share/fish/vendor_completions.d/vgpu.fish")
-    try check("desktop-file-validate", "\(usr)/share/applications/vgpu.desktop")
-    try check("xmllint", "--noout", "\(usr)/share/icons/hicolor/scalable/apps/vgpu.svg")
+    let zsh = try run(["zsh", "-c", "print -l $fpath"]).text
+    #expect(zsh.contains("/usr/share/zsh/vendor-completions\n"))
+    let entry = "\(usr)/share/applications/\(Self.id).desktop"
+    try check("desktop-file-validate", entry)
+    try check("xmllint", "--noout", "\(usr)/share/icons/hicolor/scalable/apps/\(Self.id).svg")
+    #expect(try String(contentsOfFile: entry, encoding: .utf8).contains("\nIcon=\(Self.id)\n"))
+    let (judgement, problems) = try run([
+      "appstreamcli", "validate", "--no-net", "--pedantic",
+      "\(usr)/share/metainfo/\(Self.id).metainfo.xml",
+    ])
+    #expect(judgement == 0 && problems.contains("successful"), "\(problems)")
     // The program's place is the host's, where it is not installed.
     for (unit, command) in [
       ("vgpu@.service", "start %i"), ("vgpu-bridge.service", "bridge --allow group:vfio"),
@@ -119,10 +134,13 @@ import Testing
         .write(toFile: unit, atomically: true, encoding: .utf8)
       try check("systemd-analyze", "verify", unit)
     }
-    let group = try run([
-      "systemd-sysusers", "--dry-run", "--root=\(folder.path)", "\(usr)/lib/sysusers.d/vgpu.conf",
-    ])
-    #expect(group.code == 0 && group.text.contains("vfio"), "\(group.text)")
+    for (list, names) in [("vgpu", ["vfio"]), ("vgpu-bridge", ["vfio", "vgpu-bridge"])] {
+      let users = try run([
+        "systemd-sysusers", "--dry-run", "--root=\(folder.path)",
+        "\(usr)/lib/sysusers.d/\(list).conf",
+      ])
+      #expect(users.code == 0 && names.allSatisfy { users.text.contains($0) }, "\(users.text)")
+    }
   }
 
   /// A service that systemd starts when somebody connects, as the unit says it; the calls that it
@@ -257,6 +275,7 @@ import Testing
       "usr/\(libdir)/libvgpu.so", "usr/\(libdir)/libvgpu.so.0",
       "usr/\(libdir)/pkgconfig/vgpu.pc", "usr/share/vgpu/valgrind.supp",
     ])
+    let running: Set = ["usr/\(libdir)/libvgpu.so.0"]
     let gtk3 = headers.union([
       "usr/\(libdir)/libvgpu-gtk3.so", "usr/\(libdir)/libvgpu-gtk3.so.0",
       "usr/\(libdir)/pkgconfig/vgpu-gtk3.pc", "usr/include/vgpu/vgpu-gtk3.h",
@@ -264,8 +283,15 @@ import Testing
     let introspection: Set = [
       "usr/\(libdir)/girepository-1.0/VgpuGtk-3.0.typelib", "usr/share/gir-1.0/VgpuGtk-3.0.gir",
     ]
+    // Without the other library's headers, which are in another package.
+    let widgetForDevelopers: Set = [
+      "usr/\(libdir)/libvgpu-gtk3.so", "usr/\(libdir)/pkgconfig/vgpu-gtk3.pc",
+      "usr/include/vgpu/vgpu-gtk3.h", "usr/share/gir-1.0/VgpuGtk-3.0.gir",
+    ]
     for (components, files) in [
       ("library", library), ("gtk3", gtk3), ("introspection", introspection),
+      ("library:runtime", running), ("library:development", library.subtracting(running)),
+      ("gtk3:development,introspection:development", widgetForDevelopers),
       ("library,gtk3", library.union(gtk3)),
     ] {
       let installed = try install(
@@ -295,6 +321,15 @@ import Testing
     #expect(system.code == 0 && !found.contains("usr/bin/vgpu"), "\(system.text)")
     #expect(found.contains("usr/lib/udev/rules.d/70-vgpu.rules"))
     #expect(try install("--prefix", "/usr", "--uninstall").code == 0)
+    // A package manager keeps the list of a package's files itself.
+    let bridge = try install("--prefix", "/usr", "--components", "system:bridge", "--no-manifest")
+    #expect(bridge.code == 0, "\(bridge.text)")
+    #expect(
+      found.filter { !$0.hasSuffix(".d") && $0.contains(".") }.sorted() == [
+        "usr/lib/systemd/system/vgpu-bridge.service", "usr/lib/systemd/system/vgpu-bridge.socket",
+        "usr/lib/sysusers.d/vgpu-bridge.conf",
+      ])
+    try FileManager.default.removeItem(at: folder.appendingPathComponent("usr"))
     // In /opt too when it is named.
     let named = try install("--prefix", "/opt/v", "--components", "system,command", "--no-system")
     #expect(named.code == 0 && !found.contains { $0.contains("udev") }, "\(named.text)")
@@ -302,6 +337,8 @@ import Testing
 
     for (options, reason) in [
       (["--components", "gtk4"], "no such component"),
+      (["--components", "command:runtime"], "no such component"),
+      (["--build", "/tmp/x", "--uninstall"], "it only builds"),
       (["--components", ""], "its value is empty"),
       (["--components", "library", "--binary", Self.binary], "the libraries are missing"),
       (["--libdir", "/lib64"], "not below /usr/local"), (["--libdir", "../x"], "not a plain path"),
