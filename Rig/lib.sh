@@ -12,7 +12,7 @@ rig=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 rig_cache=${VGPU_RIG_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/swift-vgpu/rig}
 # shellcheck disable=SC2034 # for prepare
-rig_parts="uml mesa guests linux secure desktop desktops tcg qemu newqemu virtiofsd"
+rig_parts="uml mesa guests linux secure desktop desktops bookworm trixie tcg qemu newqemu virtiofsd"
 
 # part_folder NAME: prints the folder of that part, prepared or not.
 part_folder() (
