@@ -35,30 +35,31 @@ import Testing
   // MARK: Which there are
 
   @Test func functionsForGuestsAreTold() throws {
-    let alder = try SysfsTree.virtualFunctions().host
-    let functions = try alder.pciVGPUs()
+    let alder = try SysfsTree.virtualFunctions()
+    let functions = try alder.host.pciVGPUs()
     #expect(
       functions.map { "\($0.address) \($0.kind) \($0.label)" } == ["0000:00:02.1 sriov vfio-pci"])
     #expect(functions.first?.function.physicalFunction == address("00:02.0"))
-    #expect(alder.pciVGPU(at: address("00:02.0")) == nil)
-    #expect(alder.pciVGPU(at: address("00:02.2")) == nil)
-    let amd = try SysfsTree.functionsInOwnGroups().host
+    #expect(alder.host.pciVGPU(at: address("00:02.0")) == nil)
+    #expect(alder.host.pciVGPU(at: address("00:02.2")) == nil)
+    let amd = try SysfsTree.functionsInOwnGroups()
     // The sound function is a guest's too, and no GPU.
-    #expect(try amd.pciVGPUs().map { "\($0.address) \($0.kind)" } == ["0000:c5:00.0 gpu"])
-    #expect(amd.pciVGPU(at: address("c5:00.1"))?.kind == .gpu)
-    let older = try SysfsTree.vGPUsOnVirtualFunctions().host
-    #expect(try older.pciVGPUs().map { "\($0.address) \($0.kind)" } == ["0000:41:00.4 sriov"])
+    #expect(try amd.host.pciVGPUs().map { "\($0.address) \($0.kind)" } == ["0000:c5:00.0 gpu"])
+    #expect(amd.host.pciVGPU(at: address("c5:00.1"))?.kind == .gpu)
+    let older = try SysfsTree.vGPUsOnVirtualFunctions()
+    #expect(try older.host.pciVGPUs().map { "\($0.address) \($0.kind)" } == ["0000:41:00.4 sriov"])
   }
 
   @Test func onlyATypeMakesAVGPUOfNVIDIAs() throws {
-    #expect(try SysfsTree.nvidiaHost().host.pciVGPUs().isEmpty)
-    let full = try SysfsTree.nvidiaHost(isFull: true).host
-    let made = try full.pciVGPUs()
+    let untyped = try SysfsTree.nvidiaHost()
+    #expect(try untyped.host.pciVGPUs().isEmpty)
+    let full = try SysfsTree.nvidiaHost(isFull: true)
+    let made = try full.host.pciVGPUs()
     #expect(
       made.map { "\($0.address) \($0.kind) \($0.label)" } == ["0000:41:00.4 nvidia nvidia-1155"])
     #expect(made.first?.groupNode == "/dev/vfio/44")
-    #expect(full.vGPUDevice(.pci(address("41:00.4")))?.groupNode == "/dev/vfio/44")
-    #expect(try full.vGPUDevices().map(\.name) == [.pci(address("41:00.4"))])
+    #expect(full.host.vGPUDevice(.pci(address("41:00.4")))?.groupNode == "/dev/vfio/44")
+    #expect(try full.host.vGPUDevices().map(\.name) == [.pci(address("41:00.4"))])
   }
 
   @Test func rendersOnTheGPUItIsAPartOf() throws {
@@ -86,9 +87,12 @@ import Testing
     #expect(try told(.nvidiaHost(isFull: true)).isEmpty)
     #expect(
       try told(.otherVendorsMdevs()).first == "mdev nvidia-256 0000:3b:00.0 23 GRID RTX6000-1Q")
-    #expect(try SysfsTree.otherVendorsMdevs().host.kind(ofType: "nvidia-256") == .mdev)
-    #expect(try SysfsTree.nvidiaHost().host.kind(ofType: "nvidia-256") == .nvidia)
-    #expect(try SysfsTree.gvtLaptop().host.kind(ofType: "i915-GVTg_V5_4") == .mdev)
+    func kind(_ type: String, _ tree: SysfsTree) throws -> VGPUKind {
+      try tree.host.kind(ofType: type)
+    }
+    #expect(try kind("nvidia-256", .otherVendorsMdevs()) == .mdev)
+    #expect(try kind("nvidia-256", .nvidiaHost()) == .nvidia)
+    #expect(try kind("i915-GVTg_V5_4", .gvtLaptop()) == .mdev)
   }
 
   @Test(arguments: [
@@ -243,12 +247,12 @@ import Testing
     #expect(throws: VirtualFunctionError.noHostDriver(gpu, driver: "vfio-pci")) {
       try host.createFunctions(type: "sriov", parent: "03:00.0", timeout: .zero)
     }
-    let empty = try SysfsTree.gvtLaptop().host
+    let empty = try SysfsTree.gvtLaptop()
     #expect(
       throws: VirtualFunctionError.noType(
         id: "sriov", existing: ["i915-GVTg_V5_4", "i915-GVTg_V5_8"])
     ) {
-      try empty.createFunctions(type: "sriov", timeout: .zero)
+      try empty.host.createFunctions(type: "sriov", timeout: .zero)
     }
   }
 
@@ -344,10 +348,12 @@ import Testing
   }
 
   @Test func vGPUAsJSON() throws {
-    let vGPU = try #require(try SysfsTree.nvidiaHost(isFull: true).host.pciVGPUs().first)
+    let full = try SysfsTree.nvidiaHost(isFull: true)
+    let vGPU = try #require(try full.host.pciVGPUs().first)
     let data = try JSONEncoder().encode(vGPU)
     #expect(try JSONDecoder().decode(PCIVGPU.self, from: data) == vGPU)
-    let type = try #require(try SysfsTree.nvidiaHost().host.offeredTypes().first)
+    let nvidia = try SysfsTree.nvidiaHost()
+    let type = try #require(try nvidia.host.offeredTypes().first)
     #expect(
       try JSONDecoder().decode(OfferedType.self, from: JSONEncoder().encode(type)) == type)
   }

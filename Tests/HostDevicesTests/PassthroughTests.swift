@@ -338,7 +338,9 @@ struct PassthroughTests {
     try bound(Self.pair.compactMap { $0 }) { _ in
       let both = try results(of: Self.pair[0])
       #expect(both["driver"]?.result == "ok")
-      #expect(both["isolation"]?.found == "group 12: 0000:03:00.0, 0000:03:00.1")
+      // The number depends on the machine's other devices.
+      let found = try #require(both["isolation"]?.found)
+      #expect(found.wholeMatch(of: /group \d+: 0000:03:00\.0, 0000:03:00\.1/) != nil, "\(found)")
     }
   }
 

@@ -153,11 +153,21 @@ public struct Device: ~Copyable {
   public func monitorPort() throws(VFIOError) -> MonitorPort? {
     let kind = RegionInfo.Kind.edid
     for index in 0..<info.regionCount {
-      let region = try regionInfo(index)
-      guard region.kind == kind else { continue }
+      guard let region = try existingRegion(index), region.kind == kind else { continue }
       return try MonitorPort(owning: try duplicate(), region: region, name: name)
     }
     return nil
+  }
+
+  /// A region; `nil` for one that is counted and not there, as vfio-pci has them: the legacy VGA ranges of
+  /// a function that is no VGA device.
+  private func existingRegion(_ index: UInt32) throws(VFIOError) -> RegionInfo? {
+    do throws(VFIOError) {
+      return try regionInfo(index)
+    } catch {
+      guard case .system(let cause) = error, cause.errno == .invalidArgument else { throw error }
+      return nil
+    }
   }
 
   // MARK: IO address spaces
