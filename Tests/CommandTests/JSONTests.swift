@@ -144,7 +144,7 @@ import Testing
         """.utf8))
     let rows = vGPUs.map { PCIVGPUReport($0, users: [4711]) }
     try expect(VGPULists(vgpus: [], pciVGPUs: rows), fits: "list")
-    try expect(JSONList("pciVGPUs", rows), fits: "create")
+    try expect(JSONList("pciVGPUs", rows), fits: "create-functions")
   }
 
   @Test func everyTypeAndBindingFits() throws {
