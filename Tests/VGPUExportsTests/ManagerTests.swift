@@ -116,11 +116,12 @@ import VGPUManagerExports
 
   @Test(.needs("qemu-system-x86_64")) func hostsCheckIsTheCommands() throws {
     #expect(vgpu_check_host(0, nil, 0, nil, &error) == nil && message.contains("profile 0"))
-    #expect(vgpu_check_host(5, nil, 0, nil, &error) == nil && message.contains("profile 5"))
+    #expect(vgpu_check_host(7, nil, 0, nil, &error) == nil && message.contains("profile 7"))
     #expect(vgpu_check_host(1, "x", 0, nil, &error) == nil && message.contains("PCI address"))
     for (profile, name) in [
       (VGPU_PROFILE_GVT_G, "gvt-g"), (VGPU_PROFILE_IGD, "igd"), (VGPU_PROFILE_GPU, "gpu"),
-      (VGPU_PROFILE_VIRTIO, "virtio"),
+      (VGPU_PROFILE_VIRTIO, "virtio"), (VGPU_PROFILE_SRIOV, "sriov"),
+      (VGPU_PROFILE_NVIDIA, "nvidia"),
     ] {
       let report = try #require(
         vgpu_check_host(Int32(profile), nil, 8192, nil, &error), "\(message)")
