@@ -153,16 +153,8 @@ public struct VirtualFunctions: Sendable {
   }
 
   private func write(_ text: String, to path: String) throws(VirtualFunctionError) {
-    guard let slash = path.lastIndex(of: "/"),
-      let folder = host.sysfs.resolve(String(path[..<slash]))
-    else {
-      throw .system(
-        SystemCallError(
-          call: "open", object: path, errno: .noSuchFileOrDirectory,
-          remedy: "the device is gone; list again"))
-    }
     do {
-      try host.sysfs.write(text, to: folder + path[slash...])
+      try host.sysfs.write(text, toAttribute: path, whenGone: "the device is gone; list again")
     } catch {
       throw .system(error.advising(Self.remedy(error.errno)))
     }

@@ -308,18 +308,9 @@ extension PCIBindings {
   }
 
   private func write(_ text: String, to path: String) throws(PCIBindingError) {
-    // `unbind` lies behind the link `driver`, so the link is resolved first: attributes are opened
-    // without following links.
-    guard let slash = path.lastIndex(of: "/"),
-      let folder = host.sysfs.resolve(String(path[..<slash]))
-    else {
-      throw .system(
-        SystemCallError(
-          call: "open", object: path, errno: .noSuchFileOrDirectory,
-          remedy: "the device or its driver is gone; list again"))
-    }
     do {
-      try host.sysfs.write(text, to: folder + path[slash...])
+      try host.sysfs.write(
+        text, toAttribute: path, whenGone: "the device or its driver is gone; list again")
     } catch {
       throw .system(error.advising(Self.remedy(error.errno)))
     }

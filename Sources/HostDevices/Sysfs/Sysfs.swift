@@ -108,6 +108,20 @@ package struct Sysfs: Sendable {
   /// Whether a file, a folder or a node exists at a path.
   package func exists(_ path: String) -> Bool { FileTree.exists(location(path)) }
 
+  /// Writes an attribute whose folder may lie behind links, such as `driver/unbind`. Attributes are opened
+  /// without following links, so the folder is resolved first.
+  ///
+  /// - Parameter remedy: what to do when the folder is gone.
+  func write(
+    _ text: String, toAttribute path: String, whenGone remedy: String
+  ) throws(SystemCallError) {
+    guard let slash = path.lastIndex(of: "/"), let folder = resolve(String(path[..<slash])) else {
+      throw SystemCallError(
+        call: "open", object: path, errno: .noSuchFileOrDirectory, remedy: remedy)
+    }
+    try write(text, to: folder + path[slash...])
+  }
+
   /// Writes an attribute in one call, as sysfs demands.
   func write(_ text: String, to path: String) throws(SystemCallError) {
     let file = try OwnedFileDescriptor.open(

@@ -246,7 +246,7 @@ private struct KMSRecord: ~Copyable {
   ) {
     recorder.drawn(end.elapsed(since: begin))
     recorder.committed(at: end, number: number)
-    statistics.presented(at: end)
+    statistics.handed.add(at: end)
     statistics.path = screen.path
     if screen.path == .direct { statistics.handovers += 1 } else { statistics.copies += 1 }
     statistics.acceptedBuffers = screen.acceptedBuffers

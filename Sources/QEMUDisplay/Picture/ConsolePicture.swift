@@ -58,8 +58,6 @@ final class ConsolePicture: Sendable {
     var pointer = Pointer()
     /// Whether the last picture that QEMU showed was followed by an update of it, as a guest's flips are.
     var isUpdated = false
-    /// Whether nobody has been told yet of the present picture, because its update is to come.
-    var isUntold = false
     /// The answer to the last UpdateDMABUF. QEMU's guest draws on when it gets it.
     var held: Reply?
     /// Whether the guest has let go of its picture, and has shown no other since.
@@ -76,7 +74,6 @@ final class ConsolePicture: Sendable {
     mutating func wasUpdated() {
       revision &+= 1
       isUpdated = true
-      isUntold = false
     }
   }
 
@@ -253,15 +250,14 @@ final class ConsolePicture: Sendable {
       state.revision &+= 1
       let waits = state.isUpdated
       state.isUpdated = false
-      state.isUntold = waits
       return waits ? state.revision : nil
     }
     guard let awaited else { return tell() }
     Task.detached { [weak self] in
       try? await Task.sleep(for: Self.longestWait)
       guard let self else { return }
-      let isUntold = state.withLock { $0.isUntold && $0.revision == awaited }
-      if isUntold { tell() }
+      // Whatever has changed since was told of.
+      if state.withLock({ $0.revision == awaited }) { tell() }
     }
   }
 

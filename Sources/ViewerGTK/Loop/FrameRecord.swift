@@ -89,7 +89,7 @@ final class FrameRecord {
     handovers += canvas.handovers
     let (path, refusal, obstacle) = (canvas.path, canvas.importRefusal, canvas.handoverObstacle)
     link.update { statistics in
-      statistics.presented(at: end)
+      statistics.handed.add(at: end)
       statistics.path = path
       statistics.imports = counters.imports
       statistics.copies = counters.uploads

@@ -16,11 +16,12 @@ public struct ViewerStatistics: Hashable, Sendable {
   }
 
   /// Frames handed to the display server: after eglSwapBuffers, or when cairo is about to draw.
-  public internal(set) var framesPresented = 0
+  public var framesPresented: Int { handed.count }
   /// The time of the first frame; CLOCK_MONOTONIC.
-  public internal(set) var firstPresentedAt: MonotonicInstant?
+  public var firstPresentedAt: MonotonicInstant? { handed.first }
   /// The time of the last frame; CLOCK_MONOTONIC.
-  public internal(set) var lastPresentedAt: MonotonicInstant?
+  public var lastPresentedAt: MonotonicInstant? { handed.last }
+  var handed = HandedFrames()
   /// The path of the last frame's pixels to the screen; `nil` before the first frame.
   public internal(set) var path: PresentationPath?
   /// Buffers imported.
@@ -77,65 +78,42 @@ public struct ViewerStatistics: Hashable, Sendable {
   public init() {}
 
   /// The seconds from the first presented frame to the last; zero for fewer than two.
-  public var seconds: Double {
-    guard let firstPresentedAt, let lastPresentedAt else { return 0 }
-    return lastPresentedAt.seconds(since: firstPresentedAt)
-  }
+  public var seconds: Double { handed.seconds }
 
   /// Frames per second: the number of intervals between presented frames, divided by `seconds`.
   /// Zero for fewer than two frames.
-  public var framesPerSecond: Double {
-    seconds > 0 ? Double(framesPresented - 1) / seconds : 0
-  }
-
-  mutating func presented(at now: MonotonicInstant) {
-    framesPresented += 1
-    if firstPresentedAt == nil { firstPresentedAt = now }
-    lastPresentedAt = now
-  }
+  public var framesPerSecond: Double { handed.perSecond }
 }
 
 extension ViewerStatistics: Encodable {
-  /// The keys of the statistics file: docs/statistics.md describes each. Keys are added, never renamed
-  /// or removed.
-  private enum CodingKeys: String, CodingKey {
-    case framesPresented, newFrames, framesShown, framesLate, framesDiscarded, feedback,
-      refreshRate,
-      comparisons, comparisonSeconds, changeDetection, seconds, framesPerSecond, path, imports,
-      gets,
-      copies, draws, handovers, compositorBuffers, inputEvents, renderer, backend, importRefusal,
-      handoverRefusal, fallback, timing
-  }
-
   /// Writes everything except the frames' time line, in the form of the statistics file. Unknown
   /// values are null.
   public func encode(to encoder: any Encoder) throws {
-    var values = encoder.container(keyedBy: CodingKeys.self)
-    try values.encode(framesPresented, forKey: .framesPresented)
-    try values.encode(newFrames, forKey: .newFrames)
-    try values.encode(framesShown, forKey: .framesShown)
-    try values.encode(framesLate, forKey: .framesLate)
-    try values.encode(framesDiscarded, forKey: .framesDiscarded)
-    try values.encode(feedback, forKey: .feedback)
-    try values.encode(refreshRate, forKey: .refreshRate)
-    try values.encode(comparisons, forKey: .comparisons)
-    try values.encode(comparisonSeconds, forKey: .comparisonSeconds)
-    try values.encode(changeDetection?.rawValue, forKey: .changeDetection)
-    try values.encode(seconds, forKey: .seconds)
-    try values.encode(framesPerSecond, forKey: .framesPerSecond)
-    try values.encode(path?.rawValue, forKey: .path)
-    try values.encode(imports, forKey: .imports)
-    try values.encode(gets, forKey: .gets)
-    try values.encode(copies, forKey: .copies)
-    try values.encode(draws, forKey: .draws)
-    try values.encode(handovers, forKey: .handovers)
-    try values.encode(compositorBuffers, forKey: .compositorBuffers)
-    try values.encode(inputEvents, forKey: .inputEvents)
-    try values.encode(renderer, forKey: .renderer)
-    try values.encode(backend, forKey: .backend)
-    try values.encode(importRefusal?.description, forKey: .importRefusal)
-    try values.encode(handoverRefusal, forKey: .handoverRefusal)
-    try values.encode(fallback?.description, forKey: .fallback)
-    try values.encode(frames?.report, forKey: .timing)
+    var file = StatisticsFile()
+    file.handed = handed
+    file.newFrames = newFrames
+    file.framesShown = framesShown
+    file.framesLate = framesLate
+    file.framesDiscarded = framesDiscarded
+    file.feedback = feedback
+    file.refreshRate = refreshRate
+    file.comparisons = comparisons
+    file.comparisonSeconds = comparisonSeconds
+    file.changeDetection = changeDetection?.rawValue
+    file.path = path?.rawValue
+    file.imports = imports
+    file.gets = gets
+    file.copies = copies
+    file.draws = draws
+    file.handovers = handovers
+    file.compositorBuffers = compositorBuffers
+    file.inputEvents = inputEvents
+    file.renderer = renderer
+    file.backend = backend?.rawValue
+    file.importRefusal = importRefusal?.description
+    file.handoverRefusal = handoverRefusal
+    file.fallback = fallback?.description
+    file.timing = frames?.report
+    try file.encode(to: encoder)
   }
 }
