@@ -41,6 +41,7 @@
   X(pa_stream_update_sample_rate)     \
   X(pa_stream_set_buffer_attr)        \
   X(pa_stream_set_underflow_callback) \
+  X(pa_stream_set_started_callback)   \
   X(pa_stream_disconnect)             \
   X(pa_stream_unref)                  \
   X(pa_operation_unref)
@@ -63,6 +64,7 @@ struct vgpu_pulse_stream {
   bool records;
   size_t frame;
   uint32_t underflows;
+  bool is_dry;
 };
 
 static bool load(char *reason, size_t size) {
@@ -157,9 +159,15 @@ void vgpu_pulse_disconnect(vgpu_pulse *pulse) {
   pulse->context = NULL;
 }
 
-static void count_underflow(pa_stream *stream, void *data) {
+static void note_underflow(pa_stream *stream, void *data) {
   (void)stream;
   ((vgpu_pulse_stream *)data)->underflows += 1;
+  ((vgpu_pulse_stream *)data)->is_dry = true;
+}
+
+static void note_start(pa_stream *stream, void *data) {
+  (void)stream;
+  ((vgpu_pulse_stream *)data)->is_dry = false;
 }
 
 // The server asks for a quarter of what it holds.
@@ -198,7 +206,8 @@ vgpu_pulse_stream *vgpu_pulse_stream_new(
   pa_buffer_attr buffer = attributes(stream, format.length);
   int answer = -1;
   if (stream->stream != NULL) {
-    CALL(stream_set_underflow_callback)(stream->stream, count_underflow, stream);
+    CALL(stream_set_underflow_callback)(stream->stream, note_underflow, stream);
+    CALL(stream_set_started_callback)(stream->stream, note_start, stream);
     if (format.records)
       answer = CALL(stream_connect_record)(
           stream->stream, NULL, &buffer, PA_STREAM_ADJUST_LATENCY);
@@ -217,6 +226,7 @@ vgpu_pulse_stream *vgpu_pulse_stream_new(
 void vgpu_pulse_stream_free(vgpu_pulse_stream *stream) {
   if (stream->stream != NULL) {
     CALL(stream_set_underflow_callback)(stream->stream, NULL, NULL);
+    CALL(stream_set_started_callback)(stream->stream, NULL, NULL);
     CALL(stream_disconnect)(stream->stream);
     CALL(stream_unref)(stream->stream);
   }
@@ -246,6 +256,8 @@ uint32_t vgpu_pulse_stream_take_underflows(vgpu_pulse_stream *stream) {
   stream->underflows = 0;
   return count;
 }
+
+bool vgpu_pulse_stream_is_dry(const vgpu_pulse_stream *stream) { return stream->is_dry; }
 
 const float *vgpu_pulse_stream_peek(vgpu_pulse_stream *stream, size_t *frames) {
   const void *data = NULL;

@@ -124,6 +124,8 @@ pa_operation *pa_stream_set_buffer_attr(
     pa_stream *stream, const pa_buffer_attr *attributes, pa_stream_success_cb_t done, void *data);
 void pa_stream_set_underflow_callback(
     pa_stream *stream, pa_stream_notify_cb_t underflow, void *data);
+void pa_stream_set_started_callback(
+    pa_stream *stream, pa_stream_notify_cb_t started, void *data);
 int pa_stream_disconnect(pa_stream *stream);
 void pa_stream_unref(pa_stream *stream);
 void pa_operation_unref(pa_operation *operation);

@@ -133,6 +133,8 @@ private final class ServerStream {
   private var length: UInt32
   private var rated = MonotonicInstant.now
   private var attempts = Backoff()
+  /// Since when the server has had nothing to play.
+  private var dry: MonotonicInstant?
   private(set) var hasFailed = false
   private var scratch: [Float]
 
@@ -143,6 +145,8 @@ private final class ServerStream {
   private static let mostLength: UInt32 = 160
   /// The time between two looks at the rate.
   private static let ratePeriod = Duration.milliseconds(500)
+  /// How long a server that gets all that it asks for may have nothing to play.
+  private static let longestDrought = Duration.seconds(1)
 
   init(_ stream: GuestStream, _ guest: String) {
     self.stream = stream
@@ -157,6 +161,7 @@ private final class ServerStream {
     if let raw { vgpu_pulse_stream_free(raw) }
     raw = nil
     isResting = true
+    dry = nil
   }
 
   /// Does what is due.
@@ -199,7 +204,23 @@ private final class ServerStream {
       vgpu_pulse_stream_set_resting(raw, isIdle)
       isResting = isIdle
     }
-    if isResting { return -1 }
+    if isResting {
+      dry = nil
+      return -1
+    }
+    // PipeWire 0.3 that was stopped for a moment may lose count of what it has asked for. It then plays
+    // silence for ever, each frame after its time, although it gets all that it asks for.
+    if vgpu_pulse_stream_is_dry(raw) {
+      let since = dry ?? .now
+      dry = since
+      if since.duration(to: .now) >= Self.longestDrought {
+        close()
+        return attempts.fail()
+      }
+    } else {
+      dry = nil
+      attempts.reset()
+    }
     // Without end only when the server wants ever more.
     for _ in 0..<256 {
       let wanted = min(vgpu_pulse_stream_writable(raw), Self.chunk)
@@ -211,7 +232,6 @@ private final class ServerStream {
         _ = vgpu_pulse_stream_write(raw, samples.baseAddress, wanted)
       }
     }
-    attempts.reset()
     adapt(raw)
     return Int32(Self.ratePeriod / .microseconds(1))
   }

@@ -27,7 +27,7 @@ final class GuestWindow {
     self.viewer = viewer
     // A compositor may still move a window that it has just shown.
     var before: (x: Int, y: Int)?
-    let board = try desktop.board(seconds: 120) { board in
+    let board = try desktop.board(seconds: 300) { board in
       defer { before = board.origin }
       return board.mode == (width, height) && board.takesInput
         && before.map { $0 == board.origin } == true

@@ -40,6 +40,20 @@ extension RigTests {
       return bright > 500 && dark > picture.width * picture.height / 2
     }
 
+    /// How many lines of text a BIOS shows. Its cursor, which blinks, is none.
+    static func textLines(of picture: Picture) -> Int {
+      let (width, height) = (16, 16)
+      return stride(from: 0, to: picture.height, by: height).count { top in
+        let columns = (0..<(picture.width / width)).count { column in
+          (top..<min(top + height, picture.height)).contains { y in
+            let start = (y * picture.width + column * width) * 3
+            return picture.rgb[start..<(start + width * 3)].contains { $0 > 100 }
+          }
+        }
+        return columns > 2
+      }
+    }
+
     static func screenshot(_ target: String, until isThere: (Picture) -> Bool) throws -> Picture? {
       let deadline = Date(timeIntervalSinceNow: 30)
       while Date() < deadline {

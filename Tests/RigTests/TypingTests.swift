@@ -138,13 +138,20 @@ extension RigTests {
 
     /// By the menu, whose first line it is: the guest's board begins anew.
     private func reboot(_ window: GuestWindow) throws {
-      // The window that had the keyboard is gone.
-      try window.pointAt(320, 300)
+      func windows() throws -> Int {
+        try window.desktop.xdotool("search", "--onlyvisible", "--pid", "\(window.viewer.pid)")
+          .split(separator: "\n").count
+      }
+      // The window that had the keyboard is gone; and the menu is to open beside the pointer.
+      try window.pointAt(20, 460)
+      let before = try windows()
       try window.desktop.xdotool("key", "--delay", "50", "ctrl+alt+m")
-      // Nothing tells when the menu has the keyboard; a busy machine takes more than a second.
-      usleep(3_000_000)
+      let deadline = Date(timeIntervalSinceNow: 30)
+      while try windows() == before, Date() < deadline { usleep(100_000) }
+      // Nothing tells when the menu has the keyboard.
+      usleep(1_000_000)
       try window.desktop.xdotool("key", "--delay", "100", "Down", "Return")
-      let board = try window.expect("a new board", seconds: 150) {
+      let board = try window.expect("a new board", seconds: 300) {
         $0.touched.isEmpty && $0.takesInput
       }
       #expect(board.wheel == 0 && board.relative == (0, 0))

@@ -72,6 +72,8 @@ size_t vgpu_pulse_stream_writable(const vgpu_pulse_stream *stream);
 bool vgpu_pulse_stream_write(vgpu_pulse_stream *stream, const float *samples, size_t frames);
 // How often the server had nothing to play since it was asked last.
 uint32_t vgpu_pulse_stream_take_underflows(vgpu_pulse_stream *stream);
+// Whether the server had nothing to play, and has not played since.
+bool vgpu_pulse_stream_is_dry(const vgpu_pulse_stream *stream);
 
 // The next recorded frames. They live until the next drop. NULL with frames is a hole of silence; no frames
 // means that there are none yet.
