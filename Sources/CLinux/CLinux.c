@@ -41,18 +41,28 @@ EXPORT(VFIO_IOMMU_UNMAP_DMA);
 const unsigned long vgpu_VFIO_DEVICE_BIND_IOMMUFD = _IO(VFIO_TYPE, VFIO_BASE + 18);
 const unsigned long vgpu_VFIO_DEVICE_ATTACH_IOMMUFD_PT = _IO(VFIO_TYPE, VFIO_BASE + 19);
 const unsigned long vgpu_VFIO_DEVICE_DETACH_IOMMUFD_PT = _IO(VFIO_TYPE, VFIO_BASE + 20);
+// Linux 6.2.
+const unsigned long vgpu_VFIO_MIG_GET_PRECOPY_INFO = _IO(VFIO_TYPE, VFIO_BASE + 21);
 
 // Linux 6.2. iommufd counts its commands from 0x80 within the VFIO type character.
 enum { iommufd_type = ';', iommufd_base = 0x80 };
 const unsigned long vgpu_IOMMU_DESTROY = _IO(iommufd_type, iommufd_base + 0);
 const unsigned long vgpu_IOMMU_IOAS_ALLOC = _IO(iommufd_type, iommufd_base + 1);
+const unsigned long vgpu_IOMMU_IOAS_ALLOW_IOVAS = _IO(iommufd_type, iommufd_base + 2);
+const unsigned long vgpu_IOMMU_IOAS_COPY = _IO(iommufd_type, iommufd_base + 3);
 const unsigned long vgpu_IOMMU_IOAS_IOVA_RANGES = _IO(iommufd_type, iommufd_base + 4);
 const unsigned long vgpu_IOMMU_IOAS_MAP = _IO(iommufd_type, iommufd_base + 5);
 const unsigned long vgpu_IOMMU_IOAS_UNMAP = _IO(iommufd_type, iommufd_base + 6);
+const unsigned long vgpu_IOMMU_OPTION = _IO(iommufd_type, iommufd_base + 7);
+const unsigned long vgpu_IOMMU_GET_HW_INFO = _IO(iommufd_type, iommufd_base + 0xa);
+const unsigned long vgpu_IOMMU_IOAS_MAP_FILE = _IO(iommufd_type, iommufd_base + 0xf);
+const unsigned long vgpu_IOMMU_IOAS_CHANGE_PROCESS = _IO(iommufd_type, iommufd_base + 0x12);
 
 EXPORT(DMA_BUF_IOCTL_SYNC);
 EXPORT(UDMABUF_CREATE);
 EXPORT(KVM_CREATE_VM);
+EXPORT(KVM_CREATE_DEVICE);
+EXPORT(KVM_SET_DEVICE_ATTR);
 
 const int vgpu_O_PATH = O_PATH;
 const int vgpu_POLLRDHUP = POLLRDHUP;

@@ -158,7 +158,7 @@ extension RigTests {
       defer { first.qemu.kill() }
       let monitor = Monitor(socket: first.socket)
       try await eventually { FileManager.default.fileExists(atPath: first.socket) }
-      let asking = try await expectSame(desktop, viewer, monitor, "SeaBIOS", until: Self.isAsking)
+      _ = try await expectSame(desktop, viewer, monitor, "SeaBIOS", until: Self.isAsking)
       try desktop.xdotool("mousemove", "500", "450")
       try desktop.xdotool("key", "Escape")
       _ = try await expectSame(desktop, viewer, monitor, "its menu") {

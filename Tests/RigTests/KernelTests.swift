@@ -89,6 +89,9 @@ extension RigTests {
         #expect(throws: VFIOError.self) { try device.regionInfo(4711) }
         #expect(try device.interruptInfo(PCIInterrupt.intx).index == PCIInterrupt.intx)
         #expect(try device.probe(.migration) == [])
+        #expect(try device.migrationModes() == nil)
+        #expect(device.info.atomicOps == nil)
+        #expect((device.iommufdID != nil) == (interface == .cdev))
         #expect(throws: VFIOError.self) { try device.hotResetNeighbours() }
       }
     }
@@ -225,6 +228,44 @@ extension RigTests {
         #expect(
           try iommufd.unmap(at: 0x10_0000, count: UInt64(4 * page), in: space) == 4 * page)
         #expect(try !iommufd.addressRanges(of: space).isEmpty)
+
+        // The kernel chooses among the allowed addresses, and a second space gets the same memory.
+        try iommufd.allow([0x40_0000...0x4f_ffff], in: space)
+        let chosen = try iommufd.map(memory, in: space, access: [.read, .write])
+        #expect((0x40_0000...0x4f_ffff).contains(chosen))
+        let other = try iommufd.makeAddressSpace()
+        let range = chosen..<(chosen + UInt64(4 * page))
+        #expect(
+          try iommufd.copy(range, of: space, at: 0x20_0000, to: other, access: .read) == 0x20_0000)
+        let nothing = #expect(throws: VFIOError.self) {
+          try iommufd.copy(0..<UInt64(page), of: space, to: other, access: .read)
+        }
+        #expect(nothing?.errno == .noSuchFileOrDirectory)
+        #expect(try iommufd.unmap(at: 0x20_0000, count: UInt64(4 * page), in: other) == 4 * page)
+        // A guest's memory as a whole, or nothing of it.
+        let half = UnsafeMutableRawBufferPointer(rebasing: memory[..<(2 * page)])
+        let rest = UnsafeMutableRawBufferPointer(rebasing: memory[(2 * page)...])
+        try iommufd.map([DMAMapping(half, at: 0), DMAMapping(rest, at: 0x8000_0000)], in: other)
+        #expect(throws: VFIOError.self) {
+          try iommufd.map(
+            [DMAMapping(half, at: 0x10_0000), DMAMapping(rest, at: 0x8000_0000)], in: other)
+        }
+        #expect(try iommufd.unmap(at: 0, count: .max, in: other) == 4 * page)
+        // Linux 6.12 maps no files yet.
+        let file = #expect(throws: VFIOError.self) {
+          try iommufd.map(file: 0, 0..<UInt64(page), in: other, access: .read)
+        }
+        #expect(file?.errno == .inappropriateIOCTLForDevice)
+        try iommufd.destroy(other)
+
+        #expect(try iommufd.usesHugePages(space))
+        try iommufd.setUsesHugePages(false, in: space)
+        #expect(try !iommufd.usesHugePages(space))
+        let fresh = try IOMMUFD()
+        #expect(try !fresh.countsByProcess())
+        try fresh.setCountsByProcess(true)
+        #expect(try fresh.countsByProcess())
+        _ = try iommufd.unmap(at: 0, count: .max, in: space)
         try iommufd.destroy(space)
         #expect(throws: VFIOError.self) { try iommufd.destroy(space) }
       }

@@ -65,6 +65,7 @@ extern const unsigned long vgpu_VFIO_DEVICE_FEATURE;
 extern const unsigned long vgpu_VFIO_DEVICE_BIND_IOMMUFD;
 extern const unsigned long vgpu_VFIO_DEVICE_ATTACH_IOMMUFD_PT;
 extern const unsigned long vgpu_VFIO_DEVICE_DETACH_IOMMUFD_PT;
+extern const unsigned long vgpu_VFIO_MIG_GET_PRECOPY_INFO;
 extern const unsigned long vgpu_VFIO_IOMMU_GET_INFO;
 extern const unsigned long vgpu_VFIO_IOMMU_MAP_DMA;
 extern const unsigned long vgpu_VFIO_IOMMU_UNMAP_DMA;
@@ -74,10 +75,18 @@ extern const unsigned long vgpu_IOMMU_IOAS_ALLOC;
 extern const unsigned long vgpu_IOMMU_IOAS_IOVA_RANGES;
 extern const unsigned long vgpu_IOMMU_IOAS_MAP;
 extern const unsigned long vgpu_IOMMU_IOAS_UNMAP;
+extern const unsigned long vgpu_IOMMU_IOAS_ALLOW_IOVAS;
+extern const unsigned long vgpu_IOMMU_IOAS_COPY;
+extern const unsigned long vgpu_IOMMU_OPTION;
+extern const unsigned long vgpu_IOMMU_GET_HW_INFO;
+extern const unsigned long vgpu_IOMMU_IOAS_MAP_FILE;
+extern const unsigned long vgpu_IOMMU_IOAS_CHANGE_PROCESS;
 
 extern const unsigned long vgpu_DMA_BUF_IOCTL_SYNC;
 extern const unsigned long vgpu_UDMABUF_CREATE;
 extern const unsigned long vgpu_KVM_CREATE_VM;
+extern const unsigned long vgpu_KVM_CREATE_DEVICE;
+extern const unsigned long vgpu_KVM_SET_DEVICE_ATTR;
 
 // glibc hides these behind _GNU_SOURCE, which a header cannot ask for on Swift's behalf.
 extern const int vgpu_O_PATH;
@@ -119,6 +128,16 @@ struct vgpu_vfio_bind_iommufd {
   uint32_t out_devid;
 };
 
+/// The same with a token (Linux 6.18), 16 bytes at an address.
+struct vgpu_vfio_bind_iommufd_token {
+  uint32_t argsz;
+  uint32_t flags;
+  int32_t iommufd;
+  uint32_t out_devid;
+  uint64_t token_uuid_ptr;
+};
+enum { vgpu_VFIO_DEVICE_BIND_FLAG_TOKEN = 1 << 0 };
+
 /// Argument of VFIO_DEVICE_ATTACH_IOMMUFD_PT (Linux 6.6).
 struct vgpu_vfio_attach_iommufd_pt {
   uint32_t argsz;
@@ -126,11 +145,51 @@ struct vgpu_vfio_attach_iommufd_pt {
   uint32_t pt_id;
 };
 
+/// The same for one PASID of the device's (Linux 6.15).
+struct vgpu_vfio_attach_iommufd_pasid {
+  uint32_t argsz;
+  uint32_t flags;
+  uint32_t pt_id;
+  uint32_t pasid;
+};
+enum { vgpu_VFIO_DEVICE_ATTACH_PASID = 1 << 0 };
+
 /// Argument of VFIO_DEVICE_DETACH_IOMMUFD_PT (Linux 6.6).
 struct vgpu_vfio_detach_iommufd_pt {
   uint32_t argsz;
   uint32_t flags;
 };
+
+/// The same for one PASID of the device's (Linux 6.15).
+struct vgpu_vfio_detach_iommufd_pasid {
+  uint32_t argsz;
+  uint32_t flags;
+  uint32_t pasid;
+};
+enum { vgpu_VFIO_DEVICE_DETACH_PASID = 1 << 0 };
+
+/// Argument of VFIO_MIG_GET_PRECOPY_INFO (Linux 6.2).
+struct vgpu_vfio_precopy_info {
+  uint32_t argsz;
+  uint32_t flags;
+  uint64_t initial_bytes;
+  uint64_t dirty_bytes;
+};
+
+/// The structure of VFIO_DEVICE_FEATURE_DMA_BUF (Linux 6.19); ranges follow.
+struct vgpu_vfio_device_feature_dma_buf {
+  uint32_t region_index;
+  uint32_t open_flags;
+  uint32_t flags;
+  uint32_t nr_ranges;
+};
+struct vgpu_vfio_region_dma_range {
+  uint64_t offset;
+  uint64_t length;
+};
+
+/// A capability of VFIO_DEVICE_GET_INFO (Linux 6.6).
+enum { vgpu_VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP = 5 };
 
 /// Argument of IOMMU_DESTROY (Linux 6.2).
 struct vgpu_iommu_destroy {
@@ -180,10 +239,96 @@ struct vgpu_iommu_ioas_unmap {
   uint64_t length;
 };
 
+/// Argument of IOMMU_IOAS_ALLOW_IOVAS (Linux 6.2).
+struct vgpu_iommu_ioas_allow_iovas {
+  uint32_t size;
+  uint32_t ioas_id;
+  uint32_t num_iovas;
+  uint32_t reserved;
+  uint64_t allowed_iovas;
+};
+
+/// Argument of IOMMU_IOAS_COPY (Linux 6.2).
+struct vgpu_iommu_ioas_copy {
+  uint32_t size;
+  uint32_t flags;
+  uint32_t dst_ioas_id;
+  uint32_t src_ioas_id;
+  uint64_t length;
+  uint64_t dst_iova;
+  uint64_t src_iova;
+};
+
+/// Argument of IOMMU_IOAS_MAP_FILE (Linux 6.14).
+struct vgpu_iommu_ioas_map_file {
+  uint32_t size;
+  uint32_t flags;
+  uint32_t ioas_id;
+  int32_t fd;
+  uint64_t start;
+  uint64_t length;
+  uint64_t iova;
+};
+
+/// Argument of IOMMU_IOAS_CHANGE_PROCESS (Linux 6.14).
+struct vgpu_iommu_ioas_change_process {
+  uint32_t size;
+  uint32_t reserved;
+};
+
+/// Argument of IOMMU_OPTION (Linux 6.2).
+struct vgpu_iommu_option {
+  uint32_t size;
+  uint32_t option_id;
+  uint16_t op;
+  uint16_t reserved;
+  uint32_t object_id;
+  uint64_t val64;
+};
+enum { vgpu_IOMMU_OPTION_OP_SET = 0, vgpu_IOMMU_OPTION_OP_GET = 1 };
+
+/// Argument of IOMMU_GET_HW_INFO (Linux 6.6; the width of PASIDs since 6.15).
+struct vgpu_iommu_hw_info {
+  uint32_t size;
+  uint32_t flags;
+  uint32_t dev_id;
+  uint32_t data_len;
+  uint64_t data_uptr;
+  uint32_t out_data_type;
+  uint8_t out_max_pasid_log2;
+  uint8_t reserved[3];
+  uint64_t out_capabilities;
+};
+
 enum {
   vgpu_IOMMU_IOAS_MAP_FIXED_IOVA = 1 << 0,
   vgpu_IOMMU_IOAS_MAP_WRITEABLE = 1 << 1,
   vgpu_IOMMU_IOAS_MAP_READABLE = 1 << 2,
+};
+
+// ---- KVM's pseudo-devices ------------------------------------------------------------------------
+// `<linux/kvm.h>` is large, and its names for VFIO's files changed with Linux 6.6.
+
+/// Argument of KVM_CREATE_DEVICE.
+struct vgpu_kvm_create_device {
+  uint32_t type;
+  uint32_t fd;
+  uint32_t flags;
+};
+
+/// Argument of KVM_SET_DEVICE_ATTR.
+struct vgpu_kvm_device_attr {
+  uint32_t flags;
+  uint32_t group;
+  uint64_t attr;
+  uint64_t addr;
+};
+
+enum {
+  vgpu_KVM_DEV_TYPE_VFIO = 4,
+  vgpu_KVM_DEV_VFIO_FILE = 1,
+  vgpu_KVM_DEV_VFIO_FILE_ADD = 1,
+  vgpu_KVM_DEV_VFIO_FILE_DEL = 2,
 };
 
 /// VFIO_DEVICE_FLAGS_CDX (Linux 6.4), the newest device flag.

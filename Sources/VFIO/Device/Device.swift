@@ -15,16 +15,26 @@ public struct Device: ~Copyable {
   public let name: String
   /// The device's description of itself (VFIO_DEVICE_GET_INFO).
   public let info: DeviceInfo
+  /// The device's number within the iommufd that this value has bound it to; `nil` for a device that was
+  /// opened by its group or elsewhere.
+  public let iommufdID: UInt32?
 
   /// Takes over an open device descriptor: received over a socket, inherited, or made elsewhere.
   ///
   /// - Throws: `VFIOError.system` with ENOTTY when the descriptor belongs to no VFIO device.
   public init(owning fd: consuming OwnedFileDescriptor, name: String) throws(VFIOError) {
+    try self.init(owning: fd, name: name, iommufdID: nil)
+  }
+
+  init(
+    owning fd: consuming OwnedFileDescriptor, name: String, iommufdID: UInt32?
+  ) throws(VFIOError) {
     try Self.checkKind(of: fd, name: name)
     let answer = try fd.growingQuery(
       "VFIO_DEVICE_GET_INFO", vgpu_VFIO_DEVICE_GET_INFO, on: name, vfio_device_info())
-    info = DeviceInfo(answer.structure(vfio_device_info.self))
+    info = try DeviceInfo(answer, object: name)
     self.name = name
+    self.iommufdID = iommufdID
     self.fd = fd
   }
 
@@ -49,21 +59,15 @@ public struct Device: ~Copyable {
   }
 
   /// Opens a device by its own node, `/dev/vfio/devices/vfioN`, and binds it to an iommufd
-  /// (VFIO_DEVICE_BIND_IOMMUFD, Linux 6.6). The device has no DMA until `attach`.
+  /// (VFIO_DEVICE_BIND_IOMMUFD, Linux 6.6). The device has no DMA until `attach`. `DeviceNode` does it in two
+  /// steps.
   ///
   /// - Throws: `VFIOError.system`: EBUSY when the device is open by its group, EINVAL when another
   ///   process has bound it.
   public init(
     cdev path: String, iommufd: borrowing IOMMUFD, kernel: any Kernel = RunningKernel()
   ) throws(VFIOError) {
-    let fd = try vfio { () throws(SystemCallError) in
-      try OwnedFileDescriptor.open(path, flags: O_RDWR, kernel: kernel)
-    }
-    var binding = vgpu_vfio_bind_iommufd()
-    binding.argsz = UInt32(MemoryLayout<vgpu_vfio_bind_iommufd>.size)
-    binding.iommufd = iommufd.rawValue
-    try fd.ioctl("VFIO_DEVICE_BIND_IOMMUFD", vgpu_VFIO_DEVICE_BIND_IOMMUFD, on: path, &binding)
-    try self.init(owning: fd, name: path)
+    self = try DeviceNode(path: path, kernel: kernel).bind(to: iommufd)
   }
 
   /// Duplicates a device descriptor out of a running process (pidfd_getfd(2), Linux 5.6).
@@ -192,6 +196,87 @@ public struct Device: ~Copyable {
     detachment.argsz = UInt32(MemoryLayout<vgpu_vfio_detach_iommufd_pt>.size)
     try fd.ioctl(
       "VFIO_DEVICE_DETACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_DETACH_IOMMUFD_PT, on: name, &detachment)
+  }
+
+  /// VFIO_DEVICE_ATTACH_IOMMUFD_PT with VFIO_DEVICE_ATTACH_PASID (Linux 6.15): gives one process address
+  /// space (PASID) of the device an IO address space.
+  ///
+  /// - Throws: `VFIOError.system`: EOPNOTSUPP when the device has no PASIDs; ENOTTY or EINVAL on a kernel
+  ///   without them.
+  public func attach(pasid: UInt32, to space: IOMMUFD.AddressSpace) throws(VFIOError) {
+    var attachment = vgpu_vfio_attach_iommufd_pasid()
+    attachment.argsz = UInt32(MemoryLayout<vgpu_vfio_attach_iommufd_pasid>.size)
+    attachment.flags = UInt32(vgpu_VFIO_DEVICE_ATTACH_PASID)
+    attachment.pt_id = space.id
+    attachment.pasid = pasid
+    try fd.ioctl(
+      "VFIO_DEVICE_ATTACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_ATTACH_IOMMUFD_PT, on: name, &attachment)
+  }
+
+  /// VFIO_DEVICE_DETACH_IOMMUFD_PT with VFIO_DEVICE_DETACH_PASID (Linux 6.15): takes a PASID's IO address
+  /// space away again.
+  ///
+  /// - Throws: as `attach(pasid:to:)`.
+  public func detach(pasid: UInt32) throws(VFIOError) {
+    var detachment = vgpu_vfio_detach_iommufd_pasid()
+    detachment.argsz = UInt32(MemoryLayout<vgpu_vfio_detach_iommufd_pasid>.size)
+    detachment.flags = UInt32(vgpu_VFIO_DEVICE_DETACH_PASID)
+    detachment.pasid = pasid
+    try fd.ioctl(
+      "VFIO_DEVICE_DETACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_DETACH_IOMMUFD_PT, on: name, &detachment)
+  }
+}
+
+/// A device's own node (`/dev/vfio/devices/vfioN`, Linux 6.6) that is open, and bound to no iommufd yet: until
+/// then the kernel lets nobody use the device. The descriptor is closed when this value ends.
+public struct DeviceNode: ~Copyable {
+  private let fd: OwnedFileDescriptor
+  /// The node's path.
+  public let path: String
+
+  /// Opens it.
+  ///
+  /// - Throws: `VFIOError.system` of open(2).
+  public init(path: String, kernel: any Kernel = RunningKernel()) throws(VFIOError) {
+    fd = try vfio { () throws(SystemCallError) in
+      try OwnedFileDescriptor.open(path, flags: O_RDWR, kernel: kernel)
+    }
+    self.path = path
+  }
+
+  /// The descriptor, for KVM (`KVMFiles.add`). It is borrowed: never close it.
+  public var rawValue: Int32 { fd.rawValue }
+
+  /// Binds the device to an iommufd (VFIO_DEVICE_BIND_IOMMUFD, Linux 6.6). The device has no DMA until
+  /// `Device.attach`.
+  ///
+  /// - Throws: `VFIOError.system`: EBUSY when the device is open by its group, EINVAL when another
+  ///   process has bound it.
+  public consuming func bind(to iommufd: borrowing IOMMUFD) throws(VFIOError) -> Device {
+    var binding = vgpu_vfio_bind_iommufd()
+    binding.argsz = UInt32(MemoryLayout<vgpu_vfio_bind_iommufd>.size)
+    binding.iommufd = iommufd.rawValue
+    try fd.ioctl("VFIO_DEVICE_BIND_IOMMUFD", vgpu_VFIO_DEVICE_BIND_IOMMUFD, on: path, &binding)
+    return try Device(owning: fd, name: path, iommufdID: binding.out_devid)
+  }
+
+  /// The same for a virtual function whose physical function has a token (`Device.setVFToken`)
+  /// (VFIO_DEVICE_BIND_FLAG_TOKEN, Linux 6.18).
+  ///
+  /// - Throws: as `bind(to:)`; `VFIOError.system` with EACCES for another token.
+  public consuming func bind(
+    to iommufd: borrowing IOMMUFD, vfToken: VFToken
+  ) throws(VFIOError) -> Device {
+    var binding = vgpu_vfio_bind_iommufd_token()
+    binding.argsz = UInt32(MemoryLayout<vgpu_vfio_bind_iommufd_token>.size)
+    binding.flags = UInt32(vgpu_VFIO_DEVICE_BIND_FLAG_TOKEN)
+    binding.iommufd = iommufd.rawValue
+    try vfToken.bytes.withUnsafeBufferPointer { (bytes) throws(VFIOError) in
+      binding.token_uuid_ptr = UInt64(UInt(bitPattern: bytes.baseAddress))
+      _ = try fd.ioctl(
+        "VFIO_DEVICE_BIND_IOMMUFD", vgpu_VFIO_DEVICE_BIND_IOMMUFD, on: path, &binding)
+    }
+    return try Device(owning: fd, name: path, iommufdID: binding.out_devid)
   }
 }
 

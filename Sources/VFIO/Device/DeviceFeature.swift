@@ -33,6 +33,10 @@ public struct DeviceFeature: RawRepresentable, Hashable, Sendable {
   public static let migrationDataSize = DeviceFeature(rawValue: 9)
   /// PCI bus mastering on and off.
   public static let busMaster = DeviceFeature(rawValue: 10)
+  /// dma-bufs of regions.
+  public static let dmaBuf = DeviceFeature(rawValue: 11)
+  /// A migration's estimates tell when new initial data is there.
+  public static let precopyInfo2 = DeviceFeature(rawValue: 12)
 }
 
 extension Device {
@@ -99,15 +103,62 @@ extension Device {
     try self.feature(feature, flags: UInt32(VFIO_DEVICE_FEATURE_SET), data: &data)
   }
 
-  private func feature(
+  /// VFIO_DEVICE_FEATURE with GET or SET on a feature's structure, which the kernel may change.
+  ///
+  /// - Returns: the call's own answer.
+  @discardableResult
+  func exchange<Structure: BitwiseCopyable>(
+    _ feature: DeviceFeature, _ access: FeatureAccess, _ structure: inout Structure
+  ) throws(VFIOError) -> Int {
+    var data = withUnsafeBytes(of: structure) { [UInt8]($0) }
+    let answer = try self.feature(feature, flags: access.rawValue, data: &data)
+    structure = data.structure(Structure.self)
+    return answer
+  }
+
+  @discardableResult
+  func feature(
     _ feature: DeviceFeature, flags: UInt32, data: inout [UInt8]
-  ) throws(VFIOError) {
+  ) throws(VFIOError) -> Int {
     let size = MemoryLayout<vfio_device_feature>.size
     var header = vfio_device_feature()
     header.argsz = UInt32(size + data.count)
     header.flags = flags | UInt32(feature.rawValue)
     var bytes = withUnsafeBytes(of: header) { [UInt8]($0) } + data
-    try fd.ioctl("VFIO_DEVICE_FEATURE", vgpu_VFIO_DEVICE_FEATURE, on: name, bytes: &bytes)
+    let answer = try fd.ioctl(
+      "VFIO_DEVICE_FEATURE", vgpu_VFIO_DEVICE_FEATURE, on: name, bytes: &bytes)
     data.replaceSubrange(0..., with: bytes[size...])
+    return answer
+  }
+}
+
+// MARK: Power and bus mastering
+
+extension Device {
+  /// Lets the device sleep while nobody needs it, and the guest does not use it
+  /// (VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY and _ENTRY_WITH_WAKEUP, Linux 6.1). Any access to it wakes it.
+  ///
+  /// - Parameter wakeup: an eventfd(2) descriptor that is signalled when the device wakes by itself,
+  ///   borrowed (the kernel keeps its own reference); `nil` for none.
+  /// - Throws: `VFIOError.system`: ENOTTY when the driver has no such feature.
+  public func allowSleep(wakeup: Int32? = nil) throws(VFIOError) {
+    guard let wakeup else { return try set(.lowPowerEntry) }
+    var entry = vfio_device_low_power_entry_with_wakeup()
+    entry.wakeup_eventfd = wakeup
+    try exchange(.lowPowerEntryWithWakeup, .set, &entry)
+  }
+
+  /// Keeps the device awake again (VFIO_DEVICE_FEATURE_LOW_POWER_EXIT, Linux 6.1).
+  ///
+  /// - Throws: as `allowSleep`.
+  public func forbidSleep() throws(VFIOError) { try set(.lowPowerExit) }
+
+  /// Lets the device write to memory, or not (VFIO_DEVICE_FEATURE_BUS_MASTER, Linux 6.7): for devices on
+  /// AMD's CDX bus. A PCI device has a bit of its configuration space for this.
+  ///
+  /// - Throws: `VFIOError.system`: ENOTTY when the driver has no such feature.
+  public func setBusMaster(_ isMaster: Bool) throws(VFIOError) {
+    var operation: UInt32 = isMaster ? 1 : 0
+    try exchange(.busMaster, .set, &operation)
   }
 }

@@ -30,14 +30,45 @@ public struct DeviceInfo: Hashable, Sendable {
     public static let cdx = Flags(rawValue: UInt32(vgpu_VFIO_DEVICE_FLAGS_CDX))
   }
 
+  /// The widths of PCI Express AtomicOps that the way to the root completes.
+  public struct AtomicOps: OptionSet, Hashable, Sendable {
+    /// The bits of `vfio_device_info_cap_pci_atomic_comp.flags`.
+    public let rawValue: UInt32
+
+    /// Makes a set from its bits.
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// 32 bits.
+    public static let bits32 = AtomicOps(rawValue: 1 << 0)
+    /// 64 bits.
+    public static let bits64 = AtomicOps(rawValue: 1 << 1)
+    /// 128 bits.
+    public static let bits128 = AtomicOps(rawValue: 1 << 2)
+  }
+
   /// The bus that the device pretends to be on, and what it can do.
   public let flags: Flags
   /// The number of regions; the first is 0.
   public let regionCount: UInt32
   /// The number of interrupt indexes; the first is 0.
   public let interruptCount: UInt32
+  /// The AtomicOps that a PCI device may send (VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP, Linux 6.6); `nil` when
+  /// the driver does not tell.
+  public let atomicOps: AtomicOps?
 
-  init(_ info: vfio_device_info) {
+  /// - Parameter answer: the structure, and its capability chain.
+  init(_ answer: [UInt8], object: String) throws(VFIOError) {
+    let info = answer.structure(vfio_device_info.self)
+    var atomicOps: AtomicOps?
+    if info.flags & UInt32(VFIO_DEVICE_FLAGS_CAPS) != 0 {
+      let chain = try CapabilityChain.parse(
+        answer, first: info.cap_offset, after: MemoryLayout<vfio_device_info>.size, object: object)
+      for capability in chain
+      where Int(capability.id) == vgpu_VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP {
+        atomicOps = capability.load(UInt32.self, at: 0).map { AtomicOps(rawValue: $0) }
+      }
+    }
+    self.atomicOps = atomicOps
     flags = Flags(rawValue: info.flags)
     // No driver has more regions than this. The bound protects a caller that asks about each
     // region.

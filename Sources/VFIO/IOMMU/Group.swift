@@ -66,6 +66,10 @@ public struct Group: ~Copyable {
     self.path = path
   }
 
+  /// The descriptor, for KVM (`KVMFiles.add`) or for a process that will inherit it. It is borrowed: never
+  /// close it.
+  public var rawValue: Int32 { fd.rawValue }
+
   /// Gives up the group's descriptor: the caller closes it from now on.
   public consuming func release() -> OwnedFileDescriptor { fd }
 
@@ -123,9 +127,14 @@ public struct Group: ~Copyable {
   /// - Throws: `VFIOError.system`: ENODEV when the group holds no device of that name, EINVAL
   ///   before `setIOMMU`, or the refusal of the device's driver.
   public func device(named name: String) throws(VFIOError) -> Device {
+    try device(named: name, asking: name)
+  }
+
+  /// - Parameter text: the name, and what goes with it.
+  func device(named name: String, asking text: String) throws(VFIOError) -> Device {
     let kernel = fd.kernel
     let number = fd.rawValue
-    var copy = name
+    var copy = text
     let answer = copy.withUTF8 { utf8 in
       withUnsafeTemporaryAllocation(of: UInt8.self, capacity: utf8.count + 1) { cString in
         _ = cString.update(fromContentsOf: utf8)
