@@ -117,7 +117,8 @@ let package = Package(
     .testTarget(
       name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", system]),
     .target(
-      name: "VFIO", dependencies: ["CLinux", "CProcess", "ErrorKinds", "LinuxSystem", system]),
+      name: "VFIO",
+      dependencies: ["CLinux", "CProcess", "ErrorKinds", "LinuxSystem", "SafeText", system]),
     .testTarget(
       name: "VFIOTests",
       dependencies: ["CABIFacts", "CLinux", "LinuxSystem", "TestSupport", "VFIO", system]),

@@ -34,3 +34,26 @@ package func hexadecimal(_ number: some FixedWidthInteger & UnsignedInteger, dig
   let text = String(number, radix: 16)
   return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
 }
+
+/// The halves of a UUID in the text form of RFC 4122, 8-4-4-4-12 hexadecimal digits in either case; `nil` for
+/// anything else. The first byte is the highest of `high`.
+package func uuidHalves(_ text: String) -> (high: UInt64, low: UInt64)? {
+  let groups = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+  guard groups.map(\.count) == [8, 4, 4, 4, 12] else { return nil }
+  var digits: [UInt64] = []
+  for byte in groups.joined() {
+    guard let digit = hexadecimalDigit(byte) else { return nil }
+    digits.append(UInt64(digit))
+  }
+  return (digits[..<16].reduce(0) { $0 << 4 | $1 }, digits[16...].reduce(0) { $0 << 4 | $1 })
+}
+
+/// A UUID's text, in lower case.
+package func uuidText(high: UInt64, low: UInt64) -> String {
+  let left = hexadecimal(high, digits: 16)
+  let right = hexadecimal(low, digits: 16)
+  return [
+    left.prefix(8), left.dropFirst(8).prefix(4), left.suffix(4), right.prefix(4), right.suffix(12),
+  ]
+  .joined(separator: "-")
+}

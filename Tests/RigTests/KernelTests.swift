@@ -65,6 +65,9 @@ extension RigTests {
           let first = try Device(cdev: node, iommufd: iommufd)
           expectRefusal(.invalidArgument)
           #expect(first.info.regionCount > 0)
+          // An mdev has no IOMMU of its own.
+          let none = #expect(throws: VFIOError.self) { try iommufd.hardware(of: first) }
+          #expect(none?.errno == .noSuchFileOrDirectory)
         }
         let container = try Container()
         let group = try Group(number: try #require(vGPU.iommuGroup))

@@ -23,6 +23,25 @@ func makeDevice(
     owning: OwnedFileDescriptor(owning: kernel.makeFD(), kernel: kernel), name: name)
 }
 
+/// A fake group, `/dev/vfio/3`, with one device.
+///
+/// - Parameters:
+///   - asked: the text by which the kernel knows the device.
+///   - refusal: what it answers to any other text.
+func makeGroup(_ kernel: FakeKernel, asked: String, refusal: Errno) throws -> Group {
+  kernel.onOpen("/dev/vfio/3")
+  kernel.onIoctl(vgpu_VFIO_GROUP_GET_STATUS) { _, argument in
+    argument?.storeBytes(of: 1, toByteOffset: 4, as: UInt32.self)
+    return 0
+  }
+  kernel.onIoctl(vgpu_VFIO_GROUP_GET_DEVICE_FD) { _, argument in
+    guard let argument else { return -14 }
+    let name = String(cString: argument.assumingMemoryBound(to: CChar.self))
+    return name == asked ? Int(kernel.makeFD()) : -Int(refusal.rawValue)
+  }
+  return try Group(number: 3, kernel: kernel)
+}
+
 @Suite struct DeviceTests {
   let kernel = FakeKernel()
 
@@ -184,18 +203,8 @@ func makeDevice(
 
   @Test func deviceNameReachesTheKernelAsAString() throws {
     _ = try makeDevice(kernel)
-    kernel.onOpen("/dev/vfio/3")
-    kernel.onIoctl(vgpu_VFIO_GROUP_GET_STATUS) { _, argument in
-      argument?.storeBytes(of: 1, toByteOffset: 4, as: UInt32.self)
-      return 0
-    }
-    let kernel = kernel
-    kernel.onIoctl(vgpu_VFIO_GROUP_GET_DEVICE_FD) { _, argument in
-      guard let argument else { return -14 }
-      let name = String(cString: argument.assumingMemoryBound(to: CChar.self))
-      return name == "0000:00:02.0" ? Int(kernel.makeFD()) : -19
-    }
-    let group = try Group(number: 3, kernel: kernel)
+    let group = try makeGroup(
+      kernel, asked: "0000:00:02.0", refusal: .operationNotSupportedByDevice)
     let device = try group.device(named: "0000:00:02.0")
     #expect(device.name == "0000:00:02.0")
     #expect(throws: VFIOError.self) { _ = try group.device(named: "0000:00:03.0") }

@@ -195,18 +195,8 @@ import VFIO
     answer(0) { isSet, data in isSet && data.count == 16 && data[0] == 0xbd ? 0 : -22 }
     try device.setVFToken(token)
 
-    kernel.onOpen("/dev/vfio/3")
-    kernel.onIoctl(vgpu_VFIO_GROUP_GET_STATUS) { _, argument in
-      argument?.storeBytes(of: 1, toByteOffset: 4, as: UInt32.self)
-      return 0
-    }
-    let kernel = kernel
-    kernel.onIoctl(vgpu_VFIO_GROUP_GET_DEVICE_FD) { _, argument in
-      guard let argument else { return -14 }
-      let asked = String(cString: argument.assumingMemoryBound(to: CChar.self))
-      return asked == "0000:04:10.0 vf_token=\(text)" ? Int(kernel.makeFD()) : -13
-    }
-    let group = try Group(number: 3, kernel: kernel)
+    let group = try makeGroup(
+      kernel, asked: "0000:04:10.0 vf_token=\(text)", refusal: .permissionDenied)
     #expect(group.rawValue > 1000)
     #expect(try group.device(named: "0000:04:10.0", vfToken: token).name == "0000:04:10.0")
   }

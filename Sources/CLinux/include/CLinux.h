@@ -128,7 +128,7 @@ struct vgpu_vfio_bind_iommufd {
   uint32_t out_devid;
 };
 
-/// The same with a token (Linux 6.18), 16 bytes at an address.
+/// The same with a token (after Linux 6.12), 16 bytes at an address.
 struct vgpu_vfio_bind_iommufd_token {
   uint32_t argsz;
   uint32_t flags;
@@ -145,7 +145,7 @@ struct vgpu_vfio_attach_iommufd_pt {
   uint32_t pt_id;
 };
 
-/// The same for one PASID of the device's (Linux 6.15).
+/// The same for one PASID of the device's (after Linux 6.12).
 struct vgpu_vfio_attach_iommufd_pasid {
   uint32_t argsz;
   uint32_t flags;
@@ -160,7 +160,7 @@ struct vgpu_vfio_detach_iommufd_pt {
   uint32_t flags;
 };
 
-/// The same for one PASID of the device's (Linux 6.15).
+/// The same for one PASID of the device's (after Linux 6.12).
 struct vgpu_vfio_detach_iommufd_pasid {
   uint32_t argsz;
   uint32_t flags;
@@ -176,7 +176,7 @@ struct vgpu_vfio_precopy_info {
   uint64_t dirty_bytes;
 };
 
-/// The structure of VFIO_DEVICE_FEATURE_DMA_BUF (Linux 6.19); ranges follow.
+/// The structure of VFIO_DEVICE_FEATURE_DMA_BUF (after Linux 6.12); ranges follow.
 struct vgpu_vfio_device_feature_dma_buf {
   uint32_t region_index;
   uint32_t open_flags;
@@ -188,7 +188,7 @@ struct vgpu_vfio_region_dma_range {
   uint64_t length;
 };
 
-/// A capability of VFIO_DEVICE_GET_INFO (Linux 6.6).
+/// A capability of VFIO_DEVICE_GET_INFO (after Linux 6.1).
 enum { vgpu_VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP = 5 };
 
 /// Argument of IOMMU_DESTROY (Linux 6.2).
@@ -259,7 +259,7 @@ struct vgpu_iommu_ioas_copy {
   uint64_t src_iova;
 };
 
-/// Argument of IOMMU_IOAS_MAP_FILE (Linux 6.14).
+/// Argument of IOMMU_IOAS_MAP_FILE (after Linux 6.12).
 struct vgpu_iommu_ioas_map_file {
   uint32_t size;
   uint32_t flags;
@@ -270,7 +270,7 @@ struct vgpu_iommu_ioas_map_file {
   uint64_t iova;
 };
 
-/// Argument of IOMMU_IOAS_CHANGE_PROCESS (Linux 6.14).
+/// Argument of IOMMU_IOAS_CHANGE_PROCESS (after Linux 6.12).
 struct vgpu_iommu_ioas_change_process {
   uint32_t size;
   uint32_t reserved;
@@ -287,7 +287,7 @@ struct vgpu_iommu_option {
 };
 enum { vgpu_IOMMU_OPTION_OP_SET = 0, vgpu_IOMMU_OPTION_OP_GET = 1 };
 
-/// Argument of IOMMU_GET_HW_INFO (Linux 6.6; the width of PASIDs since 6.15).
+/// Argument of IOMMU_GET_HW_INFO (Linux 6.6; the width of PASIDs later).
 struct vgpu_iommu_hw_info {
   uint32_t size;
   uint32_t flags;

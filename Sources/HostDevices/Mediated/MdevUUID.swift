@@ -45,39 +45,12 @@ public struct MdevUUID: Hashable, Sendable {
 extension MdevUUID: LosslessStringConvertible {
   /// Reads 8-4-4-4-12 hexadecimal digits in either case; `nil` for anything else.
   public init?(_ text: String) {
-    var digits: [UInt64] = []
-    digits.reserveCapacity(32)
-    var length = 0
-    for byte in text.utf8 {
-      switch (length, byte) {
-      case (36..., _):
-        return nil
-      case (8, UInt8(ascii: "-")), (13, UInt8(ascii: "-")), (18, UInt8(ascii: "-")),
-        (23, UInt8(ascii: "-")):
-        break
-      case (8, _), (13, _), (18, _), (23, _):
-        return nil
-      default:
-        guard let digit = hexadecimalDigit(byte) else { return nil }
-        digits.append(UInt64(digit))
-      }
-      length += 1
-    }
-    guard length == 36 else { return nil }
-    high = digits[..<16].reduce(0) { $0 << 4 | $1 }
-    low = digits[16...].reduce(0) { $0 << 4 | $1 }
+    guard let halves = uuidHalves(text) else { return nil }
+    self.init(high: halves.high, low: halves.low)
   }
 
   /// The canonical text, in lower case.
-  public var description: String {
-    let left = hexadecimal(high, digits: 16)
-    let right = hexadecimal(low, digits: 16)
-    return [
-      left.prefix(8), left.dropFirst(8).prefix(4), left.suffix(4), right.prefix(4),
-      right.suffix(12),
-    ]
-    .joined(separator: "-")
-  }
+  public var description: String { uuidText(high: high, low: low) }
 }
 
 extension MdevUUID: Comparable {

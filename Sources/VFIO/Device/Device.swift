@@ -181,47 +181,52 @@ public struct Device: ~Copyable {
   ///
   /// - Throws: `VFIOError.system` for a device that was opened by its group.
   public func attach(to space: IOMMUFD.AddressSpace) throws(VFIOError) {
-    var attachment = vgpu_vfio_attach_iommufd_pt()
-    attachment.argsz = UInt32(MemoryLayout<vgpu_vfio_attach_iommufd_pt>.size)
-    attachment.pt_id = space.id
-    try fd.ioctl(
-      "VFIO_DEVICE_ATTACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_ATTACH_IOMMUFD_PT, on: name, &attachment)
+    try attach(nil, space)
   }
 
   /// VFIO_DEVICE_DETACH_IOMMUFD_PT: takes the IO address space away again.
   ///
   /// - Throws: `VFIOError.system` for a device that was opened by its group.
-  public func detach() throws(VFIOError) {
-    var detachment = vgpu_vfio_detach_iommufd_pt()
-    detachment.argsz = UInt32(MemoryLayout<vgpu_vfio_detach_iommufd_pt>.size)
-    try fd.ioctl(
-      "VFIO_DEVICE_DETACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_DETACH_IOMMUFD_PT, on: name, &detachment)
-  }
+  public func detach() throws(VFIOError) { try detach(nil) }
 
-  /// VFIO_DEVICE_ATTACH_IOMMUFD_PT with VFIO_DEVICE_ATTACH_PASID (Linux 6.15): gives one process address
+  /// VFIO_DEVICE_ATTACH_IOMMUFD_PT with VFIO_DEVICE_ATTACH_PASID (after Linux 6.12): gives one process address
   /// space (PASID) of the device an IO address space.
   ///
   /// - Throws: `VFIOError.system`: EOPNOTSUPP when the device has no PASIDs; ENOTTY or EINVAL on a kernel
   ///   without them.
   public func attach(pasid: UInt32, to space: IOMMUFD.AddressSpace) throws(VFIOError) {
+    try attach(pasid, space)
+  }
+
+  /// VFIO_DEVICE_DETACH_IOMMUFD_PT with VFIO_DEVICE_DETACH_PASID (after Linux 6.12): takes a PASID's IO address
+  /// space away again.
+  ///
+  /// - Throws: as `attach(pasid:to:)`.
+  public func detach(pasid: UInt32) throws(VFIOError) { try detach(pasid) }
+
+  // A kernel without PASIDs knows the shorter structures alone.
+
+  private func attach(_ pasid: UInt32?, _ space: IOMMUFD.AddressSpace) throws(VFIOError) {
     var attachment = vgpu_vfio_attach_iommufd_pasid()
-    attachment.argsz = UInt32(MemoryLayout<vgpu_vfio_attach_iommufd_pasid>.size)
-    attachment.flags = UInt32(vgpu_VFIO_DEVICE_ATTACH_PASID)
+    attachment.argsz = UInt32(MemoryLayout<vgpu_vfio_attach_iommufd_pt>.size)
     attachment.pt_id = space.id
-    attachment.pasid = pasid
+    if let pasid {
+      attachment.argsz = UInt32(MemoryLayout<vgpu_vfio_attach_iommufd_pasid>.size)
+      attachment.flags = UInt32(vgpu_VFIO_DEVICE_ATTACH_PASID)
+      attachment.pasid = pasid
+    }
     try fd.ioctl(
       "VFIO_DEVICE_ATTACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_ATTACH_IOMMUFD_PT, on: name, &attachment)
   }
 
-  /// VFIO_DEVICE_DETACH_IOMMUFD_PT with VFIO_DEVICE_DETACH_PASID (Linux 6.15): takes a PASID's IO address
-  /// space away again.
-  ///
-  /// - Throws: as `attach(pasid:to:)`.
-  public func detach(pasid: UInt32) throws(VFIOError) {
+  private func detach(_ pasid: UInt32?) throws(VFIOError) {
     var detachment = vgpu_vfio_detach_iommufd_pasid()
-    detachment.argsz = UInt32(MemoryLayout<vgpu_vfio_detach_iommufd_pasid>.size)
-    detachment.flags = UInt32(vgpu_VFIO_DEVICE_DETACH_PASID)
-    detachment.pasid = pasid
+    detachment.argsz = UInt32(MemoryLayout<vgpu_vfio_detach_iommufd_pt>.size)
+    if let pasid {
+      detachment.argsz = UInt32(MemoryLayout<vgpu_vfio_detach_iommufd_pasid>.size)
+      detachment.flags = UInt32(vgpu_VFIO_DEVICE_DETACH_PASID)
+      detachment.pasid = pasid
+    }
     try fd.ioctl(
       "VFIO_DEVICE_DETACH_IOMMUFD_PT", vgpu_VFIO_DEVICE_DETACH_IOMMUFD_PT, on: name, &detachment)
   }
@@ -250,29 +255,25 @@ public struct DeviceNode: ~Copyable {
   /// Binds the device to an iommufd (VFIO_DEVICE_BIND_IOMMUFD, Linux 6.6). The device has no DMA until
   /// `Device.attach`.
   ///
+  /// - Parameters:
+  ///   - iommufd: the iommufd.
+  ///   - vfToken: the token of a virtual function's physical function (`Device.setVFToken`)
+  ///     (VFIO_DEVICE_BIND_FLAG_TOKEN, after Linux 6.12); `nil` for none.
   /// - Throws: `VFIOError.system`: EBUSY when the device is open by its group, EINVAL when another
-  ///   process has bound it.
-  public consuming func bind(to iommufd: borrowing IOMMUFD) throws(VFIOError) -> Device {
-    var binding = vgpu_vfio_bind_iommufd()
-    binding.argsz = UInt32(MemoryLayout<vgpu_vfio_bind_iommufd>.size)
-    binding.iommufd = iommufd.rawValue
-    try fd.ioctl("VFIO_DEVICE_BIND_IOMMUFD", vgpu_VFIO_DEVICE_BIND_IOMMUFD, on: path, &binding)
-    return try Device(owning: fd, name: path, iommufdID: binding.out_devid)
-  }
-
-  /// The same for a virtual function whose physical function has a token (`Device.setVFToken`)
-  /// (VFIO_DEVICE_BIND_FLAG_TOKEN, Linux 6.18).
-  ///
-  /// - Throws: as `bind(to:)`; `VFIOError.system` with EACCES for another token.
+  ///   process has bound it, EACCES for another token.
   public consuming func bind(
-    to iommufd: borrowing IOMMUFD, vfToken: VFToken
+    to iommufd: borrowing IOMMUFD, vfToken: VFToken? = nil
   ) throws(VFIOError) -> Device {
     var binding = vgpu_vfio_bind_iommufd_token()
-    binding.argsz = UInt32(MemoryLayout<vgpu_vfio_bind_iommufd_token>.size)
-    binding.flags = UInt32(vgpu_VFIO_DEVICE_BIND_FLAG_TOKEN)
+    // A kernel without tokens knows the shorter structure alone.
+    binding.argsz = UInt32(MemoryLayout<vgpu_vfio_bind_iommufd>.size)
     binding.iommufd = iommufd.rawValue
-    try vfToken.bytes.withUnsafeBufferPointer { (bytes) throws(VFIOError) in
-      binding.token_uuid_ptr = UInt64(UInt(bitPattern: bytes.baseAddress))
+    if vfToken != nil {
+      binding.argsz = UInt32(MemoryLayout<vgpu_vfio_bind_iommufd_token>.size)
+      binding.flags = UInt32(vgpu_VFIO_DEVICE_BIND_FLAG_TOKEN)
+    }
+    try (vfToken?.bytes ?? []).withUnsafeBufferPointer { (bytes) throws(VFIOError) in
+      if vfToken != nil { binding.token_uuid_ptr = UInt64(UInt(bitPattern: bytes.baseAddress)) }
       _ = try fd.ioctl(
         "VFIO_DEVICE_BIND_IOMMUFD", vgpu_VFIO_DEVICE_BIND_IOMMUFD, on: path, &binding)
     }

@@ -153,7 +153,7 @@ extension Device {
   /// - Throws: as `allowSleep`.
   public func forbidSleep() throws(VFIOError) { try set(.lowPowerExit) }
 
-  /// Lets the device write to memory, or not (VFIO_DEVICE_FEATURE_BUS_MASTER, Linux 6.7): for devices on
+  /// Lets the device write to memory, or not (VFIO_DEVICE_FEATURE_BUS_MASTER, after Linux 6.1): for devices on
   /// AMD's CDX bus. A PCI device has a bit of its configuration space for this.
   ///
   /// - Throws: `VFIOError.system`: ENOTTY when the driver has no such feature.

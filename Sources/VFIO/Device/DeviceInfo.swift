@@ -52,7 +52,7 @@ public struct DeviceInfo: Hashable, Sendable {
   public let regionCount: UInt32
   /// The number of interrupt indexes; the first is 0.
   public let interruptCount: UInt32
-  /// The AtomicOps that a PCI device may send (VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP, Linux 6.6); `nil` when
+  /// The AtomicOps that a PCI device may send (VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP, after Linux 6.1); `nil` when
   /// the driver does not tell.
   public let atomicOps: AtomicOps?
 

@@ -2,6 +2,7 @@
 
 import CLinux
 import LinuxSystem
+import SafeText
 
 /// The secret that the user of an SR-IOV physical function and the users of its virtual functions share, so
 /// that who has a virtual function trusts the driver of the physical one: a UUID.
@@ -17,31 +18,18 @@ public struct VFToken: Hashable, Sendable {
 
   /// Makes a token from a UUID such as `bd8d9d2b-5a5f-4f5a-a211-f591514ba1f3`; `nil` for any other text.
   public init?(_ uuid: String) {
-    let groups = uuid.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-    guard groups.map(\.count) == [8, 4, 4, 4, 12] else { return nil }
-    var bytes: [UInt8] = []
-    for group in groups {
-      var high: UInt8?
-      for character in group {
-        guard let digit = Character(UnicodeScalar(character)).hexDigitValue.map(UInt8.init) else {
-          return nil
-        }
-        if let first = high.take() { bytes.append(first << 4 | digit) } else { high = digit }
-      }
+    guard let halves = uuidHalves(uuid) else { return nil }
+    bytes = [halves.high, halves.low].flatMap { half in
+      withUnsafeBytes(of: half.bigEndian) { [UInt8]($0) }
     }
-    self.bytes = bytes
   }
 }
 
 extension VFToken: CustomStringConvertible {
   /// The UUID, in lower case.
   public var description: String {
-    var text = ""
-    for (index, byte) in bytes.enumerated() {
-      if [4, 6, 8, 10].contains(index) { text += "-" }
-      text += String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-    }
-    return text
+    func half(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+    return uuidText(high: half(bytes[..<8]), low: half(bytes[8...]))
   }
 }
 

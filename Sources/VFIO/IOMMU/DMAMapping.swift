@@ -27,15 +27,10 @@ extension Container {
   ///
   /// - Throws: as `mapDMA(_:at:access:)`.
   public func mapDMA(_ pieces: [DMAMapping]) throws(VFIOError) {
-    for (index, piece) in pieces.enumerated() {
-      do throws(VFIOError) {
-        try mapDMA(piece.memory, at: piece.address, access: piece.access)
-      } catch {
-        for mapped in pieces[..<index].reversed() {
-          _ = try? unmapDMA(at: mapped.address, count: UInt64(mapped.memory.count))
-        }
-        throw error
-      }
+    try pieces.mapAll { (piece) throws(VFIOError) in
+      try mapDMA(piece.memory, at: piece.address, access: piece.access)
+    } undo: { (piece) throws(VFIOError) in
+      try unmapDMA(at: piece.address, count: UInt64(piece.memory.count))
     }
   }
 }
@@ -46,13 +41,24 @@ extension IOMMUFD {
   ///
   /// - Throws: as `map(_:at:in:access:)`.
   public func map(_ pieces: [DMAMapping], in space: AddressSpace) throws(VFIOError) {
-    for (index, piece) in pieces.enumerated() {
+    try pieces.mapAll { (piece) throws(VFIOError) in
+      try map(piece.memory, at: piece.address, in: space, access: piece.access)
+    } undo: { (piece) throws(VFIOError) in
+      try unmap(at: piece.address, count: UInt64(piece.memory.count), in: space)
+    }
+  }
+}
+
+extension [DMAMapping] {
+  /// Maps each, and after a failure unmaps those that were mapped.
+  fileprivate func mapAll(
+    _ map: (DMAMapping) throws(VFIOError) -> Void, undo: (DMAMapping) throws(VFIOError) -> UInt64
+  ) throws(VFIOError) {
+    for (index, piece) in enumerated() {
       do throws(VFIOError) {
-        try map(piece.memory, at: piece.address, in: space, access: piece.access)
+        try map(piece)
       } catch {
-        for mapped in pieces[..<index].reversed() {
-          _ = try? unmap(at: mapped.address, count: UInt64(mapped.memory.count), in: space)
-        }
+        for mapped in self[..<index].reversed() { _ = try? undo(mapped) }
         throw error
       }
     }

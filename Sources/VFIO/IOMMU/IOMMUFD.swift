@@ -98,7 +98,7 @@ public struct IOMMUFD: ~Copyable {
       | (access.contains(.write) ? UInt32(vgpu_IOMMU_IOAS_MAP_WRITEABLE) : 0)
   }
 
-  /// IOMMU_IOAS_MAP_FILE (Linux 6.14): lets attached devices reach a memory file, which need not be mapped in
+  /// IOMMU_IOAS_MAP_FILE (after Linux 6.12): lets attached devices reach a memory file, which need not be mapped in
   /// this process, or a dma-buf of a device's region (`Device.dmaBuf`, newer kernels).
   ///
   /// - Parameters:
@@ -174,7 +174,7 @@ public struct IOMMUFD: ~Copyable {
     }
   }
 
-  /// IOMMU_IOAS_CHANGE_PROCESS (Linux 6.14): counts the pinned pages of all mappings to this process, which
+  /// IOMMU_IOAS_CHANGE_PROCESS (after Linux 6.12): counts the pinned pages of all mappings to this process, which
   /// has got the iommufd from another one. All of them must be of files.
   ///
   /// - Throws: `VFIOError.system`: EINVAL when a mapping is of a process's memory; nothing has changed then.

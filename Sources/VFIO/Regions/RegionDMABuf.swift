@@ -4,7 +4,7 @@ import CLinux
 public import LinuxSystem
 
 extension Device {
-  /// A dma-buf of parts of a region (VFIO_DEVICE_FEATURE_DMA_BUF, Linux 6.19), for another device that is to
+  /// A dma-buf of parts of a region (VFIO_DEVICE_FEATURE_DMA_BUF, after Linux 6.12), for another device that is to
   /// reach this one's memory, or for `IOMMUFD.map(file:…)`. While the device is being reset, or its memory is
   /// off, nobody gets through.
   ///
