@@ -30,6 +30,7 @@ let gio = library("CGIO", "GIO")
 let epoxy = library("CEGL", "EGL")
 let xxhash = library("CXXHash", "EGL")
 let drm = library("CDRM", "KMS")
+let input = library("CInput", "KMS")
 let gtk = library("CGTK3", "GTK")
 let wayland = library("CWayland", "GTK")
 let x11 = library("CX11", "GTK")
@@ -38,6 +39,7 @@ let package = Package(
   name: "swift-vgpu",
   products: [
     .executable(name: "vgpu", targets: ["vgpu"]),
+    .executable(name: "vgpu-helper", targets: ["vgpu-helper"]),
     // Kernel.
     .library(name: "LinuxSystem", targets: ["LinuxSystem"]),
     .library(name: "VFIO", targets: ["VFIO"]),
@@ -45,6 +47,7 @@ let package = Package(
     // Host.
     .library(name: "HostDevices", targets: ["HostDevices"]),
     .library(name: "PersistentDevices", targets: ["PersistentDevices"]),
+    .library(name: "HostChanges", targets: ["HostChanges"]),
     .library(name: "HostCheck", targets: ["HostCheck"]),
     // Guest.
     .library(name: "MonitorEDID", targets: ["MonitorEDID"]),
@@ -131,16 +134,29 @@ let package = Package(
     // The host: its devices, and whether it has what a vGPU needs.
     .target(
       name: "HostDevices",
-      dependencies: ["CLinux", "ErrorKinds", "JSONText", "LinuxSystem", "SafeText", system]),
+      dependencies: ["CLinux", "ErrorKinds", "LinuxSystem", "SafeText", system]),
     .testTarget(
       name: "HostDevicesTests",
-      dependencies: ["HostDevices", "LinuxSystem", "TestSupport", "VFIO", system]),
+      dependencies: [
+        "CLinux", "HostDevices", "LinuxSystem", "TestSupport", "VFIO", "open-device", system,
+      ]),
     .target(
       name: "PersistentDevices",
       dependencies: ["ErrorKinds", "HostDevices", "LinuxSystem", system]),
     .testTarget(
       name: "PersistentDevicesTests",
       dependencies: ["HostDevices", "LinuxSystem", "PersistentDevices", "TestSupport", system]),
+    .target(
+      name: "HostChanges",
+      dependencies: [
+        "ErrorKinds", "HostDevices", "LinuxSystem", "PersistentDevices",
+      ]),
+    .testTarget(
+      name: "HostChangesTests",
+      dependencies: [
+        "CLinux", "ErrorKinds", "HostChanges", "HostDevices", "LinuxSystem", "PersistentDevices",
+        "TestSupport", "vgpu-helper", system,
+      ]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "HostCheck",
@@ -168,9 +184,14 @@ let package = Package(
       name: "GuestSoundTests", dependencies: ["GuestSound", "LinuxSystem", "TestSupport"],
       exclude: ["Programs"]),
     .target(
+      name: "QEMUArguments", dependencies: ["HostDevices", "JSONText"]),
+    .testTarget(
+      name: "QEMUArgumentsTests", dependencies: ["HostDevices", "QEMUArguments"]),
+    .target(
       name: "GuestControl",
       dependencies: [
-        "CLinux", "ErrorKinds", "GuestInput", "HostDevices", "LinuxSystem", "QMP", system,
+        "CLinux", "ErrorKinds", "GuestInput", "HostDevices", "LinuxSystem", "QEMUArguments", "QMP",
+        system,
       ]),
     .testTarget(
       name: "GuestControlTests",
@@ -185,18 +206,17 @@ let package = Package(
       ]),
     .target(
       name: "GuestAgent",
-      dependencies: ["CLinux", "ErrorKinds", "LinuxSystem", "SafeText", system]),
+      dependencies: ["CLinux", "ErrorKinds", "GuestInput", "LinuxSystem", "SafeText", system]),
     .testTarget(
       name: "GuestAgentTests",
-      dependencies: ["GuestAgent", "LinuxSystem", "TestSupport", "vgpu", system],
+      dependencies: ["GuestAgent", "GuestInput", "LinuxSystem", "TestSupport", "vgpu", system],
       exclude: ["Programs"]),
     .target(name: "CLibvirt"),
     .target(
       name: "Libvirt",
       dependencies: [
         "CLibvirt", "CLinux", "ErrorKinds", "GuestControl", "HostDevices", "LinuxSystem",
-        "SafeText",
-        system,
+        "QEMUArguments", "SafeText", system,
       ]),
     .testTarget(
       name: "LibvirtTests",
@@ -293,16 +313,18 @@ let package = Package(
       name: "FrameStatisticsTests",
       dependencies: ["CAllocationCount", "FrameStatistics", "LinuxSystem", "TestSupport", "vgpu"]),
     .systemLibrary(name: "CDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
+    .systemLibrary(name: "CInput", pkgConfig: "libinput", providers: [.apt(["libinput-dev"])]),
     .target(
       name: "KMSPresenter",
       dependencies: [
-        drm, "CLinux", "CProcess", "DMABuf", "EGLPresenter", "ErrorKinds", "FramePacing",
-        "FrameStatistics", "LinuxSystem", "VGPUDisplay", system,
+        drm, input, "CLinux", "CProcess", "DMABuf", "EGLPresenter", "ErrorKinds", "FramePacing",
+        "FrameStatistics", "GuestInput", "LinuxSystem", "VGPUDisplay", system,
       ]),
     .testTarget(
       name: "KMSPresenterTests",
       dependencies: [
-        "DMABuf", "EGLPresenter", "KMSPresenter", "LinuxSystem", "TestPatterns", "TestSupport",
+        "DMABuf", "EGLPresenter", "GuestInput", "KMSPresenter", "LinuxSystem", "TestPatterns",
+        "TestSupport",
         "VGPUDisplay",
       ]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
@@ -323,14 +345,14 @@ let package = Package(
       name: "Attachment",
       dependencies: [
         "BridgeClient", "BridgeProtocol", "CLinux", "CProcess", "ErrorKinds", "HostDevices",
-        "Libvirt", "LinuxSystem", "VFIO", "VGPUDisplay", system,
+        "Libvirt", "LinuxSystem", "QEMUArguments", "VFIO", "VGPUDisplay", system,
       ]),
     .target(
       name: "Guests",
       dependencies: [
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "CLinux", "ErrorKinds",
         "GuestAgent", "GuestControl", "GuestInput", "GuestSession", "GuestSound", "HostDevices",
-        "JSONText", "Libvirt", "LinuxSystem", "MonitorEDID", "QEMU",
+        "JSONText", "Libvirt", "LinuxSystem", "MonitorEDID", "PersistentDevices", "QEMU",
         library("QEMUDisplay", "GIO"), "QMP", "SafeText", "VFIO", "VGPUDisplay", system,
       ]),
     .testTarget(
@@ -433,10 +455,16 @@ let package = Package(
         "Attachment", "BootScreen", "BridgeClient", "BridgeProtocol", "BridgeServer", "CLinux",
         "MonitorEDID", "EGLPresenter", "ErrorKinds", "FrameStatistics",
         "GuestAgent", "GuestControl", "GuestInput", "GuestSession", "GuestSound", "Guests",
-        "HostCheck", "HostCheckEGL", "HostDevices", "Hotplug", "JSONText", "KMSPresenter",
-        "Libvirt", "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText", "QEMU", "QMP", "VFIO",
+        "HostChanges", "HostCheck", "HostCheckEGL", "HostDevices", "Hotplug", "JSONText",
+        "KMSPresenter", "Libvirt", "LinuxSystem", "PersistentDevices", "PNGFile", "SafeText",
+        "QEMU", "QMP", "VFIO",
         "VGPUDisplay", "ViewerGTK", argumentParser, .product(name: "Logging", package: "swift-log"),
         system,
+      ]),
+    .executableTarget(
+      name: "vgpu-helper",
+      dependencies: [
+        "CProcess", "ErrorKinds", "HostChanges", "SafeText", system,
       ]),
     .executableTarget(name: "vgpu-manual"),
     .testTarget(
@@ -451,6 +479,9 @@ let package = Package(
     // Examples.
     .executableTarget(
       name: "save-frame", dependencies: ["Attachment", "VGPUDisplay"], path: "Examples/SaveFrame"),
+    .executableTarget(
+      name: "open-device", dependencies: ["CLinux", "LinuxSystem", "VFIO"],
+      path: "Examples/OpenDevice"),
     .executableTarget(
       name: "two-guests",
       dependencies: [
@@ -481,7 +512,8 @@ let package = Package(
         "FramePacing", "KMSPresenter",
         "CVGPU", "DMABuf", "MonitorEDID",
         "GuestControl", "GuestInput", "HostDevices", "Libvirt", "LinuxSystem", "PNGFile", "QEMU",
-        "QMP", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay", "two-guests", system,
+        "QMP", "TestPatterns", "TestSupport", "VFIO", "VGPUDisplay", "open-device", "two-guests",
+        system,
       ],
       exclude: ["Programs"]),
     .executableTarget(

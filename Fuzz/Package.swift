@@ -17,6 +17,7 @@ let package = Package(
         .product(name: "GuestControl", package: "swift-vgpu"),
         .product(name: "GuestSession", package: "swift-vgpu"),
         .product(name: "GuestSound", package: "swift-vgpu"),
+        .product(name: "HostChanges", package: "swift-vgpu"),
         .product(name: "HostCheck", package: "swift-vgpu"),
         .product(name: "HostDevices", package: "swift-vgpu"),
         .product(name: "Libvirt", package: "swift-vgpu"),

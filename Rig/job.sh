@@ -85,6 +85,9 @@ job_finish() {
     readers=()
 
     [ -z "$console" ] || cp "$job/console" "$console"
+    if grep -qs 'ran out of memory on the host side' "$job/console"; then
+        echo 'Rig/run: a process inside died: this machine allows a process no more mappings (vm.max_map_count): Rig/README.md, "Peculiarities"' >&2
+    fi
     if [ ! -s "$job/status" ]; then
         tail -n 15 "$job/console" >&2
         die "the rig" "it never got to the end of: ${command[*]}" "its last words are above; --console FILE keeps all of them" 125

@@ -9,7 +9,11 @@ import argparse, bisect, itertools, json, os, re, statistics, struct, subprocess
 
 import processes
 from first_frame import first_frames
+from guest_agent import GuestAgent
 from processes import Child, Failed, cpu, now, on_metronome, say, undo, wait_for
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../SoundLatency"))
+from server import SoundServer  # noqa: E402
 
 RUN = "/run/compare" if "VGPU_RIG" in os.environ else tempfile.mkdtemp(prefix="vgpu-compare.")
 BUFFERS = 4
@@ -44,11 +48,12 @@ class Setting:
         os.mknod(self.node, 0o600 | 0o020000, os.makedev(int(major), int(minor)))
         self.target, self.display = self.uuid, "none"
 
-    def start_guest(self, rate, display, extra=(), environment=None):
+    def start_guest(self, rate, display, extra=(), environment=None, beep=0):
         flips = f"{RUN}/flips"
         for file in (flips, f"{RUN}/qmp"):
             if os.path.exists(file): os.unlink(file)
-        shown = "on" if display != "none" else "off"
+        # What a client attaches to needs no GL, and shows nothing of the vGPU.
+        shown = "off" if display and display.startswith(("none", "dbus,p2p")) else "on"
         if self.is_vgpu:
             device = ["-device", f"vfio-pci,sysfsdev=/sys/bus/mdev/devices/{self.uuid},display={shown}"]
             environment = {"LD_PRELOAD": f"{self.tools}/flipstamp.so", "FLIPSTAMP": flips, **(environment or {})}
@@ -57,7 +62,7 @@ class Setting:
             event, kind = DEVICES[self.options.device]
             device = ["-device", self.options.device, "-qmp", f"unix:{RUN}/qmp,server=on,wait=off",
                       "-msg", "timestamp=on", "-trace", event, "-D", flips]
-        boot = ["-m", "64", "-kernel", self.guest, "-append", f"mode={self.options.mode} buffers={BUFFERS} fps={rate}"]
+        boot = ["-m", "64", "-kernel", self.guest, "-append", f"mode={self.options.mode} buffers={BUFFERS} fps={rate} beep={beep}"]
         if kind == "linux":
             with open(f"{self.linux}/cmdline") as file: words = file.read().strip()
             boot = ["-m", "192", "-kernel", f"{self.linux}/vmlinuz", "-initrd", f"{self.linux}/initramfs",
@@ -86,8 +91,10 @@ class Setting:
 class Running:
     """A viewer at work: whose CPU time is its, and who saw what it showed."""
 
-    def __init__(self, guest, witness=None, viewer=None, bridge=None, beyond_none=False):
+    def __init__(self, guest, witness=None, viewer=None, bridge=None, beyond_none=False, others=()):
         self.guest, self.witness, self.viewer, self.bridge = guest, witness, viewer, bridge
+        # What runs beside it, and is closed after it.
+        self.others = others
         # QEMU does the viewer's work partly or wholly.
         self.beyond_none = beyond_none
 
@@ -97,6 +104,7 @@ class Running:
 
     def stop(self):
         undo(self.viewer, self.bridge, self.witness, self.guest)
+        for other in self.others: other.close()
 
 
 def start_none(setting, rate):
@@ -112,6 +120,35 @@ def start_vgpu(setting, rate):
     except Failed:
         undo(viewer, witness, guest)
         raise
+
+
+def start_living(setting, rate):
+    """The same with all that a person has in the window: the guest plays a tone, which a sound server plays, its agent copies
+    something five times a second, and keyboard and pointer are connected."""
+    guest = witness = viewer = sound = agent = None
+    try:
+        sound = SoundServer(RUN)
+        agent = GuestAgent(f"{RUN}/agent", 5)
+        extra = ["-audiodev", "dbus,id=audio0,timer-period=5000", "-machine", "pcspk-audiodev=audio0"]
+        # The firmware's screen, as such guests have it: without one QEMU's display has no console.
+        if setting.is_vgpu: extra += ["-qmp", f"unix:{RUN}/qmp,server=on,wait=off", "-device", "ramfb"]
+        guest = setting.start_guest(rate, "dbus,p2p=yes,audiodev=audio0", extra, beep=440)
+        witness = setting.start_metronome(rate)
+        viewer = Child("vgpu", [setting.vgpu, "view", setting.target, "--agent", f"{RUN}/agent", "--clipboard", "both", *setting.options.vgpu_option],
+                       **on_metronome(), **sound.environment)
+        # Without any of it the comparison would be none.
+        try:
+            wait_for(lambda: agent.copies, 20, "it does not connect to the agent")
+            wait_for(lambda: sound.pactl("list", "short", "sink-inputs")[1].strip(), 20, "it plays nothing")
+        except Failed as error:
+            raise Failed(f"vgpu: {error}; {viewer.last_words()}") from error
+        return Running(guest, witness, viewer, beyond_none=not setting.is_vgpu, others=(agent, sound))
+    except (Failed, RuntimeError) as error:
+        undo(viewer, witness, guest)
+        for other in (agent, sound):
+            if other: other.close()
+        # The sound server's own kind of error.
+        raise Failed(str(error)) from error
 
 
 def start_bridge(setting, rate):
@@ -166,7 +203,7 @@ def start_spice(setting, rate):
         raise
 
 
-VIEWERS = {"none": start_none, "vgpu": start_vgpu, "bridge": start_bridge, "gtk": start_gtk, "dbus": start_dbus, "spice": start_spice}
+VIEWERS = {"none": start_none, "vgpu": start_vgpu, "living": start_living, "bridge": start_bridge, "gtk": start_gtk, "dbus": start_dbus, "spice": start_spice}
 
 
 # MARK: one measurement
@@ -384,9 +421,10 @@ def main():
     parser.add_argument("--vgpu-option", action="append", default=[])
     options = parser.parse_args()
     unknown = set(options.viewers.split(",")) - set(VIEWERS)
-    if unknown: refuse("--viewers", options.viewers, "of vgpu,bridge,gtk,dbus,spice, with commas between")
+    if unknown: refuse("--viewers", options.viewers, "of vgpu,living,bridge,gtk,dbus,spice, with commas between")
     if options.device not in ("vfio", *DEVICES): refuse("--device", options.device, f"give vfio, {' or '.join(DEVICES)}")
     if options.device == "virtio-vga" and not options.linux: refuse("--device", options.device, "it needs --linux FOLDER")
+    if options.device == "virtio-vga" and "living" in options.viewers.split(","): refuse("--viewers", "living", "its guest has no sound on a virtio-vga")
     if options.device != "vfio" and "spice" in options.viewers.split(","): refuse("--viewers", "spice", "it is measured with a vGPU only")
     if not all(rate.isdecimal() and 1 <= int(rate) <= 1000 for rate in options.rates.split(",")):
         refuse("--rates", options.rates, "give 1 to 1000, with commas between, e.g. 60,144")

@@ -6,7 +6,7 @@
 """
 import json, os, statistics, sys
 
-NAMES = {"vgpu": "`vgpu view`", "bridge": "`vgpu view bridge:`", "gtk": "QEMU `-display gtk,gl=on`", "dbus": "QEMU D-Bus, listener that draws nothing",
+NAMES = {"vgpu": "`vgpu view`", "living": "`vgpu view` with sound, clipboard and input", "bridge": "`vgpu view bridge:`", "gtk": "QEMU `-display gtk,gl=on`", "dbus": "QEMU D-Bus, listener that draws nothing",
          "spice": "SPICE with GL, remote-viewer"}
 
 

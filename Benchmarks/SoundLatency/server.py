@@ -15,6 +15,13 @@ class SoundServer:
         self.environment = {"PULSE_SERVER": self.socket}
         self.own = dict(os.environ, XDG_RUNTIME_DIR=self.folder, HOME=self.folder, DBUS_SESSION_BUS_ADDRESS=bus, **self.environment)
         self.processes = []
+        try:
+            self.begin(bus)
+        except BaseException:
+            self.close()
+            raise
+
+    def begin(self, bus):
         self.start("dbus-daemon", "--session", "--nofork", f"--address={bus}")
         self.wait(lambda: os.path.exists(f"{self.folder}/bus"), "dbus-daemon")
         self.start("pipewire")
@@ -63,8 +70,10 @@ class Recording:
         # The number of samples after each piece, and the time then.
         self.pieces = []
         self.lock = threading.Lock()
+        # One channel alone: the server would add the other one, and make the tones louder.
         self.child = server.start(
-            "parec", "-d", "null.monitor", "--raw", "--format=float32le", "--channels=1", f"--rate={RATE}", "--latency-msec=20",
+            "parec", "-d", "null.monitor", "--raw", "--format=float32le", "--channels=1", "--channel-map=front-left", "--no-remix",
+            f"--rate={RATE}", "--latency-msec=20",
             stdout=subprocess.PIPE, bufsize=0)
         threading.Thread(target=self.read, daemon=True).start()
 

@@ -30,6 +30,7 @@ let package = Package(
         .product(name: "GuestAgent", package: "swift-vgpu"),
         .product(name: "GuestSession", package: "swift-vgpu"),
         .product(name: "GuestSound", package: "swift-vgpu"),
+        .product(name: "HostChanges", package: "swift-vgpu"),
         .product(name: "LinuxSystem", package: "swift-vgpu"),
         .product(name: "PersistentDevices", package: "swift-vgpu"),
         .product(name: "QEMU", package: "swift-vgpu"),

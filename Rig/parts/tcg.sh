@@ -9,7 +9,8 @@ kernel_source=linux-source-6.12
 boot_modules="9pnet_virtio 9p"
 rig_modules="overlay vfio vfio_iommu_type1 mdev mbochs mdpy mtty"
 # For the second machine: VFIO for real PCI devices, and the drivers of its own devices.
-pci_modules="overlay vfio vfio_iommu_type1 vfio-pci e1000e e1000 xhci-pci bochs igb igbvf"
+# KVM is AMD's, which QEMU emulates.
+pci_modules="overlay vfio vfio_iommu_type1 vfio-pci e1000e e1000 xhci-pci bochs igb igbvf kvm_amd"
 
 part_inputs() {
     package_version "$kernel_source"

@@ -32,6 +32,10 @@ struct Attached {
   /// Whether the source learns only in its polls that the picture is gone, and drops buffers then.
   let learnsInPolls: Bool
 
+  /// What stands in for the device, which this user may not have: without a guest it gives way to another
+  /// search.
+  let substitute: BridgeSource?
+
   /// Whether something besides the source's own answers can end it. Then `end` must be called.
   var isWatched: Bool { holding != nil || removable != nil }
 
@@ -56,6 +60,15 @@ struct Attached {
     } catch {
       throw .bridge(error)
     }
+  }
+
+  /// A vGPU that the machine's bridge shows, because its process may not be looked into.
+  static func substitute(
+    _ source: BridgeSource, as target: Target, controlsMonitor: Bool
+  ) -> Attached {
+    Attached(
+      source: source, monitor: controlsMonitor ? source : nil,
+      title: target.isDomain ? "\(target)" : nil, learnsInPolls: true, substitute: source)
   }
 
   /// A device that another process has.
@@ -119,10 +132,12 @@ struct Attached {
   /// - Parameter removable: the vGPU whose removal ends it, if any.
   init(
     source: any FrameSource, monitor: (any MonitorExchange)? = nil, title: String? = nil,
-    learnsInPolls: Bool = false, endsWith removable: AssignedDevice? = nil
+    learnsInPolls: Bool = false, substitute: BridgeSource? = nil,
+    endsWith removable: AssignedDevice? = nil
   ) {
     self.source = source
     self.learnsInPolls = learnsInPolls
+    self.substitute = substitute
     self.monitor = monitor
     self.title = title
     vGPU = nil
@@ -137,6 +152,7 @@ struct Attached {
   ) {
     source = DisplaySource(device)
     learnsInPolls = false
+    substitute = nil
     monitor = if let port = consume port { MonitorSwap(port) } else { nil }
     self.holding = holding
     self.vGPU = vGPU

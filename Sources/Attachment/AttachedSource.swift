@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeClient
 public import HostDevices
 public import LinuxSystem
 import Synchronization
@@ -40,19 +41,28 @@ public final class AttachedSource: FrameSource, Sendable {
   /// - Throws: `AttachmentError` when the target cannot be looked at now.
   ///
   /// When the target is a domain, this call blocks until libvirt answers; `poll` does not block.
+  ///
+  /// A vGPU whose process may not be looked into is shown by the machine's bridge
+  /// (`/run/vgpu/bridge.sock`), when that shows it to this user; but not with `LettingGo.inPolls`. This
+  /// call then waits for the bridge too, some seconds at most.
   public init(
     _ target: Target, descriptor: Int32? = nil, waiting: Bool = false,
     controlsMonitor: Bool = false, lettingGo: LettingGo = .unasked,
     host: HostHardware = HostHardware()
   ) throws(AttachmentError) {
     var following = Following(
-      target, descriptor: descriptor, controlsMonitor: controlsMonitor, host: host)
+      target, descriptor: descriptor, controlsMonitor: controlsMonitor,
+      asksBridge: lettingGo == .unasked, host: host)
     var attached: Attached?
     var reason: NoPicture?
     do throws(AttachmentError) {
       attached = try following.attach(waiting: waiting)
     } catch {
-      reason = try following.reason(toWaitAfter: error, waiting: waiting)
+      let explained = following.explain(error, opensGroup: true)
+      attached = following.firstSubstitute(for: explained)
+      if attached == nil {
+        reason = try following.reason(toWaitAfter: error, explained, waiting: waiting)
+      }
     }
     core = Core(State(following, attached, reason), lettingGo)
   }
@@ -155,7 +165,8 @@ public final class AttachedSource: FrameSource, Sendable {
     _ lettingGo: LettingGo = .unasked, host: HostHardware
   ) {
     let following = Following(
-      .mdev(vGPU.uuid), descriptor: nil, controlsMonitor: controlsMonitor, host: host)
+      .mdev(vGPU.uuid), descriptor: nil, controlsMonitor: controlsMonitor,
+      asksBridge: lettingGo == .unasked, host: host)
     core = Core(State(following, attached, nil), lettingGo)
   }
 
@@ -291,6 +302,11 @@ private struct State: @unchecked Sendable {
   /// The last poll, or look without one, found a picture.
   private var hasPicture = false
   private var lastPoll = MonotonicInstant(nanoseconds: 0)
+  /// Since when what stands in for the device has had neither a picture nor a bridge.
+  private var blankSince: MonotonicInstant?
+
+  /// How long that may be before another search, in seconds.
+  private static let patience = 2.0
 
   /// - Parameter reason: why nothing is attached; `nil` when something is.
   init(_ following: Following, _ attached: Attached?, _ reason: NoPicture?) {
@@ -329,7 +345,26 @@ private struct State: @unchecked Sendable {
     lastPoll = now
     let state = attached?.source.poll() ?? .noPicture(reason)
     hasPicture = if case .frame = state { true } else { false }
+    giveWay(state, now)
     return state
+  }
+
+  /// Lets go of what stands in for the device as soon as it has no guest: the next one on this vGPU may be
+  /// another domain's, and the user's own guest is found without it. A bridge that is away has a little time
+  /// to come back.
+  private mutating func giveWay(_ state: DisplayState, _ now: MonotonicInstant) {
+    guard let attached, let substitute = attached.substitute,
+      case .noPicture(let why) = state, substitute.hasGuest != true
+    else {
+      blankSince = nil
+      return
+    }
+    let since = blankSince ?? now
+    blankSince = since
+    guard substitute.hasGuest == false || now.seconds(since: since) >= Self.patience else { return }
+    past = past + attached.source.counters
+    reason = why
+    letGo()
   }
 
   /// Closes what must be closed, without a poll.
@@ -371,6 +406,7 @@ private struct State: @unchecked Sendable {
   private mutating func take(_ attached: Attached) {
     following.remember(attached)
     self.attached = attached
+    blankSince = nil
     isOtherPicture = true
     title = attached.title ?? title
     renderNode = attached.vGPU?.renderNode

@@ -42,7 +42,8 @@ public enum AttachmentError: Error, Sendable {
   case function(PCIAddress, FunctionDefect)
   /// Nothing here shows the target's screen.
   case noScreen(String)
-  /// A provider of another library does not show the target's screen.
+  /// The target's screen is not shown, for a reason that is a text: a provider's of another library, or one of
+  /// the above with what this machine's user can do.
   case screen(ScreenFailure)
   /// The guest's monitor cannot be exchanged.
   case noMonitor(String)
@@ -106,6 +107,13 @@ extension AttachmentError {
     case .function(let address, .notHeld): .pci(address)
     default: nil
     }
+  }
+
+  /// Whether somebody with more rights might see more.
+  package var mayBeAboutRights: Bool {
+    // Who may look into every process has seen that none has the vGPU.
+    errorClass == .notPermitted
+      || unheldDevice != nil && ProcessStatus("self")?.canTraceOthers == false
   }
 
   /// The vGPU that does not exist, when that is the error.
@@ -229,7 +237,8 @@ extension AttachmentError: CustomStringConvertible {
   }
 }
 
-/// Why a provider that this library does not know shows no screen.
+/// Why a target's screen is not shown, as a text: a provider's that this library does not know, or an error's
+/// with advice.
 public struct ScreenFailure: Error, Sendable, CustomStringConvertible {
   /// One line: object, cause, remedy.
   public let description: String

@@ -31,7 +31,8 @@ public struct DeviceReport: Sendable {
   public init?(
     of target: Target, descriptor: Int32? = nil, host: HostHardware = HostHardware()
   ) throws(AttachmentError) {
-    let following = Following(target, descriptor: descriptor, controlsMonitor: false, host: host)
+    let following = Following(
+      target, descriptor: descriptor, controlsMonitor: false, asksBridge: false, host: host)
     let found: FoundDisplay
     do throws(AttachmentError) {
       guard let display = try following.find() else { return nil }

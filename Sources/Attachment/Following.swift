@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BridgeClient
+import ErrorKinds
 import HostDevices
 import Libvirt
 import LinuxSystem
@@ -18,6 +20,10 @@ struct Following {
   let controlsMonitor: Bool
   /// What asks libvirt, when the target is a domain.
   private let lookup: DomainLookup?
+  /// What shows a guest that may not be looked into; `nil` for a bridge, which must not ask itself.
+  private let bridge: MachineBridge?
+  /// Its vGPUs' sources while the direct way is closed and none of them has a guest.
+  private var standbys: [MdevUUID: BridgeSource] = [:]
   /// The vGPU that was shown, or that is waited for; `nil` when none can come back.
   private var vGPU: AssignedDevice?
   /// Whether that vGPU did not exist at the last search.
@@ -31,8 +37,14 @@ struct Following {
   /// `/proc`.
   private static let searchInterval = 0.5
 
-  init(_ target: Target, descriptor: Int32?, controlsMonitor: Bool, host: HostHardware) {
+  /// - Parameter asksBridge: whether the machine's bridge may be asked for the frames.
+  init(
+    _ target: Target, descriptor: Int32?, controlsMonitor: Bool, asksBridge: Bool,
+    host: HostHardware
+  ) {
     self.target = target
+    // No bridge knows a process's descriptors.
+    bridge = asksBridge && descriptor == nil ? MachineBridge(of: host) : nil
     self.descriptor = descriptor
     // What has no device decides by itself.
     self.controlsMonitor =
@@ -104,15 +116,66 @@ struct Following {
       error, host: finder.host, domain: lookup?.lastDomain, opensGroup: opensGroup)
   }
 
+  /// What the machine's bridge shows of a target that may not be looked into; waits for its answers.
+  ///
+  /// - Parameter error: the explained error of `attach`.
+  /// - Returns: `nil` when the bridge is not there, does not show the target to this user or knows of no
+  ///   guest, and when the error is about something else than rights.
+  mutating func firstSubstitute(for error: AttachmentError) -> Attached? {
+    guard let bridge, bridge.isThere, error.mayBeAboutRights else { return nil }
+    for vGPU in bridgedVGPUs {
+      if let source = bridge.source(of: vGPU) { return substitute(source, of: vGPU) }
+    }
+    return nil
+  }
+
+  /// The same, later and without a wait: the bridge is asked in each search, beside the direct way.
+  private mutating func laterSubstitute(for error: AttachmentError) -> Attached? {
+    guard let bridge, bridge.isThere, error.mayBeAboutRights else {
+      standbys = [:]
+      return nil
+    }
+    let vGPUs = bridgedVGPUs
+    standbys = standbys.filter { vGPUs.contains($0.key) }
+    for vGPU in vGPUs {
+      let source = standbys[vGPU] ?? bridge.laterSource(of: vGPU)
+      standbys[vGPU] = source
+      _ = source.poll()
+      if source.hasGuest == true { return substitute(source, of: vGPU) }
+    }
+    return nil
+  }
+
+  private mutating func substitute(_ source: BridgeSource, of vGPU: MdevUUID) -> Attached {
+    standbys = [:]
+    // A domain is asked for its vGPUs again.
+    if !target.isDomain { self.vGPU = .mdev(vGPU) }
+    return .substitute(source, as: target, controlsMonitor: controlsMonitor)
+  }
+
+  /// The vGPUs to ask the machine's bridge for. A process's own words would have to be believed to find its
+  /// vGPU.
+  private var bridgedVGPUs: [MdevUUID] {
+    switch target {
+    case .mdev(let uuid): [uuid]
+    case .libvirt:
+      (lookup?.lastDomain?.vGPUs ?? []).compactMap { name in
+        if case .mdev(let uuid) = name { uuid } else { nil }
+      }
+    case .process, .pci, .bridge, .qmp, .demo: []
+    }
+  }
+
   /// What to show while waiting for a guest that does not exist yet.
   ///
-  /// - Parameter error: what `attach` threw.
+  /// - Parameters:
+  ///   - error: what `attach` threw.
+  ///   - explained: the same, explained.
   /// - Throws: the error or a better one, when waiting cannot help.
   mutating func reason(
-    toWaitAfter error: AttachmentError, waiting: Bool
+    toWaitAfter error: AttachmentError, _ explained: AttachmentError, waiting: Bool
   ) throws(AttachmentError) -> NoPicture {
-    let explained = explain(error, opensGroup: true)
-    guard waiting else { throw explained }
+    guard waiting else { throw advised(explained) }
     if let name = error.unheldDevice {
       vGPU = name
       // The process that seems to have the vGPU is only a hint for the message: any process can
@@ -129,14 +192,23 @@ struct Following {
     switch error {
     case .libvirt(.notRunning):
       return .waiting("Waiting for \(target) to be started.")
-    default: throw explained
+    default: throw advised(explained)
     }
+  }
+
+  /// The error with what the user can do to see the target by the machine's bridge.
+  private func advised(_ error: AttachmentError) -> AttachmentError {
+    guard error.mayBeAboutRights, !bridgedVGPUs.isEmpty, let advice = bridge?.advice else {
+      return error
+    }
+    return .screen(ScreenFailure("\(error); here: \(advice)", error.errorClass))
   }
 
   /// Remembers what is shown, to find it again.
   mutating func remember(_ attached: Attached) {
     vGPU = attached.vGPU?.name ?? vGPU
     isMissing = false
+    standbys = [:]
   }
 
   // MARK: Again
@@ -186,6 +258,7 @@ struct Following {
       guard let vGPU else { return .unchanged }
       return .found(try attach(to: try finder.find(vGPU, descriptor: nil)))
     } catch {
+      if let attached = laterSubstitute(for: error) { return .found(attached) }
       if let name = error.unheldDevice {
         if isMissing {
           isMissing = false

@@ -3,6 +3,7 @@
 import CLinux
 import HostDevices
 import LinuxSystem
+import QEMUArguments
 import SystemPackage
 
 /// The right that is missing to look into a process: the first obstacle in the kernel's check of

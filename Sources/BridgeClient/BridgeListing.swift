@@ -19,10 +19,16 @@ public struct BridgeListing: Hashable, Sendable {
   ///
   /// - Throws: `BridgeError`.
   public init(path: String) throws(BridgeError) {
-    let deadline = MonotonicInstant(
-      nanoseconds: MonotonicInstant.now.nanoseconds + Self.patience)
+    try self.init(path: path, patience: Self.patience)
+  }
+
+  /// The same.
+  ///
+  /// - Parameter patience: how long all answers may take, in nanoseconds.
+  package init(path: String, patience: UInt64) throws(BridgeError) {
+    let deadline = MonotonicInstant(nanoseconds: MonotonicInstant.now.nanoseconds + patience)
     let connection = try BridgeConnection(
-      path: path, closing: ForeignDescriptors(), patience: Self.patience)
+      path: path, closing: ForeignDescriptors(), patience: patience)
     let versions = WireConstants.versions
     let greeting = try Self.ask(
       .hello(oldest: versions.lowerBound, newest: versions.upperBound), connection, deadline)
@@ -47,6 +53,12 @@ public struct BridgeListing: Hashable, Sendable {
       }
     }
     self.vGPUs = vGPUs
+  }
+
+  /// Makes a listing from its parts, for tests.
+  package init(vGPUs: [ListedVGPU], counters: BridgeCounters) {
+    self.vGPUs = vGPUs
+    self.counters = counters
   }
 
   private static func misunderstanding(_ path: String) -> BridgeError {

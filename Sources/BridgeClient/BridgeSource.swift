@@ -32,6 +32,10 @@ public final class BridgeSource: FrameSource {
   /// Why the guest did not get the size of the last `resize`; `nil` when it did.
   public private(set) var resizeProblem: BridgeError?
 
+  /// Whether the vGPU has a guest, as far as the bridge can tell; `nil` before its answer, and while there is
+  /// no connection.
+  package private(set) var hasGuest: Bool?
+
   private var wantedSize: (width: UInt32, height: UInt32)?
 
   /// How long a poll waits for an answer, in nanoseconds. A bridge needs a tenth of a millisecond,
@@ -59,11 +63,20 @@ public final class BridgeSource: FrameSource {
   public convenience init(
     path: String, vGPU: VGPUIdentifier = .only, waiting: Bool = false
   ) throws(BridgeError) {
+    try self.init(path: path, vGPU: vGPU, waiting: waiting, patience: Self.firstPatience)
+  }
+
+  /// The same.
+  ///
+  /// - Parameter patience: how long the bridge may take to accept, and again to answer, in nanoseconds.
+  package convenience init(
+    path: String, vGPU: VGPUIdentifier, waiting: Bool = false, patience: UInt64
+  ) throws(BridgeError) {
     self.init(awaiting: path, vGPU: vGPU)
     do throws(BridgeError) {
-      try connect(patience: Self.firstPatience)
+      try connect(patience: patience)
       // The bridge sends two answers, or one refusal.
-      var turn = Turn(patience: Self.firstPatience)
+      var turn = Turn(patience: patience)
       while opened == nil {
         guard try takeNext(&turn) else { throw .silent(path: path) }
       }
@@ -74,7 +87,7 @@ public final class BridgeSource: FrameSource {
   }
 
   /// Connects at the first poll.
-  init(
+  package init(
     awaiting path: String, vGPU: VGPUIdentifier,
     retryInterval: UInt64 = BridgeSource.retryInterval
   ) {
@@ -231,6 +244,7 @@ public final class BridgeSource: FrameSource {
       counters.queries += 1
       counters.transients += 1
       lostAt = nil
+      hasGuest = absence != .gone
       if absence == .gone { buffers?.removeAll() }
       lastFlip = nil
       state = .noPicture(absence == .planeOff ? .planeOff : .waiting(reason))
@@ -245,6 +259,7 @@ public final class BridgeSource: FrameSource {
   }
 
   private func show(_ frame: SharedFrame) throws(BridgeError) {
+    hasGuest = true
     guard let primary = buffers?.use(frame.buffer) else {
       throw .malformed(path: path, reason: "a frame in a buffer that was not sent")
     }
@@ -277,6 +292,7 @@ public final class BridgeSource: FrameSource {
   /// Forgets a connection. The last frame stays for a moment, because the guest goes on.
   private func disconnect(_ error: BridgeError) {
     connection = nil
+    hasGuest = nil
     buffers = nil
     opened = nil
     look = nil

@@ -53,11 +53,15 @@ public struct Peer: Hashable, Sendable {
 }
 
 /// The users of a rule.
+@nonexhaustive
 public enum Principal: Hashable, Sendable {
   /// A user, by number.
   case user(UInt32)
   /// All members of a group, by number.
   case group(UInt32)
+  /// Whoever sits at this machine: the user of an active session on one of its seats, as logind says
+  /// (sd_uid_is_on_seat(3)). A user who has opened a vGPU keeps it when another user takes the seat.
+  case seat
 }
 
 /// The users who may look at a vGPU. Root always may.
@@ -72,6 +76,7 @@ public struct AccessPolicy: Hashable, Sendable {
   public func allows(_ peer: Peer) -> Bool {
     peer.user == 0 || allowed.contains(.user(peer.user))
       || peer.groups.contains { allowed.contains(.group($0)) }
+      || allowed.contains(.seat) && ActiveSeat.ofMachine.has(peer.user)
   }
 }
 
@@ -93,7 +98,7 @@ public struct AccessRule: Hashable, Sendable {
 }
 
 extension AccessRule {
-  /// Reads `user:NAME`, `group:NAME`, or either after `UUID=`. A name can be a number.
+  /// Reads `user:NAME`, `group:NAME` or `seat`, or one of them after `UUID=`. A name can be a number.
   ///
   /// - Throws: `AccessRuleError`.
   public init(parsing text: String) throws(AccessRuleError) {
@@ -108,6 +113,7 @@ extension AccessRule {
 
   private static func principal(_ text: Substring) throws(AccessRuleError) -> Principal {
     let words = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    if text == "seat" { return .seat }
     let name = words.count == 2 ? String(words[1]) : ""
     guard !name.isEmpty else { throw .malformed }
     do throws(SystemCallError) {
@@ -158,7 +164,7 @@ extension AccessRuleError: CustomStringConvertible {
   /// One line: the defect, or the remedy.
   public var description: String {
     switch self {
-    case .malformed: "give user:NAME or group:NAME; for only one vGPU, put UUID= before it"
+    case .malformed: "give user:NAME, group:NAME or seat; for only one vGPU, put UUID= before it"
     case .invalidUUID(let text): "\(HostDevicesError.invalidUUID(text))"
     case .noSuchUser(let name): "there is no user \(name)"
     case .noSuchGroup(let name): "there is no group \(name)"

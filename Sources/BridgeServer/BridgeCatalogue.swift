@@ -257,7 +257,9 @@ private final class BridgedDevice {
     case .pci, .process, .libvirt, .qmp: break
     case .demo, .bridge, .mdev: return
     }
-    guard source == nil, let facts = try? Guest(target).look() else { return }
+    var guest = Guest(target)
+    guest.asksBridge = false
+    guard source == nil, let facts = try? guest.look() else { return }
     domain = facts.domain.flatMap { MdevUUID($0.uuid) }
     // A vGPU that may not be looked at is an error at the bridge's start, not another picture.
     if facts.isShownByQEMU, facts.vGPUObstacle == nil { self.facts = facts }

@@ -12,6 +12,7 @@
 #include <gdk/gdkwayland.h>
 #include <gdk/gdkx.h>
 #include <glib-unix.h>
+#include <libintl.h>
 
 // Dispatch's main queue for a thread that waits in another loop, as Foundation's run loop uses it: an
 // eventfd that becomes readable when there is work, and the function that does the work. They are
@@ -139,20 +140,52 @@ static inline GtkScrolledWindow *vgpu_gtk_scrolled_window(GtkWidget *widget) {
 
 static inline GtkMenuShell *vgpu_gtk_menu_shell(GtkWidget *widget) { return GTK_MENU_SHELL(widget); }
 static inline GtkMenu *vgpu_gtk_menu(GtkWidget *widget) { return GTK_MENU(widget); }
-static inline GtkMenuItem *vgpu_gtk_menu_item(GtkWidget *widget) { return GTK_MENU_ITEM(widget); }
-static inline GtkCheckMenuItem *vgpu_gtk_check_menu_item(GtkWidget *widget) {
-  return GTK_CHECK_MENU_ITEM(widget);
-}
-// An item of another one's group; NULL begins a group.
-static inline GtkWidget *vgpu_gtk_radio_menu_item(GtkWidget *other, const char *label) {
-  GSList *group = other == NULL ? NULL : gtk_radio_menu_item_get_group(GTK_RADIO_MENU_ITEM(other));
-  return gtk_radio_menu_item_new_with_label(group, label);
-}
 static inline GtkMenuButton *vgpu_gtk_menu_button(GtkWidget *widget) {
   return GTK_MENU_BUTTON(widget);
 }
 static inline GtkHeaderBar *vgpu_gtk_header_bar(GtkWidget *widget) { return GTK_HEADER_BAR(widget); }
 static inline GtkDialog *vgpu_gtk_dialog(GtkWidget *widget) { return GTK_DIALOG(widget); }
+static inline GtkBox *vgpu_gtk_box(GtkWidget *widget) { return GTK_BOX(widget); }
+static inline GtkLabel *vgpu_gtk_label(GtkWidget *widget) { return GTK_LABEL(widget); }
+static inline GtkImage *vgpu_gtk_image(GtkWidget *widget) { return GTK_IMAGE(widget); }
+static inline GtkEntry *vgpu_gtk_entry(GtkWidget *widget) { return GTK_ENTRY(widget); }
+static inline GtkStack *vgpu_gtk_stack(GtkWidget *widget) { return GTK_STACK(widget); }
+static inline GtkInfoBar *vgpu_gtk_info_bar(GtkWidget *widget) { return GTK_INFO_BAR(widget); }
+static inline GtkSearchBar *vgpu_gtk_search_bar(GtkWidget *widget) { return GTK_SEARCH_BAR(widget); }
+static inline GtkSpinner *vgpu_gtk_spinner(GtkWidget *widget) { return GTK_SPINNER(widget); }
+static inline GtkListBox *vgpu_gtk_list_box(GtkWidget *widget) { return GTK_LIST_BOX(widget); }
+static inline GtkListBoxRow *vgpu_gtk_list_box_row(GtkWidget *widget) {
+  return GTK_LIST_BOX_ROW(widget);
+}
+
+static inline GtkAboutDialog *vgpu_gtk_about_dialog(GtkWidget *widget) {
+  return GTK_ABOUT_DIALOG(widget);
+}
+
+// GSimpleAction::activate, whose parameter may be NULL.
+static inline gulong vgpu_connect_action(
+    GSimpleAction *action, void (*handler)(GSimpleAction *, GVariant *, gpointer), gpointer data) {
+  return g_signal_connect(action, "activate", G_CALLBACK(handler), data);
+}
+
+// GtkListBox::row-activated and row-selected, whose row may be NULL.
+static inline gulong vgpu_connect_row(
+    GtkWidget *list, const char *signal, void (*handler)(GtkListBox *, GtkListBoxRow *, gpointer),
+    gpointer data) {
+  return g_signal_connect(list, signal, G_CALLBACK(handler), data);
+}
+
+// GtkWidget::popup-menu.
+static inline gulong vgpu_connect_popup_menu(
+    GtkWidget *widget, gboolean (*handler)(GtkWidget *, gpointer), gpointer data) {
+  return g_signal_connect(widget, "popup-menu", G_CALLBACK(handler), data);
+}
+
+// GtkInfoBar::response.
+static inline gulong vgpu_connect_bar_response(
+    GtkWidget *bar, void (*handler)(GtkInfoBar *, gint, gpointer), gpointer data) {
+  return g_signal_connect(bar, "response", G_CALLBACK(handler), data);
+}
 
 // gtk_message_dialog_new takes a format, which Swift cannot call: a question with a title, a text
 // and no buttons, in front of a window.

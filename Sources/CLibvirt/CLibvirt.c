@@ -27,6 +27,7 @@
   X(core, virDomainGetID)              \
   X(core, virDomainGetState)           \
   X(core, virDomainGetXMLDesc)         \
+  X(core, virDomainCreate)             \
   X(core, virDomainOpenGraphicsFD)     \
   X(qemu, virDomainQemuMonitorCommand)
 
@@ -161,6 +162,7 @@ int vgpu_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigne
 char *vgpu_virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags) {
   QUIETLY(libvirt.virDomainGetXMLDesc(domain, flags));
 }
+int vgpu_virDomainCreate(virDomainPtr domain) { QUIETLY(libvirt.virDomainCreate(domain)); }
 int vgpu_virDomainOpenGraphicsFD(virDomainPtr domain, unsigned int index, unsigned int flags) {
   QUIETLY(libvirt.virDomainOpenGraphicsFD(domain, index, flags));
 }

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <linux/kcmp.h>
 #include <linux/kvm.h>
 #include <linux/netlink.h>
@@ -63,6 +65,8 @@ EXPORT(UDMABUF_CREATE);
 EXPORT(KVM_CREATE_VM);
 EXPORT(KVM_CREATE_DEVICE);
 EXPORT(KVM_SET_DEVICE_ATTR);
+EXPORT(KVM_CREATE_IRQCHIP);
+EXPORT(KVM_IRQFD);
 
 const int vgpu_O_PATH = O_PATH;
 const int vgpu_POLLRDHUP = POLLRDHUP;
@@ -236,4 +240,11 @@ long vgpu_unread_by_peer(int socket) {
   int bytes = 0;
   long answer = vgpu_result(ioctl(socket, SIOCOUTQ, &bytes));
   return answer < 0 ? answer : bytes;
+}
+
+const char *vgpu_library_of(const void *address) {
+  Dl_info info;
+  struct link_map *map = NULL;
+  if (dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 || map == NULL) return NULL;
+  return map->l_name;
 }

@@ -6,7 +6,7 @@
 #include <spawn.h>
 
 int vgpu_spawn(const char *path, char *const *arguments, int output, int errors,
-               const int *sources, size_t count, int *pid) {
+               const int *sources, size_t count, int keeps_session, int *pid) {
   extern char **environ;
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -23,7 +23,8 @@ int vgpu_spawn(const char *path, char *const *arguments, int output, int errors,
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
   error = posix_spawnattr_setflags(
-      &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+      &attributes,
+      (keeps_session ? 0 : POSIX_SPAWN_SETSID) | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   // To numbers above every source first: none may overwrite one that is still to be copied.
   int highest = 3 + (int)count;
   if (output >= highest) highest = output + 1;

@@ -58,3 +58,27 @@ package struct ErrorClass: Hashable, Sendable {
     self = (error as? any ClassifiedError)?.errorClass ?? .other
   }
 }
+
+extension ErrorClass.Kind {
+  /// The exit code of a program that ends with such an error: up to 78 those of sysexits.h, which systemd
+  /// names too. docs/json.md has the list.
+  package var exitCode: Int32 {
+    switch self {
+    case .other: 1
+    case .argument: 64
+    case .notFound: 66
+    case .notRunning: 69
+    case .busy: 75
+    case .notPermitted: 77
+    case .noPicture: 79
+    case .noDisplay: 80
+    case .ambiguous: 81
+    case .unsupported: 82
+    }
+  }
+
+  /// What a program's exit code says.
+  package init(exitCode: Int32) {
+    self = Self.allCases.first { $0.exitCode == exitCode } ?? .other
+  }
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HostDevices
 public import LinuxSystem
+import QEMUArguments
 
 /// Where a QEMU's command line leads the port of the guest's agent (`com.redhat.spice.0`). It is a claim of
 /// another process, and the code that connects checks it.

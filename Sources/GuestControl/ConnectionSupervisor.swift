@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LinuxSystem
 import QMP
 import Synchronization
 
@@ -9,11 +10,14 @@ import Synchronization
 final class ConnectionSupervisor: Sendable {
   let input: InputSender
   let watcher: MachineWatcher
-  let events: EventStreams
+  let events = Broadcast<GuestEvent>(keeping: mostEvents)
   private let state = Mutex(State())
 
   /// The pauses between attempts to connect. The last pause repeats.
   private static let pauses: [Duration] = [.seconds(1), .seconds(2), .seconds(4), .seconds(5)]
+
+  /// The most events that wait for a reader.
+  private static let mostEvents = 256
 
   private struct State {
     var connection: (any QMPConnection)?
@@ -26,7 +30,6 @@ final class ConnectionSupervisor: Sendable {
   }
 
   init() {
-    events = EventStreams()
     input = InputSender(absence: QMPUnavailable.unknown.description, events: events)
     watcher = MachineWatcher(input, events)
   }
@@ -83,6 +86,7 @@ final class ConnectionSupervisor: Sendable {
     }
     task?.cancel()
     events.finish()
+    input.changes.finish()
     return task
   }
 

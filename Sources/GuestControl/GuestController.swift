@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import GuestInput
+import LinuxSystem
 public import QMP
 
 /// Sends keyboard, mouse and power events to a running guest, reports the guest's state, and
@@ -37,8 +38,11 @@ public final class GuestController: InputSink {
   public func releaseAll() { supervisor.input.releaseAll() }
 
   /// Whether input reaches the guest. Reading it is cheap. The controller looks for the guest's
-  /// mouse once a second while somebody reads this property or sends input.
+  /// mouse once a second while somebody reads this property or sends input, and for 5 s after that.
   public var state: GuestInputState { supervisor.input.inputState }
+
+  /// Tells when `state` may have changed.
+  public func changes() -> AsyncStream<Void> { supervisor.input.changes.stream() }
 
   // MARK: The machine
 

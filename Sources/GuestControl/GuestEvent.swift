@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import GuestInput
-import Synchronization
 
 /// An event of a guest, for a window or a program around it.
 @nonexhaustive
@@ -59,51 +58,5 @@ public enum MachineState: Hashable, Sendable {
     case .poweredOff: "the guest has powered off"
     case .panicked: "the guest has crashed"
     }
-  }
-}
-
-/// Sends events to every listener.
-final class EventStreams: Sendable {
-  private let state = Mutex(State())
-
-  /// The most events that wait for a reader. When there are more, the oldest are dropped.
-  private static let capacity = 256
-
-  private struct State {
-    var isFinished = false
-    var streams: [Int: AsyncStream<GuestEvent>.Continuation] = [:]
-    var last = 0
-  }
-
-  /// The events from now on, until `finish`.
-  func stream() -> AsyncStream<GuestEvent> {
-    let (stream, continuation) = AsyncStream.makeStream(
-      of: GuestEvent.self, bufferingPolicy: .bufferingNewest(Self.capacity))
-    let (id, isFinished) = state.withLock { state in
-      state.last += 1
-      if !state.isFinished { state.streams[state.last] = continuation }
-      return (state.last, state.isFinished)
-    }
-    if isFinished { continuation.finish() }
-    // Not weak: a weak reference leaves a record that valgrind calls lost while the object lives. The
-    // end of the stream, which `finish` brings too, lets go.
-    continuation.onTermination = { [self] _ in
-      _ = state.withLock { $0.streams.removeValue(forKey: id) }
-    }
-    return stream
-  }
-
-  func tell(_ event: GuestEvent) {
-    for stream in state.withLock({ Array($0.streams.values) }) { stream.yield(event) }
-  }
-
-  /// Ends every sequence.
-  func finish() {
-    let streams = state.withLock { state in
-      state.isFinished = true
-      defer { state.streams = [:] }
-      return Array(state.streams.values)
-    }
-    for stream in streams { stream.finish() }
   }
 }

@@ -9,8 +9,12 @@ import Synchronization
 /// down, and says whether input reaches the guest. It knows a connection only while `deliver` uses
 /// it.
 final class InputSender: Sendable {
+  /// Tells when `inputState` may have changed.
+  let changes = Broadcast<Void>()
+  /// Tells of the first use for a while, see `isUsed`.
+  let uses = Broadcast<Void>()
   private let state: Mutex<State>
-  private let events: EventStreams
+  private let events: Broadcast<GuestEvent>
 
   /// When an answer takes longer than this, a person should know.
   private static let patience = Duration.seconds(2)
@@ -20,6 +24,8 @@ final class InputSender: Sendable {
   /// For selecting a mouse and for the last releases. The end of a controller waits for these
   /// releases.
   private static let endTimeout = Duration.seconds(2)
+  /// How long a use lasts.
+  private static let useTime = Duration.seconds(5)
   /// The pause for each key while more keys wait, so that the guest's keyboard does not overflow.
   private static let keyPause = Duration.milliseconds(2)
 
@@ -76,7 +82,7 @@ final class InputSender: Sendable {
   /// - Parameters:
   ///   - reason: why there is no connection yet.
   ///   - events: gets an event for each key that QEMU does not know.
-  init(absence reason: String, events: EventStreams) {
+  init(absence reason: String, events: Broadcast<GuestEvent>) {
     state = Mutex(State(absence: reason))
     self.events = events
   }
@@ -88,8 +94,8 @@ final class InputSender: Sendable {
     let now = MonotonicInstant.now
     var unknown: Keycode?
     var wakeup: AsyncStream<Void>.Continuation?
+    noteUse(at: now)
     let receipt = state.withLock { state -> InputReceipt in
-      state.lastUse = now
       if state.refusal(at: now) != nil {
         // A key that is down must come up, even later.
         guard event == event.release, state.queue.isHeld(event) else { return .refused }
@@ -119,8 +125,8 @@ final class InputSender: Sendable {
 
   var inputState: GuestInputState {
     let now = MonotonicInstant.now
+    noteUse(at: now)
     return state.withLock { state in
-      state.lastUse = now
       if let reason = state.refusal(at: now) { return .viewOnly(reason: reason) }
       var devices: InputDevices = [.keyboard, .mouse]
       if state.hasTablet { devices.insert(.tablet) }
@@ -129,10 +135,18 @@ final class InputSender: Sendable {
     }
   }
 
-  /// Whether, within this time, a person used the guest or a window read `inputState`.
-  func isUsed(within time: Duration) -> Bool {
+  private func noteUse(at now: MonotonicInstant) {
+    let isFirst = state.withLock { state in
+      defer { state.lastUse = now }
+      return state.lastUse.map { $0.age(at: now) >= Self.useTime } ?? true
+    }
+    if isFirst { uses.tell() }
+  }
+
+  /// Whether a person uses the guest, or a window reads `inputState`.
+  var isUsed: Bool {
     let now = MonotonicInstant.now
-    return state.withLock { $0.lastUse.map { $0.age(at: now) < time } ?? false }
+    return state.withLock { $0.lastUse.map { $0.age(at: now) < Self.useTime } ?? false }
   }
 
   // MARK: For the supervisor and the watcher
@@ -150,6 +164,7 @@ final class InputSender: Sendable {
       // What was put back for a guest that is gone.
       state.queue.reset()
     }
+    changes.tell()
     return wakeups
   }
 
@@ -167,6 +182,7 @@ final class InputSender: Sendable {
       return state.wakeup.take()
     }
     wakeup?.finish()
+    changes.tell()
   }
 
   /// Notes the machine's state.
@@ -176,6 +192,7 @@ final class InputSender: Sendable {
       return state.wakeup
     }
     wakeup?.yield()
+    changes.tell()
   }
 
   /// The number of begun and ended detours, for `note(_:since:)`.
@@ -186,18 +203,25 @@ final class InputSender: Sendable {
   /// - Parameter detours: the value of `detours` before QEMU was asked. An answer from the time of
   ///   a detour is ignored, because the tablet is not the selected device then.
   func note(_ mice: [QueryMice.Mouse], since detours: Int) {
-    state.withLock { state in
-      guard state.detours == detours, detours.isMultiple(of: 2) else { return }
+    let isNews = state.withLock { state in
+      guard state.detours == detours, detours.isMultiple(of: 2) else { return false }
+      let had = state.hasTablet
       state.hasTablet = mice.contains { $0.current && $0.absolute }
       state.detour = MouseDetour(mice)
+      return state.hasTablet != had
     }
+    // A window reads the state then, which is a use: told each time, the looks would never end.
+    if isNews { changes.tell() }
   }
 
   /// Whether QEMU was asked for a touch screen in this connection.
   var hasAskedForTouchScreen: Bool { state.withLock { $0.hasTouchScreen != nil } }
 
   /// Notes whether the guest has a touch screen.
-  func note(touchScreen: Bool) { state.withLock { $0.hasTouchScreen = touchScreen } }
+  func note(touchScreen: Bool) {
+    state.withLock { $0.hasTouchScreen = touchScreen }
+    if touchScreen { changes.tell() }
+  }
 
   // MARK: To the guest
 

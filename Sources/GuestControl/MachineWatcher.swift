@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LinuxSystem
 import QMP
 import Synchronization
 
@@ -8,15 +9,13 @@ import Synchronization
 final class MachineWatcher: Sendable {
   private let machine = Mutex(MachineState.unknown)
   private let input: InputSender
-  private let events: EventStreams
+  private let events: Broadcast<GuestEvent>
 
   /// How often the watcher looks for the guest's mouse.
   private static let interval = Duration.seconds(1)
-  /// How long the watcher looks for the mouse after the last use.
-  private static let useTime = Duration.seconds(5)
   private static let questionTimeout = Duration.seconds(10)
 
-  init(_ input: InputSender, _ events: EventStreams) {
+  init(_ input: InputSender, _ events: Broadcast<GuestEvent>) {
     self.input = input
     self.events = events
   }
@@ -60,16 +59,20 @@ final class MachineWatcher: Sendable {
   ///
   /// - Returns: why the connection has ended.
   func keepLooking(_ connection: any QMPConnection) async -> QMPError? {
-    while (try? await Task.sleep(for: Self.interval)) != nil {
-      guard input.isUsed(within: Self.useTime) else { continue }
-      do {
-        try await look(connection)
-      } catch .timeout {
-        continue
-      } catch {
-        return error
+    var uses = input.uses.stream().makeAsyncIterator()
+    repeat {
+      while input.isUsed {
+        guard (try? await Task.sleep(for: Self.interval)) != nil else { return nil }
+        do throws(QMPError) {
+          try await look(connection)
+        } catch .timeout {
+          continue
+        } catch {
+          return error
+        }
       }
-    }
+      // Without a person there is nothing to look for, and no reason to wake.
+    } while await uses.next() != nil
     return nil
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import QEMUArguments
 
 /// The QMP sockets and the agent's port that a QEMU's command line names. The line comes from another process and is not
 /// trusted: at worst it names a path that a connection is tried to.

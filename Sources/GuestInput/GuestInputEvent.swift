@@ -80,6 +80,27 @@ public enum PointerButton: Hashable, Sendable, CaseIterable {
   case extra
 }
 
+extension PointerButton {
+  /// The button of a code of the kernel's (linux/input-event-codes.h).
+  ///
+  /// - Returns: `nil` for a code of no such button.
+  package init?(code: UInt32) {
+    guard let button = Self.allCases.first(where: { $0.code == code }) else { return nil }
+    self = button
+  }
+
+  /// The kernel's code (linux/input-event-codes.h).
+  package var code: UInt32 {
+    switch self {
+    case .left: 0x110
+    case .right: 0x111
+    case .middle: 0x112
+    case .side: 0x113
+    case .extra: 0x114
+    }
+  }
+}
+
 /// The axis of a wheel.
 public enum WheelAxis: Hashable, Sendable {
   /// Up and down.

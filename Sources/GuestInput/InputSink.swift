@@ -18,8 +18,12 @@ public protocol InputSink: AnyObject, Sendable {
   /// window closes. A sink does the same by itself when it leaves the guest.
   func releaseAll()
 
-  /// Whether the guest takes input, and from which devices. A window asks now and then.
+  /// Whether the guest takes input, and from which devices.
   var state: GuestInputState { get }
+
+  /// Tells when `state` may have changed, from now on. Each call makes a sequence of its own, which ends with
+  /// the sink, or at once when the state never changes. A window that rests reads `state` only then.
+  func changes() -> AsyncStream<Void>
 }
 
 /// The result of sending an event.

@@ -68,6 +68,10 @@ public final class DesktopSound: Sendable {
   /// Why nothing is played or recorded now; `nil` when nothing is wrong, and before the guest has a stream.
   public var problem: SoundError? { shared.problem }
 
+  /// Tells when one of the guest's streams begins, goes on after a rest, or ends, from now on. Each call
+  /// makes a sequence of its own, which ends with this object.
+  public func changes() -> AsyncStream<Void> { shared.news.stream() }
+
   /// How each of the guest's streams fares.
   public var reports: [SoundReport] {
     (shared.output.all + shared.input.all).map(\.report)
@@ -77,6 +81,7 @@ public final class DesktopSound: Sendable {
 /// What the guest's threads and the server's share.
 final class SharedSound: Sendable {
   let loop: SoundLoop
+  let news = Broadcast<Void>()
   let output: SoundTable
   let input: SoundTable
   private let isOver = Atomic(false)
@@ -84,8 +89,12 @@ final class SharedSound: Sendable {
 
   init(_ loop: SoundLoop) {
     self.loop = loop
-    output = SoundTable(records: false, isOpen: true) { loop.wake() }
-    input = SoundTable(records: true, isOpen: false) { loop.wake() }
+    let wake = { @Sendable [news] in
+      loop.wake()
+      news.tell()
+    }
+    output = SoundTable(records: false, isOpen: true, wake: wake)
+    input = SoundTable(records: true, isOpen: false, wake: wake)
   }
 
   var problem: SoundError? {
@@ -98,6 +107,7 @@ final class SharedSound: Sendable {
   func stop() {
     isOver.store(true, ordering: .releasing)
     loop.wake()
+    news.finish()
   }
 }
 

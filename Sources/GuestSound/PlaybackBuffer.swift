@@ -19,6 +19,8 @@ struct PlaybackBuffer {
   private var hasRunDry = false
   /// The frames of silence since the last of the guest's. It begins at rest.
   private var silence: Int
+  /// How fast the guest has been since enough waited.
+  private var meter = SpeedMeter()
   /// The least that was left after taking, and for how many frames that was watched.
   private var least = Int.max
   private var watched = 0
@@ -50,6 +52,9 @@ struct PlaybackBuffer {
   private static let step = 5
   /// A longer silence is the guest's own, in milliseconds.
   private static let longestGap = 500
+  /// How long a guest's speed must be measured before nothing else counts, in seconds: its pieces of some 10 ms
+  /// make no difference any more.
+  private static let measure = 5.0
   /// How long it is watched what is left before the target shrinks, in milliseconds.
   private static let watch = 30_000
   /// How long a guest may be silent before its stream rests, in milliseconds.
@@ -77,11 +82,20 @@ struct PlaybackBuffer {
       if isEnabled, silence <= frames(Self.longestGap) {
         gaps += 1
         target = min(target + max(silence, frames(Self.step)), frames(Self.mostTarget))
+        learnSpeed()
       }
     }
+    meter.write(Double(samples.count / channels) / frequency)
     ring.write(samples)
     if wasIdle { silence = 0 }
     return wasIdle
+  }
+
+  /// Perhaps the guest is slower or faster than was thought. Nobody hears a step of the pitch where something is
+  /// missing.
+  private mutating func learnSpeed() {
+    guard let (rate, time) = meter.speed else { return }
+    drift.learn(rate: rate, weight: min(time / Self.measure, 1))
   }
 
   /// Takes frames, silence among them.
@@ -98,6 +112,7 @@ struct PlaybackBuffer {
         // Nobody hears what is left out before the beginning.
         ring.drop(ring.count - needed)
         drift.restart()
+        meter = SpeedMeter()
         forgetWatch()
       }
     }
@@ -112,9 +127,12 @@ struct PlaybackBuffer {
       skipped += ring.count - target
       ring.drop(ring.count - target)
       drift.restart()
+      learnSpeed()
+      meter = SpeedMeter()
     }
     drift.look(
       excess: Double(ring.count - target) / frequency, elapsed: Double(wanted) / frequency)
+    meter.take(Double(wanted) / drift.rate / frequency)
     let taken = ring.read(into: samples)
     if taken < wanted {
       UnsafeMutableBufferPointer(rebasing: samples[(taken * channels)...]).update(repeating: 0)

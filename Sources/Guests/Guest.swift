@@ -25,6 +25,9 @@ public struct Guest: Sendable {
   /// The path of the Unix socket that leads to the port of its agent, when the user names it.
   public let agentSocket: String?
   let host: HostHardware
+  /// Whether the machine's bridge may be asked about a guest that may not be looked into. A bridge must not
+  /// ask itself.
+  package var asksBridge = true
 
   /// Names a guest; nothing is looked for yet.
   ///
@@ -59,7 +62,7 @@ public struct Guest: Sendable {
   /// - Throws: `AttachmentError` when there is no such vGPU, process, domain or bridge.
   public func look() throws(AttachmentError) -> GuestFacts {
     var facts = named
-    try facts.look(descriptor: descriptor, on: host)
+    try facts.look(descriptor: descriptor, asksBridge: asksBridge, on: host)
     return facts
   }
 
@@ -294,6 +297,14 @@ public final class OpenGuest: Sendable {
     bootScreen?.takeBack()
   }
 
+  /// Ends the input, and returns when every key and button is up in the guest, or QEMU has not answered for
+  /// two seconds. A program that ends without it may leave some pressed. Do not call it in a task.
+  public func leave() {
+    // QEMU's display lets go of them by itself when its client goes.
+    guard let control else { return }
+    waiting { await control.close() }
+  }
+
   /// Makes the frames to show: the guest's screen, and the firmware's screen before the guest's
   /// driver shows one, when QEMU can provide it. Call this once.
   public func makeFrameSource() -> sending any FrameSource {
@@ -305,9 +316,9 @@ public final class OpenGuest: Sendable {
 extension Choice where Candidate == any ScreenProvider {
   /// What keeps a better provider from a screen that is there.
   var vGPUObstacle: AttachmentError? {
-    guard case .attachment(let error)? = passedOver.first?.obstacle, !error.meansNoVGPU else {
-      return nil
-    }
+    guard !(chosen is MachineBridgeScreen),
+      case .attachment(let error)? = passedOver.first?.obstacle, !error.meansNoVGPU
+    else { return nil }
     return error
   }
 }

@@ -3,6 +3,7 @@
 public import Attachment
 public import BridgeClient
 import BridgeProtocol
+import ErrorKinds
 public import GuestAgent
 public import GuestControl
 public import HostDevices
@@ -85,6 +86,9 @@ public struct GuestFacts: Sendable {
   public internal(set) var domain: Domain?
   /// What the bridge shows to this user, when the target is a bridge.
   public internal(set) var bridge: BridgeListing?
+  /// The machine's bridge, and what it shows to this user, which is `nil` when it is not there; `nil` as a
+  /// whole when it was not asked, because the device may be looked at.
+  var machineBridge: (bridge: MachineBridge, listing: Result<BridgeListing, BridgeError>?)?
 
   /// The facts that the target's text tells.
   public init(_ target: Target, namedSocket: String? = nil, namedAgent: String? = nil) {
@@ -109,8 +113,11 @@ public struct GuestFacts: Sendable {
 extension GuestFacts {
   /// Looks at the guest. Blocks until libvirt or a bridge answers.
   ///
+  /// - Parameter asksBridge: whether to ask the machine's bridge about a device that may not be looked at.
   /// - Throws: `AttachmentError` when there is no such vGPU, process, domain or bridge.
-  mutating func look(descriptor: Int32?, on host: HostHardware) throws(AttachmentError) {
+  mutating func look(
+    descriptor: Int32?, asksBridge: Bool, on host: HostHardware
+  ) throws(AttachmentError) {
     isLookedAt = true
     namedSocketObstacle = namedSocket.flatMap(QMPError.obstacle).map { .socket($0) }
     namedAgentObstacle = namedAgent.flatMap(AgentSocket.obstacle)
@@ -166,6 +173,13 @@ extension GuestFacts {
       // The process that has the device is the guest's.
       let pid = device.process.pid
       processes.sort { ($0.pid == pid ? 0 : 1, $0.pid) < ($1.pid == pid ? 0 : 1, $1.pid) }
+    }
+    if asksBridge, case .failure(let error)? = device, error.mayBeAboutRights {
+      let bridge = MachineBridge(of: host)
+      // Where no process is known to have it, perhaps none has.
+      if error.errorClass == .notPermitted || vGPUs.contains(where: { bridge.hasGuest($0.uuid) }) {
+        machineBridge = (bridge, bridge.listing())
+      }
     }
     qmp = Self.sockets(of: processes.map(\.pid))
     agentPort = Self.agentPort(of: processes.map(\.pid))

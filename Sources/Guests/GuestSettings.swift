@@ -18,6 +18,10 @@ import SystemPackage
 package struct GuestSettings: Hashable, Sendable, Codable {
   /// The ways that the clipboards' contents may take, by their names on the command line.
   package var clipboard: String?
+  /// The picture's size in its window, by its name on the command line.
+  package var scale: String?
+  /// Whether the guest is heard: `on` or `off`.
+  package var sound: String?
 
   /// Nothing is chosen.
   package init() {}

@@ -2,6 +2,7 @@
 
 package import Attachment
 import Dispatch
+import Glibc
 package import HostDevices
 import Libvirt
 import LinuxSystem
@@ -41,6 +42,12 @@ package enum KnownTargets {
       else { return nil }
       return KnownTarget(target: .process(pid), note: report.program)
     }
+  }
+
+  /// The sockets where bridges serve as a rule, as far as they exist.
+  package static var bridges: [String] {
+    let own = getenv("XDG_RUNTIME_DIR").map { String(cString: $0) + "/vgpu" }
+    return ["/run/vgpu", own].compactMap(\.self).map { "\($0)/bridge.sock" }.filter(FileTree.exists)
   }
 
   /// The domains of libvirt's daemons. With `LIBVIRT_AUTOSTART=0` in the environment, no daemon is

@@ -28,6 +28,8 @@ public enum Obstacle: Error, Sendable {
   case severalOnBridge(path: String, [String])
   /// The bridge lets this user look, but not ask for a size.
   case bridgeKeepsSize(path: String)
+  /// The machine has no bridge that runs; the text is what to do, when that is known.
+  case noMachineBridge(String?)
   /// QEMU's display on D-Bus takes no clients; the text names the guest.
   case noDBusDisplay(String)
   /// QEMU's display on D-Bus has no sound; the text names the guest.
@@ -86,6 +88,7 @@ public enum Obstacle: Error, Sendable {
     case .notOnBridge: "not-on-bridge"
     case .severalOnBridge: "several-on-bridge"
     case .bridgeKeepsSize: "bridge-keeps-size"
+    case .noMachineBridge: "no-machine-bridge"
     case .noDBusDisplay: "no-dbus-display"
     case .noDisplaySound: "no-display-sound"
     case .noQMP: "no-qmp"
@@ -114,7 +117,7 @@ extension Obstacle: ClassifiedError {
     case .qmp(let error): error.errorClass
     case .notOnBridge: .notFound
     case .severalOnBridge: .ambiguous
-    case .bridgeKeepsSize: .notPermitted
+    case .bridgeKeepsSize, .noMachineBridge: .notPermitted
     }
   }
 }
@@ -150,6 +153,8 @@ extension Obstacle: CustomStringConvertible {
       "\(path): the bridge shows several vGPUs: name one as bridge:\(path)/\(names.first ?? "UUID")"
     case .bridgeKeepsSize(let path):
       "\(path): the bridge does not let you resize; start it with --allow-resize"
+    case .noMachineBridge(let advice):
+      "the machine has no bridge that runs: \(advice ?? "let root show you the guest (`vgpu bridge`)")"
     case .noDBusDisplay(let guest):
       """
       \(guest): QEMU has no display on D-Bus; start it with -display dbus,p2p=yes, or give its domain \
@@ -180,9 +185,9 @@ extension Obstacle: CustomStringConvertible {
     case .agent(let error): error.description
     case .noDisplaySound(let guest):
       """
-      \(guest): QEMU's display on D-Bus has no sound; start it with -audiodev dbus,id=audio0 -display \
-      dbus,p2p=yes,audiodev=audio0, or give its domain <audio id='1' type='dbus'/> and its <graphics> \
-      <audio id='1'/>
+      \(guest): QEMU's display on D-Bus has no sound; start it with -audiodev \
+      dbus,id=audio0,timer-period=5000 -display dbus,p2p=yes,audiodev=audio0, or give its domain \
+      <audio id='1' type='dbus' timerPeriod='5000'/> and its <graphics> <audio id='1'/>
       """
     case .noQMP: "vgpu needs QMP for this, and cannot connect to this guest's QMP"
     }

@@ -120,9 +120,9 @@ public struct FunctionOffer: Sendable {
 enum Providers {
   static let screens: [any ScreenProvider] = {
     #if GIO
-      [VFIOScreen(), BridgeScreen(), DisplayScreen(), SyntheticScreen()]
+      [VFIOScreen(), BridgeScreen(), MachineBridgeScreen(), DisplayScreen(), SyntheticScreen()]
     #else
-      [VFIOScreen(), BridgeScreen(), SyntheticScreen()]
+      [VFIOScreen(), BridgeScreen(), MachineBridgeScreen(), SyntheticScreen()]
     #endif
   }()
   static let bootScreens: [any BootScreenProvider] = {
@@ -134,9 +134,9 @@ enum Providers {
   }()
   static let sizes: [any SizeProvider] = {
     #if GIO
-      [EDIDRegion(), BridgeSize(), DisplaySize(), AgentSize()]
+      [EDIDRegion(), BridgeSize(), MachineBridgeSize(), DisplaySize(), AgentSize()]
     #else
-      [EDIDRegion(), BridgeSize(), AgentSize()]
+      [EDIDRegion(), BridgeSize(), MachineBridgeSize(), AgentSize()]
     #endif
   }()
   /// The providers of keyboard and pointer that come with a screen.

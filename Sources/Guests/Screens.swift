@@ -244,6 +244,43 @@ struct BridgeScreen: ScreenProvider {
   }
 }
 
+/// A vGPU that may not be looked at, as the machine's own bridge shows it. `AttachedSource` goes this way by
+/// itself.
+struct MachineBridgeScreen: ScreenProvider {
+  let id = "machine-bridge"
+  let title = "VFIO plane, by the machine's bridge"
+
+  func obstacle(_ facts: GuestFacts) -> Obstacle? {
+    switch Self.shown(facts) {
+    case .success: nil
+    case .failure(let obstacle): obstacle
+    }
+  }
+
+  /// The vGPU as that bridge lists it; `nil` when nobody has asked.
+  static func shown(_ facts: GuestFacts) -> Result<ListedVGPU?, Obstacle> {
+    switch facts.target {
+    case .mdev, .libvirt: break
+    case .demo, .bridge, .qmp, .process, .pci:
+      return .failure(.otherTarget(facts.target, needs: .localGuest))
+    }
+    guard facts.isLookedAt else { return .success(nil) }
+    guard let (bridge, listing) = facts.machineBridge else {
+      return .failure(.otherTarget(facts.target, needs: .localGuest))
+    }
+    switch listing {
+    case nil: return .failure(.noMachineBridge(bridge.advice))
+    case .failure(let error)?: return .failure(.attachment(.bridge(error)))
+    case .success(let listing)?:
+      let wanted = facts.vGPUs.map(\.uuid)
+      guard let shown = listing.vGPUs.first(where: { wanted.contains($0.identifier) }) else {
+        return .failure(.notOnBridge(path: bridge.path))
+      }
+      return .success(shown)
+    }
+  }
+}
+
 /// A test pattern that belongs to no guest.
 struct SyntheticScreen: ScreenProvider {
   let id = "synthetic"
@@ -346,6 +383,23 @@ struct BridgeSize: SizeProvider {
     }
     let shown = listing.vGPUs.first { wanted == .only || $0.identifier == wanted }
     return shown?.canResize == false ? .bridgeKeepsSize(path: path) : nil
+  }
+}
+
+/// The machine's bridge, when it forwards a size.
+struct MachineBridgeSize: SizeProvider {
+  let id = "machine-bridge"
+  let title = "the machine's bridge"
+
+  func obstacle(_ facts: GuestFacts) -> Obstacle? {
+    switch MachineBridgeScreen.shown(facts) {
+    case .failure(let obstacle): return obstacle
+    case .success(let shown):
+      guard let shown, !shown.canResize, let bridge = facts.machineBridge?.bridge else {
+        return nil
+      }
+      return .bridgeKeepsSize(path: bridge.path)
+    }
   }
 }
 

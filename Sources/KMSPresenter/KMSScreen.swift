@@ -41,6 +41,8 @@ public final class KMSScreen {
   public var driver: String { card.driver }
   /// The mode that is shown; `nil` before the first frame.
   public private(set) var mode: ScreenMode?
+  /// Where the last picture lies on the screen; `nil` while there is none.
+  public private(set) var placement: Placement?
   /// The modes of the monitor.
   public var modes: [ScreenMode] { choice.connector.modes }
   /// The path of the last frame: `direct`, or `upload` for a copy.
@@ -175,6 +177,7 @@ public final class KMSScreen {
       try request.commit(on: card, [])
       shown = framebuffer
       before = nil
+      placement = nil
     } catch {
       throw .failed(error)
     }
@@ -360,6 +363,7 @@ public final class KMSScreen {
       cursorReason = "the display engine does not take the pointer: \(error)"
     }
     isFlipPending = true
+    self.placement = placement
     before = shown
     shown = framebuffer
     self.mode = mode

@@ -121,22 +121,27 @@ final class Connection: @unchecked Sendable {
     if let domain = vgpu_virDomainLookupByName(pointer, name) { return Domain(domain, of: self) }
     let failure = LibvirtFailure.last("virDomainLookupByName")
     guard failure.isOne(of: VIR_ERR_NO_DOMAIN) else { throw self.failure(failure) }
-    // A failure means no domain: a text that is no UUID is an invalid argument to libvirt.
-    if let domain = vgpu_virDomainLookupByUUIDString(pointer, name) {
-      return Domain(domain, of: self)
-    }
-    return nil
+    return domain(uuid: name)
   }
 
-  /// The names of all domains, running or not, sorted (virConnectListAllDomains).
-  func domainNames() throws(LibvirtError) -> [String] {
+  /// The domain with this UUID, running or not. A failure means no domain: a text that is no UUID is an
+  /// invalid argument to libvirt (virDomainLookupByUUIDString).
+  func domain(uuid: String) -> Domain? {
+    vgpu_virDomainLookupByUUIDString(pointer, uuid).map { Domain($0, of: self) }
+  }
+
+  /// The names of all domains, running or not, sorted.
+  func domainNames() throws(LibvirtError) -> [String] { try domains().map(\.name).sorted() }
+
+  /// All domains, running or not (virConnectListAllDomains).
+  func domains() throws(LibvirtError) -> [Domain] {
     var list: UnsafeMutablePointer<virDomainPtr?>?
     let count = vgpu_virConnectListAllDomains(pointer, &list, 0)
     guard count >= 0, let list else {
       throw failure(.last("virConnectListAllDomains"))
     }
     defer { free(list) }
-    return (0..<Int(count)).compactMap { list[$0].map { Domain($0, of: self).name } }.sorted()
+    return (0..<Int(count)).compactMap { list[$0].map { Domain($0, of: self) } }
   }
 
   private func failure(_ failure: LibvirtFailure) -> LibvirtError {
@@ -193,6 +198,9 @@ final class Domain: @unchecked Sendable {
   /// The XML of the running domain, or of the domain as it would start when it does not run
   /// (virDomainGetXMLDesc).
   func xml() -> [UInt8]? { bytes(vgpu_virDomainGetXMLDesc(pointer, 0)) }
+
+  /// Starts the domain (virDomainCreate).
+  func create() -> Bool? { vgpu_virDomainCreate(pointer) == 0 ? true : nil }
 
   /// Has QEMU serve one of its displays on a new socket (virDomainOpenGraphicsFD).
   ///

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HostDevices
+import QEMUArguments
 import SafeText
 
 /// The parts of a domain's XML that this module reads (libvirt, "Domain XML format").

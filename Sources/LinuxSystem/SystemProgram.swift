@@ -65,6 +65,14 @@ public struct SystemProgram: Sendable {
   public func run(
     _ arguments: [String], limit: Int = 1 << 24
   ) throws(SystemCallError) -> Outcome {
+    try run(arguments, limit: limit, onTerminal: false)
+  }
+
+  /// - Parameter onTerminal: whether the program stays in this process's session, so that it may ask a
+  ///   question on its terminal (`/dev/tty`) and gets what is typed to interrupt this process.
+  package func run(
+    _ arguments: [String], limit: Int, onTerminal: Bool
+  ) throws(SystemCallError) -> Outcome {
     // Files and not pipes, because reading two pipes in turn can wait for ever.
     let output = try Self.memoryFile("\(name)'s output")
     let errors = try Self.memoryFile("\(name)'s errors")
@@ -72,7 +80,8 @@ public struct SystemProgram: Sendable {
     strings.append(nil)
     defer { for string in strings { free(string) } }
     var pid: Int32 = 0
-    let code = vgpu_spawn(path, &strings, output.rawValue, errors.rawValue, nil, 0, &pid)
+    let code = vgpu_spawn(
+      path, &strings, output.rawValue, errors.rawValue, nil, 0, onTerminal ? 1 : 0, &pid)
     guard code == 0 else {
       throw SystemCallError(call: "posix_spawn", object: path, errno: Errno(rawValue: code))
     }

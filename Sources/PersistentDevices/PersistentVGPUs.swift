@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
 public import HostDevices
 import LinuxSystem
 
@@ -59,7 +58,7 @@ public struct PersistentVGPUs: Sendable {
   /// - Throws: `PersistenceError`: `system`, `failed`, or `malformed` when mdevctl's list makes no
   ///   sense.
   public func all() throws(PersistenceError) -> [PersistentVGPU] {
-    try Self.read(program.work("list", "--defined", "--dumpjson"))
+    try Self.read(program.work("list", "--defined"))
   }
 
   /// One of them; `nil` when the vGPU does not survive a reboot.
@@ -144,38 +143,22 @@ public struct PersistentVGPUs: Sendable {
     }
   }
 
-  private struct Definition: Decodable {
-    let type: String
-    let start: PersistentVGPU.Start
-
-    private enum CodingKeys: String, CodingKey {
-      case type = "mdev_type"
-      case start
+  /// Reads a list of defined vGPUs, a line each: the UUID, the parent, the type, `auto` or `manual`, and
+  /// `(active)` for one that runs: so in mdevctl 0.46 to 1.3. There is JSON too; but a program that runs as
+  /// root for a user is the smaller, and the safer, without a reader of it.
+  static func read(_ list: [UInt8]) throws(PersistenceError) -> [PersistentVGPU] {
+    var vGPUs: [PersistentVGPU] = []
+    for line in String(decoding: list, as: UTF8.self).split(whereSeparator: \.isNewline) {
+      var words = line.split(separator: " ")
+      if words.last == "(active)" { words.removeLast() }
+      guard words.count == 4, let start = PersistentVGPU.Start(rawValue: String(words[3]))
+      else { throw .malformed(program: "mdevctl", command: "mdevctl list --defined") }
+      // mdevctl before 1.0 lists an editor's backup too.
+      guard let uuid = MdevUUID(String(words[0])) else { continue }
+      vGPUs.append(
+        PersistentVGPU(
+          uuid: uuid, parent: String(words[1]), type: String(words[2]), start: start))
     }
-  }
-
-  /// Reads `--dumpjson`: a list of parents, each with a list of UUIDs, each with one definition.
-  static func read(_ json: [UInt8]) throws(PersistenceError) -> [PersistentVGPU] {
-    let parents: [[String: [[String: Definition]]]]
-    do {
-      parents = try JSONDecoder().decode(
-        [[String: [[String: Definition]]]].self, from: Data(json))
-    } catch {
-      throw .malformed(
-        program: "mdevctl", command: "mdevctl list --defined --dumpjson")
-    }
-    return parents.flatMap { parents in
-      parents.flatMap { parent, devices in
-        devices.flatMap { devices in
-          devices.compactMap { uuid, definition in
-            MdevUUID(uuid).map {
-              PersistentVGPU(
-                uuid: $0, parent: parent, type: definition.type, start: definition.start)
-            }
-          }
-        }
-      }
-    }
-    .sorted { $0.uuid < $1.uuid }
+    return vGPUs.sorted { $0.uuid < $1.uuid }
   }
 }

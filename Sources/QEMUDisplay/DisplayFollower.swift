@@ -192,8 +192,13 @@ final class DisplayFollower: Sendable {
   private func connect() async throws(QEMUDisplayError) -> DisplaySession {
     let end = try await connector.connect()
     let guest = guest
-    let doubt = { @Sendable [weak self] in
-      for head in self?.heads ?? [] { head.picture.doubt() }
+    let changed = { @Sendable [weak self] (change: ConsoleChange) in
+      for head in self?.heads ?? [] {
+        switch change {
+        case .size: head.picture.doubt()
+        case .pointer: head.input.changed()
+        }
+      }
     }
     let (session, consoles) = try await onThread(for: guest, failing: QEMUDisplayError.system) {
       () throws(QEMUDisplayError) in
@@ -201,7 +206,7 @@ final class DisplayFollower: Sendable {
         throw .connection(guest: guest, reason: "no socket")
       }
       let session = try DisplaySession(
-        owning: socket, guest: guest, hasTouchScreen: end.hasTouchScreen, onSize: doubt)
+        owning: socket, guest: guest, hasTouchScreen: end.hasTouchScreen, onChange: changed)
       return (session, try session.consoles())
     }
     let (heads, isStopped, tell, sounds) = state.withLock { state in

@@ -35,16 +35,16 @@ final class DisplaySession: Sendable {
     /// Listens to a console's signals from now on. Whoever asks for its properties calls this before.
     func expect(_ path: String) { consoles.withLock { $0[path] = $0[path] ?? Console() } }
 
-    /// - Returns: whether a console has another size.
-    func take(_ message: PeerConnection.Incoming) -> Bool {
+    /// - Returns: what is another now than before; `nil` for nothing.
+    func take(_ message: PeerConnection.Incoming) -> ConsoleChange? {
       guard message.member == "PropertiesChanged",
         let parts = message.body?.members("(sa{sv}as)"), let interface = parts[0].string,
         let values = parts[1].dictionary
-      else { return false }
+      else { return nil }
       return consoles.withLock { consoles in
         // Whoever names a console that nobody has asked for gets no memory for it.
-        guard var console = consoles[message.path] else { return false }
-        let old = console.size
+        guard var console = consoles[message.path] else { return nil }
+        let old = console
         if interface == DisplayName.mouse, let value = values["IsAbsolute"]?.bool {
           console.isAbsolute = value
         }
@@ -53,7 +53,8 @@ final class DisplaySession: Sendable {
           console.height = values["Height"]?.uint32.map(Int.init) ?? console.height
         }
         consoles[message.path] = console
-        return console.size != old
+        if console.size != old.size { return .size }
+        return console.isAbsolute != old.isAbsolute ? .pointer : nil
       }
     }
   }
@@ -65,16 +66,16 @@ final class DisplaySession: Sendable {
   ///   - guest: the guest, for errors.
   ///   - hasTouchScreen: whether the guest has a touch screen. The display does not tell, and drops touches
   ///     for a guest that has none.
-  ///   - onSize: called when a console has another size, on GDBus's thread.
+  ///   - onChange: called when a console is another than before, on GDBus's thread.
   /// - Throws: `QEMUDisplayError`.
   init(
     owning socket: consuming OwnedFileDescriptor, guest: String, hasTouchScreen: Bool = false,
-    onSize: @escaping @Sendable () -> Void
+    onChange: @escaping @Sendable (ConsoleChange) -> Void
   ) throws(QEMUDisplayError) {
     let signals = Signals()
     control = try PeerConnection(owning: socket, name: guest) { message in
       if message.isSignal {
-        if signals.take(message) { onSize() }
+        if let change = signals.take(message) { onChange(change) }
       } else {
         message.reply.refuse(DisplayName.unknownMethod, "no such method")
       }
@@ -383,4 +384,11 @@ enum ListenerObject {
       message.reply.refuse(DisplayName.unknownMethod, "no such property")
     }
   }
+}
+
+/// What of a console is another than before.
+enum ConsoleChange {
+  case size
+  /// Whether its pointer takes places.
+  case pointer
 }

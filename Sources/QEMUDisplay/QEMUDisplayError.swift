@@ -71,7 +71,7 @@ extension QEMUDisplayError: CustomStringConvertible {
     case .noSound(let guest, let reason):
       """
       \(guest): QEMU's D-Bus display has no sound (\(reason)); start QEMU with \
-      -audiodev dbus,id=audio0 -display dbus,p2p=yes,audiodev=audio0
+      -audiodev dbus,id=audio0,timer-period=5000 -display dbus,p2p=yes,audiodev=audio0
       """
     case .deadlySound(let guest):
       """

@@ -85,7 +85,7 @@ public final class QEMUDisplaySource: FrameSource, Sendable {
   /// The frames and buffers so far.
   public var counters: SourceCounters { frames.withLock { $0.frames.counters } }
 
-  /// An eventfd; see `FrameSource`.
+  /// A timerfd; see `FrameSource`.
   public var eventDescriptor: Int32? { console.picture.news.rawValue }
 
   /// `false`: no device is kept busy.

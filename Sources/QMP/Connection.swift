@@ -22,7 +22,9 @@ final class Connection: Sendable {
   private static let greetingID = 0
 
   private struct State {
-    var nextID = 1
+    /// QEMU may send a new client the answers that a former one has not waited for. So each connection's ids
+    /// begin at a random number.
+    var nextID = Int.random(in: 1...(1 << 52))
     var waiting: [Int: Waiting] = [:]
     var outgoing: [UInt8] = []
     /// Descriptors that go with the byte at this place of `outgoing`, in order.
@@ -32,6 +34,8 @@ final class Connection: Sendable {
     /// The process that serves the socket, when the kernel tells.
     var server: Int32?
     var isGreeted = false
+    /// What QEMU said last about something that it could not read, and when.
+    var complaint: (reason: String, time: MonotonicInstant)?
     var end: QMPError?
     var hasStarted = false
     var isThreadRunning = false
@@ -79,6 +83,7 @@ final class Connection: Sendable {
   private struct Waiting {
     let command: String?
     let timeout: Duration
+    let start: MonotonicInstant
     let deadline: MonotonicInstant
     /// Reads the answer, on the connection's thread.
     let reader: Message.Reader
@@ -170,7 +175,8 @@ final class Connection: Sendable {
     for id: Int, command: String?, timeout: Duration, as type: Response.Type,
     begin: @Sendable (inout State) -> QMPError?
   ) async throws(QMPError) -> Response {
-    let deadline = MonotonicInstant.now.advanced(by: timeout)
+    let start = MonotonicInstant.now
+    let deadline = start.advanced(by: timeout)
     let outcome = await withTaskCancellationHandler {
       await withCheckedContinuation { (continuation: CheckedContinuation<Outcome, Never>) in
         let error: QMPError? = state.withLock { state in
@@ -179,7 +185,7 @@ final class Connection: Sendable {
           if Task.isCancelled { return .cancelled(object: name, command: command) }
           if let error = begin(&state) { return error }
           state.waiting[id] = Waiting(
-            command: command, timeout: timeout, deadline: deadline,
+            command: command, timeout: timeout, start: start, deadline: deadline,
             reader: Message.reader(type), continuation: continuation)
           return nil
         }
@@ -252,14 +258,18 @@ final class Connection: Sendable {
   /// Ends the wait for every answer that is overdue, with `QMPError.timeout`.
   func expire() {
     let now = MonotonicInstant.now
-    let overdue = state.withLock { state in
+    let (overdue, complaint) = state.withLock { state in
       let ids = state.waiting.filter { $0.value.deadline <= now }.keys
-      return ids.compactMap { state.waiting.removeValue(forKey: $0) }
+      return (ids.compactMap { state.waiting.removeValue(forKey: $0) }, state.complaint)
     }
     for waiting in overdue {
-      waiting.continuation.resume(
-        returning: .failure(
-          .timeout(object: name, command: waiting.command, after: waiting.timeout)))
+      var error = QMPError.timeout(object: name, command: waiting.command, after: waiting.timeout)
+      if let complaint, let command = waiting.command, complaint.time >= waiting.start {
+        error = .malformed(
+          object: "\(name): \(command)",
+          reason: "no answer, but this for an unknown command: \(complaint.reason)")
+      }
+      waiting.continuation.resume(returning: .failure(error))
     }
   }
 
@@ -282,7 +292,8 @@ final class Connection: Sendable {
     case .greeting:
       end(.malformed(object: name, reason: "a second greeting"))
     case _ where !isGreeted:
-      end(.malformed(object: name, reason: "something else before the greeting"))
+      // Still for a former client.
+      break
     case .event(let event):
       for stream in state.withLock({ Array($0.streams.values) }) { stream.yield(event) }
     case .success(_?, nil):
@@ -304,9 +315,12 @@ final class Connection: Sendable {
           .refused(
             object: name, command: command ?? "", errorClass: refusal.errorClass,
             reason: refusal.reason)))
-    case .success(nil, _), .failure(nil, _):
-      // QEMU answers without an id when it could not read the command.
-      end(.malformed(object: name, reason: "an answer to no command"))
+    case .failure(nil, let refusal):
+      // QEMU does not know the id of a command that it could not read, which may be a former client's.
+      state.withLock { $0.complaint = (refusal.reason, .now) }
+    case .success(nil, _):
+      // A former client's, which gives its commands no ids.
+      break
     }
   }
 

@@ -14,6 +14,19 @@ func vfio<Value: ~Copyable>(
   }
 }
 
+/// ioctl(2) on a structure, of a descriptor that somebody else owns.
+func ioctl<Argument>(
+  _ call: StaticString, _ request: UInt, on object: String, of descriptor: Int32,
+  _ kernel: any Kernel, _ argument: inout Argument
+) throws(VFIOError) {
+  let answer = withUnsafeMutablePointer(to: &argument) { pointer in
+    SystemCall.uninterrupted { kernel.ioctl(descriptor, request, pointer) }
+  }
+  try vfio { () throws(SystemCallError) in
+    try SystemCall.make("\(call)", on: object) { answer }
+  }
+}
+
 extension OwnedFileDescriptor {
   /// ioctl(2) with an integer argument, or none.
   @discardableResult

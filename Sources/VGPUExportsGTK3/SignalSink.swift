@@ -15,6 +15,8 @@ final class SignalSink: InputSink {
   /// The program takes everything.
   var state: GuestInputState { .ready([.keyboard, .mouse, .tablet]) }
 
+  func changes() -> AsyncStream<Void> { AsyncStream { $0.finish() } }
+
   func send(_ event: GuestInputEvent) -> InputReceipt {
     guard queue.withLock({ $0.append(event) }) else { return .unchanged }
     emit()
@@ -46,19 +48,6 @@ final class SignalSink: InputSink {
     case .wheel(.vertical, let notches): vgpu_view_tell_wheel(widget, 0, Int32(clamping: notches))
     // It has no touch screen, so fingers come as the pointer.
     case .touchDown, .touchMove, .touchUp: break
-    }
-  }
-}
-
-extension PointerButton {
-  /// The kernel's code (linux/input-event-codes.h).
-  fileprivate var code: UInt32 {
-    switch self {
-    case .left: 0x110
-    case .right: 0x111
-    case .middle: 0x112
-    case .side: 0x113
-    case .extra: 0x114
     }
   }
 }

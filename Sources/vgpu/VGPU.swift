@@ -39,8 +39,8 @@ struct VGPU: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       TypesCommand.self, ListCommand.self, CreateCommand.self, StartCommand.self,
-      RemoveCommand.self, InfoCommand.self, ViewCommand.self, ScreenshotCommand.self,
-      BenchCommand.self,
+      RemoveCommand.self, InfoCommand.self, GuestsCommand.self, ViewCommand.self,
+      ScreenshotCommand.self, BenchCommand.self,
       RunCommand.self, XMLCommand.self, CopyCommand.self, PlugCommand.self, UnplugCommand.self,
       EDIDCommand.self,
       PCICommand.self, BridgeCommand.self, DoctorCommand.self,

@@ -32,7 +32,7 @@ final class BridgeProgram {
     process.standardInput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
-    while !FileManager.default.fileExists(atPath: socket) {
+    while !isListening(on: socket) {
       try #require(isRunning)
       usleep(10_000)
     }

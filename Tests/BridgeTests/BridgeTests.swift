@@ -239,6 +239,9 @@ func becomes(_ expected: Int, _ number: () -> Int) -> Bool {
     #expect(policy.allows(peer(1001, 1001, 44)))
     #expect(!policy.allows(peer(1001, 1001, 1000)))
     #expect(!policy.allows(peer(44, 45)))
+    // Nobody sits at a machine of tests.
+    let seat = AccessPolicy(allowed: [.seat])
+    #expect(seat.allows(peer(0)) && !seat.allows(peer(65534, 65534)))
   }
 
   @Test func usersTakeTurns() throws {

@@ -8,7 +8,7 @@ import Testing
 @testable import vgpu
 
 /// What shells offer. The rig's tests have vGPUs, guests and domains to offer.
-@Suite struct CompletionTests {
+@Suite(.serialized, .onOwnThread) struct CompletionTests {
   /// What the generated scripts run: the command's words, the place of the word that is being completed,
   /// and the cursor in it.
   private func offered(

@@ -14,7 +14,7 @@ import VFIO
 
 /// The command's exit codes, by running it. The rig's tests have the codes that need a vGPU: no picture,
 /// busy.
-@Suite struct ExitCodeTests {
+@Suite(.serialized, .onOwnThread) struct ExitCodeTests {
   private static let nobody = "11223344-5566-7788-99aa-bbccddeeff00"
 
   private func expect(

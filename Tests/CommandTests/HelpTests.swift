@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The words of every command's help.
-@Suite struct HelpTests {
+@Suite(.serialized, .onOwnThread) struct HelpTests {
   private struct Help: Decodable {
     struct Command: Decodable {
       struct Argument: Decodable {

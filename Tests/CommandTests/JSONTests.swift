@@ -10,7 +10,7 @@ import Testing
 @testable import vgpu
 
 /// The command's JSON is what docs/schemas says. The rig's tests ask the same of vGPUs and guests.
-@Suite(.needsJSONSchema) struct JSONTests {
+@Suite(.needsJSONSchema, .serialized, .onOwnThread) struct JSONTests {
   private func expect(
     _ arguments: String..., fits name: String, code: Int32 = 0,
     location: SourceLocation = #_sourceLocation

@@ -4,7 +4,7 @@
 
   signalling-qemu.py SOCKET
 
-The pointer takes places from then on, and the console becomes wider.
+The pointer takes places from then on, until a key is pressed, and the console becomes wider.
 """
 import socket
 import sys
@@ -35,6 +35,9 @@ def attach(file):
         elif b"Display1.Mouse" in body:
             tell(peer, "Mouse", "IsAbsolute", ("b", 1))
             peer.answer(serial, "a{sv}", ([("IsAbsolute", ("b", 0))],))
+        elif b"Display1.Keyboard" in fields:
+            tell(peer, "Mouse", "IsAbsolute", ("b", 0))
+            peer.answer(serial)
         else:
             if b"Display1.Console" in body:
                 tell(peer, "Console", "Width", ("u", 800))

@@ -25,12 +25,11 @@ final class ScriptedAgent: Sendable {
     layout = AgentLayout(capabilities)
   }
 
-  deinit { close() }
+  deinit { _ = Glibc.close(fd) }
 
-  private let isClosed = Atomic(false)
-  func close() {
-    if isClosed.exchange(true, ordering: .relaxed) == false { _ = Glibc.close(fd) }
-  }
+  /// Ends the connection. The descriptor stays open while anybody has this object: another thread may be
+  /// about to use the number, which the process could have given to another file by then.
+  func close() { _ = shutdown(fd, Int32(SHUT_RDWR)) }
 
   /// - Returns: whether the other end took all of it.
   @discardableResult
@@ -69,7 +68,7 @@ final class ScriptedAgent: Sendable {
           return AgentMessage(kind, body, layout)
         }
         var entry = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
-        guard poll(&entry, 1, 60_000) > 0 else { return nil }
+        guard poll(&entry, 1, 200_000) > 0 else { return nil }
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         let count = recv(fd, &buffer, buffer.count, 0)
         guard count > 0 else { return nil }

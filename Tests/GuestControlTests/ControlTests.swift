@@ -258,7 +258,6 @@ import Testing
     control.send(.key(a, down: true))
     try await eventually { one.down == ["key a"] }
     control.follow(try .process(RunningProcess(other.pid)))
-    #expect(!control.isReady)
     try await eventually { control.isReady }
     control.send(.key(a, down: false))
     control.send(.key(b, down: true))

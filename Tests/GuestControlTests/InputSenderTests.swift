@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import GuestInput
+import LinuxSystem
 import QMP
 import Synchronization
 import TestSupport
@@ -41,7 +43,7 @@ private final class FakeQEMU: Sendable {
 @Suite(.timeLimit(.minutes(15))) struct InputSenderTests {
   private let a = Keycode(rawValue: 30)
   private let b = Keycode(rawValue: 48)
-  private let events = EventStreams()
+  private let events = Broadcast<GuestEvent>(keeping: 256)
 
   private func sender() -> InputSender { InputSender(absence: "nobody is there", events: events) }
 
@@ -69,6 +71,40 @@ private final class FakeQEMU: Sendable {
     #expect(sender.send(.key(a, down: true)) == .refused)
     #expect(sender.send(.key(a, down: false)) == .refused)
     #expect(sender.send(.absolute(x: 1, y: 1)) == .refused)
+  }
+
+  /// A window reads the state when it may have changed, and a state that is read is no change.
+  @Test func changesAreTold() async throws {
+    let sender = sender()
+    let mice = try JSONDecoder().decode(
+      [QueryMice.Mouse].self,
+      from: Data(#"[{"name": "tablet", "index": 1, "current": true, "absolute": true}]"#.utf8))
+    let changes: [() -> Void] = [
+      { _ = sender.connect() }, { sender.note(MachineState.paused) },
+      { sender.note(MachineState.running) }, { sender.note(mice, since: 0) },
+      { sender.note(touchScreen: true) }, { sender.disconnect(reason: "left") },
+    ]
+    for change in changes {
+      var told = sender.changes.stream().makeAsyncIterator()
+      let before = sender.inputState
+      change()
+      await told.next()
+      #expect(sender.inputState != before)
+    }
+    let told = sender.changes.stream()
+    sender.note([], since: 0)
+    sender.note(touchScreen: false)
+    sender.changes.finish()
+    for await _ in told { #expect(Bool(false), "nothing has changed") }
+  }
+
+  /// A task that waits for changes ends with the sink.
+  @Test func changesEndWithTheController() async {
+    let closed = GuestController(nil)
+    let changes = [closed.changes(), GuestController(nil).changes()]
+    await closed.close()
+    for changes in changes { for await _ in changes {} }
+    for await _ in closed.changes() { #expect(Bool(false), "it is closed") }
   }
 
   @Test func receiptsTellWhatTheGuestHears() async throws {
@@ -168,7 +204,7 @@ private final class FakeQEMU: Sendable {
 
 /// The watcher alone.
 @Suite struct MachineWatcherTests {
-  private let events = EventStreams()
+  private let events = Broadcast<GuestEvent>(keeping: 256)
   private func watcher() -> (MachineWatcher, InputSender) {
     let input = InputSender(absence: "nobody is there", events: events)
     _ = input.connect()

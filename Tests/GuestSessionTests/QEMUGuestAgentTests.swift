@@ -23,9 +23,10 @@ import Testing
       try #require(
         vgpu_unix_listen(listener.rawValue, place.rawValue, path, "agent", &file) == 0)
       _ = vgpu_fcntl(listener.rawValue, F_SETFL, 0)
-      let number = listener.rawValue
+      let number = listener.release()
       let server = Thread {
         let client = Int32(vgpu_accept(number))
+        close(number)
         defer { close(client) }
         _ = vgpu_fcntl(client, F_SETFL, 0)
         var line: [UInt8] = []

@@ -219,8 +219,7 @@ import Testing
     try await TestFolder.during { folder in
       let program = "\(folder)/qemu"
       let script = "#!/bin/sh\necho $$ > '\(folder)/pid'\nexec sleep 1000\n"
-      try Data(script.utf8).write(to: URL(fileURLWithPath: program))
-      try #require(chmod(program, 0o700) == 0)
+      try Program.write(script, to: program)
       let plan = plan()
       let start = Task {
         try await RunningGuest.start(

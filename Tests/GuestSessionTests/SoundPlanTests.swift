@@ -38,7 +38,7 @@ import Testing
       let (guest, _) = try describe(plan)
       #expect(
         words(guest) == [
-          "dbus,id=sound0", "dbus,p2p=yes,audiodev=sound0", "ich9-intel-hda",
+          "dbus,id=sound0,timer-period=5000", "dbus,p2p=yes,audiodev=sound0", "ich9-intel-hda",
           "hda-duplex,audiodev=sound0",
         ])
       var silent = plan

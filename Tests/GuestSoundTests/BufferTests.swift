@@ -62,7 +62,7 @@ import Testing
   }
 
   /// Minutes: neither does the buffer run dry, nor does what waits grow.
-  @Test(arguments: [0.999, 1, 1.0003, 1.002], [256, 1024])
+  @Test(arguments: [0.988, 0.996, 0.999, 1, 1.0003, 1.004], [256, 1024])
   func driftIsCorrected(drift: Double, quantum: Int) {
     var race = Race(drift: drift, quantum: quantum)
     race.run(seconds: 100)
@@ -71,8 +71,54 @@ import Testing
     #expect(race.silent == 0)
     #expect(race.buffer.skipped == 0 && race.buffer.dropped == 0)
     #expect(race.most < 48 * 80, "\(race.most)")
-    // Within a thousandth of a percent of the guest's clock.
-    #expect(abs(race.buffer.rate - drift) < 2e-4, "\(race.buffer.rate)")
+    #expect(abs(race.buffer.rate - drift) < 3e-4, "\(race.buffer.rate)")
+  }
+
+  /// QEMU with its own period (docs/facts.md): what ran out tells how slow the guest is, and it does not run out
+  /// for long.
+  @Test(arguments: [0.99, 0.996]) func aSlowGuestIsLearned(drift: Double) {
+    var race = Race(drift: drift)
+    race.run(seconds: 20)
+    #expect(race.buffer.gaps > 0 && race.buffer.gaps < 6, "\(race.buffer.gaps)")
+    #expect(abs(race.buffer.rate - drift) < 0.003, "\(race.buffer.rate)")
+    race.forget()
+    race.run(seconds: 100)
+    #expect(race.silent == 0)
+  }
+
+  /// Many pieces are late, and the speed is found nevertheless.
+  @Test(arguments: [0.99, 1, 1.003], [0, 0.05])
+  func speedIsMeasured(speed: Double, stall: Double) throws {
+    var random = SeededGenerator(seed: 5)
+    var meter = SpeedMeter()
+    #expect(meter.speed == nil)
+    var (time, pieces, due) = (0.0, 0, 0.0)
+    while time < 8 {
+      while due < time {
+        meter.write(0.01)
+        pieces += 1
+        // It stands still once, and does not make up for it.
+        due = Double(pieces) * 0.01 / speed + (pieces > 300 ? stall : 0)
+        if pieces % 3 != 0 { due += .random(in: 0...0.06, using: &random) }
+      }
+      meter.take(256 / 48000)
+      time += 256 / 48000
+    }
+    let found = try #require(meter.speed)
+    #expect(abs(found.rate - speed) < 0.002, "\(found)")
+    #expect(found.time > 3)
+  }
+
+  /// A guest that is late, and not slow, is not taken for a slow one.
+  @Test func aLateGuestIsNotSlow() {
+    var race = Race(drift: 1)
+    race.run(seconds: 2)
+    for _ in 0..<20 {
+      race.run(seconds: 2)
+      race.run(seconds: 1.3, jitter: 0.06)
+      #expect(abs(race.buffer.rate - 1) < 0.004, "\(race.buffer.rate)")
+    }
+    #expect(race.buffer.gaps > 0 && race.buffer.skipped == 0)
   }
 
   /// A guest that is late at times gets a longer buffer, and then plays without gaps.

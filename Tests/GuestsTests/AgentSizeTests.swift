@@ -64,7 +64,10 @@ import VGPUDisplay
     var facts = GuestFacts(.demo, namedAgent: "/none")
     #expect(facts.chosen[.size] == "agent")
     #expect(
-      facts.why(.size) == ["edid: other-target", "bridge: other-target", "dbus: other-target"])
+      facts.why(.size) == [
+        "edid: other-target", "bridge: other-target", "machine-bridge: other-target",
+        "dbus: other-target",
+      ])
     #expect(GuestFacts(.demo).chosen[.size] == nil)
     facts = GuestFacts(.process(1), namedAgent: "/none")
     #expect(facts.chosen[.size] == "edid")

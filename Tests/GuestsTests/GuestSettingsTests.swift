@@ -61,6 +61,11 @@ import Testing
         }
 
         """)
+    // One choice keeps the others.
+    try file.change("libvirt:win11") { ($0.scale, $0.sound) = ("1:1", "off") }
+    let windows = try file.settings(of: "libvirt:win11")
+    #expect(
+      windows.clipboard == "to-guest" && windows.scale == "1:1" && windows.sound == "off")
     try file.change("demo") { $0.clipboard = nil }
     #expect(try !text.contains("demo"))
     #expect(try names == ["guests.json", "guests.json.lock"])
@@ -71,7 +76,7 @@ import Testing
   /// Keys and words of a later version.
   @Test func whatANewerVersionWroteDoesNoHarm() throws {
     try put(
-      #"{"new": 1, "guests": [{"guest": "demo", "clipboard": "sometimes", "scale": "fit"}]}"#)
+      #"{"new": 1, "guests": [{"guest": "demo", "clipboard": "sometimes", "size": "fit"}]}"#)
     #expect(try file.settings(of: "demo").clipboard == "sometimes")
   }
 

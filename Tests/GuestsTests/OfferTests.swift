@@ -91,12 +91,14 @@ extension GuestFacts {
     #expect(facts.chosen.isEmpty)
     #expect(
       facts.why(.screen) == [
-        "vfio: device", "bridge: other-target", "dbus: qmp", "synthetic: other-target",
+        "vfio: device", "bridge: other-target", "machine-bridge: other-target", "dbus: qmp",
+        "synthetic: other-target",
       ])
     #expect(facts.why(.bootScreen) == ["dbus: qmp", "screendump: no-qmp"])
     #expect(
       facts.why(.size) == [
-        "edid: device", "bridge: other-target", "dbus: qmp", "agent: no-agent-port",
+        "edid: device", "bridge: other-target", "machine-bridge: other-target", "dbus: qmp",
+        "agent: no-agent-port",
       ])
     let input = try #require(facts.offers.first { $0.function == .input })
     #expect(input.worthTelling.map(\.obstacle.code) == ["qmp"])

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// What `--fix` prints, and what Scripts/capture-host makes.
-@Suite struct ScriptTests {
+@Suite(.serialized, .onOwnThread) struct ScriptTests {
   /// A host that lacks all that the script can give.
   private func bareLaptop() throws -> SysfsTree {
     let tree = try SysfsTree.laptop()
@@ -123,12 +123,12 @@ import Testing
   @Test(arguments: ["/usr/local", "/usr"]) func installedFilesCount(prefix: String) throws {
     let tree = try bareLaptop()
     // The program is not what this is about.
-    try tree.file("/build/vgpu", "#!/bin/sh\n")
-    try tree.file("/build/vgpu-manual", "#!/bin/sh\ncat >/dev/null; : >\"$1/vgpu.1\"\n")
-    for name in ["vgpu", "vgpu-manual"] {
-      try FileManager.default.setAttributes(
-        [.posixPermissions: 0o755], ofItemAtPath: tree.location("/build/\(name)"))
+    try tree.folder("/build")
+    for name in ["vgpu", "vgpu-helper"] {
+      try Program.write("#!/bin/sh\n", to: tree.location("/build/\(name)"))
     }
+    try Program.write(
+      "#!/bin/sh\ncat >/dev/null; : >\"$1/vgpu.1\"\n", to: tree.location("/build/vgpu-manual"))
     let answer = try Program.run(
       [Self.script("install"), "--binary", tree.location("/build/vgpu"), "--prefix", prefix],
       environment: ["DESTDIR": tree.root])

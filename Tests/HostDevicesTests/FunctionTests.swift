@@ -117,6 +117,14 @@ import Testing
     #expect(bound.isForGuests && !bound.mustKeepDriver)
   }
 
+  @Test(arguments: [
+    ("vfio-pci", true), ("mlx5_vfio_pci", true), ("nvgrace-gpu-vfio-pci", true), ("vfio", false),
+    ("vfio-pci-core", false), ("nvidia", false), ("", false),
+  ])
+  func driversForGuestsEndAlike(name: String, isForGuests: Bool) {
+    #expect(PCIDriver.isForGuests(name) == isForGuests)
+  }
+
   /// Whoever makes a link that reads like a group's node, in a mount namespace of his own, holds nothing.
   @Test func aLinkThatReadsLikeAGroupsNodeHoldsNothing() throws {
     let tree = try SysfsTree.virtualFunctions()

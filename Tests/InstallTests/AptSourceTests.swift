@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// `Rig/apt-source`: from where a machine's own sources get Debian.
-@Suite final class AptSourceTests {
+@Suite(.serialized, .onOwnThread) final class AptSourceTests {
   private let folder = FileManager.default.temporaryDirectory
     .appendingPathComponent("apt-\(UUID().uuidString)")
 

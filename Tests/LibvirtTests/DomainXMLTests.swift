@@ -209,13 +209,13 @@ import Testing
     guest.hasSound = true
     let text = try xml(guest)
     let lines = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-    for line in ["<sound model='ich9'>", "<audio id='1' type='dbus'/>"] {
+    for line in ["<sound model='ich9'>", "<audio id='1' type='dbus' timerPeriod='5000'/>"] {
       #expect(lines.contains(line))
     }
     #expect(lines.count { $0 == "<audio id='1'/>" } == 2)
     #expect(try DomainXML(Array(text.utf8)).displayHasSound)
     for other in [
-      text.replacing("type='dbus'/>", with: "type='none'/>"),
+      text.replacing("type='dbus' timer", with: "type='none' timer"),
       text.replacing("<audio id='1' type", with: "<audio id='2' type"),
       text.replacing("p2p='yes'", with: "p2p='no'"),
     ] {

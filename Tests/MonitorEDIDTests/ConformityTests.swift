@@ -6,9 +6,7 @@ import TestSupport
 import Testing
 
 /// What edid-decode finds in what we make.
-@Suite(
-  .needs("edid-decode"))
-struct ConformityTests {
+@Suite(.needs("edid-decode"), .serialized, .onOwnThread) struct ConformityTests {
   private func expect(_ edid: EDID, conforms mode: DisplayMode) throws {
     let answer = try EDIDDecode.check(edid.bytes)
     #expect(answer.isClean, "\(mode): \(answer.text)")

@@ -19,10 +19,10 @@ import Testing
 
   /// A program of a shell's that notes what it is asked, and then does `body`.
   private func program(_ name: String, _ body: String) throws -> SystemProgram {
-    try tree.file(
-      "/bin/\(name)", "#!/bin/sh\necho \"$*\" >>'\(tree.location("/asked"))'\n\(body)\n")
-    try FileManager.default.setAttributes(
-      [.posixPermissions: 0o755], ofItemAtPath: tree.location("/bin/\(name)"))
+    try tree.folder("/bin")
+    try Program.write(
+      "#!/bin/sh\necho \"$*\" >>'\(tree.location("/asked"))'\n\(body)\n",
+      to: tree.location("/bin/\(name)"))
     return try #require(SystemProgram(name, in: ["/nowhere", tree.location("/bin")]))
   }
 
@@ -36,11 +36,9 @@ import Testing
   }
 
   private let list = """
-    [{"0000:00:02.0": [
-      {"ffffffff-5566-7788-99aa-bbccddeeff00":
-        {"mdev_type": "i915-GVTg_V5_8", "start": "manual", "attrs": [{"a": "b"}]}},
-      {"11223344-5566-7788-99aa-bbccddeeff00": {"mdev_type": "i915-GVTg_V5_4", "start": "auto"}},
-      {"no uuid": {"mdev_type": "x", "start": "auto"}}]}, {}]
+    ffffffff-5566-7788-99aa-bbccddeeff00 0000:00:02.0 i915-GVTg_V5_8 manual (active)
+    11223344-5566-7788-99aa-bbccddeeff00 0000:00:02.0 i915-GVTg_V5_4 auto
+    11223344-5566-7788-99aa-bbccddeeff00~ 0000:00:02.0 x auto
     """
 
   @Test func listIsRead() throws {
@@ -51,14 +49,19 @@ import Testing
     #expect(all.allSatisfy { $0.parent == "0000:00:02.0" })
     for vGPU in all { #expect(try vGPUs.vGPU(vGPU.uuid) == vGPU) }
     #expect(try vGPUs.vGPU(MdevUUID(high: 1, low: 2)) == nil)
-    #expect(asked == Array(repeating: "list --defined --dumpjson", count: 4))
+    #expect(asked == Array(repeating: "list --defined", count: 4))
   }
 
-  @Test(arguments: ["", "{}", "[1]", "[{\"p\": [{\"u\": {}}]}]", "\u{0}"])
+  @Test(arguments: [
+    "\u{0}", "No devices", "11223344-5566-7788-99aa-bbccddeeff00",
+    "11223344-5566-7788-99aa-bbccddeeff00 0000:00:02.0 i915-GVTg_V5_4 automatic",
+    "11223344-5566-7788-99aa-bbccddeeff00 0000:00:02.0 i915-GVTg_V5_4 auto x",
+    "(active)",
+  ])
   func listThatMakesNoSense(text: String) {
     #expect(
       throws: PersistenceError.malformed(
-        program: "mdevctl", command: "mdevctl list --defined --dumpjson")
+        program: "mdevctl", command: "mdevctl list --defined")
     ) {
       try PersistentVGPUs.read(Array(text.utf8))
     }
@@ -103,15 +106,15 @@ import Testing
   }
 
   @Test func onlyPersistentOnesStart() throws {
-    let vGPUs = try vGPUs("echo '[]'")
+    let vGPUs = try vGPUs(":")
     #expect(throws: PersistenceError.notPersistent(uuid)) { try vGPUs.start(uuid) }
-    #expect(asked == ["list --defined --dumpjson"])
+    #expect(asked == ["list --defined"])
   }
 
   @Test func vGPUWithoutParentDoesNotStart() throws {
     let vGPUs = try vGPUs("cat <<'END'\n\(list)\nEND")
     #expect(throws: PersistenceError.host(.noParents)) { try vGPUs.start(uuid) }
-    #expect(asked == ["list --defined --dumpjson"])
+    #expect(asked == ["list --defined"])
   }
 
   @Test func stoppedVGPUIsForgotten() throws {

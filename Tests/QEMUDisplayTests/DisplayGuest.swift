@@ -39,7 +39,7 @@ final class DisplayGuest {
     process.standardOutput = FileHandle.nullDevice
     process.standardError = output
     try process.run()
-    while !FileManager.default.fileExists(atPath: qmp) {
+    while !isListening(on: qmp) {
       guard process.isRunning else {
         throw Missing(
           String(decoding: output.fileHandleForReading.availableData, as: UTF8.self))

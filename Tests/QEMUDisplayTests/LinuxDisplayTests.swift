@@ -82,7 +82,7 @@ struct LinuxDisplayTests {
   /// The first board that is as hoped for.
   @discardableResult
   private func board(
-    _ source: QEMUDisplaySource, _ what: String, seconds: Double = 60,
+    _ source: QEMUDisplaySource, _ what: String, seconds: Double = 240,
     location: SourceLocation = #_sourceLocation, until isThere: (InputBoard) -> Bool
   ) async throws -> InputBoard {
     let deadline = Date(timeIntervalSinceNow: seconds)

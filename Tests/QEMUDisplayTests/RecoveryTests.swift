@@ -101,5 +101,10 @@ struct DisplayRecoveryTests {
     guard case .ready(let devices) = source.input.state else { return #expect(Bool(false)) }
     #expect(devices.contains(.tablet))
     #expect(source.consoles.map(\.width) == [800] && source.consoles.map(\.height) == [480])
+
+    var changes = source.input.changes().makeAsyncIterator()
+    #expect(source.input.send(.key(Keycode(rawValue: 30), down: true)) == .taken)
+    await changes.next()
+    #expect(source.input.state == .ready([.keyboard, .mouse]))
   }
 }

@@ -57,7 +57,8 @@ struct SoundTests {
     try DisplayGuest(
       program,
       [
-        "-audiodev", "dbus,id=audio0,out.frequency=48000,in.frequency=48000", "-vga", "std",
+        "-audiodev", "dbus,id=audio0,timer-period=5000,out.frequency=48000,in.frequency=48000",
+        "-vga", "std",
         "-device", "AC97,addr=0x10,audiodev=audio0",
         "-drive", "format=raw,file=\(try disk(records: records, second))",
       ], display: "dbus,p2p=yes,audiodev=audio0")

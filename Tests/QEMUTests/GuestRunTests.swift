@@ -133,8 +133,7 @@ import Testing
         exec '\(server)/virtiofsd' "$@"
 
         """
-      try Data(script.utf8).write(to: URL(fileURLWithPath: program))
-      try #require(chmod(program, 0o700) == 0)
+      try Program.write(script, to: program)
       let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
       let printed = try Printed.run(
         "/usr/bin/env",

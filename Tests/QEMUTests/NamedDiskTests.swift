@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Disks as users name them, with images that qemu-img has made.
-@Suite final class NamedDiskTests {
+@Suite(.serialized, .onOwnThread) final class NamedDiskTests {
   private let folder = FileManager.default.temporaryDirectory
     .appendingPathComponent("disks-\(UUID().uuidString)").path
 

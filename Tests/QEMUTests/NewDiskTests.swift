@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Disks that are made for a guest, by the real qemu-img.
-@Suite(.needs("qemu-system-x86_64", "qemu-img")) struct NewDiskTests {
+@Suite(.needs("qemu-system-x86_64", "qemu-img"), .serialized, .onOwnThread) struct NewDiskTests {
   private func make(_ text: String) throws -> NewDisk {
     try NewDisk(try NamedDisk(parsing: text), for: try QEMUProgram.probe())
   }

@@ -6,7 +6,7 @@ import Testing
 
 /// What `vgpu run --print` prints for every profile, given to the QEMUs that there are. What no test
 /// machine has is stood in for; what stands in keeps its id, its bus and its address.
-@Suite struct ProfileTests {
+@Suite(.serialized, .onOwnThread) struct ProfileTests {
   /// The command with stand-ins.
   private func runnable(_ words: [String], in folder: URL) throws -> [String] {
     var words = words

@@ -6,7 +6,7 @@ import QEMU
 import TestSupport
 import Testing
 
-@Suite struct QEMUCommandTests {
+@Suite(.serialized, .onOwnThread) struct QEMUCommandTests {
   private func configuration(_ type: String = "mbochs-small") throws -> GuestConfiguration {
     // A device as `vgpu list --json` prints it.
     let json = """

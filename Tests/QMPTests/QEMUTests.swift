@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import LinuxSystem
 import QMP
 import TestSupport
 import Testing
@@ -113,6 +114,21 @@ struct QEMUTests {
     await next.close()
   }
 
+  /// Clients that do not wait for their answers: QEMU 10 gives them to the next client.
+  @Test(arguments: TestMachine.programs) func aClientAfterRudeOnes(program: String) async throws {
+    let qemu = try QEMU(program: program)
+    for commands in 0..<60 {
+      try await qemu.client().close()
+      try qemu.rudeClient(commands: commands % 12)
+      let client = try await qemu.client()
+      let version = try await client.execute(QueryVersion())
+      #expect(version == client.version)
+      let status = try await client.execute(QueryStatus())
+      #expect(status.running)
+      await client.close()
+    }
+  }
+
   @Test func endOfQEMUIsNoticed() async throws {
     let qemu = try QEMU()
     let client = try await qemu.client()
@@ -163,12 +179,14 @@ private final class QEMU: Sendable {
   private let folder: String
   private let process = Process()
 
-  init(machine: String = "none", qmp: String = "-qmp", _ devices: String...) throws {
+  init(
+    machine: String = "none", qmp: String = "-qmp", program: String? = nil, _ devices: String...
+  ) throws {
     folder = "\(NSTemporaryDirectory())/qmp-\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     path = "\(folder)/qmp"
     process.executableURL = URL(
-      fileURLWithPath: try #require(Program.path(of: "qemu-system-x86_64")))
+      fileURLWithPath: try program ?? #require(Program.path(of: "qemu-system-x86_64")))
     process.arguments =
       [
         "-M", machine, "-display", "none", "-nodefaults", qmp, "unix:\(path),server=on,wait=off",
@@ -189,6 +207,18 @@ private final class QEMU: Sendable {
     }
     // QEMU takes back its monitor some time after a client has gone.
     return try await QMPClient(path: path, timeout: .seconds(10))
+  }
+
+  /// Sends commands with ids as other programs count them, and goes.
+  func rudeClient(commands: Int) throws {
+    let socket = try UnixSocket.make(for: path)
+    guard try UnixSocket.connect(socket.rawValue, to: path) else { return }
+    var text = #"{"execute": "qmp_capabilities", "id": 1}"#
+    for id in 0..<commands {
+      text += #"{"execute": "qom-list", "arguments": {"path": "/"}, "id": \#(id + 2)}"#
+    }
+    let bytes = [UInt8](text.utf8)
+    _ = send(socket.rawValue, bytes, bytes.count, Int32(MSG_NOSIGNAL))
   }
 
   func kill() {

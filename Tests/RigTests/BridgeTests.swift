@@ -22,11 +22,14 @@ extension RigTests {
       private let arguments: [String]
       private(set) var child: Child
 
-      /// - Parameter vGPUs: all of the host's where none is named.
+      /// - Parameters:
+      ///   - vGPUs: all of the host's where none is named.
+      ///   - path: the socket's; a name of its own by default.
       init(
-        _ vGPUs: [MdevUUID] = [], _ options: [String] = []
+        _ vGPUs: [MdevUUID] = [], _ options: [String] = [],
+        at path: String = "/dev/shm/bridge-\(UUID().uuidString).sock"
       ) throws {
-        path = "/dev/shm/bridge-\(UUID().uuidString).sock"
+        self.path = path
         arguments =
           ["bridge", "--socket", path, "--user", "65534"] + options + vGPUs.map { "\($0)" }
         child = try Child("vgpu", arguments)

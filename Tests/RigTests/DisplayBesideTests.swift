@@ -38,6 +38,13 @@ extension RigTests {
         }
       }
 
+      /// A command without arguments.
+      func execute(_ command: String) async throws {
+        let client = try await QMPClient(path: socket)
+        try await client.execute(command)
+        await client.close()
+      }
+
       /// QEMU's own picture of its screen.
       func screendump() async throws -> Picture {
         let file = "/dev/shm/dump-\(UUID().uuidString).png"
@@ -52,20 +59,27 @@ extension RigTests {
 
     /// Waits until the screen shows QEMU's own picture, to the pixel, and both stand still.
     ///
+    /// - Parameter isStopped: whether the guest stands still while they are compared: SeaBIOS asks for a minute
+    ///   of the guest's time.
     /// - Returns: QEMU's picture.
     private func expectSame(
       _ desktop: Desktop, _ viewer: Child, _ monitor: Monitor, _ what: String,
+      isStopped: Bool = false,
       location: SourceLocation = #_sourceLocation, until isMeant: (Picture) -> Bool
     ) async throws -> Picture {
-      let deadline = Date(timeIntervalSinceNow: 60)
+      let deadline = Date(timeIntervalSinceNow: 240)
       var last = "no such picture"
       while Date() < deadline, viewer.isRunning {
         let before = try await monitor.screendump()
         if isMeant(before) {
+          if isStopped { try await monitor.execute("stop") }
           let screen = try desktop.picture()
           let after = try await monitor.screendump()
           if before.rgb == after.rgb {
-            if screen.contains(after) { return after }
+            if screen.contains(after) {
+              if isStopped { try await monitor.execute("cont") }
+              return after
+            }
             last =
               "a screen of \(screen.width)x\(screen.height) without QEMU's picture of "
               + "\(after.width)x\(after.height)"
@@ -87,7 +101,7 @@ extension RigTests {
         guest.qemu.kill()
         #expect(throws: Never.self) { try host.remove(vGPU.uuid) }
       }
-      try await eventually { FileManager.default.fileExists(atPath: guest.socket) }
+      try await eventually { isListening(on: guest.socket) }
       // QEMU opens its devices a little later, and a viewer chooses when it starts.
       try await eventually { !host.users(of: vGPU.uuid).isEmpty }
       let statistics = "/dev/shm/statistics-\(UUID().uuidString).json"
@@ -101,7 +115,8 @@ extension RigTests {
       defer { viewer.kill() }
 
       // SeaBIOS asks for its menu's key, and the key gets there.
-      let asking = try await expectSame(desktop, viewer, monitor, "SeaBIOS", until: Self.isAsking)
+      let asking = try await expectSame(
+        desktop, viewer, monitor, "SeaBIOS", isStopped: true, until: Self.isAsking)
       try desktop.xdotool("mousemove", "500", "450")
       try desktop.xdotool("key", "Escape")
       let menu = try await expectSame(desktop, viewer, monitor, "its menu") {
@@ -157,8 +172,9 @@ extension RigTests {
       let first = try LinuxGuest(vGPU, Self.beside)
       defer { first.qemu.kill() }
       let monitor = Monitor(socket: first.socket)
-      try await eventually { FileManager.default.fileExists(atPath: first.socket) }
-      _ = try await expectSame(desktop, viewer, monitor, "SeaBIOS", until: Self.isAsking)
+      try await eventually { isListening(on: first.socket) }
+      _ = try await expectSame(
+        desktop, viewer, monitor, "SeaBIOS", isStopped: true, until: Self.isAsking)
       try desktop.xdotool("mousemove", "500", "450")
       try desktop.xdotool("key", "Escape")
       _ = try await expectSame(desktop, viewer, monitor, "its menu") {
@@ -200,7 +216,7 @@ extension RigTests {
         qemu.kill()
         #expect(throws: Never.self) { try host.remove(vGPU.uuid) }
       }
-      try await eventually { FileManager.default.fileExists(atPath: socket) }
+      try await eventually { isListening(on: socket) }
       try await eventually { !host.users(of: vGPU.uuid).isEmpty }
       let open = try Guest(.mdev(vGPU.uuid)).open(waiting: true, isTold: true)
       #expect(open.control == nil && open.input != nil, "by D-Bus")

@@ -43,12 +43,12 @@ final class BufferGuest {
     qemu = try Child(
       program.hasPrefix("/") ? program : "/usr/bin/\(program)",
       [
-        "-M", "pc,accel=tcg,memory-backend=memory", "-m", "192", "-object",
+        "-accel", "tcg,tb-size=32", "-M", "pc,memory-backend=memory", "-m", "192", "-object",
         "memory-backend-memfd,id=memory,size=192M,share=on", "-nodefaults", "-serial", "stdio",
         "-display", "dbus,p2p=yes,gl=on,rendernode=\(Self.node)", "-device", "qemu-xhci",
         "-device", "usb-tablet", "-qmp", "unix:\(socket),server=on,wait=off",
       ] + TestMachine.linuxGuest(words) + device.arguments)
-    while !FileManager.default.fileExists(atPath: socket), qemu.isRunning { usleep(20_000) }
+    while !isListening(on: socket), qemu.isRunning { usleep(20_000) }
   }
 
   deinit {

@@ -98,6 +98,30 @@ extension RigTests {
       }
     }
 
+    /// A VM manager's way with a device, on both interfaces.
+    @Test func aDeviceIsOpenedAsAManagerDoes() throws {
+      try Rig.withVGPU("mbochs-small") { vGPU in
+        let group = "\(try #require(vGPU.iommuGroup))"
+        for words in [
+          ["group", group, "\(vGPU.uuid)"], ["cdev", try #require(vGPU.deviceNode)],
+        ] {
+          let end = try Child("open-device", words).end()
+          #expect(end.code == 0, "\(end.errors)")
+          #expect(
+            String(decoding: end.output, as: UTF8.self) == """
+              KVM: none
+              device: vendor 4660, device 4369
+              BAR 0: 4194304 bytes, mapped
+              BAR 2: 4096 bytes, not mapped
+              interrupt: none
+              screen: off
+
+              """)
+        }
+        #expect(HostHardware().users(of: vGPU.uuid).isEmpty)
+      }
+    }
+
     /// The newest QEMU there is: it is handed the device.
     @Test(arguments: LaunchTests.programs.suffix(1))
     func twoGuestsSideBySide(program: String, handover: String) throws {

@@ -110,6 +110,7 @@ enum EventCode {
   static let b = 48
   static let leftAlt = 56
   static let g = 34
+  static let backspace = 14
   static let delete = 111
   static let left = 0x110
   static let right = 0x111

@@ -46,7 +46,7 @@ extension RigTests {
       defer { try? FileManager.default.removeItem(atPath: program) }
       let libraries = try CLibraries.folder()
       let compiled = try CLibraries.compile(
-        "Tests/RigTests/Programs/hide.c", with: "vgpu-gtk3", to: program)
+        "Tests/RigTests/Programs/hide.c", with: "vgpu-gtk3", "vgpu", to: program)
       try #require(compiled.code == 0, "\(compiled.text)")
       let compositor = try Compositor(width: 720, height: 600)
       try Rig.withVGPU("mbochs-small") { vGPU in

@@ -240,7 +240,7 @@ extension RigTests {
           ["-M", "none", "-display", "none", "-qmp", "unix:\(socket),server=on,wait=off"])
         defer { other.kill() }
         let deadline = Date(timeIntervalSinceNow: 10)
-        while !FileManager.default.fileExists(atPath: socket), Date() < deadline { usleep(50_000) }
+        while !isListening(on: socket), Date() < deadline { usleep(50_000) }
         let refused = try run("vgpu", arguments)
         #expect(refused.code == 75)
         #expect(refused.errors.contains("another guest answers there"), "\(refused.errors)")
@@ -269,7 +269,7 @@ extension RigTests {
         let runtime = try #require(ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"])
         let socket = "\(runtime)/vgpu/\(vGPU.uuid).qmp"
         let deadline = Date(timeIntervalSinceNow: 20)
-        while !FileManager.default.fileExists(atPath: socket), guest.isRunning, Date() < deadline {
+        while !isListening(on: socket), guest.isRunning, Date() < deadline {
           usleep(50_000)
         }
         try #require(guest.isRunning, "\(guest.isRunning ? "" : guest.end().errors)")

@@ -143,6 +143,20 @@ extension RigTests {
         ScreenshotTests.expect(
           try PNG.decode([UInt8](shown.output)), shows: 29, of: Self.pattern)
         bridge.child.kill()
+
+        // With the machine's bridge they need name nothing but the domain.
+        let machines = try Self.machinesBridge(for: [Self.member, Self.stranger])
+        for user in [Self.member, Self.stranger] {
+          try expectGuest(libvirt, "plain", as: user)
+          let info = try info(libvirt, "plain", as: user)
+          #expect(info.providers["screen"] == "machine-bridge", "\(info.text)")
+          #expect(info.providers["size"] == "machine-bridge", "\(info.text)")
+          #expect(info.providers["input"] == (user == Self.member ? "libvirt" : nil))
+          let byUUID = try libvirt.run(
+            Rig.program("vgpu").path, "screenshot", "\(vGPU.uuid)", "-", as: user)
+          #expect(byUUID.code == 0, "\(byUUID.errors)")
+        }
+        machines.child.kill()
         try libvirt.virsh("destroy", "plain")
 
         try libvirt.virsh("start", "beside")
@@ -153,6 +167,75 @@ extension RigTests {
           firmware.says("it belongs to user libvirt-qemu", "not the vGPU"), "\(firmware.errors)")
         let none = try shot(libvirt, "beside", as: Self.stranger)
         #expect(none.code == 77 && none.says("libvirt-qemu"), "\(none.errors)")
+        // The vGPU is better than what QEMU draws.
+        let again = try Self.machinesBridge(for: [Self.member])
+        try expectGuest(libvirt, "beside", as: Self.member)
+        again.child.kill()
+      }
+    }
+
+    /// `vgpu bridge` where a view looks for it, with all vGPUs.
+    private static func machinesBridge(for users: [String]) throws -> BridgeTests.Bridge {
+      try FileManager.default.createDirectory(
+        atPath: "/run/vgpu", withIntermediateDirectories: true)
+      return try BridgeTests.Bridge(
+        [], ["--allow-resize"] + users.flatMap { ["--allow", "user:\($0)"] },
+        at: "/run/vgpu/bridge.sock")
+    }
+
+    /// A member's window on a vGPU domain: the picture comes by the machine's bridge, the guest follows the
+    /// window's size by it, and keys and pointer go by libvirt. Nothing of this needs root.
+    @Test func membersWindowOnAVGPU() throws {
+      try Rig.withVGPU("mbochs-medium") { vGPU in
+        let libvirt = try LibvirtTests.Daemon([vGPU], isSystem: true)
+        defer { libvirt.remove("lived-in") }
+        let bridge = try Self.machinesBridge(for: [Self.member])
+        defer { bridge.child.kill() }
+        let desktop = try Desktop(.xvfb)
+        try libvirt.defineLinux("lived-in", vGPU.uuid)
+        try libvirt.virsh("start", "lived-in")
+        let viewer = try libvirt.start(
+          [
+            Rig.program("vgpu").path, "view", "libvirt:lived-in", "--scale", "1:1", "--resolution",
+            "640x480",
+          ], as: Self.member, environment: desktop.environment)
+        defer { viewer.kill() }
+        let window = try GuestWindow(desktop, viewer, width: 640, height: 480)
+        try window.clicks()
+        try window.wheel()
+        try window.everyKey(Array(16...27))
+      }
+    }
+
+    /// A stranger's window, by the vGPU's UUID and through the machine's bridge: the picture goes with its guest
+    /// and comes back with the next one.
+    @Test func strangersWindowFollowsTheVGPU() throws {
+      try Rig.withVGPU("mbochs-medium") { vGPU in
+        let libvirt = try LibvirtTests.Daemon([vGPU], isSystem: true)
+        defer { libvirt.remove("again") }
+        let bridge = try Self.machinesBridge(for: [Self.stranger])
+        defer { bridge.child.kill() }
+        let desktop = try Desktop(.xvfb)
+        try libvirt.define("again", Self.options, [vGPU.uuid])
+        try libvirt.virsh("start", "again")
+        let viewer = try libvirt.start(
+          [Rig.program("vgpu").path, "view", "\(vGPU.uuid)", "--scale", "1:1"], as: Self.stranger,
+          environment: desktop.environment)
+        defer { viewer.kill() }
+        func expect(_ isShown: Bool) throws {
+          let deadline = Date(timeIntervalSinceNow: 60)
+          while try (desktop.picture().find(Self.pattern)?.wrong == 0) != isShown {
+            try #require(Date() < deadline, "shown: \(!isShown)")
+            usleep(100_000)
+          }
+        }
+        for _ in 0..<3 {
+          try expect(true)
+          try libvirt.virsh("destroy", "again")
+          try expect(false)
+          try libvirt.virsh("start", "again")
+        }
+        try expect(true)
       }
     }
 

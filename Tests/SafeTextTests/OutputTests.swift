@@ -7,7 +7,7 @@ import Testing
 @testable import vgpu
 
 /// What the command writes, whatever it quotes.
-@Suite struct OutputTests {
+@Suite(.serialized, .onOwnThread) struct OutputTests {
   private let program = CLibraries.command.path
 
   private func vgpu(_ arguments: String...) throws -> (code: Int32, text: String) {

@@ -11,6 +11,25 @@ public enum Program {
       .map { "\($0)/\(name)" }.first(where: FileManager.default.isExecutableFile(atPath:))
   }
 
+  /// F_SETLEASE of linux/fcntl.h, which Glibc's module leaves out.
+  private static let setLease: Int32 = 1024
+
+  /// Writes a program of a test's own, a script, that can be run at once. A child that another test starts
+  /// meanwhile may have inherited the file that is written, and Linux runs none that anybody has open for
+  /// writing (ETXTBSY): so nobody has when this returns.
+  public static func write(_ script: String, to path: String) throws {
+    try Data(script.utf8).write(to: URL(fileURLWithPath: path))
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    defer { close(file) }
+    guard file >= 0, fchmod(file, 0o755) == 0 else { throw POSIXError.last }
+    // A lease for reading is refused as long as a writer has the file.
+    while fcntl(file, setLease, F_RDLCK) != 0 {
+      guard errno == EAGAIN else { throw POSIXError.last }
+      usleep(1000)
+    }
+    _ = fcntl(file, setLease, F_UNLCK)
+  }
+
   /// Runs a program found in PATH, or at a path.
   ///
   /// - Parameter environment: what is different from the test's own.
@@ -31,6 +50,10 @@ public enum Program {
     process.waitUntilExit()
     return (process.terminationStatus, String(decoding: text, as: UTF8.self))
   }
+}
+
+extension POSIXError {
+  fileprivate static var last: POSIXError { POSIXError(Code(rawValue: errno) ?? .EIO) }
 }
 
 extension Process {

@@ -18,8 +18,10 @@ public final class RealAgent {
   private var display = ""
   private var environment: [String: String] { ["DISPLAY": display, "HOME": folder] }
 
-  /// - Parameter disk: the size of the disk for files in MiB; `nil` for that of the machine.
-  public init(disk: Int? = nil) throws {
+  /// - Parameters:
+  ///   - disk: the size of the disk for files in MiB; `nil` for that of the machine.
+  ///   - hasTablet: whether it makes a tablet in the kernel, to move the pointer with.
+  public init(disk: Int? = nil, hasTablet: Bool = false) throws {
     folder = "\(NSTemporaryDirectory())/agent-\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(
       atPath: "\(folder)/received", withIntermediateDirectories: true)
@@ -42,7 +44,8 @@ public final class RealAgent {
     }
     try start(
       "spice-vdagentd",
-      ["-x", "-d", "-s", port.path, "-S", "\(folder)/agent", "-f", "-X", "-u", "/dev/null"])
+      ["-x", "-d", "-s", port.path, "-S", "\(folder)/agent", "-X"]
+        + (hasTablet ? [] : ["-f", "-u", "/dev/null"]))
     while !isListening(on: "\(folder)/agent"), processes.last?.isRunning == true { usleep(20_000) }
     let agent = "exec spice-vdagent -x -d -S \(folder)/agent -s \(port.path) -f \(received) -o 0"
     let mount = disk.map { "mount -t tmpfs -o size=\($0)m disk \(received) && " } ?? ""

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import Synchronization
 
 /// A Unix stream socket that listens at a path.
 public final class ListeningSocket: Sendable {
@@ -43,41 +42,47 @@ public final class ListeningSocket: Sendable {
 public final class Relay: Sendable {
   public let path: String
   private let socket: ListeningSocket
-  private let ends = Mutex<[Int32]>([])
+  private let agent: End
+
+  /// A connected socket, which is closed when nobody has it any more: a number that a thread still uses
+  /// may be another file's once it is closed.
+  private final class End: Sendable {
+    let fd: Int32
+    init(_ fd: Int32) { self.fd = fd }
+    deinit { close(fd) }
+    func shutDown() { _ = shutdown(fd, Int32(SHUT_RDWR)) }
+  }
 
   /// - Parameter agent: the agent's connection. This object closes it.
   public init(_ path: String, to agent: Int32) {
     self.path = path
     let socket = ListeningSocket(path)
     self.socket = socket
-    ends.withLock { $0.append(agent) }
-    Thread.detachNewThread { [weak self] in
-      guard let client = socket.accept() else { return }
-      self?.ends.withLock { $0.append(client) }
+    let agent = End(agent)
+    self.agent = agent
+    Thread.detachNewThread {
+      guard let client = socket.accept().map(End.init) else { return }
       Thread.detachNewThread { Self.pass(from: agent, to: client) }
       Self.pass(from: client, to: agent)
     }
   }
 
-  deinit {
-    for end in ends.withLock(\.self) {
-      _ = shutdown(end, Int32(SHUT_RDWR))
-      close(end)
-    }
-  }
+  deinit { agent.shutDown() }
 
-  private static func pass(from: Int32, to: Int32) {
+  private static func pass(from: End, to: End) {
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
-      let count = recv(from, &buffer, buffer.count, 0)
+      let count = recv(from.fd, &buffer, buffer.count, 0)
       guard count > 0 else { break }
       var rest = buffer[..<count]
       while !rest.isEmpty {
-        let sent = rest.withUnsafeBytes { send(to, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        let sent = rest.withUnsafeBytes {
+          send(to.fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
         guard sent > 0 else { return }
         rest = rest.dropFirst(sent)
       }
     }
-    _ = shutdown(to, Int32(SHUT_RDWR))
+    to.shutDown()
   }
 }

@@ -69,6 +69,8 @@ import Testing
     #expect(MemoryLayout<vgpu_vfio_device_feature_dma_buf>.size == 16)
     #expect(MemoryLayout<vgpu_kvm_create_device>.size == 12)
     #expect(MemoryLayout<vgpu_kvm_device_attr>.size == 24)
+    #expect(MemoryLayout<vgpu_kvm_irqfd>.size == 32)
+    #expect(MemoryLayout<vgpu_kvm_irqfd>.offset(of: \.resamplefd) == 12)
   }
 
   @Test func ioctlNumbersAreTheKernels() {
@@ -92,6 +94,7 @@ import Testing
     #expect(vgpu_VFIO_MIG_GET_PRECOPY_INFO == 0x3B79)
     #expect(vgpu_KVM_CREATE_DEVICE == 0xC00C_AEE0)
     #expect(vgpu_KVM_SET_DEVICE_ATTR == 0x4018_AEE1)
+    #expect(vgpu_KVM_IRQFD == 0x4020_AE76)
     #expect(vgpu_UDMABUF_CREATE == 0x4018_7542)
     #expect(vgpu_DMA_BUF_IOCTL_SYNC == 0x4008_6200)
   }

@@ -2,6 +2,7 @@
 
 import CLinux
 import LinuxSystem
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -201,5 +202,25 @@ import VFIO
       #expect(throws: VFIOError.self) { try files.add(43) }
     }
     #expect(kernel.openFDs.count == open && kernel.closedTwice.isEmpty)
+  }
+
+  /// Lines of a virtual machine that eventfds raise.
+  @Test func interruptsReachTheMachine() throws {
+    let kernel = kernel
+    let asked = Mutex<[[UInt32]]>([])
+    answer(vgpu_KVM_IRQFD, vgpu_kvm_irqfd.self) { request in
+      asked.withLock { $0.append([request.fd, request.gsi, request.flags, request.resamplefd]) }
+      return request.fd == 99 ? -22 : 0
+    }
+    let interrupts = KVMInterrupts(ofMachine: 7, kernel: kernel)
+    try interrupts.connect(40, to: 10)
+    try interrupts.connect(41, to: 11, resample: 42)
+    try interrupts.disconnect(41, from: 11)
+    let error = #expect(throws: VFIOError.self) { try interrupts.connect(99, to: 10) }
+    #expect(error?.errno == .invalidArgument && error?.description.contains("line 10") == true)
+    #expect(
+      asked.withLock(\.self) == [
+        [40, 10, 0, 0], [41, 11, 2, 42], [41, 11, 1, 0], [99, 10, 0, 0],
+      ])
   }
 }

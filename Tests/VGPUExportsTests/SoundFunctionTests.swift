@@ -33,7 +33,7 @@ struct SoundFunctionTests {
       "\(newer)/usr/bin/qemu-system-x86_64", hasFirmware: true,
       [
         "-m", "192", "-display", "dbus,p2p=yes,audiodev=audio0",
-        "-audiodev", "dbus,id=audio0,out.frequency=48000,in.frequency=48000",
+        "-audiodev", "dbus,id=audio0,timer-period=5000,out.frequency=48000,in.frequency=48000",
         "-device", "ich9-intel-hda", "-device", "hda-duplex,audiodev=audio0",
         "-device", "bochs-display",
       ] + TestMachine.linuxGuest("tone"))

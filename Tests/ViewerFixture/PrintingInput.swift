@@ -11,6 +11,8 @@ final class PrintingInput: InputSink {
 
   init(state: GuestInputState) { self.state = state }
 
+  func changes() -> AsyncStream<Void> { AsyncStream { $0.finish() } }
+
   func send(_ event: GuestInputEvent) -> InputReceipt {
     guard case .ready = state else { return .refused }
     return queue.withLock { queue in

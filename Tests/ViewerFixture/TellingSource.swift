@@ -17,23 +17,26 @@ final class TellingSource: FrameSource {
 
   /// - Parameters:
   ///   - stopsAfter: the frame after which the guest stands still; 0 for none.
+  ///   - goesOn: when it goes on after that; `nil` for not yet.
   ///   - isUpsideDown: shows the same pictures upside down in memory, in larger images.
-  init(framesPerSecond: Double, stopsAfter: Int, isUpsideDown: Bool) throws {
+  init(
+    framesPerSecond: Double, stopsAfter: Int, isUpsideDown: Bool,
+    goesOn: @escaping @Sendable () -> MonotonicInstant?
+  ) throws {
     turned = isUpsideDown ? try TurnedBuffers(640, 480) : nil
     let start = MonotonicInstant.now
     let last = stopsAfter > 0 ? Double(stopsAfter) + 0.5 : .infinity
-    number = {
-      Int(min(MonotonicInstant.now.seconds(since: start) * framesPerSecond, min(last, 1e9)))
+    let seconds = { @Sendable () -> Double in
+      let now = MonotonicInstant.now
+      let stop = last / framesPerSecond
+      return min(now.seconds(since: start), stop) + (goesOn().map { now.seconds(since: $0) } ?? 0)
     }
+    number = { Int(min(seconds() * framesPerSecond, 1e9)) }
     guest = DisplaySource(
       try SyntheticGuest(
         pattern: TestPattern(width: 640, height: 480), framesPerSecond: framesPerSecond,
         hasCursor: false, tells: true,
-        clock: {
-          let now = MonotonicInstant.now
-          let seconds = min(now.seconds(since: start), last / framesPerSecond)
-          return start.advanced(nanoseconds: Int(min(seconds, 1e9) * 1e9))
-        }))
+        clock: { start.advanced(nanoseconds: Int(min(seconds(), 1e9) * 1e9)) }))
   }
 
   deinit {

@@ -3,12 +3,14 @@
 // What the window tests run: a viewer of a synthetic guest, whose statistics it prints, one
 // NAME=VALUE per line. Options are NAME=VALUE too; see below.
 
+import CGTK3
 import Dispatch
 import EGLPresenter
 import FrameStatistics
 import Glibc
 import GuestAgent
 import GuestInput
+import LinuxSystem
 import Synchronization
 import VGPUDisplay
 import ViewerGTK
@@ -21,6 +23,50 @@ let options = Dictionary(
 
 @MainActor func number(_ name: String, _ otherwise: Double) -> Double {
   options[name].flatMap(Double.init) ?? otherwise
+}
+
+/// What the guest does when the test sends SIGUSR1.
+enum Telling {
+  private static let time = Mutex<MonotonicInstant?>(nil)
+  private static let news = AsyncStream.makeStream(of: Void.self)
+  @MainActor private static var signals: (any DispatchSourceSignal)?
+
+  @MainActor static func listen() {
+    signal(SIGUSR1, SIG_IGN)
+    // Not the main queue, which a test of its rest must not wake.
+    let source = DispatchSource.makeSignalSource(signal: SIGUSR1, queue: .global())
+    source.setEventHandler { @Sendable in
+      time.withLock { $0 = .now }
+      news.continuation.yield()
+    }
+    source.activate()
+    signals = source
+  }
+
+  /// When it was told.
+  static var told: MonotonicInstant? { time.withLock(\.self) }
+
+  /// A guest that plays from then on.
+  static var sound: SoundActivity {
+    SoundActivity(isPlaying: { told != nil }, changes: { news.stream })
+  }
+}
+
+/// A guest's sound and microphone, which tell of it when they are turned.
+@MainActor enum Switches {
+  private static var areOn = ["speaker": true, "microphone": false]
+
+  static let speaker = make("speaker")
+  static let microphone = make("microphone")
+
+  private static func make(_ name: String) -> SoundSwitch {
+    SoundSwitch(
+      isOn: { areOn[name] == true },
+      turn: {
+        areOn[name] = $0
+        report("\(name)=\($0)")
+      })
+  }
 }
 
 func openDescriptors() -> Int {
@@ -62,6 +108,14 @@ do {
     try Ancestors.run(options)
     exit(0)
   }
+  // Before there are widgets, and after GTK has chosen its own.
+  if options["rtl"] != nil, gtk_init_check(nil, nil) != 0 {
+    gtk_widget_set_default_direction(GTK_TEXT_DIR_RTL)
+  }
+  if let count = options["list"].flatMap(Int.init) {
+    try GuestLists.run(count)
+    exit(0)
+  }
   var viewer = ViewerOptions(
     scaling: options["scaling"].flatMap(ScalingMode.init) ?? .fit,
     frames: options["frames"].flatMap(Int.init),
@@ -81,16 +135,25 @@ do {
   }
   if let seconds = options["plays"].flatMap(Double.init) {
     let end = ContinuousClock.now + .seconds(seconds)
-    viewer.isPlaying = { ContinuousClock.now < end }
+    viewer.sound = SoundActivity(
+      isPlaying: { ContinuousClock.now < end }, changes: { AsyncStream { $0.finish() } })
   }
+  if options["switches"] != nil {
+    viewer.speaker = Switches.speaker
+    viewer.microphone = Switches.microphone
+    viewer.version = "7.8.9"
+  }
+  Telling.listen()
+  if options["plays-when-told"] != nil { viewer.sound = Telling.sound }
   if let name = options["name"] { viewer.name = name }
   if let path = options["agent"] { viewer.agent = AgentSocket(path: path) }
   if let reset = options["reset"].flatMap(Int.init) { resetGPU(every: reset) }
   if options["question"] != nil {
+    Viewer.chooseLanguage()
     viewer.closeQuestion = CloseQuestion(
-      title: "The guest is running.", text: "What is to become of it?",
+      title: translated("The guest is running."), text: "What is to become of it?",
       answers: [
-        .init("Kill", isDestructive: true) {
+        .init(translated("Kill"), isDestructive: true) {
           report("answer=kill")
           return .close
         },
@@ -117,7 +180,8 @@ do {
       if let rate = options["tells"].flatMap(Double.init) {
         try TellingSource(
           framesPerSecond: rate, stopsAfter: Int(number("stops-after", 0)),
-          isUpsideDown: options["upside-down"] != nil)
+          isUpsideDown: options["upside-down"] != nil,
+          goesOn: { Telling.told })
       } else {
         try SyntheticSource(
           width: Int(number("width", 640)), height: Int(number("height", 480)),

@@ -137,9 +137,11 @@ private final class HostileAgent: Sendable {
       guard poll(&entry, 1, 100) > 0, let client = socket.accept() else { continue }
       state.withLock { $0.connections += 1 }
       // What the client says is read, for else it would stop listening.
+      let hasRead = DispatchSemaphore(value: 0)
       Thread.detachNewThread {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while recv(client, &buffer, buffer.count, 0) > 0 {}
+        hasRead.signal()
       }
       if attacks.isEmpty {
         send(client, Self.announcement)
@@ -149,6 +151,7 @@ private final class HostileAgent: Sendable {
         turn += 1
       }
       shutdown(client, Int32(SHUT_RDWR))
+      hasRead.wait()
       close(client)
     }
   }

@@ -6,6 +6,23 @@ import Testing
 
 @testable import ViewerGTK
 
+extension Tool {
+  /// Waits until the program's main thread has slept for three seconds. It wakes no more often than that
+  /// only when no clock wakes it.
+  func waitForRest() throws {
+    func sleeps() throws -> Int {
+      let status = try String(contentsOfFile: "/proc/\(pid)/task/\(pid)/status", encoding: .utf8)
+      let count = try #require(status.firstMatch(of: /\nvoluntary_ctxt_switches:\t(\d+)/)).1
+      return try #require(Int(count))
+    }
+    try Screen.wait(for: self, seconds: 120) {
+      let before = try sleeps()
+      sleep(3)
+      return try sleeps() == before
+    }
+  }
+}
+
 /// When somebody watches a guest.
 @Suite final class WatchedGuestTests {
   private var guest = WatchedGuest()
@@ -89,6 +106,14 @@ extension WindowTests {
       #expect(viewer.isRunning)
     }
 
+    /// The window has no clock at rest, and does not need one to notice sound.
+    @Test func soundIsNoticedAtRest() throws {
+      let viewer = try view("tells=20", "stops-after=20", "plays-when-told")
+      try viewer.waitForRest()
+      kill(viewer.pid, SIGUSR1)
+      #expect(saver.firstLine() == "inhibit swift-vgpu demo is watched")
+    }
+
     /// A viewer that is killed holds nothing.
     @Test func nothingOutlivesTheViewer() throws {
       let viewer = try view("plays=1000")
@@ -102,6 +127,20 @@ extension WindowTests {
       #expect(saver.firstLine().hasPrefix("inhibit"))
       bus.terminate()
       #expect(try viewer.finish().status == 0)
+    }
+  }
+
+  /// A picture at rest costs its window nothing, and a title is true all the same.
+  @Suite(.timeLimit(.minutes(5)), .onOwnThread)
+  struct RestTests {
+    @Test func aWindowAtRestSleepsUntilThePictureMoves() throws {
+      let screen = try Screen(.xvfb)
+      let viewer = try screen.view(["tells=20", "stops-after=20"])
+      try viewer.waitForRest()
+      #expect(try screen.windows(titled: "swift-vgpu").count == 1)
+      #expect(try screen.windows(titled: "fps").isEmpty)
+      kill(viewer.pid, SIGUSR1)
+      try Screen.wait(for: viewer) { try screen.windows(titled: " fps").count == 1 }
     }
   }
 

@@ -112,8 +112,10 @@ extension WindowTests {
       try session.end()
     }
 
-    @Test func pointerIsWhereTheHostsIs() throws {
-      let session = try Session(.xvfb, ["input=absolute"])
+    /// From right to left, too.
+    @Test(arguments: [[], ["rtl"]])
+    func pointerIsWhereTheHostsIs(options: [String]) throws {
+      let session = try Session(.xvfb, ["input=absolute"] + options)
       _ = try session.events()
       for (x, y) in [(0, 0), (639, 479), (320, 240), (17, 401)] {
         try session.pointAt(x, y)
@@ -201,8 +203,7 @@ extension WindowTests {
     @Test func menuSendsWhatTheHostKeeps() throws {
       let session = try Session(.xvfb, ["input=absolute"])
       _ = try session.events()
-      try session.screen.xdotool("key", "ctrl+alt+m")
-      usleep(500_000)
+      try session.screen.openMenu(of: session.viewer)
       try session.screen.xdotool("key", "Down", "Return")
       let lines = session.read(until: "event=key 29 up")
       // Those of Ctrl+Alt+M itself.

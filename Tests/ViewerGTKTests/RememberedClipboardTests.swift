@@ -51,10 +51,9 @@ extension WindowTests {
         #expect(try pasted() == [])
         usleep(200_000)
       }
-      try screen.xdotool("key", "ctrl+alt+m")
-      usleep(500_000)
-      // From the menu's end: off, from-guest, to-guest, both.
-      try screen.xdotool("key", "Up", "Up", "Up", "Up", "Return")
+      try screen.openMenu(of: viewer)
+      // From the menu's end: about, shortcuts, the clipboard's ways, of which the first is both.
+      try screen.xdotool("key", "Up", "Up", "Up", "Right", "Return")
       try Screen.wait(for: viewer) {
         try String(contentsOfFile: file, encoding: .utf8).contains(#""clipboard" : "both""#)
       }

@@ -186,6 +186,19 @@ final class Screen {
     try runXdotool(["search", "--name", part]).output.split(separator: "\n").map(String.init)
   }
 
+  /// Opens a viewer's menu, so that keys reach it.
+  func openMenu(of viewer: Tool) throws {
+    func windows() throws -> Int {
+      try runXdotool(["search", "--onlyvisible", "--pid", "\(viewer.pid)"]).output
+        .split(separator: "\n").count
+    }
+    let before = try windows()
+    try xdotool("key", "ctrl+alt+m")
+    try Self.wait(for: viewer) { try windows() > before }
+    // Nothing tells when it has the keyboard.
+    usleep(500_000)
+  }
+
   private func runXdotool(_ arguments: [String]) throws -> (output: String, status: Int32) {
     let (output, status) = try Tool(
       "xdotool", arguments, in: folder, environment: ["DISPLAY": xDisplay]

@@ -3,6 +3,7 @@
 @testable import GuestControl
 @testable import HostDevices
 @testable import LinuxSystem
+@testable import QEMUArguments
 
 extension Target {
   /// `/proc/PID/cmdline` and, after two zero bytes, a file that it names with `-readconfig`.

@@ -11,9 +11,9 @@ struct Target: Sendable {
   let decode: @Sendable ([UInt8]) -> Void
 
   static let all: [Target] = [
-    .agent, .bridgeMessage, .capabilities, .clientMessage, .commandLine, .displayCalls, .domainXML,
-    .edid, .guestAgent, .modprobe, .pciNames, .pixmap, .plane, .qcow2, .qmp, .shell,
-    .soundCalls, .uevent,
+    .agent, .bridgeMessage, .capabilities, .changeWords, .clientMessage, .commandLine,
+    .displayCalls, .domainXML, .edid, .guestAgent, .helperAnswer, .mdevctlList, .modprobe,
+    .pciNames, .pixmap, .plane, .qcow2, .qmp, .shell, .soundCalls, .uevent,
   ]
 
   /// The one that the environment's VGPU_FUZZ_TARGET names: libFuzzer starts its program again by

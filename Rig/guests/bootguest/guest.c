@@ -7,6 +7,7 @@
 //   mode=WxH[,WxH...]  modes to show, one after the other (default 1024x768)
 //   hold=N             frames until the next mode (default 0: stay in the first)
 //   fps=N              flips per second, 1 to 1000; 0 draws frame 0 and halts (default 60)
+//   beep=N             a tone of N Hz at the PC speaker, 19 to 20000
 //   buffers=N          1 draws into the visible buffer, 2 and more flip (default 2)
 //   pitch=PIXELS       distance of two lines, at least the width (default: the width)
 //   live=box|full      what changes with each frame (default box)
@@ -226,6 +227,14 @@ static uint32_t start_timer(uint32_t fps) {
     return per_frame;
 }
 
+static void start_tone(uint32_t frequency) {
+    uint32_t divisor = 1193182 / frequency;
+    out8(0x43, 0xB6);
+    out8(0x42, (uint8_t)divisor);
+    out8(0x42, (uint8_t)(divisor >> 8));
+    out8(0x61, 3);
+}
+
 // The check and the halt must not be torn apart by the tick that is waited for: sti takes effect after the next instruction.
 static void sleep_until(uint32_t when) {
     for (;;) {
@@ -258,6 +267,8 @@ void guest_main(const struct multiboot *info) {
     uint32_t fps = least(number_option("fps", 60), 1000), last = number_option("frames", 0);
     uint32_t hold = number_option("hold", 0), report = number_option("report", 0);
     uint32_t per_frame = fps ? start_timer(fps) : 0;
+    uint32_t tone = number_option("beep", 0);
+    if (tone >= 19 && tone <= 20000) start_tone(tone);
     uint32_t next = 0, next_report = 0, late = 0, until_mode = 0;
 
     for (uint32_t frame = 0;; frame++) {

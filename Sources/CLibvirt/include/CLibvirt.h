@@ -37,6 +37,7 @@ int vgpu_virDomainIsActive(virDomainPtr domain);
 unsigned int vgpu_virDomainGetID(virDomainPtr domain);
 int vgpu_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned int flags);
 char *vgpu_virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags);
+int vgpu_virDomainCreate(virDomainPtr domain);
 int vgpu_virDomainOpenGraphicsFD(virDomainPtr domain, unsigned int index, unsigned int flags);
 int vgpu_virDomainQemuMonitorCommand(
     virDomainPtr domain, const char *command, char **result, unsigned int flags);

@@ -74,6 +74,7 @@ int virDomainIsActive(virDomainPtr domain);
 unsigned int virDomainGetID(virDomainPtr domain);
 int virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned int flags);
 char *virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags);
+int virDomainCreate(virDomainPtr domain);
 int virDomainOpenGraphicsFD(virDomainPtr domain, unsigned int index, unsigned int flags);
 int virDomainQemuMonitorCommand(
     virDomainPtr domain, const char *command, char **result, unsigned int flags);

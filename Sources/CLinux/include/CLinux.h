@@ -87,6 +87,8 @@ extern const unsigned long vgpu_UDMABUF_CREATE;
 extern const unsigned long vgpu_KVM_CREATE_VM;
 extern const unsigned long vgpu_KVM_CREATE_DEVICE;
 extern const unsigned long vgpu_KVM_SET_DEVICE_ATTR;
+extern const unsigned long vgpu_KVM_CREATE_IRQCHIP;
+extern const unsigned long vgpu_KVM_IRQFD;
 
 // glibc hides these behind _GNU_SOURCE, which a header cannot ask for on Swift's behalf.
 extern const int vgpu_O_PATH;
@@ -324,7 +326,18 @@ struct vgpu_kvm_device_attr {
   uint64_t addr;
 };
 
+/// Argument of KVM_IRQFD.
+struct vgpu_kvm_irqfd {
+  uint32_t fd;
+  uint32_t gsi;
+  uint32_t flags;
+  uint32_t resamplefd;
+  uint8_t pad[16];
+};
+
 enum {
+  vgpu_KVM_IRQFD_FLAG_DEASSIGN = 1 << 0,
+  vgpu_KVM_IRQFD_FLAG_RESAMPLE = 1 << 1,
   vgpu_KVM_DEV_TYPE_VFIO = 4,
   vgpu_KVM_DEV_VFIO_FILE = 1,
   vgpu_KVM_DEV_VFIO_FILE_ADD = 1,
@@ -544,6 +557,10 @@ long vgpu_has_hung_up(int socket);
 
 /// The bytes that the other side of a Unix socket has not read yet, with the kernel's own (SIOCOUTQ).
 long vgpu_unread_by_peer(int socket);
+
+/// dladdr1(3): the file of the library that an address is in. Empty for the program itself; NULL when the
+/// address is in neither. The text lives as long as the library.
+extern const char *vgpu_library_of(const void *address);
 
 /// timerfd_create(2) on CLOCK_MONOTONIC.
 static inline long vgpu_timerfd(void) {

@@ -10,11 +10,15 @@
 
 // ---- the start -----------------------------------------------------------------------------------
 
-/// posix_spawn(3) in a session of its own: stdin from /dev/null, stdout at `output`, stderr at
-/// `errors`, `sources[i]` as descriptor 3 + i, and no other. Each may be any number, 0 to 2 too. No signal is
-/// blocked or ignored: Swift's threads block some, which a child would inherit. Returns 0 or an errno.
+/// posix_spawn(3), in a session of its own unless `keeps_session`: stdin from /dev/null, stdout at `output`,
+/// stderr at `errors`, `sources[i]` as descriptor 3 + i, and no other. Each may be any number, 0 to 2 too. No
+/// signal is blocked or ignored: Swift's threads block some, which a child would inherit. Returns 0 or an errno.
 int vgpu_spawn(const char *path, char *const *arguments, int output, int errors,
-               const int *sources, size_t count, int *pid);
+               const int *sources, size_t count, int keeps_session, int *pid);
+
+/// The first thing that a program does which runs as root for a user: opens closed standard descriptors, lets no
+/// signal or limit of the user's interrupt it, goes to `/`. Ends the program when it cannot.
+void vgpu_begin_as_helper(void);
 
 // ---- privileges ----------------------------------------------------------------------------------
 

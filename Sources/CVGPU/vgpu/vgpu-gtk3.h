@@ -151,7 +151,8 @@ GQuark vgpu_view_error_quark(void);
  * The device's descriptor is duplicated out of the process that has it (pidfd_getfd(2)), which needs
  * the right to trace that process. The view closes the duplicate within 0.1 s after that process ends,
  * also while the view is hidden: the kernel keeps a device busy as long as anyone holds it. Opening
- * blocks while it asks libvirt for a domain.
+ * blocks while it asks libvirt for a domain, and for some seconds at most while it asks the machine's bridge for
+ * a guest that this user may not look into.
  */
 /**
  * VgpuView:wait:

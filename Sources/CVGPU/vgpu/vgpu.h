@@ -157,7 +157,8 @@ enum {
  * UUID again when the next guest starts.
  *
  * `flags`: VGPU_OPEN_*. `device`: the number of the device's descriptor in the process, when the
- * process has several; else -1. Blocks while it asks libvirt for a domain.
+ * process has several; else -1. Blocks while it asks libvirt for a domain, and for some seconds
+ * at most while it asks the machine's bridge (/run/vgpu/bridge.sock) for a guest that this user may not look into.
  */
 vgpu_source *vgpu_source_open(
     const char *target, uint32_t flags, int32_t device, vgpu_error *error);

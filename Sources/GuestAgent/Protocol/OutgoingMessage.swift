@@ -12,6 +12,10 @@ struct OutgoingMessage {
   let file: UInt32?
   /// Whether it answers the guest's request for a clipboard.
   let isAnswer: Bool
+  /// The pointer's buttons, in a message of where it is.
+  let buttons: UInt32?
+  /// Whether it tells of a place alone: the buttons are as in the message before.
+  var isMotion = false
 
   init(
     _ message: AgentMessage, _ layout: AgentLayout, file: UInt32? = nil, isAnswer: Bool = false
@@ -26,6 +30,11 @@ struct OutgoingMessage {
     self.content = content
     self.file = file
     self.isAnswer = isAnswer
+    if case .mouse(_, _, let buttons, _) = message {
+      self.buttons = buttons
+    } else {
+      buttons = nil
+    }
   }
 
   var contentSize: Int { content.count }
@@ -58,6 +67,8 @@ struct OutgoingQueue {
   private var current: OutgoingMessage?
   private var short: [OutgoingMessage] = []
   private var long: [OutgoingMessage] = []
+  /// The buttons in the last message of where the pointer is.
+  private var lastButtons: UInt32? = 0
 
   /// The most short messages that wait. When so many wait, the agent does not read, and nothing more is
   /// read from it.
@@ -73,7 +84,26 @@ struct OutgoingQueue {
   mutating func append(_ message: OutgoingMessage) {
     if message.contentSize > AgentWire.mostChunkData || message.file != nil {
       long.append(message)
+    } else if message.buttons != nil {
+      append(pointer: message)
     } else {
+      short.append(message)
+    }
+  }
+
+  /// Of places that follow each other only the last one counts, so that a guest that reads slowly is not told of
+  /// old ones. A press or a release stays where it was. Whoever reads nothing gets the last word.
+  private mutating func append(pointer message: OutgoingMessage) {
+    var message = message
+    message.isMotion = message.buttons == lastButtons
+    lastButtons = message.buttons
+    if message.isMotion, short.last?.isMotion == true {
+      short[short.count - 1] = message
+    } else if !isFull {
+      short.append(message)
+    } else if let index = short.lastIndex(where: { $0.buttons != nil }) {
+      short[index] = message
+    } else if !message.isMotion {
       short.append(message)
     }
   }

@@ -15,10 +15,15 @@
   final class FollowedConsole: InputSink, BootScreen {
     private let guest: Guest
     private let control: GuestController
+    private let news = Broadcast<Void>()
     private let current = Mutex(Current())
+    /// Passes on what the control tells.
+    private let relay: Task<Void, Never>
 
     private struct Current {
       var console: ConsoleScreen?
+      /// Passes on what the console's input tells.
+      var relay: Task<Void, Never>?
       var choice: Task<Void, Never>?
       /// Counts the processes, so that a late choice is not another one's.
       var turn = 0
@@ -38,11 +43,25 @@
     ) {
       self.guest = guest
       self.control = control
+      relay = Self.relay(control, to: news)
       screen.onProcess = { [self] in follow($0) }
       if !isKnown, let process = screen.process { follow(process) }
     }
 
-    deinit { current.withLock(\.choice)?.cancel() }
+    deinit {
+      relay.cancel()
+      let current = current.withLock(\.self)
+      current.choice?.cancel()
+      current.relay?.cancel()
+      news.finish()
+    }
+
+    private static func relay(
+      _ sink: any InputSink, to news: Broadcast<Void>
+    ) -> Task<Void, Never> {
+      let changes = sink.changes()
+      return Task.detached { for await _ in changes { news.tell() } }
+    }
 
     /// The console of the guest's QEMU; `nil` while there is none.
     var console: ConsoleScreen? { current.withLock(\.console) }
@@ -50,11 +69,14 @@
     /// Does not block: it is called while the vGPU's source is polled.
     private func follow(_ process: RunningProcess?) {
       let (turn, old) = current.withLock { current in
-        current.turn += 1
-        defer { (current.console, current.choice) = (nil, nil) }
-        return (current.turn, (current.console, current.choice))
+        let old = current
+        current = Current(turn: old.turn + 1)
+        return (current.turn, old)
       }
-      old.1?.cancel()
+      old.choice?.cancel()
+      old.relay?.cancel()
+      // The console ends after the lock is free.
+      withExtendedLifetime(old) { news.tell() }
       guard let process else { return control.follow(endpoint(of: nil)) }
       let choice = Task.detached { [weak self] in
         guard await Self.hasDisplay(process) else { return self?.useQMP(of: process, turn) ?? () }
@@ -105,11 +127,15 @@
 
     @discardableResult
     private func use(_ console: ConsoleScreen?, _ turn: Int) -> Bool {
-      current.withLock { current in
-        guard current.turn == turn else { return false }
-        current.console = console
-        return true
+      let relay = console.map { Self.relay($0.source.input, to: news) }
+      let (isCurrent, old) = current.withLock { current -> (Bool, Current?) in
+        guard current.turn == turn else { return (false, nil) }
+        defer { (current.console, current.relay) = (console, relay) }
+        return (true, current)
       }
+      (isCurrent ? old?.relay : relay)?.cancel()
+      news.tell()
+      return isCurrent
     }
 
     private func useQMP(of process: RunningProcess, _ turn: Int) {
@@ -129,6 +155,8 @@
     func releaseAll() { receiver.releaseAll() }
 
     var state: GuestInputState { receiver.state }
+
+    func changes() -> AsyncStream<Void> { news.stream() }
 
     // MARK: The firmware's screen
 

@@ -32,15 +32,19 @@ extension PCIAddress {
 
 extension PCIAddress: LosslessStringConvertible {
   /// Reads `0000:00:02.0`, or `00:02.0` for a function of domain 0; `nil` for anything else.
-  public init?(_ text: String) {
+  public init?(_ text: String) { self.init(text, isPadded: true) }
+
+  /// - Parameter isPadded: whether each number has all of its digits, as the kernel writes them. In QEMU's
+  ///   `host=` zeros may be left out.
+  package init?(_ text: String, isPadded: Bool) {
     var parts = text.split(separator: ":", omittingEmptySubsequences: false)
     if parts.count == 2 { parts.insert("0000", at: 0) }
     guard parts.count == 3 else { return nil }
     let slot = parts[2].split(separator: ".", omittingEmptySubsequences: false)
     guard slot.count == 2,
-      let domain = hexadecimalNumber(parts[0], digits: 4...8),
-      let bus = hexadecimalNumber(parts[1], digits: 2...2),
-      let device = hexadecimalNumber(slot[0], digits: 2...2),
+      let domain = hexadecimalNumber(parts[0], digits: (isPadded ? 4 : 1)...8),
+      let bus = hexadecimalNumber(parts[1], digits: (isPadded ? 2 : 1)...2),
+      let device = hexadecimalNumber(slot[0], digits: (isPadded ? 2 : 1)...2),
       let function = hexadecimalNumber(slot[1], digits: 1...1)
     else { return nil }
     self.init(

@@ -101,7 +101,7 @@ extension PCIFunction {
 }
 
 /// A PCI driver's properties, known from its name.
-enum PCIDriver {
+package enum PCIDriver {
   static func path(_ name: String) -> String { "/sys/bus/pci/drivers/\(name)" }
 
   /// Whether it can be a driver's name, which becomes part of a path.
@@ -111,8 +111,8 @@ enum PCIDriver {
   }
 
   /// Whether it hands devices to guests: vfio-pci and its relatives, such as nvgrace-gpu-vfio-pci.
-  static func isForGuests(_ name: String) -> Bool {
-    name.contains("vfio-pci") || name.contains("vfio_pci")
+  package static func isForGuests(_ name: String) -> Bool {
+    name.hasSuffix("vfio-pci") || name.hasSuffix("vfio_pci")
   }
 }
 

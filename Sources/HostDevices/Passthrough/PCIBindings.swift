@@ -14,6 +14,12 @@ public struct PCIBinding: Hashable, Codable, Sendable {
   /// The driver that it is bound to; `nil` when it is unbound.
   public let after: String?
 
+  package init(address: PCIAddress, before: String?, after: String?) {
+    self.address = address
+    self.before = before
+    self.after = after
+  }
+
   private enum CodingKeys: String, CodingKey {
     case address = "pciAddress"
     case before = "previousDriver"

@@ -21,13 +21,12 @@ final class KMSLoop {
   private var record: KMSRecord
   private var director = FrameDirector(fallbackInterval: .nanoseconds(16_666_667))
   private let shadow = FrameShadow()
+  private let input: ScreenInput?
+  private var hasInput = false
   private var number: UInt64 = 0
   private var hasEnded = false
   private var message: String?
   private var toldReasons: [String] = []
-
-  /// Nothing is sent to the guest, so nothing tells of its reactions.
-  private static let lastInput = MonotonicInstant(nanoseconds: 0)
 
   init(
     _ source: any FrameSource, _ screen: KMSScreen, _ options: KMSViewer.Options,
@@ -40,17 +39,23 @@ final class KMSLoop {
     end = options.time.map { MonotonicInstant.now.advanced(by: $0) }
     alarm = try Alarm()
     record = KMSRecord(driver: screen.driver)
+    input = try options.input.map { sink throws(SystemCallError) in
+      ScreenInput(try SeatDevices(), for: sink)
+    }
     source.whenLetGo { [weak control] in control?.letGo() }
   }
 
   func run() throws(KMSError) -> KMSStatistics {
-    defer { screen.restore() }
+    defer {
+      input?.turnOff()
+      screen.restore()
+    }
     director.gainedSurface()
     var turn: FrameSchedule.Turn?
     while !isOver {
       if let due = turn, isDue(due) { try take(due) }
       if isOver { break }
-      turn = director.next(now: .now, lastInput: Self.lastInput, tells: tells)
+      turn = director.next(now: .now, lastInput: lastInput, tells: tells)
       try sleep(until: turn?.wake)
     }
     awaitLastFlip()
@@ -63,10 +68,13 @@ final class KMSLoop {
     return end.map { $0 <= .now } ?? false
   }
 
+  /// When the guest was told something last.
+  private var lastInput: MonotonicInstant { input?.last ?? MonotonicInstant(nanoseconds: 0) }
+
   private var tells: Bool { source.eventDescriptor != nil }
 
   private func isDue(_ turn: FrameSchedule.Turn) -> Bool {
-    director.isDue(turn, now: .now, lastInput: Self.lastInput, tells: tells)
+    director.isDue(turn, now: .now, lastInput: lastInput, tells: tells)
   }
 
   // MARK: Sleeping
@@ -83,10 +91,11 @@ final class KMSLoop {
       pollfd(fd: screen.descriptor, events: Int16(POLLIN), revents: 0),
       // A source that has signalled is not polled again before a look.
       pollfd(
-        fd: director.isTold ? -1 : source.eventDescriptor ?? -1, events: Int16(POLLIN), revents: 0)
+        fd: director.isTold ? -1 : source.eventDescriptor ?? -1, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: hasInput ? input?.descriptor ?? -1 : -1, events: Int16(POLLIN), revents: 0)
     )
     withUnsafeMutableBytes(of: &polled) { bytes in
-      _ = poll(bytes.bindMemory(to: pollfd.self).baseAddress, 5, isNow ? 0 : -1)
+      _ = poll(bytes.bindMemory(to: pollfd.self).baseAddress, 6, isNow ? 0 : -1)
     }
     if polled.0.revents != 0 { hasEnded = true }
     if polled.2.revents != 0 { alarm.hasRung() }
@@ -99,6 +108,7 @@ final class KMSLoop {
           remedy: "the card has gone; plug it in again"))
     }
     if polled.4.revents != 0 { director.told() }
+    if polled.5.revents != 0, input?.read() == true { hasEnded = true }
     if polled.1.revents != 0 {
       control.hasHeard()
       try sourceLetGo()
@@ -124,7 +134,7 @@ final class KMSLoop {
 
   private func take(_ turn: FrameSchedule.Turn) throws(KMSError) {
     let start = MonotonicInstant.now
-    director.took(turn, now: start, lastInput: Self.lastInput)
+    director.took(turn, now: start, lastInput: lastInput)
     let state = source.poll()
     record.queried(start, source.counters)
     switch state {
@@ -185,12 +195,26 @@ final class KMSLoop {
     director.handedOver(number, sight, asksForFrames: true, at: now)
     record.committed(number, drawnFrom: begin, at: now, by: screen)
     message = nil
+    input?.picture = screen.placement
+    beginInput()
     if let reason = screen.copyReason { tellOnce("the picture is copied: \(reason)") }
     if let reason = screen.cursorReason { tellOnce("the pointer is not shown: \(reason)") }
   }
 
+  /// Takes the seat's devices with the first picture, because before it a person may want the console.
+  private func beginInput() {
+    guard let input, !hasInput else { return }
+    hasInput = true
+    do throws(SystemCallError) {
+      try input.turnOn()
+    } catch {
+      tellOnce("nobody can type: \(error)")
+    }
+  }
+
   private func say(_ reason: String) throws(KMSError) {
     director.saysMessage()
+    input?.picture = nil
     guard reason != message else { return }
     if message == nil { try screen.blank() }
     message = reason

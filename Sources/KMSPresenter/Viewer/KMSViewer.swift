@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import GuestInput
 import LinuxSystem
 public import VGPUDisplay
 
@@ -14,8 +15,12 @@ public enum KMSViewer {
     public var frames: Int?
     /// The time after which to end; `nil` for no end.
     public var time: Duration?
+    /// The receiver of what is typed and pointed at; `nil` for a screen that only shows. From the first picture
+    /// on, the seat's keyboards, pointers and touch screens are this viewer's alone, and Ctrl+Alt+Backspace
+    /// ends it. They are opened as libinput does: root may, and group input.
+    public var input: (any InputSink)?
     /// Called with each new thing that a user should know, in a sentence: why there is no picture, why
-    /// pictures are copied.
+    /// pictures are copied, why nobody can type.
     public var onMessage: (String) -> Void = { _ in }
 
     /// No end, and nothing is told.

@@ -28,7 +28,7 @@ extension GuestConfiguration {
     add("-smp", processorCount, "-m", "\(memory)M")
     add(contentsOf: memoryOptions)
     // Before the display, which names it.
-    if hasSound { add("-audiodev", "dbus,id=\(Self.soundID)") }
+    if hasSound { add("-audiodev", "dbus,id=\(Self.soundID),timer-period=\(Self.soundPeriod)") }
     add("-nodefaults", "-vga", "none", "-display", displayOption)
     // Neither a vGPU nor a virtio GPU comes back from suspend to RAM.
     add("-global", machine == .q35 ? "ICH9-LPC.disable_s3=1" : "PIIX4_PM.disable_s3=1")

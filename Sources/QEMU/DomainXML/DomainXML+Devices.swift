@@ -127,7 +127,8 @@ extension GuestConfiguration {
     guard hasSound else { return [] }
     return [
       XMLElement("sound", ["model": "ich9"], [XMLElement("audio", ["id": "1"])]),
-      XMLElement("audio", ["id": "1", "type": "dbus"]),
+      XMLElement(
+        "audio", ["id": "1", "type": "dbus", "timerPeriod": "\(GuestConfiguration.soundPeriod)"]),
     ]
   }
 

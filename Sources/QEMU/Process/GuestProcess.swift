@@ -36,7 +36,7 @@ public final class GuestProcess: Sendable {
     strings.append(nil)
     defer { for string in strings { free(string) } }
     let answer = vgpu_spawn(
-      path, &strings, output, output, descriptors, descriptors.count, &pid)
+      path, &strings, output, output, descriptors, descriptors.count, 0, &pid)
     guard answer == 0 else {
       throw .system(
         SystemCallError(call: "posix_spawn", object: path, errno: Errno(rawValue: answer)))

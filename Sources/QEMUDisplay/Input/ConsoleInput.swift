@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GuestInput
+import LinuxSystem
 import Synchronization
 import VGPUDisplay
 
@@ -8,6 +9,7 @@ import VGPUDisplay
 final class ConsoleInput: InputSink {
   private let shared = Mutex(Shared())
   private let detour: InputDetour
+  private let news = Broadcast<Void>()
 
   struct Shared {
     var queue = InputQueue()
@@ -33,6 +35,8 @@ final class ConsoleInput: InputSink {
 
   /// - Parameter detour: takes what QEMU's display does not take.
   init(_ detour: InputDetour) { self.detour = detour }
+
+  deinit { news.finish() }
 
   // MARK: For the window
 
@@ -90,7 +94,12 @@ final class ConsoleInput: InputSink {
     }
   }
 
+  func changes() -> AsyncStream<Void> { news.stream() }
+
   // MARK: For the follower
+
+  /// The console's pointer has become another one.
+  func changed() { news.tell() }
 
   /// Sends input to this console from now on. The old guest's keys are forgotten.
   func connect(_ session: DisplaySession, _ console: UInt32) {
@@ -100,6 +109,7 @@ final class ConsoleInput: InputSink {
       state.session = session
       state.console = console
     }
+    news.tell()
   }
 
   /// Takes no more input. QEMU releases the keys by itself when its listener ends.
@@ -112,6 +122,7 @@ final class ConsoleInput: InputSink {
       state.absence = reason
     }
     detour.end(of: ObjectIdentifier(self))
+    news.tell()
   }
 
   /// Goes on with the queue when the first event may be sent.

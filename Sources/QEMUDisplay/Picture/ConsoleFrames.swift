@@ -53,9 +53,8 @@ struct ConsoleFrames {
   /// The console's picture now. It does not block, but for the lock of a call that is being carried
   /// out.
   mutating func poll(_ picture: ConsolePicture) -> DisplayState {
-    var count: eventfd_t = 0
-    _ = eventfd_read(picture.news.rawValue, &count)
     let held = picture.state.withLock { state -> Reply? in
+      picture.willBeSeen(&state)
       guard contents == nil || state.revision != revision || hasFailed else { return nil }
       counters.queries += 1
       do throws(SystemCallError) {
@@ -67,13 +66,13 @@ struct ConsoleFrames {
         ring = []
         isAllDamaged = true
         last = .noPicture(.unavailable(error))
+        picture.tellLater(&state)
       }
       contents = state.contents
       revision = state.revision
       return state.held.take()
     }
     held?.send()
-    if hasFailed { picture.tellAgain() }
     return last
   }
 

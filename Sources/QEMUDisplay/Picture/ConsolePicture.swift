@@ -60,6 +60,12 @@ final class ConsolePicture: Sendable {
     var isUpdated = false
     /// The answer to the last UpdateDMABUF. QEMU's guest draws on when it gets it.
     var held: Reply?
+    /// When that answer goes by itself.
+    var heldUntil = MonotonicInstant.now
+    /// Whether somebody waits for that time.
+    var isHoldLimited = false
+    /// Whether `news` has been made readable since the last look.
+    var isTold = false
     /// Whether the guest has let go of its picture, and has shown no other since.
     var isDisabled = false
     /// Whether a call was about another picture than the present one.
@@ -70,15 +76,10 @@ final class ConsolePicture: Sendable {
     var listener: UInt64 = 0
     /// The number of the last listener.
     var lastListener: UInt64 = 0
-
-    mutating func wasUpdated() {
-      revision &+= 1
-      isUpdated = true
-    }
   }
 
   let state = Mutex(State())
-  /// An eventfd that is readable while there is something new.
+  /// A timerfd: readable while there is something new, and at the time at which `tellLater` wants a look.
   let news: OwnedFileDescriptor
 
   /// An element for each time that the picture may be out of date; see `isDoubtful`.
@@ -89,7 +90,7 @@ final class ConsolePicture: Sendable {
   private static let longestHold = Duration.milliseconds(100)
 
   init() throws(SystemCallError) {
-    let fd = try SystemCall.make("eventfd", on: "QEMU's display") { vgpu_eventfd() }
+    let fd = try SystemCall.make("timerfd_create", on: "QEMU's display") { vgpu_timerfd() }
     news = OwnedFileDescriptor(owning: Int32(fd))
     (doubts, doubtful) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
   }
@@ -180,14 +181,13 @@ final class ConsolePicture: Sendable {
   func explainSilence(_ reason: String) { explain(reason) { _ in true } }
 
   private func explain(_ reason: String, if isSo: (State) -> Bool) {
-    let isNew = state.withLock { state in
-      guard case .none(let old) = state.content, old != reason, isSo(state) else { return false }
+    state.withLock { state in
+      guard case .none(let old) = state.content, old != reason, isSo(state) else { return }
       state.content = .none(reason)
       state.contents &+= 1
       state.revision &+= 1
-      return true
+      tell(&state)
     }
-    if isNew { tell() }
   }
 
   /// Whether the guest has let go of its picture, and has shown no other since.
@@ -218,8 +218,8 @@ final class ConsolePicture: Sendable {
     state.withLock { state in
       body(&state)
       state.revision &+= 1
+      tell(&state)
     }
-    tell()
   }
 
   private func changePointer(_ body: (inout Pointer) -> Void) {
@@ -229,15 +229,33 @@ final class ConsolePicture: Sendable {
     }
   }
 
-  /// Has the picture looked at again, a little later.
-  func tellAgain() {
-    Task.detached { [weak self] in
-      try? await Task.sleep(for: Self.longestHold)
-      self?.tell()
-    }
+  /// Notes that somebody looks at the picture now.
+  func willBeSeen(_ state: inout State) {
+    var expirations: UInt64 = 0
+    _ = Glibc.read(news.rawValue, &expirations, MemoryLayout.size(ofValue: expirations))
+    state.isTold = false
   }
 
-  private func tell() { _ = eventfd_write(news.rawValue, 1) }
+  /// Has the picture looked at.
+  private func tell(_ state: inout State) {
+    guard !state.isTold else { return }
+    state.isTold = true
+    // A time that is over.
+    _ = vgpu_timerfd_set(news.rawValue, 1)
+  }
+
+  /// Has the picture looked at again, a little later.
+  func tellLater(_ state: inout State, in delay: Duration = longestHold) {
+    // Whoever looks because he was told already will see this too.
+    guard !state.isTold else { return }
+    _ = vgpu_timerfd_set(news.rawValue, MonotonicInstant.now.advanced(by: delay).nanoseconds)
+  }
+
+  private func wasUpdated(_ state: inout State) {
+    state.revision &+= 1
+    state.isUpdated = true
+    tell(&state)
+  }
 
   /// The longest that a picture waits for its update, which QEMU sends at once.
   private static let longestWait = Duration.milliseconds(20)
@@ -245,19 +263,15 @@ final class ConsolePicture: Sendable {
   /// Carries out that QEMU shows a picture. A guest's flip comes as two calls, the picture and an update of
   /// all of it: whoever was told of each would take it for two flips.
   private func showed(_ body: (inout State) -> Void) {
-    let awaited = state.withLock { state -> UInt64? in
+    state.withLock { state in
       body(&state)
       state.revision &+= 1
-      let waits = state.isUpdated
+      if state.isUpdated {
+        tellLater(&state, in: Self.longestWait)
+      } else {
+        tell(&state)
+      }
       state.isUpdated = false
-      return waits ? state.revision : nil
-    }
-    guard let awaited else { return tell() }
-    Task.detached { [weak self] in
-      try? await Task.sleep(for: Self.longestWait)
-      guard let self else { return }
-      // Whatever has changed since was told of.
-      if state.withLock({ $0.revision == awaited }) { tell() }
     }
   }
 
@@ -320,11 +334,10 @@ final class ConsolePicture: Sendable {
       }
       canvas.draw(pixels, x, y)
       state.damage.add(part)
-      state.wasUpdated()
+      wasUpdated(&state)
       return true
     }
     guard isDrawn else { throw outside(part) }
-    tell()
   }
 
   /// - Returns: whether the answer waits until the frame is taken.
@@ -341,24 +354,15 @@ final class ConsolePicture: Sendable {
       // virgl names parts that reach over the picture's edge. Its edges are sums of 32-bit numbers, so
       // they do not overflow.
       state.damage.add(part.intersection(size.whole))
-      state.wasUpdated()
+      wasUpdated(&state)
       guard case .buffer = state.content else { return (.answered, nil) }
       let old = state.held
       state.held = reply
+      limitHold(&state)
       return (.held, old)
     }
     old?.send()
-    switch outcome {
-    case .outside: throw outside(part)
-    case .answered: tell()
-    case .held:
-      tell()
-      Task.detached { [weak self, weak reply] in
-        try? await Task.sleep(for: Self.longestHold)
-        guard let self, let reply else { return }
-        self.release(reply)
-      }
-    }
+    if outcome == .outside { throw outside(part) }
     return outcome == .held
   }
 
@@ -368,13 +372,26 @@ final class ConsolePicture: Sendable {
     return .outside(part)
   }
 
-  private func release(_ reply: Reply) {
-    let isHeld = state.withLock { state in
-      guard state.held === reply else { return false }
-      state.held = nil
-      return true
+  /// Sends the held answer when its time is over. One task does that for all frames of a guest that goes on.
+  private func limitHold(_ state: inout State) {
+    state.heldUntil = .now.advanced(by: Self.longestHold)
+    guard !state.isHoldLimited else { return }
+    state.isHoldLimited = true
+    Task.detached { [weak self] in
+      while let rest = self?.restOfHold() { try? await Task.sleep(for: rest) }
     }
-    if isHeld { reply.send() }
+  }
+
+  /// How long the held answer may still wait; `nil` when there is none, or it has just been sent.
+  private func restOfHold() -> Duration? {
+    let (rest, late) = state.withLock { state -> (Duration?, Reply?) in
+      let rest = MonotonicInstant.now.duration(to: state.heldUntil)
+      if state.held != nil, rest > .zero { return (rest, nil) }
+      state.isHoldLimited = false
+      return (nil, state.held.take())
+    }
+    late?.send()
+    return rest
   }
 }
 

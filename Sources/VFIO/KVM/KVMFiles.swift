@@ -28,12 +28,8 @@ public struct KVMFiles: ~Copyable {
   public init(ofMachine machine: Int32, kernel: any Kernel = RunningKernel()) throws(VFIOError) {
     var creation = vgpu_kvm_create_device()
     creation.type = UInt32(vgpu_KVM_DEV_TYPE_VFIO)
-    let answer = withUnsafeMutablePointer(to: &creation) { pointer in
-      SystemCall.uninterrupted { kernel.ioctl(machine, vgpu_KVM_CREATE_DEVICE, pointer) }
-    }
-    try vfio { () throws(SystemCallError) in
-      try SystemCall.make("KVM_CREATE_DEVICE", on: Self.name) { answer }
-    }
+    try ioctl(
+      "KVM_CREATE_DEVICE", vgpu_KVM_CREATE_DEVICE, on: Self.name, of: machine, kernel, &creation)
     fd = OwnedFileDescriptor(owning: Int32(bitPattern: creation.fd), kernel: kernel)
   }
 

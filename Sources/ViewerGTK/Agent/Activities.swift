@@ -29,8 +29,11 @@ final class Activities {
   /// The line; `nil` when there is nothing to tell.
   var line: String? {
     running.last { $0.isOld }.map { activity in
-      let more = running.count > 1 ? " (and \(running.count - 1) more)" : ""
-      return "\(activity.line)\(more). Escape cancels."
+      let more = running.count - 1
+      if more == 0 { return translated("%1$s. Escape cancels.", activity.line) }
+      return translated(
+        one: "%1$s (and %2$s more). Escape cancels.", many: "%1$s (and %2$s more). Escape cancels.",
+        count: more, activity.line, "\(more)")
     }
   }
 
@@ -75,7 +78,7 @@ final class Activity: Sendable {
 
   fileprivate var isOld: Bool { MonotonicInstant.now.seconds(since: start) > Activities.patience }
 
-  fileprivate var line: String { detail.isEmpty ? title : "\(title): \(detail)" }
+  fileprivate var line: String { detail.isEmpty ? title : translated("%1$s: %2$s", title, detail) }
 
   /// Tells how far it is, and how long it takes on if that is known, from any thread.
   nonisolated func progress(_ bytes: UInt64, of total: UInt64, secondsLeft: Double? = nil) {
@@ -84,10 +87,13 @@ final class Activity: Sendable {
 
   private func note(_ bytes: UInt64, _ total: UInt64, _ secondsLeft: Double?) {
     guard !hasEnded else { return }
-    var text = "\(ByteCount.text(bytes)) of \(ByteCount.text(total))"
-    if let secondsLeft, secondsLeft >= 1, secondsLeft < 360_000 {
-      text += ", \(Int(secondsLeft.rounded(.up))) s left"
-    }
+    let (sent, all) = (ByteCount.text(bytes), ByteCount.text(total))
+    let text =
+      if let secondsLeft, secondsLeft >= 1, secondsLeft < 360_000 {
+        translated("%1$s of %2$s, %3$s s left", sent, all, "\(Int(secondsLeft.rounded(.up)))")
+      } else {
+        translated("%1$s of %2$s", sent, all)
+      }
     guard text != detail else { return }
     detail = text
     changed(self)

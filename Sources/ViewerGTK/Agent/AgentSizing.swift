@@ -13,7 +13,7 @@ public struct AgentSizing: Sendable {
   ///   - fixed: the size that the guest shall have, in pixels; `nil` for that of the window, each time that
   ///     the user has given the window another one.
   ///   - isDue: whether the agent is now the one to be asked; else `ViewerOptions.onMonitor` is. It is called
-  ///     once a second at most, and for each size of the window, and must not wait.
+  ///     once a second while the picture moves, and for each size of the window, and must not wait.
   public init(fixed: PixelSize? = nil, isDue: @escaping @MainActor @Sendable () -> Bool) {
     self.fixed = fixed
     self.isDue = isDue
@@ -58,10 +58,11 @@ final class AgentSizes {
     guard looks <= Self.patience else { return nil }
     looks = agent.state.capabilities == nil ? looks + 1 : 0
     guard looks > Self.patience else { return nil }
-    let reason =
-      if case .unavailable(let reason) = agent.state { reason } else { "no agent answers" }
-    return "The guest keeps its resolution: \(reason)"
+    return translated("The guest keeps its resolution: %1$s", agent.absence)
   }
+
+  /// Whether a look may still find the agent, or miss it.
+  var waits: Bool { sizing.fixed != nil && looks > 0 && looks <= Self.patience }
 
   /// Asks for one monitor. An agent that comes later is asked then.
   private func ask(_ size: PixelSize) {

@@ -400,7 +400,7 @@ private final class OwnedContent {
     guard pastes.count < Self.most, didLose != nil else { return nil }
     let paste = Paste()
     pastes.append(paste)
-    let activity = activities.begin("Pasting from the guest") { paste.end(nil) }
+    let activity = activities.begin(translated("Pasting from the guest")) { paste.end(nil) }
     let request = agent.content(
       type, in: selection, onProgress: { activity.progress(UInt64($0), of: UInt64($1)) },
       completion: { paste.tell(try? $0.get()) })

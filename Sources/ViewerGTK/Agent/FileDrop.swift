@@ -33,12 +33,12 @@ final class FileDrop {
 
   /// Sends files and the files in folders.
   func send(_ paths: [String]) {
-    guard !paths.isEmpty else { return tell("Only files of this host can be dropped.") }
+    guard !paths.isEmpty else {
+      return tell(translated("Only files of this host can be dropped."))
+    }
     let agent = agent
     if agent.state.capabilities == nil {
-      let reason =
-        if case .unavailable(let reason) = agent.state { reason } else { "no agent answers" }
-      return tell("Not copied: \(reason)")
+      return tell(translated("Not copied: %1$s", agent.absence))
     }
     // A large folder takes a while.
     Task.detached { [weak self] in
@@ -46,7 +46,7 @@ final class FileDrop {
         let files = try AgentFile.gather(paths)
         MainLoop.call { self?.send(files) }
       } catch {
-        MainLoop.call { self?.tell("Not copied: \(error)") }
+        MainLoop.call { self?.tell(translated("Not copied: %1$s", "\(error)")) }
       }
     }
   }
@@ -54,9 +54,10 @@ final class FileDrop {
   private func send(_ files: [AgentFile]) {
     guard onEnd != nil else { return }
     let holder = TransferHolder()
-    let activity = activities.begin("Copying \(Self.count(files.count)) to the guest") {
-      holder.transfer?.cancel()
-    }
+    let title = translated(
+      one: "Copying %1$s file to the guest", many: "Copying %1$s files to the guest",
+      count: files.count, "\(files.count)")
+    let activity = activities.begin(title) { holder.transfer?.cancel() }
     let transfer = agent.send(files) { progress in
       activity.progress(
         progress.bytesSent, of: progress.bytesTotal, secondsLeft: progress.secondsLeft())
@@ -73,18 +74,22 @@ final class FileDrop {
 
   private func tell(_ line: String) { onEnd?(line) }
 
-  private nonisolated static func count(_ number: Int) -> String {
-    number == 1 ? "1 file" : "\(number) files"
-  }
-
   /// What came of a transfer.
   nonisolated static func line(_ outcomes: [FileTransfer.Outcome]) -> String {
     let errors = outcomes.compactMap(\.error)
-    let done = "Copied \(count(outcomes.count - errors.count)) to the guest."
+    let copied = outcomes.count - errors.count
+    let done =
+      copied == 0 && !errors.isEmpty
+      ? translated("Nothing copied.")
+      : translated(
+        one: "Copied %1$s file to the guest.", many: "Copied %1$s files to the guest.",
+        count: copied, "\(copied)")
     guard let first = errors.first else { return done }
-    if errors.allSatisfy({ $0 == .cancelled }) { return "Cancelled." }
-    let failed = errors.count == 1 ? "1 file failed" : "\(errors.count) files failed"
-    return "\(errors.count == outcomes.count ? "Nothing copied." : done) \(failed): \(first)"
+    if errors.allSatisfy({ $0 == .cancelled }) { return translated("Cancelled.") }
+    let failed = translated(
+      one: "%1$s file failed: %2$s", many: "%1$s files failed: %2$s",
+      count: errors.count, "\(errors.count)", "\(first)")
+    return translated("%1$s %2$s", context: "two sentences", done, failed)
   }
 
   fileprivate func dropped(_ data: OpaquePointer?) {

@@ -2,6 +2,7 @@
 
 import CGTK3
 import GuestAgent
+import GuestInput
 import VGPUDisplay
 
 /// What a window does with its guest's agent: clipboards, files that are dropped on the guest's screen, and
@@ -10,6 +11,8 @@ import VGPUDisplay
 final class WindowAgent {
   /// Called with a line for the person at the window.
   var onNotice: (@MainActor (String) -> Void)?
+  /// Called when the agent has told something.
+  var onEvent: (@MainActor () -> Void)?
   let activities = Activities()
   private let agent: AgentClient
   private let clipboards: SharedClipboards
@@ -50,6 +53,9 @@ final class WindowAgent {
     set { clipboards.hasFocus = newValue }
   }
 
+  /// The guest's input, with the pointer's places by the agent where the guest has no tablet.
+  func pointer(_ input: any InputSink) -> AgentPointer { AgentPointer(input, by: agent) }
+
   /// The user has given the window a size.
   ///
   /// - Returns: whether the agent is the one to be asked for it.
@@ -60,9 +66,13 @@ final class WindowAgent {
     if let line = sizes?.look() { onNotice?(line) }
   }
 
+  /// Whether `look` waits for the agent.
+  var waits: Bool { sizes?.waits == true }
+
   /// Ends everything: nothing of the guest's stays in the host's clipboards, and no file on its way.
   func end() {
     onNotice = nil
+    onEvent = nil
     // A paste that waits may outlive the window.
     activities.onChange = nil
     drop.end()
@@ -77,6 +87,7 @@ final class WindowAgent {
     case .guestClipboard(let selection, let content): clipboards.changed(selection, content)
     default: break
     }
+    onEvent?()
   }
 
   /// Breaks the circle between the agent and who listens to it.
@@ -84,5 +95,12 @@ final class WindowAgent {
   private final class EventRelay {
     weak var agent: WindowAgent?
     nonisolated init() {}
+  }
+}
+
+extension AgentClient {
+  /// Why there is no agent, for the person at the window.
+  var absence: String {
+    if case .unavailable(let reason) = state { reason } else { translated("no agent answers") }
   }
 }

@@ -5,7 +5,12 @@ import GuestInput
 /// Keys pressed together that the host keeps for itself, so that only a menu can send them.
 struct KeyChord {
   let name: String
+  /// The same in the user's language.
+  let title: String
   let keys: [Keycode]
+
+  /// Whether it is one of the many that switch a guest's consoles.
+  var isOfFunctionKey: Bool { name.hasPrefix("Ctrl+Alt+F") }
 
   /// The chords in the menu.
   static let offered: [KeyChord] = {
@@ -15,18 +20,22 @@ struct KeyChord {
       Key.f1 + 8, Key.f1 + 9, Key.f11, Key.f11 + 1,
     ]
     return [
-      KeyChord("Ctrl+Alt+Del", both + [Key.delete]),
-      KeyChord("Ctrl+Alt+Backspace", both + [Key.backspace]),
-      KeyChord("Alt+Tab", [Key.leftAlt, Key.tab]),
-      KeyChord("Alt+F4", [Key.leftAlt, Key.f1 + 3]),
-      KeyChord("Super", [Key.leftMeta]),
-      KeyChord("Print", [Key.print]),
+      KeyChord("Ctrl+Alt+Del", translated("Ctrl+Alt+Del"), both + [Key.delete]),
+      KeyChord("Ctrl+Alt+Backspace", translated("Ctrl+Alt+Backspace"), both + [Key.backspace]),
+      KeyChord("Alt+Tab", translated("Alt+Tab"), [Key.leftAlt, Key.tab]),
+      KeyChord("Alt+F4", translated("Alt+F4"), [Key.leftAlt, Key.f1 + 3]),
+      KeyChord("Super", translated("Super"), [Key.leftMeta]),
+      KeyChord("Print", translated("Print"), [Key.print]),
     ]
-      + functions.enumerated().map { KeyChord("Ctrl+Alt+F\($0.offset + 1)", both + [$0.element]) }
+      + functions.enumerated().map { index, key in
+        KeyChord(
+          "Ctrl+Alt+F\(index + 1)", translated("Ctrl+Alt+%1$s", "F\(index + 1)"), both + [key])
+      }
   }()
 
-  private init(_ name: String, _ codes: [UInt16]) {
+  private init(_ name: String, _ title: String, _ codes: [UInt16]) {
     self.name = name
+    self.title = title
     keys = codes.map(Keycode.init(rawValue:))
   }
 

@@ -95,7 +95,7 @@ final class ViewInput: PointerLockMotion {
   /// Releases all keys and buttons that are down, because the focus goes elsewhere and another
   /// window will see their releases.
   func releaseAll() {
-    fingers = [:]
+    touches = TouchSlots()
     guest?.releaseAll()
   }
 
@@ -187,8 +187,7 @@ final class ViewInput: PointerLockMotion {
 
   // MARK: Touch
 
-  /// The fingers that the guest was told of, and their slots.
-  private var fingers: [UInt: Int] = [:]
+  private var touches = TouchSlots()
 
   /// A finger touches the widget.
   ///
@@ -197,13 +196,8 @@ final class ViewInput: PointerLockMotion {
     guard grab == nil, devices?.contains(.touchScreen) == true, let place = place(x, y) else {
       return false
     }
-    let slots = 0..<GuestInputEvent.mostTouches
-    guard let slot = slots.first(where: { !fingers.values.contains($0) }) else { return true }
     gtk_widget_grab_focus(widget)
-    // A finger whose end never came.
-    if let old = fingers[finger] { send(.touchUp(slot: old)) }
-    fingers[finger] = slot
-    send(.touchDown(slot: slot, x: place.x, y: place.y))
+    for event in touches.begin(finger, x: place.x, y: place.y) { send(event) }
     return true
   }
 
@@ -211,7 +205,7 @@ final class ViewInput: PointerLockMotion {
   ///
   /// - Returns: whether the guest was told of the finger.
   func touchMoved(of finger: UInt, x: Double, y: Double) -> Bool {
-    guard let slot = fingers[finger] else { return false }
+    guard let slot = touches.slot(of: finger) else { return false }
     if let place = place(x, y) { send(.touchMove(slot: slot, x: place.x, y: place.y)) }
     return true
   }
@@ -220,8 +214,8 @@ final class ViewInput: PointerLockMotion {
   ///
   /// - Returns: whether the guest was told of the finger.
   func touchEnded(of finger: UInt) -> Bool {
-    guard let slot = fingers.removeValue(forKey: finger) else { return false }
-    send(.touchUp(slot: slot))
+    guard let event = touches.end(finger) else { return false }
+    send(event)
     return true
   }
 
@@ -237,27 +231,4 @@ final class ViewInput: PointerLockMotion {
     if notches.x != 0 { send(.wheel(.horizontal, notches: notches.x)) }
     return true
   }
-}
-
-/// Makes whole steps out of fractions and loses none: a wheel's notches from a touchpad's smooth
-/// scrolling, a mouse's steps from a compositor's motion.
-struct FractionCounter {
-  private var rest = 0.0
-
-  /// Adds to the rest of the earlier calls.
-  ///
-  /// - Returns: the whole steps so far. A value that is no number, or beyond any hand's motion,
-  ///   counts as zero.
-  mutating func steps(adding value: Double) -> Int {
-    guard abs(value) < 1e6 else { return 0 }
-    // A change of direction takes effect at once.
-    if rest * value < 0 { rest = 0 }
-    rest += value
-    let whole = rest.rounded(.towardZero)
-    rest -= whole
-    return Int(whole)
-  }
-
-  /// Forgets the rest.
-  mutating func reset() { rest = 0 }
 }

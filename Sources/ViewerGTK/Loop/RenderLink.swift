@@ -70,6 +70,8 @@ final class RenderLink: Sendable {
     var isFinished = false
     /// The scale of the screen that shows the view's own surface.
     var scale: SurfaceScale?
+    /// A frame has been presented, the first one since `awaitMotion`.
+    var hasMoved = false
     /// What of the widget must be painted anew.
     var wantsPaint = Painting.none
   }
@@ -111,6 +113,8 @@ final class RenderLink: Sendable {
   private let shown = Mutex(ViewerStatistics())
   /// The time of the guest's last input; CLOCK_MONOTONIC, in nanoseconds.
   private let inputTime = Atomic<UInt64>(0)
+  /// Whether GTK's thread waits for a frame.
+  private let isMotionAwaited = Atomic(false)
 
   /// The receiver of the news, on GTK's thread.
   @MainActor var onNews: (@MainActor (News) -> Void)?
@@ -151,7 +155,7 @@ final class RenderLink: Sendable {
     // Drop the news of the released canvas. That the guest has ended stays true.
     news.withLock { news in
       guard let late = news else { return }
-      news = News(message: late.message, isFinished: late.isFinished)
+      news = News(message: late.message, isFinished: late.isFinished, hasMoved: late.hasMoved)
     }
   }
 
@@ -181,6 +185,9 @@ final class RenderLink: Sendable {
     else { return }
     _ = eventfd_write(wakeup.rawValue, 1)
   }
+
+  /// Has the next presented frame told, once.
+  func awaitMotion() { isMotionAwaited.store(true, ordering: .relaxed) }
 
   /// The statistics so far.
   var statistics: ViewerStatistics { shown.withLock { $0 } }
@@ -217,6 +224,15 @@ final class RenderLink: Sendable {
     guard isFirst else { return }
     g_idle_add_full(
       G_PRIORITY_DEFAULT, onIdle, Unmanaged.passRetained(self).toOpaque(), nil)
+  }
+
+  /// Tells of a presented frame when GTK's thread waits for one.
+  func hasPresented() {
+    // Read before it is exchanged, because it is false at nearly every frame.
+    guard isMotionAwaited.load(ordering: .relaxed),
+      isMotionAwaited.exchange(false, ordering: .relaxed)
+    else { return }
+    tell { $0.hasMoved = true }
   }
 
   func update(_ change: (inout ViewerStatistics) -> Void) { shown.withLock { change(&$0) } }

@@ -377,6 +377,7 @@ final class RenderLoop {
     let end = MonotonicInstant.now
     director.handedOver(number, sight, asksForFrames: canvas.asksForFrames, at: end)
     record.committed(number, drawnFrom: begin, at: end, by: canvas)
+    link.hasPresented()
     tell(RenderLink.Shown(placement: placement, pointer: pointer))
     if isFinished { link.tell { $0.isFinished = true } }
   }

@@ -73,6 +73,7 @@ public final class GuestView {
   private let stage: PictureStage
   private let request: SizeRequest
   private let ownsWidget: Bool
+  private var inputNews: Task<Void, Never>?
   private var hasContent = false
   private var hasEnded = false
 
@@ -118,7 +119,10 @@ public final class GuestView {
     vgpu_connect(widget, "unmap", onUnmap, data)
     vgpu_connect(widget, "destroy", onDestroy, data)
     pointerAndKeys.connect(widget)
-    pointerAndKeys.onSend = { [link] in link.hasSentInput() }
+    pointerAndKeys.onSend = { [unowned self] in
+      link.hasSentInput()
+      onNews?()
+    }
     pointerAndKeys.onPointer = { [unowned self] isAbsolute in
       link.order { $0.hasHostPointer = isAbsolute }
       pointer.isAbsolute = isAbsolute
@@ -169,7 +173,19 @@ public final class GuestView {
   /// The receiver of keyboard and mouse; `nil` for a view that only shows.
   public var input: (any InputSink)? {
     get { pointerAndKeys.guest }
-    set { pointerAndKeys.guest = newValue }
+    set {
+      pointerAndKeys.guest = newValue
+      followInput()
+    }
+  }
+
+  private func followInput() {
+    inputNews?.cancel()
+    inputNews = input.map { input in
+      let changes = input.changes()
+      return Task { [weak self] in for await _ in changes { self?.onInputState?() } }
+    }
+    onInputState?()
   }
 
   /// The way to take the guest's screen back from another program; `nil` when there is none. While it is
@@ -233,10 +249,13 @@ public final class GuestView {
     pointerAndKeys.disconnect(widget)
     if ownsWidget { GuestArea.set(nil, of: widget) }
     link.onNews = nil
+    inputNews?.cancel()
     link.order { $0.ends = true }
     thread.take()?.join()
     onArea = nil
     onScale = nil
+    onNews = nil
+    onInputState = nil
     onFinish = nil
     onResize = nil
   }
@@ -259,6 +278,16 @@ public final class GuestView {
 
   /// Called when the compositor tells the scale of the screen.
   var onScale: (@MainActor () -> Void)?
+
+  /// Called when the view has anything new: a message, another place of the picture, input that was sent, a
+  /// frame for `awaitMotion`.
+  var onNews: (@MainActor () -> Void)?
+
+  /// Called when the guest may take other input than before.
+  var onInputState: (@MainActor () -> Void)?
+
+  /// Has `onNews` called at the next frame that is presented.
+  func awaitMotion() { link.awaitMotion() }
 
   /// Device pixels of one of GTK's units where the picture is drawn.
   var scale: SurfaceScale { stage.scale }
@@ -289,6 +318,7 @@ public final class GuestView {
     case .all: gtk_widget_queue_draw(widget)
     }
     if news.isFinished { onFinish?() }
+    onNews?()
   }
 
   private func show(_ picture: RenderLink.Shown) {

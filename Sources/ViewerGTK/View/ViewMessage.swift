@@ -31,7 +31,7 @@ public struct TakeBackOffer: Sendable {
   }
 
   /// What a window says while it is due.
-  static let text = "Press Enter to take it back."
+  static var text: String { translated("Press Enter to take the display back.") }
 }
 
 /// A wrapped text in the middle of a dark area, shown in place of a picture.

@@ -70,7 +70,7 @@ final class CloseDialog {
     guard let widget else { return }
     dialog = widget
     let dialog = vgpu_gtk_dialog(widget)
-    gtk_dialog_add_button(dialog, "Cancel", GTK_RESPONSE_CANCEL.rawValue)
+    gtk_dialog_add_button(dialog, translated("Cancel"), GTK_RESPONSE_CANCEL.rawValue)
     for (index, answer) in answers.enumerated() {
       let button = gtk_dialog_add_button(dialog, answer.label, gint(index))
       if answer.isDestructive {

@@ -69,6 +69,9 @@ struct WatchedGuest {
 
   init() {}
 
+  /// Whether nothing has moved or sounded for so long that further looks would tell the same.
+  var isAtRest: Bool { motion == 0 && sound == 0 }
+
   /// Looks at the guest. Call it once a second.
   ///
   /// - Parameters:

@@ -97,9 +97,12 @@ final class StatisticsOverlay {
 
   // MARK: Numbers
 
+  /// The words of the numbers are those of the statistics' JSON, in every language.
   private func lines(_ record: FrameMeasurement) -> [String] {
     let report = record.report
-    guard report[.presented] > 0 else { return ["measuring begins after a second of frames"] }
+    guard report[.presented] > 0 else {
+      return [translated("measuring begins after a second of frames")]
+    }
     let now = rates(record)
     func median(_ step: FrameStep) -> String { Self.milliseconds(report[step].p50) }
     let display = report.displayRate.map { ", display \($0.fixed(1)) Hz" } ?? ""

@@ -11,16 +11,16 @@ final class TitleBar {
   private var title = ""
   private var subtitle = ""
 
-  init(menu: WindowMenu) {
+  init(menu: WindowMenu?) {
     widget = gtk_header_bar_new()
     let bar = vgpu_gtk_header_bar(widget)
     gtk_header_bar_set_show_close_button(bar, 1)
     let button = gtk_menu_button_new()
-    gtk_menu_button_set_popup(vgpu_gtk_menu_button(button), menu.widget)
+    if let menu { gtk_menu_button_set_popup(vgpu_gtk_menu_button(button), menu.widget) }
     // The button takes no focus, so that the guest keeps the keyboard.
     gtk_widget_set_can_focus(button, 0)
     gtk_widget_set_focus_on_click(button, 0)
-    gtk_widget_set_tooltip_text(button, "Keys to send, and the view (Ctrl+Alt+M)")
+    gtk_widget_set_tooltip_text(button, translated("Keys to send, and the view (Ctrl+Alt+M)"))
     gtk_container_add(
       vgpu_gtk_container(button),
       gtk_image_new_from_icon_name("open-menu-symbolic", GTK_ICON_SIZE_BUTTON))

@@ -2,7 +2,6 @@
 
 import CGTK3
 import CX11
-import Glibc
 public import LinuxSystem
 public import VGPUDisplay
 
@@ -32,7 +31,7 @@ public enum Viewer {
     }
   }
 
-  fileprivate static func start() throws(ViewerError) {
+  static func start() throws(ViewerError) {
     // Xlib before 1.8 does not prepare for threads by itself, and a render thread has a connection
     // of its own.
     XInitThreads()
@@ -63,7 +62,7 @@ public final class ViewerWindows {
   ///   - key: tells the window from the others. A window with the same key is closed first.
   ///   - source: the frame source. It is looked at once, for the window's size, and then on a thread of
   ///     its own.
-  ///   - options: the window's settings. Its end (`frames`, `time`, `timeOfFrames`, `isOver`) is not
+  ///   - options: the window's settings. Its end (`frames`, `time`, `timeOfFrames`, `untilEnd`) is not
   ///     looked at.
   /// - Throws: `ViewerError.system` when the view's thread cannot be made.
   public func open(
@@ -111,61 +110,6 @@ public final class ViewerWindows {
   }
 }
 
-/// GTK's main loop of a viewer, with the signals that end it.
-@MainActor
-private final class ViewerLoop {
-  /// Called when SIGINT comes.
-  var onInterrupt: (@MainActor () -> Void)?
-  private let loop = g_main_loop_new(nil, 0)
-  private var signals: [guint] = []
-  private var isOver = false
-
-  init() {
-    let data = Unmanaged.borrowed(self)
-    signals.append(g_unix_signal_add(SIGINT, onSIGINT, data))
-    signals.append(g_unix_signal_add(SIGTERM, onSIGTERM, data))
-    unblockSignals()
-  }
-
-  isolated deinit {
-    for id in signals { g_source_remove(id) }
-    g_main_loop_unref(loop)
-  }
-
-  /// A parent process may have started this one with every signal blocked, as Foundation's
-  /// `Process` does.
-  private func unblockSignals() {
-    var set = sigset_t()
-    sigemptyset(&set)
-    sigaddset(&set, SIGINT)
-    sigaddset(&set, SIGTERM)
-    pthread_sigmask(SIG_UNBLOCK, &set, nil)
-  }
-
-  /// Runs until `end`.
-  func run() {
-    if !isOver { g_main_loop_run(loop) }
-  }
-
-  func end() {
-    isOver = true
-    Paste.endAll()
-    g_main_loop_quit(loop)
-  }
-
-  /// Does what closed windows have left for the main loop: unmapping and the last events.
-  func finish() {
-    while g_main_context_iteration(nil, 0) != 0 {}
-  }
-
-  fileprivate func interrupt() { onInterrupt?() }
-
-  /// A time in milliseconds, at most the longest time that GLib can count.
-  static func milliseconds(_ time: Duration) -> Int {
-    Int(min(max(0, time / .milliseconds(1)), Double(Int32.max)))
-  }
-}
-
 /// One window, until its end.
 @MainActor
 private final class ViewerRun {
@@ -173,6 +117,7 @@ private final class ViewerRun {
   private let loop: ViewerLoop
   private var deadline: Timer?
   private var watch: Timer?
+  private var guestEnd: Task<Void, Never>?
 
   init(
     source: sending any FrameSource, options: ViewerOptions
@@ -187,9 +132,16 @@ private final class ViewerRun {
     deadline = options.time.map { time in
       Timer(milliseconds: ViewerLoop.milliseconds(time)) { loop.end() }
     }
-    if options.isOver != nil || options.timeOfFrames != nil {
+    if options.onProgress != nil || options.timeOfFrames != nil {
       watch = Timer(milliseconds: 250) { [unowned self] in
-        if options.isOver?() == true || hasShown(options.timeOfFrames) { loop.end() }
+        options.onProgress?()
+        if hasShown(options.timeOfFrames) { loop.end() }
+      }
+    }
+    guestEnd = options.untilEnd.map { untilEnd in
+      Task {
+        await untilEnd()
+        if !Task.isCancelled { loop.end() }
       }
     }
   }
@@ -201,6 +153,7 @@ private final class ViewerRun {
 
   func wait() -> ViewerStatistics {
     loop.run()
+    guestEnd?.cancel()
     var statistics = window.view.statistics
     window.close()
     loop.finish()
@@ -208,16 +161,6 @@ private final class ViewerRun {
     statistics.frames = window.view.frameMeasurement()
     return statistics
   }
-}
-
-private func onSIGINT(_ data: UnsafeMutableRawPointer?) -> gboolean {
-  onMain(data, as: ViewerLoop.self) { $0.interrupt() }
-  return 1
-}
-
-private func onSIGTERM(_ data: UnsafeMutableRawPointer?) -> gboolean {
-  onMain(data, as: ViewerLoop.self) { $0.end() }
-  return 1
 }
 
 /// Why no window can be shown.

@@ -10,6 +10,8 @@ public struct ViewerOptions: Sendable {
   public var name: String?
   /// The rule that sizes the picture to the window.
   public var scaling: ScalingMode
+  /// Called when the user has chosen another rule in the window's menu.
+  public var onScaling: (@MainActor @Sendable (ScalingMode) -> Void)?
   /// Whether the window begins on the whole screen.
   public var isFullscreen: Bool
   /// The number of presented frames after which the viewer ends.
@@ -45,16 +47,23 @@ public struct ViewerOptions: Sendable {
   public var agentSizing: AgentSizing?
   /// The microphone that the guest may hear; `nil` when there is none. The window's title tells when it is
   /// on, and the menu turns it on and off.
-  public var microphone: MicrophoneSwitch?
-  /// Called once a second: whether the guest plays sound, which keeps the host awake; `nil` when nobody knows.
-  public var isPlaying: (@MainActor @Sendable () -> Bool)?
+  public var microphone: SoundSwitch?
+  /// Whether the guest is heard, which the menu turns on and off; `nil` when it has no sound.
+  public var speaker: SoundSwitch?
+  /// The program's version, for the window that the menu opens about it.
+  public var version: String?
+  /// Whether the guest plays sound, which keeps the host awake; `nil` when nobody knows.
+  public var sound: SoundActivity?
   /// Called on the main thread when the user has given the window a size that differs from the
   /// guest's, unless the agent is asked for it.
   public var onMonitor: (@MainActor @Sendable (MonitorWish) -> Void)?
   /// The question before the window closes.
   public var closeQuestion: CloseQuestion?
-  /// Called four times a second: whether the guest has ended and no picture can come any more.
-  public var isOver: (@MainActor @Sendable () -> Bool)?
+  /// Waits until the guest has ended and no picture can come any more; the viewer ends then. Cancelled when
+  /// the viewer ends before.
+  public var untilEnd: (@Sendable () async -> Void)?
+  /// Called four times a second, for a program that shows how far it is.
+  public var onProgress: (@MainActor @Sendable () -> Void)?
 
   /// Makes options for a window of the guest's size that stays until it is closed.
   public init(
@@ -70,15 +79,37 @@ public struct ViewerOptions: Sendable {
   }
 }
 
-/// A microphone to be turned on and off.
-public struct MicrophoneSwitch: Sendable {
+/// Whether a guest plays sound.
+public struct SoundActivity: Sendable {
+  let isPlaying: @MainActor @Sendable () -> Bool
+  let changes: @Sendable () -> AsyncStream<Void>
+
+  /// - Parameters:
+  ///   - isPlaying: whether it plays now. It must not wait.
+  ///   - changes: tells when it may have begun. A window asks `isPlaying` then, and once a second while
+  ///     something goes on.
+  public init(
+    isPlaying: @escaping @MainActor @Sendable () -> Bool,
+    changes: @escaping @Sendable () -> AsyncStream<Void>
+  ) {
+    self.isPlaying = isPlaying
+    self.changes = changes
+  }
+}
+
+/// The earlier name of `SoundSwitch`.
+@available(*, deprecated, renamed: "SoundSwitch")
+public typealias MicrophoneSwitch = SoundSwitch
+
+/// A microphone or the guest's sound, to be turned on and off.
+public struct SoundSwitch: Sendable {
   let isOn: @MainActor @Sendable () -> Bool
   let turn: @MainActor @Sendable (Bool) -> Void
 
   /// Makes a switch of two functions, which must not wait.
   ///
   /// - Parameters:
-  ///   - isOn: whether the guest hears the microphone now.
+  ///   - isOn: whether it is on now.
   ///   - turn: turns it on or off.
   public init(
     isOn: @escaping @MainActor @Sendable () -> Bool,

@@ -33,7 +33,7 @@ public final class ViewerWindow {
   public var closeQuestion: CloseQuestion?
   /// A text below the title that precedes every other one.
   public var status: String? {
-    didSet { updateTitle() }
+    didSet { refresh() }
   }
 
   private let name: String
@@ -42,16 +42,23 @@ public final class ViewerWindow {
   private var menu: WindowMenu?
   private var dialog: CloseDialog?
   private var agent: WindowAgent?
+  private var pointer: AgentPointer?
   private let follower = AreaFollower()
   private var statistics: StatisticsOverlay?
   /// A text about the last action, shown for a while.
   private var notice: (text: String, timer: Timer)?
-  private var microphone: MicrophoneSwitch?
+  private let microphone: SoundSwitch?
+  private let speaker: SoundSwitch?
+  private let version: String?
+  /// The ways of the clipboards' contents; `nil` for a guest whose clipboards cannot be reached.
+  private var sharing: ClipboardSharing?
+  private let onScaling: (@MainActor @Sendable (ScalingMode) -> Void)?
   private let onClipboard: (@MainActor @Sendable (ClipboardSharing) -> Void)?
-  private let isPlaying: (@MainActor @Sendable () -> Bool)?
+  private let sound: SoundActivity?
+  private var soundNews: Task<Void, Never>?
   private var watched = WatchedGuest()
   private var inhibitor: IdleInhibitor?
-  private var titleTimer: Timer?
+  private var beat: WindowBeat?
   private var shownTitle: String?
   private var titled = (frames: 0, at: MonotonicInstant.now)
   private var rate: Int?
@@ -84,14 +91,19 @@ public final class ViewerWindow {
     view.input = options.input
     view.takeBack = options.takeBack
     microphone = options.microphone
+    speaker = options.speaker
+    version = options.version
+    onScaling = options.onScaling
     onClipboard = options.onClipboard
-    isPlaying = options.isPlaying
+    sound = options.sound
     onMonitor = options.onMonitor
     closeQuestion = options.closeQuestion
     guard let window = gtk_window_new(GTK_WINDOW_TOPLEVEL) else { return }
     self.window = window
-    inhibitor = IdleInhibitor(of: window, because: PlainText.line("\(name) is watched", limit: 256))
-    let menu = makeMenu(hasClipboard: options.agent != nil)
+    inhibitor = IdleInhibitor(
+      of: window, because: PlainText.line(translated("%1$s is watched", name), limit: 256))
+    sharing = options.agent == nil ? nil : options.clipboard
+    let menu = makeMenu(of: window)
     let bar = TitleBar(menu: menu)
     self.menu = menu
     self.bar = bar
@@ -100,19 +112,25 @@ public final class ViewerWindow {
     connectSignals(of: window)
     gtk_window_set_default_size(vgpu_gtk_window(window), 1024, 768)
     if let firstSize { adopt(firstSize) }
-    view.onResize = { [unowned self] size in adopt(size) }
+    view.onResize = { [unowned self] size in
+      adopt(size)
+      pointTo(size)
+    }
     // The window was made for GTK's whole scale; the screen's is known when it shows something.
     view.onScale = { [unowned self] in if let guest = view.placement?.guest { adopt(guest) } }
     view.onArea = { [unowned self] size in follower.changed(to: size) }
-    view.onGrab = { [unowned self] in updateTitle() }
+    view.onGrab = { [unowned self] in refresh() }
+    view.onNews = { [unowned self] in beat?.wake() }
+    view.onInputState = { [unowned self] in refresh() }
     follower.onRest = { [unowned self] size in wish(size) }
     if let connector = options.agent { join(connector, options) }
-    updateTitle()
-    titleTimer = Timer(milliseconds: 1000) { [unowned self] in
-      measure()
-      look()
-      updateTitle()
+    beat = WindowBeat(
+      begin: { [unowned self] in titled = (view.statistics.framesPresented, .now) },
+      look: { [unowned self] in look() }, rest: { [view] in view.awaitMotion() })
+    if let sound {
+      soundNews = Task { [weak self] in for await _ in sound.changes() { self?.refresh() } }
     }
+    refresh()
     if isFullscreen { gtk_window_fullscreen(vgpu_gtk_window(window)) }
     if options.showsStatistics { toggleStatistics() }
     gtk_widget_show_all(window)
@@ -147,10 +165,14 @@ public final class ViewerWindow {
   }
 
   func destroyed() {
+    // Before the agent goes, which may hold a button.
+    view.releaseKeys()
+    menu = nil
     agent?.end()
     agent = nil
     inhibitor = nil
-    titleTimer = nil
+    beat = nil
+    soundNews?.cancel()
     statistics = nil
     notice = nil
     dialog = nil
@@ -214,20 +236,31 @@ public final class ViewerWindow {
     do throws(AgentError) {
       let agent = try WindowAgent(
         connector, sharing: options.clipboard, sizing: options.agentSizing, on: view.widget)
-      agent.activities.onChange = { [unowned self] in updateTitle() }
+      agent.activities.onChange = { [unowned self] in refresh() }
+      agent.onEvent = { [unowned self] in beat?.wake() }
       agent.onNotice = { [unowned self] line in say(line) }
       self.agent = agent
-      menu?.sharing = options.clipboard
+      if let input = options.input {
+        let pointer = agent.pointer(input)
+        self.pointer = pointer
+        view.input = pointer
+        pointTo(view.placement?.guest)
+      }
       followFocus()
     } catch {
-      say("No clipboard: \(error)")
+      say(translated("No clipboard: %1$s", "\(error)"))
     }
   }
 
+  /// The agent counts the pointer's place in the guest's pixels.
+  private func pointTo(_ size: PixelSize?) {
+    pointer?.size = size.map { ($0.width, $0.height) }
+  }
+
   private func share(_ sharing: ClipboardSharing) {
-    // The menu tells of what this program sets, too.
-    guard let agent, agent.sharing != sharing else { return }
+    guard let agent else { return }
     agent.sharing = sharing
+    self.sharing = sharing
     onClipboard?(sharing)
   }
 
@@ -242,23 +275,36 @@ public final class ViewerWindow {
   func cancelActivity() -> Bool { agent?.activities.cancel() == true }
 
   /// Does what is due once a second.
-  private func look() {
+  ///
+  /// - Returns: whether anything goes on.
+  private func look() -> Bool {
+    let hasMoved = measure()
     agent?.look()
     inhibitor?.isOn = watched.look(
       presented: view.statistics.framesPresented, isFullscreen: isFullscreen,
-      isPlaying: isPlaying?() == true)
+      isPlaying: sound?.isPlaying() == true)
+    updateTitle()
+    return hasMoved || !watched.isAtRest || agent?.waits == true
+  }
+
+  /// Something has changed that the window tells of.
+  private func refresh() {
+    updateTitle()
+    beat?.wake()
   }
 
   // MARK: Title
 
-  private func measure() {
+  /// - Returns: whether the picture has moved.
+  private func measure() -> Bool {
     let now = MonotonicInstant.now
     let frames = view.statistics.framesPresented
     let seconds = now.seconds(since: titled.at)
     rate =
       view.placement != nil && seconds > 0
       ? Int((Double(frames - titled.frames) / seconds).rounded()) : nil
-    titled = (frames, now)
+    defer { titled = (frames, now) }
+    return frames != titled.frames
   }
 
   /// Such as `laptop — 60 fps — 150 % — swift-vgpu`.
@@ -266,18 +312,19 @@ public final class ViewerWindow {
     guard let window else { return }
     var parts = [name]
     // The rate of a picture at rest says nothing, so it is left out.
-    if let rate, rate > 0 { parts.append("\(rate) fps") }
+    if let rate, rate > 0 { parts.append(translated("%1$s fps", "\(rate)")) }
     if let placement = view.placement, !placement.isOneToOne {
-      parts.append("\(Int((placement.scale * 100).rounded())) %")
+      parts.append(translated("%1$s %", "\(Int((placement.scale * 100).rounded()))"))
     }
-    if case .viewOnly = view.input?.state { parts.append("view only") }
-    if microphone?.isOn() == true { parts.append("microphone on") }
+    if case .viewOnly = view.input?.state { parts.append(translated("view only")) }
+    if speaker?.isOn() == false { parts.append(translated("sound off")) }
+    if microphone?.isOn() == true { parts.append(translated("microphone on")) }
     parts.append("swift-vgpu")
     let title = PlainText.line(parts.joined(separator: " — "), limit: 256)
     if title != shownTitle { gtk_window_set_title(vgpu_gtk_window(window), title) }
     shownTitle = title
     bar?.show(title: title, subtitle: subtitle)
-    menu?.canSendKeys = isTyping
+    menu?.changed()
   }
 
   private var isTyping: Bool {
@@ -288,38 +335,56 @@ public final class ViewerWindow {
     if let line = agent?.activities.line { return line }
     if let notice { return notice.text }
     if let status { return status }
-    if view.isGrabbed { return "Keyboard and mouse are the guest's: Ctrl+Alt+G gives them back" }
+    if view.isGrabbed {
+      return translated("Keyboard and mouse are the guest's: Ctrl+Alt+G gives them back")
+    }
     if view.takeBack?.isDue() == true {
-      return "Another program has the guest's display. \(TakeBackOffer.text)"
+      return translated(
+        "Another program has the guest's display. Press Enter to take the display back.")
     }
     switch view.input?.state {
-    case .viewOnly(let reason): return "View only: \(reason)"
+    case .viewOnly(let reason): return translated("View only: %1$s", reason)
     case .ready(let devices) where !devices.contains(.tablet):
-      return "Click to give the mouse to the guest"
+      return translated("Click to give the mouse to the guest")
     case .ready, nil: return ""
     }
   }
 
   // MARK: Shortcuts
 
-  private func makeMenu(hasClipboard: Bool) -> WindowMenu {
-    var clipboard: (@MainActor (ClipboardSharing) -> Void)?
-    if hasClipboard { clipboard = { [unowned self] sharing in share(sharing) } }
-    return WindowMenu(
-      WindowMenu.Actions(
+  private func makeMenu(of window: UnsafeMutablePointer<GtkWidget>) -> WindowMenu? {
+    WindowMenu(
+      of: window,
+      does: WindowMenu.Actions(
         press: { [unowned self] chord in view.press(chord.keys) },
         grab: { [unowned self] in view.toggleGrab() },
         fullscreen: { [unowned self] in toggleFullscreen() },
-        scale: { [unowned self] mode in view.scaling = mode },
         picture: { [unowned self] in savePicture() },
-        statistics: { [unowned self] in toggleStatistics() }, clipboard: clipboard,
-        microphone: { [unowned self] in toggleMicrophone() }), hasMicrophone: microphone != nil)
+        statistics: { [unowned self] in toggleStatistics() },
+        sound: { [unowned self] isOn in turn(speaker, isOn) },
+        microphone: { [unowned self] isOn in turn(microphone, isOn) },
+        scale: { [unowned self] mode in
+          view.scaling = mode
+          onScaling?(mode)
+        },
+        clipboard: { [unowned self] sharing in share(sharing) },
+        shortcuts: { [unowned self] in
+          if let window = self.window { ShortcutsWindow.open(before: window) }
+        },
+        about: { [unowned self] in
+          if let window = self.window { AboutWindow.open(before: window, version: version) }
+        })
+    ) { [unowned self] in
+      WindowMenu.State(
+        canSendKeys: isTyping, isFullscreen: isFullscreen, showsStatistics: statistics != nil,
+        isHeard: speaker?.isOn(), hearsMicrophone: microphone?.isOn(), scaling: view.scaling,
+        sharing: sharing)
+    }
   }
 
-  private func toggleMicrophone() {
-    guard let microphone else { return }
-    microphone.turn(!microphone.isOn())
-    updateTitle()
+  private func turn(_ sound: SoundSwitch?, _ isOn: Bool) {
+    sound?.turn(isOn)
+    refresh()
   }
 
   private func toggleFullscreen() {
@@ -341,16 +406,20 @@ public final class ViewerWindow {
     let text: String
     do {
       let path = try PictureFile.save(try view.picture(), of: name, in: Self.pictureFolders)
-      text = "Saved \(path)"
+      text = translated("Saved %1$s", "\(path)")
     } catch {
-      text = "Not saved: \(error)"
+      text = translated("Not saved: %1$s", "\(error)")
     }
     say(text)
   }
 
   /// Shows a line below the title for some seconds.
   private func say(_ text: String) {
-    notice = (text, Timer(milliseconds: Self.noticeTime) { [unowned self] in notice = nil })
+    let timer = Timer(milliseconds: Self.noticeTime) { [unowned self] in
+      notice = nil
+      updateTitle()
+    }
+    notice = (text, timer)
     updateTitle()
   }
 

@@ -3,68 +3,140 @@
 import CGTK3
 import EGLPresenter
 
-/// The window's menu: keys that the host would keep, and settings of the picture. It is a window of
-/// its own, because the guest's surface hides every widget that is laid over it.
+/// The window's menu: keys that the host would keep, and the window's settings, with a mark at what is on. It
+/// is a window of its own and no popover, which would be cut off where the guest's screen is small.
 @MainActor
 final class WindowMenu {
-  /// The menu, a `GtkMenu`. A title bar or the menu itself keeps it.
+  /// The menu, a `GtkMenu`. A title bar keeps it.
   let widget: UnsafeMutablePointer<GtkWidget>
-  private var items: [MenuItem] = []
-  private var keyItems: [MenuItem] = []
-  private var sharingItems: [ClipboardSharing: MenuItem] = [:]
+  private let actions: ActionGroup
+  private let state: @MainActor () -> State
 
-  /// The action of a choice.
+  /// What is on. `nil` stands for what this guest does not have; that it has it must not change.
+  struct State {
+    /// Whether the guest takes keys.
+    var canSendKeys: Bool
+    var isFullscreen: Bool
+    var showsStatistics: Bool
+    var isHeard: Bool?
+    var hearsMicrophone: Bool?
+    var scaling: ScalingMode
+    var sharing: ClipboardSharing?
+  }
+
+  /// What the lines do.
   struct Actions {
     let press: @MainActor (KeyChord) -> Void
     let grab: @MainActor () -> Void
     let fullscreen: @MainActor () -> Void
-    let scale: @MainActor (ScalingMode) -> Void
     let picture: @MainActor () -> Void
     let statistics: @MainActor () -> Void
-    /// `nil` for a guest whose clipboards cannot be reached.
-    let clipboard: (@MainActor (ClipboardSharing) -> Void)?
-    let microphone: @MainActor () -> Void
+    let sound: @MainActor (Bool) -> Void
+    let microphone: @MainActor (Bool) -> Void
+    let scale: @MainActor (ScalingMode) -> Void
+    let clipboard: @MainActor (ClipboardSharing) -> Void
+    let shortcuts: @MainActor () -> Void
+    let about: @MainActor () -> Void
   }
 
-  /// - Parameter hasMicrophone: whether there is a microphone to be turned on and off.
-  init(_ actions: Actions, hasMicrophone: Bool) {
-    widget = gtk_menu_new()
+  /// - Parameters:
+  ///   - window: the menu's window.
+  ///   - does: what the lines do.
+  ///   - state: what is on; asked for the lines that there are, and each time that the menu opens.
+  init?(
+    of window: UnsafeMutablePointer<GtkWidget>, does: Actions,
+    state: @escaping @MainActor () -> State
+  ) {
+    let actions = ActionGroup("viewer", of: window)
+    actions.addAction("press") { name in
+      if let chord = KeyChord.offered.first(where: { $0.name == name }) { does.press(chord) }
+    }
+    // No switch: an open menu has the keyboard itself, so no grab is on.
+    actions.add("grab", does.grab)
+    actions.addSwitch("fullscreen") { _ in does.fullscreen() }
+    actions.add("picture", does.picture)
+    actions.addSwitch("statistics") { _ in does.statistics() }
+    actions.addSwitch("sound", does.sound)
+    actions.addSwitch("microphone", does.microphone)
+    actions.addChoice("scaling") { ScalingMode(rawValue: $0).map(does.scale) }
+    actions.addChoice("clipboard") { ClipboardSharing(rawValue: $0).map(does.clipboard) }
+    actions.add("shortcuts", does.shortcuts)
+    actions.add("about", does.about)
+    guard let widget = Self.model(actions, state()).makeMenu() else { return nil }
+    self.widget = widget
+    self.actions = actions
+    self.state = state
     g_object_ref_sink(widget)
-    for chord in KeyChord.offered {
-      keyItems.append(add("Send \(chord.name)") { actions.press(chord) })
-    }
-    addSeparator()
-    keyItems.append(add("Grab keyboard and mouse (Ctrl+Alt+G)", actions.grab))
-    items.append(add("Full screen (Ctrl+Alt+F)", actions.fullscreen))
-    items.append(add("Save the picture (Ctrl+Alt+P)", actions.picture))
-    items.append(add("Statistics (Ctrl+Alt+S)", actions.statistics))
-    if hasMicrophone { items.append(add("Microphone: on or off", actions.microphone)) }
-    addSeparator()
-    for mode in ScalingMode.allCases {
-      items.append(add("Picture: \(mode.menuName)") { actions.scale(mode) })
-    }
-    if let clipboard = actions.clipboard {
-      addSeparator()
-      for sharing in ClipboardSharing.allCases {
-        sharingItems[sharing] = addRadio("Clipboard: \(sharing.menuName)") { clipboard(sharing) }
-      }
-    }
-    gtk_widget_show_all(widget)
+    vgpu_connect(widget, "show", Self.onShow, Unmanaged.borrowed(self))
   }
 
   isolated deinit { g_object_unref(widget) }
 
-  /// The ways that clipboards' contents take.
-  var sharing = ClipboardSharing.both {
-    didSet { sharingItems[sharing]?.check() }
+  private static func model(_ actions: ActionGroup, _ state: State) -> MenuModel {
+    func press(_ chord: KeyChord, _ label: String) -> MenuModel.Part {
+      .item(actions.item(label, "press", chord.name))
+    }
+    let (first, others) = (KeyChord.offered.prefix(1), KeyChord.offered.dropFirst())
+    var keys = MenuModel()
+    keys.add(nil, others.filter { !$0.isOfFunctionKey }.map { press($0, $0.title) })
+    keys.add(nil, others.filter(\.isOfFunctionKey).map { press($0, $0.title) })
+
+    var menu = MenuModel()
+    menu.add(
+      nil,
+      first.map { press($0, translated("Send %1$s", $0.title)) } + [
+        .submenu(translated("Send other keys"), keys),
+        .item(
+          actions.item(translated("Grab keyboard and mouse"), "grab", keys: "<Control><Alt>g")),
+      ])
+    var picture: [MenuModel.Part] = [
+      .item(actions.item(translated("Full screen"), "fullscreen", keys: "<Control><Alt>f")),
+      .item(actions.item(translated("Statistics"), "statistics", keys: "<Control><Alt>s")),
+      .item(actions.item(translated("Save the picture"), "picture", keys: "<Control><Alt>p")),
+    ]
+    if state.isHeard != nil {
+      picture.append(.item(actions.item(translated("Sound"), "sound")))
+    }
+    if state.hearsMicrophone != nil {
+      picture.append(.item(actions.item(translated("Microphone"), "microphone")))
+    }
+    menu.add(nil, picture)
+    menu.add(
+      translated("Scaling"),
+      ScalingMode.allCases.map { .item(actions.item($0.menuName, "scaling", $0.rawValue)) })
+    if state.sharing != nil {
+      var clipboard = MenuModel()
+      clipboard.add(
+        nil,
+        ClipboardSharing.allCases.map {
+          .item(actions.item($0.menuName, "clipboard", $0.rawValue))
+        })
+      menu.add(nil, [.submenu(translated("Clipboard"), clipboard)])
+    }
+    menu.add(
+      nil,
+      [
+        .item(actions.item(translated("Keyboard shortcuts"), "shortcuts")),
+        .item(actions.item(translated("About %1$s", "swift-vgpu"), "about")),
+      ])
+    return menu
   }
 
-  /// Whether the guest takes keys.
-  var canSendKeys = true {
-    didSet {
-      guard canSendKeys != oldValue else { return }
-      for item in keyItems { gtk_widget_set_sensitive(item.widget, canSendKeys ? 1 : 0) }
-    }
+  /// Has an open menu show what has changed; one that opens asks by itself.
+  func changed() {
+    if gtk_widget_get_visible(widget) != 0 { update() }
+  }
+
+  private func update() {
+    let state = state()
+    actions.enable("press", state.canSendKeys)
+    actions.enable("grab", state.canSendKeys)
+    actions.turn("fullscreen", state.isFullscreen)
+    actions.turn("statistics", state.showsStatistics)
+    actions.turn("sound", state.isHeard == true)
+    actions.turn("microphone", state.hearsMicrophone == true)
+    actions.choose("scaling", state.scaling.rawValue)
+    actions.choose("clipboard", state.sharing?.rawValue ?? "")
   }
 
   /// Opens the menu over a widget, for use by the keyboard.
@@ -74,80 +146,30 @@ final class WindowMenu {
       gtk_get_current_event())
   }
 
-  private func add(_ label: String, _ action: @escaping @MainActor () -> Void) -> MenuItem {
-    let item = MenuItem(label, action)
-    gtk_menu_shell_append(vgpu_gtk_menu_shell(widget), item.widget)
-    return item
-  }
-
-  /// One of a group, of which one is checked.
-  private func addRadio(_ label: String, _ action: @escaping @MainActor () -> Void) -> MenuItem {
-    let item = MenuItem(label, inGroupOf: sharingItems.values.first, action)
-    gtk_menu_shell_append(vgpu_gtk_menu_shell(widget), item.widget)
-    items.append(item)
-    return item
-  }
-
-  private func addSeparator() {
-    gtk_menu_shell_append(vgpu_gtk_menu_shell(widget), gtk_separator_menu_item_new())
-  }
-}
-
-/// One line of a menu.
-@MainActor
-private final class MenuItem {
-  let widget: UnsafeMutablePointer<GtkWidget>
-  private let action: @MainActor () -> Void
-
-  init(_ label: String, _ action: @escaping @MainActor () -> Void) {
-    widget = gtk_menu_item_new_with_label(label)
-    self.action = action
-    vgpu_connect(widget, "activate", onActivate, Unmanaged.borrowed(self))
-  }
-
-  /// - Parameter other: an item of the same group; `nil` for the group's first.
-  init(_ label: String, inGroupOf other: MenuItem?, _ action: @escaping @MainActor () -> Void) {
-    widget = vgpu_gtk_radio_menu_item(other?.widget, label)
-    self.action = action
-    vgpu_connect(widget, "toggled", onToggled, Unmanaged.borrowed(self))
-  }
-
-  /// Checks it, and unchecks the others of its group.
-  func check() { gtk_check_menu_item_set_active(vgpu_gtk_check_menu_item(widget), 1) }
-
-  fileprivate func activate() { action() }
-
-  fileprivate func toggled() {
-    if gtk_check_menu_item_get_active(vgpu_gtk_check_menu_item(widget)) != 0 { action() }
-  }
+  private static let onShow:
+    @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { _, data in
+      onMain(data, as: WindowMenu.self) { $0.update() }
+    }
 }
 
 extension ScalingMode {
   fileprivate var menuName: String {
     switch self {
-    case .fit: "as large as fits"
-    case .integer: "whole multiples"
-    case .oneToOne: "one to one"
-    case .fill: "fill the window"
+    case .fit: translated("Fit the window")
+    case .integer: translated("Whole multiples")
+    case .oneToOne: translated("One to one")
+    case .fill: translated("Fill the window")
     }
   }
-}
-
-private func onActivate(_ item: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
-  onMain(data, as: MenuItem.self) { $0.activate() }
-}
-
-private func onToggled(_ item: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?) {
-  onMain(data, as: MenuItem.self) { $0.toggled() }
 }
 
 extension ClipboardSharing {
   fileprivate var menuName: String {
     switch self {
-    case .both: "both ways"
-    case .toGuest: "only to the guest"
-    case .fromGuest: "only from the guest"
-    case .off: "off"
+    case .both: translated("Both ways")
+    case .toGuest: translated("Only to the guest")
+    case .fromGuest: translated("Only from the guest")
+    case .off: translated("Off", context: "clipboard")
     }
   }
 }

@@ -142,9 +142,7 @@ private enum Offers {
 
   /// Where bridges serve as a rule.
   static var bridges: [Offer] {
-    let own = getenv("XDG_RUNTIME_DIR").map { String(cString: $0) + "/vgpu" }
-    return ["/run/vgpu", own].compactMap(\.self).map { "\($0)/bridge.sock" }.filter(FileTree.exists)
-      .map { Offer("bridge:\($0)", "a bridge") }
+    KnownTargets.bridges.map { Offer("bridge:\($0)", "a bridge") }
   }
 
   static var existing: [Offer] {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EGLPresenter
 import GuestSession
 import Guests
 import ViewerGTK
 
-/// What is remembered of the guest that a window shows. A file that cannot be used is told of, and does
-/// nothing else.
+/// What is remembered of the guest that a program shows, for all its windows: read once, and then as they have
+/// chosen. A file that cannot be used is told of, and does nothing else.
 @MainActor
-struct RememberedSettings {
+final class RememberedSettings {
   private let file = GuestSettingsFile(in: GuestFolders.user(program: "vgpu"))
   private let guest: String
-  private let settings: GuestSettings
+  private var settings: GuestSettings
 
   /// Reads the settings.
   ///
@@ -29,10 +30,16 @@ struct RememberedSettings {
   /// The clipboards' ways; `nil` when nobody has chosen, or a newer vgpu has.
   var clipboard: ClipboardSharing? { settings.clipboard.flatMap { ClipboardSharing(rawValue: $0) } }
 
-  /// Remembers the clipboards' ways.
-  func remember(_ clipboard: ClipboardSharing) {
+  /// The picture's size in its window.
+  var scale: ScalingMode? { settings.scale.flatMap { ScalingMode(rawValue: $0) } }
+  /// Whether the guest is heard.
+  var sound: Switch? { settings.sound.flatMap { Switch(rawValue: $0) } }
+
+  /// Remembers a choice.
+  func remember(_ choice: (inout GuestSettings) -> Void) {
+    choice(&settings)
     do {
-      try file.change(guest) { $0.clipboard = clipboard.rawValue }
+      try file.change(guest, choice)
     } catch {
       Self.warn(error)
     }

@@ -28,9 +28,17 @@ struct PlayedSound {
 
   /// Plays the guest's sound.
   ///
+  /// - Parameters:
+  ///   - guest: the guest.
+  ///   - microphone: whether it hears the microphone.
+  ///   - isHeard: whether it is heard, as the user says; `nil` when he does not.
+  ///   - remembered: what is remembered of the guest.
   /// - Returns: `nil` when the guest has none that is known, and when there is no library for it, of which
   ///   the user is told.
-  init?(of guest: OpenGuest, hearing microphone: Bool) {
+  init?(
+    of guest: OpenGuest, hearing microphone: Bool, isHeard: Switch?,
+    remembered: RememberedSettings?
+  ) {
     guard let source = guest.sound else {
       if microphone {
         StandardError.write("vgpu: note: the guest's sound is not known; `vgpu info`")
@@ -44,20 +52,28 @@ struct PlayedSound {
       return nil
     }
     sound.isMicrophoneOn = microphone
+    sound.isMuted = (isHeard ?? remembered?.sound) == .off
     source.play(on: sound.output)
     source.record(from: sound.microphone)
   }
 
   /// Whether the guest plays now, perhaps silence.
-  var isPlaying: @MainActor @Sendable () -> Bool {
-    { [sound] in
-      sound.reports.contains { !$0.isRecorded && $0.isEnabled && $0.waiting > .zero }
-    }
+  var activity: SoundActivity {
+    SoundActivity(
+      isPlaying: { [sound] in
+        sound.reports.contains { !$0.isRecorded && $0.isEnabled && $0.waiting > .zero }
+      }, changes: { [sound] in sound.changes() })
+  }
+
+  /// Whether the user hears the guest.
+  var isHeard: Bool {
+    get { !sound.isMuted }
+    nonmutating set { sound.isMuted = !newValue }
   }
 
   /// The window's switch.
-  var microphone: MicrophoneSwitch {
-    MicrophoneSwitch(
+  var microphone: SoundSwitch {
+    SoundSwitch(
       isOn: { [sound] in sound.isMicrophoneOn }, turn: { [sound] in sound.isMicrophoneOn = $0 })
   }
 }

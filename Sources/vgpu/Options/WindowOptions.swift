@@ -20,9 +20,10 @@ struct WindowOptions: ParsableArguments {
   @Option(
     help: """
       Choose the picture's size. fit: as large as the window allows. integer: the largest whole \
-      multiple. 1:1: one pixel of the screen for each pixel of the guest. fill: fill the window, cut off the edges.
+      multiple. 1:1: one pixel of the screen for each pixel of the guest. fill: fill the window, cut off the edges. \
+      (default: what you chose last in this guest's menu, else fit)
       """)
-  var scale = ScalingMode.fit
+  var scale: ScalingMode?
 
   @Option(
     help: ArgumentHelp(
@@ -69,22 +70,36 @@ struct WindowOptions: ParsableArguments {
   /// - Parameters:
   ///   - guest: the guest that is shown.
   ///   - named: the guest that may have an agent; `nil` for a window that tells the guest nothing.
-  ///   - name: the name under which the guest's settings are remembered; `nil` when they are not.
+  ///   - remembered: what is remembered of the guest; `nil` for one of which nothing can be.
+  ///   - played: the guest's sound; `nil` for a window without.
   @MainActor
   func apply(
-    to guest: OpenGuest, agentOf named: Guest?, remembering name: String?
+    to guest: OpenGuest, agentOf named: Guest?, remembered: RememberedSettings?,
+    playing played: PlayedSound?
   ) throws -> ViewerOptions {
     let screen = guest.size
     if controlsMonitor { try AttachedSource.plugInAtSignals() }
-    var options = ViewerOptions(scaling: scale, isFullscreen: fullscreen)
+    var options = ViewerOptions(
+      scaling: scale ?? remembered?.scale ?? .fit, isFullscreen: fullscreen)
+    options.onScaling = { scale in remembered?.remember { $0.scale = scale.rawValue } }
     options.showsStatistics = overlay
+    options.version = VGPU.configuration.version
     options.input = guest.input
     // Without a way to an agent there is no clipboard; `vgpu info` tells why.
     options.agent = try? named?.agentConnector()
     if options.agent != nil {
-      let remembered = RememberedSettings(of: name)
       options.clipboard = clipboard ?? remembered?.clipboard ?? .both
-      options.onClipboard = { remembered?.remember($0) }
+      options.onClipboard = { sharing in remembered?.remember { $0.clipboard = sharing.rawValue } }
+    }
+    if let played {
+      options.sound = played.activity
+      options.microphone = played.microphone
+      options.speaker = SoundSwitch(
+        isOn: { played.isHeard },
+        turn: { isOn in
+          played.isHeard = isOn
+          remembered?.remember { $0.sound = (isOn ? Switch.on : .off).rawValue }
+        })
     }
     if controlsMonitor, options.agent != nil {
       options.agentSizing = AgentSizing(

@@ -53,18 +53,6 @@ enum ExitReason: Int32, CaseIterable {
 
   /// What an error that ended the command means to the caller.
   init(of error: any Error) {
-    self =
-      switch ErrorClass(of: error).kind {
-      case .argument: .wrongUsage
-      case .notFound: .notFound
-      case .notRunning: .notRunning
-      case .notPermitted: .notPermitted
-      case .ambiguous: .ambiguous
-      case .busy: .busy
-      case .noDisplay: .noDisplay
-      case .noPicture: .noPicture
-      case .unsupported: .unsupported
-      case .other: .failed
-      }
+    self = ExitReason(rawValue: ErrorClass(of: error).kind.exitCode) ?? .failed
   }
 }

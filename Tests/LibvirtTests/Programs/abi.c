@@ -34,6 +34,7 @@ FUNCTION(unsigned int (*)(virDomainPtr), virDomainGetID);
 FUNCTION(int (*)(virDomainPtr), virDomainIsActive);
 FUNCTION(int (*)(virDomainPtr, int *, int *, unsigned int), virDomainGetState);
 FUNCTION(char *(*)(virDomainPtr, unsigned int), virDomainGetXMLDesc);
+FUNCTION(int (*)(virDomainPtr), virDomainCreate);
 FUNCTION(int (*)(virDomainPtr, unsigned int, unsigned int), virDomainOpenGraphicsFD);
 FUNCTION(int (*)(virDomainPtr, const char *, char **, unsigned int), virDomainQemuMonitorCommand);
 FUNCTION(void (*)(void *, virErrorFunc), virSetErrorFunc);

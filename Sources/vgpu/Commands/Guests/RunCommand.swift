@@ -161,17 +161,21 @@ struct RunCommand: ParsableCommand {
     let hasSound = guest.configuration.hasSound
     let shown = try guest.open(
       controlsSize: window.controlsMonitor, isTold: true, isHeard: hasSound)
+    let remembered = RememberedSettings(of: guest.settingsName)
     let played =
       hasSound
-      ? PlayedSound(of: shown, hearing: hearing.microphone) : nil
+      ? PlayedSound(
+        of: shown, hearing: hearing.microphone, isHeard: self.options.guest.sound,
+        remembered: remembered) : nil
     let ending = GuestEnding(guest)
     var options = try window.apply(
-      to: shown, agentOf: guest.named, remembering: guest.settingsName)
-    options.microphone = played?.microphone
-    options.isPlaying = played?.isPlaying
+      to: shown, agentOf: guest.named, remembered: remembered, playing: played)
+    // The question is written before the window is opened.
+    Viewer.chooseLanguage()
     options.closeQuestion = ending.question(onClose)
-    options.isOver = { guest.state != .running }
+    options.untilEnd = { _ = try? await guest.waitForEnd() }
     _ = try Viewer.run(source: shown.makeFrameSource(), options: options)
+    shown.leave()
     if ending.kills { guest.kill() }
   }
 
@@ -206,25 +210,28 @@ private final class GuestEnding {
     switch action {
     case .ask:
       CloseQuestion(
-        title: "The guest is running.",
-        text: """
+        title: translated("The guest is running."),
+        text: translated(
+          """
           It can power down, as by its power button; go on without a window, to be shown again by \
           `vgpu view`; or be killed, which loses what it has not written to its disks.
-          """,
+          """),
         answers: [
-          .init("Kill", isDestructive: true) { [self] in kill() },
-          .init("Leave running") { .close },
-          .init("Power down") { [self] in powerDown() },
+          .init(translated("Kill"), isDestructive: true) { [self] in kill() },
+          .init(translated("Leave running")) { .close },
+          .init(translated("Power down")) { [self] in powerDown() },
         ])
     case .leave: nil
     case .powerDown:
       CloseQuestion(
-        title: "Power the guest down?", text: "The window closes when it has.",
-        answers: [.init("Power down") { [self] in powerDown() }])
+        title: translated("Power the guest down?"),
+        text: translated("The window closes when it has."),
+        answers: [.init(translated("Power down")) { [self] in powerDown() }])
     case .kill:
       CloseQuestion(
-        title: "Kill the guest?", text: "What it has not written to its disks is lost.",
-        answers: [.init("Kill", isDestructive: true) { [self] in kill() }])
+        title: translated("Kill the guest?"),
+        text: translated("What it has not written to its disks is lost."),
+        answers: [.init(translated("Kill"), isDestructive: true) { [self] in kill() }])
     }
   }
 
@@ -243,6 +250,6 @@ private final class GuestEnding {
         say("the guest was told to power down, and still runs: \(error)")
       }
     }
-    return .stay(status: "Waiting for the guest to power down")
+    return .stay(status: translated("Waiting for the guest to power down"))
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import HostChanges
 import HostDevices
-import PersistentDevices
 
 struct PCICommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -42,7 +42,8 @@ struct PCIBindCommand: ParsableCommand {
 
       vgpu refuses a device if the host is using it: the boot display, a mounted disk, a network \
       interface that is up, a GPU with a desktop, a function with virtual functions. `vgpu pci \
-      restore` undoes everything. Needs root.
+      restore` undoes everything. \(Rights.needed) polkit is asked only for VFIO drivers, and \
+      never for --force.
       """)
 
   @Argument(
@@ -68,11 +69,9 @@ struct PCIBindCommand: ParsableCommand {
   }
 
   func run() throws {
-    let persistent = persist ? try PersistentBindings() : nil
-    let driver = words.last ?? ""
-    let bindings = try PCIBindings().bind(try addresses(), to: driver, isForced: force)
-    for binding in bindings { try persistent?.keep(driver, of: binding.address) }
-    try PCIReport.print(bindings, output)
+    let change = HostChange.bind(
+      try addresses(), driver: words.last ?? "", isForced: force, isKept: persist)
+    try PCIReport.print(try change.carryOut(asking: .installed).bindings, output)
   }
 
   private func addresses() throws -> [PCIAddress] {
@@ -86,7 +85,7 @@ struct PCIUnbindCommand: ParsableCommand {
     abstract: "Unbind PCI functions from their drivers.",
     discussion: """
       vgpu unbinds only the named functions, and refuses a function if the host is using it. `vgpu pci \
-      restore` undoes everything. Needs root.
+      restore` undoes everything. \(Rights.needed) polkit is never asked for --force.
       """)
 
   @OptionGroup var functions: PCIAddressArguments
@@ -99,8 +98,8 @@ struct PCIUnbindCommand: ParsableCommand {
   func validate() throws { _ = try functions.parsed() }
 
   func run() throws {
-    let bindings = try PCIBindings().unbind(try functions.parsed(), isForced: force)
-    try PCIReport.print(bindings, output)
+    let change = HostChange.unbind(try functions.parsed(), isForced: force)
+    try PCIReport.print(try change.carryOut(asking: .installed).bindings, output)
   }
 }
 
@@ -110,7 +109,7 @@ struct PCIRestoreCommand: ParsableCommand {
     abstract: "Bind PCI functions to their former drivers again.",
     discussion: """
       Without ADDRESSES, undo all changes of `vgpu pci bind` and `unbind` since the boot. End the guests \
-      first. Needs root.
+      first. \(Rights.needed)
       """)
 
   @Argument(
@@ -127,13 +126,9 @@ struct PCIRestoreCommand: ParsableCommand {
   func validate() throws { _ = try addresses.map(PCIAddressArguments.address) }
 
   func run() throws {
-    let persistent = persist ? try PersistentBindings() : nil
     let named = try addresses.map(PCIAddressArguments.address)
-    let bindings = try PCIBindings().restore(named.isEmpty ? nil : named)
-    for address in Set(bindings.map(\.address) + named).sorted() {
-      try persistent?.forget(address)
-    }
-    try PCIReport.print(bindings, output)
+    let change = HostChange.restore(named.isEmpty ? nil : named, isKept: persist)
+    try PCIReport.print(try change.carryOut(asking: .installed).bindings, output)
   }
 }
 

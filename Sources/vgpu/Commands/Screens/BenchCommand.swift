@@ -91,10 +91,7 @@ struct BenchCommand: ParsableCommand {
     options.presentations = Int(
       min((seconds + Self.warmUp) * Self.mostPerSecond, Double(Self.mostPresentations)))
     let progress = quiet ? nil : BenchProgress(seconds: seconds + Self.warmUp)
-    options.isOver = {
-      progress?.show()
-      return false
-    }
+    if let progress { options.onProgress = { progress.show() } }
     let view = try Viewer.run(source: guest.makeFrameSource(), options: options)
     progress?.clear()
     var size: PixelSize?

@@ -26,7 +26,8 @@ struct BridgeCommand: ParsableCommand {
         vgpu view bridge:/run/vgpu/bridge.sock/UUID
 
       Root and the user who starts the bridge may look. Let others look with --allow user:NAME, --allow \
-      group:NAME, or, for one vGPU, --allow UUID=user:NAME. docs/bridge-protocol.md describes the \
+      group:NAME, --allow seat (who sits at this machine, as logind says), or, for one vGPU, --allow \
+      UUID=user:NAME. They need name no bridge: `vgpu view UUID` uses /run/vgpu/bridge.sock by itself. docs/bridge-protocol.md describes the \
       protocol and its security.
 
       The bridge finds a vGPU in the process that uses it, such as QEMU. There are two other ways. \
@@ -77,8 +78,8 @@ struct BridgeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Let this user or group look; UUID= limits it to one vGPU. Repeat for more.",
-      valueName: "[uuid=]user:name|group:name"),
+      "Let this user or group look, or who sits at this machine; UUID= limits it to one vGPU. Repeat for more.",
+      valueName: "[uuid=]user:name|group:name|seat"),
     transform: AccessRule.init(parsing:))
   var allow: [AccessRule] = []
 

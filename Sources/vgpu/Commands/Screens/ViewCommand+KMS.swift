@@ -10,19 +10,19 @@ import VGPUDisplay
 
 /// `vgpu view --kms`.
 extension ViewCommand {
-  /// What a screen without a window, and without input, has no use for.
+  /// What a screen without a window has no use for.
   func refuseWhatOnlyAWindowHas() throws {
     let given: [(option: String, isGiven: Bool)] = [
       ("--fullscreen", window.fullscreen), ("--overlay", window.overlay),
-      ("--scale", window.scale != .fit && window.scale != .oneToOne),
+      ("--scale", ![nil, .fit, .oneToOne].contains(window.scale)),
       ("--resolution", window.resolution != nil), ("--clipboard", window.clipboard != nil),
-      ("--qmp", qmp != nil), ("--agent", agent.agent != nil),
+      ("--agent", agent.agent != nil),
       ("--microphone", hearing.microphone), ("--draw", draw), ("--head all", target.head == .all),
     ]
     let needless = given.filter(\.isGiven).map(\.option)
     guard needless.isEmpty else {
       throw ValidationError(
-        "--kms: shows the picture pixel for pixel, and sends nothing to the guest; leave out \(needless.joined(separator: ", "))"
+        "--kms: shows the picture pixel for pixel, without a window; leave out \(needless.joined(separator: ", "))"
       )
     }
   }
@@ -34,18 +34,26 @@ extension ViewCommand {
     let screen = try KMSScreen(kms.wish)
     // The screen waits for a guest. A vGPU that does not exist is more likely a slip of the pen.
     if case .mdev(let uuid) = target.target { _ = try HostHardware().vGPU(uuid) }
-    let guest = try target.guest().open(waiting: true, isHeard: sound == .on)
+    let named = target.guest(qmp: qmp)
+    let guest = try named.open(
+      waiting: true, isTold: !viewOnly, isHeard: sound != .off)
     StandardError.warn(guest)
-    let played = sound == .on ? PlayedSound(of: guest, hearing: false) : nil
+    let played =
+      sound != .off
+      ? PlayedSound(
+        of: guest, hearing: false, isHeard: sound,
+        remembered: RememberedSettings(of: named.settingsName)) : nil
     defer { withExtendedLifetime(played) {} }
     var options = KMSViewer.Options()
     options.alwaysCopies = upload
+    options.input = guest.input
     options.frames = frames
     options.time = seconds.map { .seconds($0) }
     options.onMessage = { StandardError.write("vgpu: \($0)") }
     try control.endAtSignals()
     let statistics = try KMSViewer.run(
       source: guest.makeFrameSource(), on: screen, options: options, control: control)
+    guest.leave()
     if statistics.framesPresented == 0, case .noPicture(let reason) = guest.screen.poll() {
       throw Failure("\(guest.screen.name): nothing was shown: \(reason)", reason.errorClass)
     }

@@ -47,7 +47,7 @@ struct ViewCommand: ParsableCommand {
       F8 and F11 go to the guest when the guest has the keyboard.
 
       With --kms there is no window: the guest has a monitor for itself, without a compositor. Run it on a \
-      console. It shows the guest, and sends no keys and no mouse to it yet; Ctrl-C ends it.
+      console. Keyboard and mouse are the guest's; Ctrl+Alt+Backspace ends it.
       """)
 
   @OptionGroup var target: TargetArgument
@@ -66,8 +66,11 @@ struct ViewCommand: ParsableCommand {
     help: "Send nothing to the guest: no keys, no mouse, no monitor size, no clipboard, no files.")
   var viewOnly = false
 
-  @Option(help: "Play the guest's sound.")
-  var sound = Switch.on
+  @Option(
+    help: """
+      Play the guest's sound. (default: what you chose last in this guest's menu, else on)
+      """)
+  var sound: Switch?
 
   @OptionGroup var hearing: MicrophoneOption
 
@@ -136,11 +139,14 @@ struct ViewCommand: ParsableCommand {
     let named = target.guest(qmp: qmp, agent: agent.agent)
     let guest = try named.open(
       waiting: true, controlsSize: window.controlsMonitor, isTold: !viewOnly,
-      isHeard: sound == .on)
+      isHeard: sound != .off)
     StandardError.warn(guest)
+    let remembered = RememberedSettings(of: named.settingsName)
     let played =
-      sound == .on
-      ? PlayedSound(of: guest, hearing: hearing.microphone) : nil
+      sound != .off
+      ? PlayedSound(
+        of: guest, hearing: hearing.microphone, isHeard: sound, remembered: remembered)
+      : nil
     if target.head == .all, let heads = guest.screen.heads {
       let windows = try HeadWindows(
         of: heads, guest.screen.name,
@@ -148,23 +154,22 @@ struct ViewCommand: ParsableCommand {
           named.open(showing: screen, controlsSize: window.controlsMonitor, isTold: !viewOnly)
         },
         options: { guest, isFirst in
-          var options = try windowOptions(of: guest, window, agentOf: isFirst ? named : nil)
-          options.microphone = viewOnly ? nil : played?.microphone
-          options.isPlaying = played?.isPlaying
-          return options
+          try windowOptions(
+            of: guest, window, agentOf: isFirst ? named : nil, remembered: remembered,
+            playing: played)
         })
       try windows.show(consume guest, for: seconds.map { .seconds($0) })
       return nil
     }
-    var options = try windowOptions(of: guest, window, agentOf: named)
+    var options = try windowOptions(
+      of: guest, window, agentOf: named, remembered: remembered, playing: played)
     if case .one(let head) = target.head {
       options.name = HeadWindows.title(guest.screen.name, head)
     }
-    options.microphone = viewOnly ? nil : played?.microphone
-    options.isPlaying = played?.isPlaying
     options.frames = frames
     options.time = seconds.map { .seconds($0) }
     let view = try Viewer.run(source: guest.makeFrameSource(), options: options)
+    guest.leave()
     if !guest.isSizedByAgent, let problem = guest.size?.monitorProblem { throw problem }
     let screen = guest.screen
     if view.framesPresented == 0, case .noPicture(let reason) = screen.poll() {
@@ -175,10 +180,12 @@ struct ViewCommand: ParsableCommand {
 
   @MainActor
   private func windowOptions(
-    of guest: OpenGuest, _ window: WindowOptions, agentOf named: Guest?
+    of guest: OpenGuest, _ window: WindowOptions, agentOf named: Guest?,
+    remembered: RememberedSettings?, playing played: PlayedSound?
   ) throws -> ViewerOptions {
     var options = try window.apply(
-      to: guest, agentOf: viewOnly ? nil : named, remembering: named?.settingsName)
+      to: guest, agentOf: viewOnly ? nil : named, remembered: remembered, playing: played)
+    if viewOnly { options.microphone = nil }
     options.alwaysUploads = upload
     options.handsOver = !draw
     return options

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import HostChanges
 import HostDevices
 import PersistentDevices
 
@@ -10,7 +11,7 @@ struct CreateCommand: ParsableCommand {
     abstract: "Make a vGPU and print its name: a UUID, or a PCI address.",
     discussion: """
       The vGPU exists until you call `vgpu remove` or reboot the host. With --persist, mdevctl makes \
-      the vGPU again at each boot (mediated devices only). Needs root.
+      the vGPU again at each boot (mediated devices only). \(Rights.needed)
 
       The type sriov makes virtual functions (SR-IOV) and binds them to vfio-pci. The kernel makes all \
       virtual functions of a GPU at once: say with --count how many you need. A type such as nvidia-558 \
@@ -61,13 +62,12 @@ struct CreateCommand: ParsableCommand {
       throw ValidationError(
         "--persist: mdevctl keeps mediated devices only; run vgpu create \(type) in a unit at boot")
     }
-    let made = try HostHardware().createFunctions(type: type, parent: parent, count: count ?? 1)
-    let names = made.map { "\($0.address)" }
+    let change = HostChange.createFunctions(type: type, parent: parent, count: count ?? 1)
+    let names = try change.carryOut(asking: .installed).made.map(\.busName)
     do {
-      try print(
-        output.json
-          ? JSONOutput.text(JSONList("pciVGPUs", made.map { PCIVGPUReport($0, users: []) }))
-          : names.joined(separator: "\n"))
+      guard output.json else { return try print(names.joined(separator: "\n")) }
+      let made = names.compactMap { PCIAddress($0) }.compactMap { HostHardware().pciVGPU(at: $0) }
+      try print(JSONOutput.text(JSONList("pciVGPUs", made.map { PCIVGPUReport($0, users: []) })))
     } catch {
       // They exist all the same.
       throw Failure("the vGPUs \(names.joined(separator: ", ")) were made, but: \(error)")
@@ -78,16 +78,18 @@ struct CreateCommand: ParsableCommand {
     if try HostHardware().kind(ofType: type) != .mdev { return try makeFunctions() }
     if count != nil { throw ValidationError("--count: a mediated device is made alone") }
     let uuid = uuid ?? .random()
-    let device =
-      persist
-      ? try PersistentVGPUs().create(
-        type: type, parent: parent, uuid: uuid, start: manual ? .manual : .auto)
-      : try HostHardware().create(type: type, parent: parent, uuid: uuid)
+    let kept: PersistentVGPU.Start? = persist ? manual ? .manual : .auto : nil
+    let change = HostChange.createMdev(type: type, parent: parent, uuid: uuid, kept: kept)
+    _ = try change.carryOut(asking: .installed)
     do {
-      try print(output.json ? JSONOutput.text(device) : "\(device.uuid)")
+      guard output.json else { return try print("\(uuid)") }
+      guard let device = HostHardware().device(uuid) else {
+        throw Failure("mdev \(uuid): somebody has removed it already")
+      }
+      try print(JSONOutput.text(device))
     } catch {
       // It exists all the same, and its name would be lost.
-      throw Failure("the vGPU \(device.uuid) was made, but: \(error)")
+      throw Failure("the vGPU \(uuid) was made, but: \(error)")
     }
   }
 }
@@ -98,7 +100,7 @@ struct StartCommand: ParsableCommand {
     abstract: "Start a persistent vGPU that is not there yet.",
     discussion: """
       `vgpu create --persist` and mdevctl make persistent vGPUs. If the vGPU exists already, nothing \
-      happens. Needs root.
+      happens. \(Rights.needed)
       """)
 
   @Argument(
@@ -108,7 +110,7 @@ struct StartCommand: ParsableCommand {
   var uuid: MdevUUID
 
   func run() throws {
-    try PersistentVGPUs().start(uuid)
+    _ = try HostChange.start(uuid).carryOut(asking: .installed)
   }
 }
 
@@ -118,7 +120,7 @@ struct RemoveCommand: ParsableCommand {
     abstract: "Remove a vGPU.",
     discussion: """
       End the guest first. A persistent vGPU comes back at the next boot or at `vgpu start`. To remove a \
-      persistent vGPU for good, add --persist. Needs root.
+      persistent vGPU for good, add --persist. \(Rights.needed)
 
       A virtual function goes back to the driver that it had. When it was the last one with a driver, and \
       `vgpu create` made the GPU's virtual functions, all of them are removed. Give the address of the \
@@ -135,13 +137,10 @@ struct RemoveCommand: ParsableCommand {
   var persist = false
 
   func run() throws {
-    switch name {
-    case .mdev(let uuid):
-      if persist { try PersistentVGPUs().remove(uuid) } else { try HostHardware().remove(uuid) }
-    case .pci(let address):
-      if persist { throw ValidationError("--persist: only mediated devices are persistent") }
-      try HostHardware().removeFunction(address)
+    if case .pci = name, persist {
+      throw ValidationError("--persist: only mediated devices are persistent")
     }
+    _ = try HostChange.remove(name, isKept: persist).carryOut(asking: .installed)
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HostDevices
+import QEMUArguments
 import Testing
 
 /// Options of QEMU's command line that are JSON objects.

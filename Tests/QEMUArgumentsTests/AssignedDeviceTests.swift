@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HostDevices
+import QEMUArguments
 import Testing
-
-@testable import HostDevices
 
 /// Which of the host's devices a QEMU's arguments name.
 @Suite struct AssignedDeviceTests {
