@@ -46,3 +46,14 @@ with_private_apt() {
     "$tool" -q -o "Dir::State::lists=$root/lists" -o "Dir::Cache=$root" -o Dir::Etc::sourcelist=/dev/null \
         -o "Dir::Etc::sourceparts=$root/sources" -o APT::Sandbox::User= "$@"
 }
+
+# signed_kernel FOLDER: fetches the security suite's lists into FOLDER for with_private_apt, and prints the release of the newest
+# kernel that Debian has signed: 6.12.117+deb12-amd64. Debian signs a new version hours or days after its source is there, so the
+# installed source may be newer.
+signed_kernel() {
+    local root=$1 image
+    with_private_apt "$root" bookworm-security apt-get update >&2
+    image=$(with_private_apt "$root" bookworm-security apt-cache depends linux-image-6.12-amd64 | sed -n 's/^ *Depends: //p')
+    [ -n "$image" ] || { echo "linux-image-6.12-amd64 depends on no kernel" >&2; return 1; }
+    echo "${image#linux-image-}"
+}

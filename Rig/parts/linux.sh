@@ -36,14 +36,10 @@ add_modules() {
 }
 
 part_build() {
-    local result=$1 version release
-    version=$(package_version "$kernel_source")
-    [ -n "$version" ] || { echo "$kernel_source is not installed: run Scripts/setup test"; return 1; }
-    # 6.12.117-1~deb12u1 belongs to linux-image-6.12.117+deb12-amd64.
-    release=${version%%-*}+deb12-amd64
+    local result=$1 release
+    release=$(signed_kernel "$PWD/apt")
 
     say "downloading linux-image-$release" 2>&3
-    with_private_apt "$PWD/apt" bookworm-security apt-get update
     with_private_apt "$PWD/apt" bookworm-security apt-get download "linux-image-$release"
     dpkg-deb --fsys-tarfile ./*.deb | tar -x --one-top-level=root ./boot ./lib/modules
     depmod -b "$PWD/root" "$release"

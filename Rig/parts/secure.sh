@@ -15,15 +15,11 @@ part_inputs() {
 }
 
 part_build() {
-    local result=$1 version release file number=100 packages
-    version=$(package_version "$kernel_source")
-    [ -n "$version" ] || { echo "$kernel_source is not installed: run Scripts/setup test"; return 1; }
-    # 6.12.117-1~deb12u1 belongs to linux-image-6.12.117+deb12-amd64.
-    release=${version%%-*}+deb12-amd64
+    local result=$1 release file number=100 packages
+    release=$(signed_kernel "$PWD/apt-kernel")
     packages="shim-signed grub-efi-amd64-signed qemu-guest-agent"
 
     say "downloading linux-image-$release, $packages" 2>&3
-    with_private_apt "$PWD/apt-kernel" bookworm-security apt-get update
     with_private_apt "$PWD/apt-kernel" bookworm-security apt-get download "linux-image-$release"
     with_private_apt "$PWD/apt" bookworm apt-get update
     # shellcheck disable=SC2086 # a word list

@@ -26,15 +26,11 @@ module_files() {
 }
 
 part_build() {
-    local result=$1 version abi release file modules
-    version=$(package_version "$kernel_source")
-    [ -n "$version" ] || { echo "$kernel_source is not installed: run Scripts/setup test"; return 1; }
-    # 6.12.117-1~deb12u1 belongs to linux-image-6.12.117+deb12-amd64.
-    abi=${version%%-*}+deb12
-    release=$abi-amd64
+    local result=$1 abi release file modules
+    release=$(signed_kernel "$PWD/apt")
+    abi=${release%-amd64}
 
     say "downloading linux-image-$release" 2>&3
-    with_private_apt "$PWD/apt" bookworm-security apt-get update
     with_private_apt "$PWD/apt" bookworm-security apt-get download \
         "linux-image-$release" "linux-headers-$release" "linux-headers-$abi-common" "linux-kbuild-$abi"
     for file in ./*.deb; do

@@ -27,9 +27,12 @@ struct LinuxGuest {
   /// Reads its serial port until all these lines came, in any order.
   func wait(forLines lines: String..., location: SourceLocation = #_sourceLocation) throws {
     var missing = Set(lines)
+    var seen: [String] = []
     while !missing.isEmpty {
       let line = try #require(
-        try qemu.line(), "QEMU ended before: \(missing)", sourceLocation: location)
+        try qemu.line(), "no \(missing) after \(seen): \(qemu.obituary())",
+        sourceLocation: location)
+      seen.append(line)
       let text = line.trimmingCharacters(in: .whitespacesAndNewlines)
       #expect(!text.hasPrefix("error"), "\(text)", sourceLocation: location)
       missing.remove(text)

@@ -69,6 +69,7 @@ final class Child {
   private let output = Pipe()
   private let errors = Pipe()
   private var buffered = Data()
+  private var whyNoLine = ""
   private let state = "/dev/shm/vgpu-state-\(UUID().uuidString)"
 
   /// - Parameter program: one of this package's, by its name, or another's path.
@@ -103,11 +104,32 @@ final class Child {
       }
       var entry = pollfd(
         fd: output.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
-      guard poll(&entry, 1, 120_000) > 0 else { return nil }
+      let ready = poll(&entry, 1, 120_000)
+      if ready < 0 && errno == EINTR { continue }
+      guard ready > 0 else {
+        whyNoLine = ready < 0 ? "poll: \(errno)" : "silent for two minutes"
+        return nil
+      }
       let more = output.fileHandleForReading.availableData
-      if more.isEmpty { return nil }
+      if more.isEmpty {
+        whyNoLine = "its output ended"
+        return nil
+      }
       buffered.append(more)
     }
+  }
+
+  /// Why there was no line, how it ended, and its standard error: for a test that fails. Ends it.
+  func obituary() -> String {
+    for _ in 0..<20 where process.isRunning { usleep(100_000) }
+    let wasRunning = process.isRunning
+    kill()
+    let end = self.end()
+    let how =
+      wasRunning
+      ? "still running"
+      : "\(process.terminationReason == .exit ? "exit status" : "signal") \(end.code)"
+    return "\(whyNoLine); \(how); \(end.errors)"
   }
 
   /// Waits for its end.
