@@ -7,8 +7,20 @@ import TestSupport
 import Testing
 import VGPUDisplay
 
-/// sway with one screen, which it draws itself, and its pictures by grim.
+/// A compositor of Debian 13's with one screen, which it draws itself, and pictures of that screen.
 private final class Desktop {
+  enum Compositor: String, CaseIterable, CustomTestStringConvertible {
+    case sway
+    case kwin
+    case mutter
+    case weston
+
+    var testDescription: String { rawValue }
+
+    /// A scale of the screen's that it can have: weston's are whole numbers.
+    func has(scale: Double) -> Bool { self != .weston || scale == scale.rounded() }
+  }
+
   static let rig = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Rig")
@@ -18,26 +30,77 @@ private final class Desktop {
       in: FileManager.default.temporaryDirectory
     ).finish().status) == 0
 
+  private let compositor: Compositor
   private let folder: URL
   private let server: Tool
+  /// The socket that viewers use.
+  private let socket: String
 
-  /// - Parameter lines: sway's configuration besides the screen.
-  init(_ mode: String, scale: Double, _ lines: [String] = []) throws {
+  /// - Parameter lines: sway's configuration besides the screen, when it is the compositor.
+  init(
+    _ compositor: Compositor, _ mode: (width: Int, height: Int), scale: Double,
+    _ lines: [String] = []
+  ) throws {
+    self.compositor = compositor
     folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("desktop-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
       at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    let configuration = [
-      "output HEADLESS-1 mode --custom \(mode)@60Hz scale \(scale)", "xwayland disable",
-      "default_border none", "font monospace 1", "output HEADLESS-1 bg #204060 solid_color",
+    socket = compositor == .sway ? "wayland-1" : "inner"
+    // Without a GPU, KWin takes no picture of its screen: it is sway's only window, which covers all
+    // of its screen, and sway takes the picture.
+    let isInSway = compositor == .kwin
+    var configuration = [
+      "output HEADLESS-1 mode --custom \(mode.width)x\(mode.height)@60Hz scale \(isInSway ? 1 : scale)",
+      "xwayland disable", "default_border none", "font monospace 1",
+      "output HEADLESS-1 bg #204060 solid_color",
     ]
-    try (configuration + lines).joined(separator: "\n").appending("\n")
+    configuration += lines
+    if isInSway {
+      configuration += [
+        "for_window [app_id=.*] fullscreen enable",
+        "exec kwin_wayland --wayland-display wayland-1 --socket \(socket) --scale \(scale)"
+          + " --width \(mode.width) --height \(mode.height)",
+      ]
+    }
+    try configuration.joined(separator: "\n").appending("\n")
       .write(to: folder.appendingPathComponent("config"), atomically: false, encoding: .utf8)
+    // Without a seat it leaves a window of the screen's size below its panel.
+    try "[shell]\npanel-position=none\n"
+      .write(to: folder.appendingPathComponent("weston.ini"), atomically: false, encoding: .utf8)
+    let settings = "[org/gnome/mutter]\\nexperimental-features=['scale-monitor-framebuffer']\\n"
+    let command =
+      switch compositor {
+      case .sway, .kwin: ["sway", "--config", "/run/desktop/config"]
+      case .weston:
+        [
+          "weston", "--config=/run/desktop/weston.ini", "--backend=headless", "--renderer=pixman",
+          "--debug",
+          "--socket=\(socket)", "--scale=\(Int(scale))",
+          // Not in pixels.
+          "--width=\(mode.width / Int(scale))", "--height=\(mode.height / Int(scale))",
+        ]
+      case .mutter:
+        [
+          "bash", "-euc",
+          """
+          mkdir -p ~/.config/glib-2.0/settings
+          printf "\(settings)" >~/.config/glib-2.0/settings/keyfile
+          pipewire &
+          until [ -S "$XDG_RUNTIME_DIR/pipewire-0" ]; do sleep 0.1; done
+          wireplumber &
+          exec mutter --headless --wayland --no-x11 --wayland-display \(socket) \\
+            --virtual-monitor \(mode.width)x\(mode.height)@60
+          """,
+        ]
+      }
     server = try Tool(
-      Self.rig.appendingPathComponent("desktop").path,
-      [folder.path, "sway", "--config", "/run/desktop/config"], in: folder)
-    let socket = folder.appendingPathComponent("wayland-1").path
-    try Screen.wait { FileManager.default.fileExists(atPath: socket) }
+      Self.rig.appendingPathComponent("desktop").path, [folder.path] + command, in: folder)
+    let path = folder.appendingPathComponent(socket).path
+    try Screen.wait { FileManager.default.fileExists(atPath: path) }
+    guard compositor == .mutter else { return }
+    // It answers a moment after its socket is there.
+    try Screen.wait { try run(["desktop-control", "mutter-scale", "\(scale)"]) == 0 }
   }
 
   deinit {
@@ -50,7 +113,7 @@ private final class Desktop {
     try Tool(
       Screen.program("ViewerFixture"), options, in: folder,
       environment: [
-        "XDG_RUNTIME_DIR": folder.path, "WAYLAND_DISPLAY": "wayland-1", "DISPLAY": nil,
+        "XDG_RUNTIME_DIR": folder.path, "WAYLAND_DISPLAY": socket, "DISPLAY": nil,
         "GDK_BACKEND": "wayland",
       ])
   }
@@ -59,12 +122,25 @@ private final class Desktop {
   func picture() throws -> Picture? {
     let file = folder.appendingPathComponent("screen.png")
     try? FileManager.default.removeItem(at: file)
-    _ = try Tool(
-      Self.rig.appendingPathComponent("desktop").path,
-      [folder.path, "grim", "/run/desktop/screen.png"], in: folder,
-      environment: ["WAYLAND_DISPLAY": "wayland-1"]
-    ).finish()
+    let place = "/run/desktop/screen.png"
+    switch compositor {
+    case .sway, .kwin: _ = try run(["grim", place])
+    case .mutter: _ = try run(["desktop-control", "mutter-picture", place])
+    case .weston:
+      _ = try run([
+        "bash", "-euc",
+        "cd /tmp; WAYLAND_DISPLAY=\(socket) weston-screenshooter; mv wayland-screenshot-*.png \(place)",
+      ])
+    }
     return try? PNG.decode([UInt8](Data(contentsOf: file)))
+  }
+
+  /// Runs a program of Debian 13's beside the compositor.
+  private func run(_ command: [String]) throws -> Int32 {
+    try Tool(
+      Self.rig.appendingPathComponent("desktop").path, [folder.path] + command, in: folder,
+      environment: ["WAYLAND_DISPLAY": "wayland-1"]
+    ).finish().status
   }
 }
 
@@ -96,7 +172,8 @@ struct DesktopTests {
   func aPixelIsAPixel(scale: Double, scaling: String) throws {
     // Floating, so that the window has the size that it asks for.
     let desktop = try Desktop(
-      "1680x1260", scale: scale, ["for_window [app_id=.*] floating enable, move position 40 40"])
+      .sway, (1680, 1260), scale: scale,
+      ["for_window [app_id=.*] floating enable, move position 40 40"])
     let viewer = try desktop.view(["scaling=\(scaling)"])
     _ = try expectPicture(desktop, "\(scale) \(scaling)")
     // Longer than a size has to last: the window's own size is nobody's wish.
@@ -105,12 +182,27 @@ struct DesktopTests {
     #expect(statistics["wish"] == nil)
   }
 
+  /// Each compositor places the window where it likes.
+  @Test(arguments: Desktop.Compositor.allCases, [1, 1.25, 1.5, 2])
+  fileprivate func aPixelIsAPixelOn(compositor: Desktop.Compositor, scale: Double) throws {
+    guard compositor != .sway, compositor.has(scale: scale) else { return }
+    let desktop = try Desktop(compositor, (1680, 1260), scale: scale)
+    let viewer = try desktop.view(["scaling=1:1"])
+    _ = try expectPicture(desktop, "\(compositor) \(scale)")
+    usleep(800_000)
+    let statistics = try statistics(viewer)
+    #expect(statistics["wish"] == nil)
+  }
+
   /// The guest is told the pixels that the screen has, and its own are shown as they are.
-  @Test(arguments: [1, 1.25, 1.5, 2])
-  func theWholeScreenIsItsPixels(scale: Double) throws {
-    let desktop = try Desktop("1680x1260", scale: scale)
+  @Test(arguments: Desktop.Compositor.allCases, [1, 1.25, 1.5, 2])
+  fileprivate func theWholeScreenIsItsPixels(
+    compositor: Desktop.Compositor, scale: Double
+  ) throws {
+    guard compositor.has(scale: scale) else { return }
+    let desktop = try Desktop(compositor, (1680, 1260), scale: scale)
     let viewer = try desktop.view(["scaling=1:1", "fullscreen"])
-    let origin = try expectPicture(desktop, "\(scale)")
+    let origin = try expectPicture(desktop, "\(compositor) \(scale)")
     #expect(origin?.x == (1680 - 640) / 2 && origin?.y == (1260 - 480) / 2)
     var statistics: [String: String] = [:]
     usleep(800_000)
