@@ -16,20 +16,41 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from server import SoundServer  # noqa: E402
 
 RUN = "/run/compare" if "VGPU_RIG" in os.environ else tempfile.mkdtemp(prefix="vgpu-compare.")
-BUFFERS = 4
+# mbochs' types: their video memory in MiB, the largest mode, and the name.
+TYPES = [(4, (800, 600), "small"), (16, (1920, 1440), "medium"), (64, (8192, 8192), "large")]
+MOST_BUFFERS = 4
 # What QEMU traces of a device of its own when the guest shows another buffer, and the guest that flips on it.
 DEVICES = {"bochs-display": ("memory_region_ops_write", "boot"), "virtio-vga": ("virtio_gpu_cmd_res_flush", "linux")}
 
 
-class Setting:
-    """What all measurements share."""
+def buffers_and_type(mode):
+    """How many buffers a guest of this mode flips among, and the type of vGPU that has room for them: four if one has."""
+    width, height = map(int, mode.split("x"))
+    # The guest begins each buffer on a page.
+    size = -(-width * height * 4 // 4096) * 4096
+    for buffers in range(MOST_BUFFERS, 1, -1):
+        for mebibytes, most, name in TYPES:
+            if buffers * size <= mebibytes << 20 and width <= most[0] and height <= most[1]: return buffers, name
+    raise Failed(f"{mode}: no vGPU of the rig has room for two buffers")
 
-    def __init__(self, options):
+
+# What is measured when nothing is named: the sizes that people have, each at the rates of their monitors, and the smallest
+# picture, which costs next to nothing, at all rates.
+FLOOR, ALL_MODES = "320x240", "320x240,1024x768,1920x1080,3840x2160"
+FLOOR_RATES, RATES = "60,75,120,144,240", "60,120"
+
+
+class Setting:
+    """What all measurements of one mode share."""
+
+    def __init__(self, options, mode):
         self.options = options
         self.tools, self.qemu, self.guest, self.vgpu = options.tools, options.qemu, options.guest, options.vgpu
         self.is_vgpu = options.device == "vfio"
         self.linux = options.linux
-        self.width, self.height = map(int, options.mode.split("x"))
+        self.mode = mode
+        self.width, self.height = map(int, mode.split("x"))
+        self.buffers, self.kind = buffers_and_type(mode)
         os.makedirs(RUN, exist_ok=True)
         processes.folder = RUN
         os.environ.setdefault("XDG_RUNTIME_DIR", RUN)
@@ -40,13 +61,18 @@ class Setting:
             self.target, self.display = f"qmp:{RUN}/qmp", "dbus,p2p=yes"
             return
         inside = os.path.join(options.rig, "inside")
-        self.uuid = subprocess.run([f"{inside}/mdev-create", "mbochs", "small"], check=True, capture_output=True, text=True).stdout.strip()
+        self.uuid = subprocess.run([f"{inside}/mdev-create", "mbochs", self.kind], check=True, capture_output=True, text=True).stdout.strip()
         # QEMU's D-Bus and SPICE need a render node to start GL. It lies in a private folder, because beside a DRM device
         # this Mesa would choose another driver for the viewers.
         self.node = f"{RUN}/renderD128"
+        if os.path.exists(self.node): os.unlink(self.node)
         major, minor = open("/sys/class/drm/renderD128/dev").read().split(":")
         os.mknod(self.node, 0o600 | 0o020000, os.makedev(int(major), int(minor)))
         self.target, self.display = self.uuid, "none"
+
+    def close(self):
+        if self.is_vgpu: subprocess.run([f"{self.options.rig}/inside/mdev-remove", self.uuid], check=True)
+        if self.daemon: self.daemon.stop()
 
     def start_guest(self, rate, display, extra=(), environment=None, beep=0):
         flips = f"{RUN}/flips"
@@ -60,13 +86,14 @@ class Setting:
             event, kind = None, "boot"
         else:
             event, kind = DEVICES[self.options.device]
-            device = ["-device", self.options.device, "-qmp", f"unix:{RUN}/qmp,server=on,wait=off",
+            memory = ",vgamem=64M" if self.options.device == "bochs-display" and self.kind == "large" else ""
+            device = ["-device", self.options.device + memory, "-qmp", f"unix:{RUN}/qmp,server=on,wait=off",
                       "-msg", "timestamp=on", "-trace", event, "-D", flips]
-        boot = ["-m", "64", "-kernel", self.guest, "-append", f"mode={self.options.mode} buffers={BUFFERS} fps={rate} beep={beep}"]
+        boot = ["-m", "64", "-kernel", self.guest, "-append", f"mode={self.mode} buffers={self.buffers} fps={rate} beep={beep}"]
         if kind == "linux":
             with open(f"{self.linux}/cmdline") as file: words = file.read().strip()
             boot = ["-m", "192", "-kernel", f"{self.linux}/vmlinuz", "-initrd", f"{self.linux}/initramfs",
-                    "-append", f"{words} mode={self.options.mode} buffers={BUFFERS} flips={rate}"]
+                    "-append", f"{words} mode={self.mode} buffers={self.buffers} flips={rate}"]
         child = Child("qemu", [
             self.qemu, "-M", "pc", "-nodefaults", *(["-display", display] if display else []), "-serial", "stdio", *device, *boot, *extra],
             **(environment or {}))
@@ -78,7 +105,7 @@ class Setting:
         return child
 
     def start_metronome(self, rate):
-        return processes.start_metronome(self.tools, rate, self.options.mode, *(["--dmabuf"] if self.options.dmabuf else []))
+        return processes.start_metronome(self.tools, rate, self.mode, *(["--dmabuf"] if self.options.dmabuf else []))
 
     def start_bus(self):
         if self.daemon: return
@@ -181,7 +208,7 @@ def start_dbus(setting, rate):
     gl = f",gl=on,rendernode={setting.node}" if setting.is_vgpu else ""
     guest = setting.start_guest(rate, f"dbus,addr={setting.bus}{gl}")
     try:
-        viewer = Child("dbus-listener", [f"{setting.tools}/dbus-listener", setting.bus, setting.options.mode, f"{RUN}/commits"])
+        viewer = Child("dbus-listener", [f"{setting.tools}/dbus-listener", setting.bus, setting.mode, f"{RUN}/commits"])
         return Running(guest, viewer, viewer, beyond_none=True)
     except Failed:
         undo(guest)
@@ -247,14 +274,14 @@ def read_flips(setting):
     if setting.options.device == "virtio-vga":
         with open(f"{RUN}/flips") as file: frames = list(flushes(setting, file))
         for number, (_, buffer) in enumerate(frames):
-            if buffer != number % BUFFERS: raise Failed(f"QEMU's trace: frame {number} lies in buffer {buffer}: a flip was not seen")
+            if buffer != number % setting.buffers: raise Failed(f"QEMU's trace: frame {number} lies in buffer {buffer}: a flip was not seen")
         return [stamp for stamp, _ in frames]
     frames = read_writes(setting)
     # Lines from one buffer to the next: each buffer begins on a page.
     lines = setting.height
     while lines * setting.width * 4 % 4096: lines += 1
     for number, (_, y) in enumerate(frames):
-        if y != number % BUFFERS * lines: raise Failed(f"flipstamp: frame {number} lies at line {y}: a flip was not seen")
+        if y != number % setting.buffers * lines: raise Failed(f"flipstamp: frame {number} lies at line {y}: a flip was not seen")
     return [stamp for stamp, _ in frames]
 
 
@@ -343,7 +370,7 @@ def measure(setting, viewer, rate, run):
     used = [b - a for a, b in zip(before, after)]
     flips = read_flips(setting)
     commits, refreshes = read_log() if running.witness else ([], [])
-    record = {"kind": "run", "device": setting.options.device, "viewer": viewer, "rate": rate, "run": run, "seconds": (end - begin) / 1e9, "cpu_viewer": used[0], "cpu_qemu": used[1],
+    record = {"kind": "run", "device": setting.options.device, "mode": setting.mode, "buffers": setting.buffers, "viewer": viewer, "rate": rate, "run": run, "seconds": (end - begin) / 1e9, "cpu_viewer": used[0], "cpu_qemu": used[1],
               "cpu_witness": used[2], "beyond_none": running.beyond_none}
     record.update(judge(setting, begin, end, flips, commits, refreshes))
     return record
@@ -355,7 +382,7 @@ def attach(setting, count):
     """On a running guest."""
     guest = setting.start_guest(60, setting.display)
     try:
-        yield from first_frames("attach", setting.tools, [setting.vgpu, "view", setting.target, *setting.options.vgpu_option], setting.options.mode, count)
+        yield from first_frames("attach", setting.tools, [setting.vgpu, "view", setting.target, *setting.options.vgpu_option], setting.mode, count)
     finally:
         guest.stop()
 
@@ -387,13 +414,13 @@ def idle(setting, seconds):
         undo(viewer, witness, guest)
     span = (end - begin) / 1e9
     commits, _ = read_log()
-    return {"kind": "idle", "seconds": span, "cpu_share": (after - before) / (end - begin), "wake_ups": (woken_after - woken) / span,
+    return {"kind": "idle", "mode": setting.mode, "seconds": span, "cpu_share": (after - before) / (end - begin), "wake_ups": (woken_after - woken) / span,
             "queries": figures.get("queries"), "viewer_seconds": seconds + 8,
             "commits": sum(1 for c in commits if begin <= c[0] < end)}
 
 
-def many(setting, rounds):
-    answer = subprocess.run([setting.options.many, str(rounds)], capture_output=True, text=True, timeout=300)
+def many(program, rounds):
+    answer = subprocess.run([program, str(rounds)], capture_output=True, text=True, timeout=300)
     if answer.returncode: raise Failed(f"ManyGuests: {(answer.stdout + answer.stderr).strip()}")
     return {"kind": "many", **json.loads(answer.stdout)}
 
@@ -409,8 +436,8 @@ def main():
     parser.add_argument("--linux", default="")
     parser.add_argument("--many", default="")
     parser.add_argument("--device", default="vfio")
-    parser.add_argument("--mode", default="320x240")
-    parser.add_argument("--rates", default="60,75,120,144,240")
+    parser.add_argument("--mode", default="")
+    parser.add_argument("--rates", default="")
     parser.add_argument("--viewers", default="vgpu,bridge,gtk,dbus,spice")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2)
@@ -426,9 +453,12 @@ def main():
     if options.device == "virtio-vga" and not options.linux: refuse("--device", options.device, "it needs --linux FOLDER")
     if options.device == "virtio-vga" and "living" in options.viewers.split(","): refuse("--viewers", "living", "its guest has no sound on a virtio-vga")
     if options.device != "vfio" and "spice" in options.viewers.split(","): refuse("--viewers", "spice", "it is measured with a vGPU only")
-    if not all(rate.isdecimal() and 1 <= int(rate) <= 1000 for rate in options.rates.split(",")):
+    if options.rates and not all(rate.isdecimal() and 1 <= int(rate) <= 1000 for rate in options.rates.split(",")):
         refuse("--rates", options.rates, "give 1 to 1000, with commas between, e.g. 60,144")
-    setting = Setting(options)
+    # A device of QEMU's has no rig whose vGPUs have several sizes.
+    modes = (options.mode or (ALL_MODES if options.device == "vfio" else FLOOR)).split(",")
+    for mode in modes:
+        if not re.fullmatch(r"[1-9]\d{1,3}x[1-9]\d{1,3}", mode): refuse("--mode", options.mode, f"give e.g. 1920x1080, or several: {ALL_MODES}")
     failures = 0
 
     with open(options.out, "w") as out:
@@ -445,25 +475,38 @@ def main():
                 say(f"{what}: {error}")
                 keep({"kind": "failure", "what": what, "why": str(error)})
 
-        rates = [int(rate) for rate in options.rates.split(",")]
         viewers = ["none"] + [viewer for viewer in options.viewers.split(",") if viewer != "none"]
-        for run, (place, rate) in itertools.product(range(options.runs), enumerate(rates)):
-            turn = (run + place) % len(viewers)
-            for viewer in viewers[turn:] + viewers[:turn]:
-                def once():
-                    record = measure(setting, viewer, rate, run)
-                    text = f"run {run + 1}/{options.runs}  {rate} Hz  {viewer}: {record['made']} made"
-                    if viewer != "none": text += f", {record['shown']} shown, p50 {(record.get('p50') or 0) / 1e6:.2f} ms"
-                    say(text)
-                    yield record
-                attempt(f"{viewer} at {rate} Hz, run {run + 1}", once)
-        if "vgpu" in viewers:
-            if options.attaches: attempt("attach", lambda: attach(setting, options.attaches))
-            if options.idle: attempt("idle", lambda: [idle(setting, options.idle)])
-        # Sixteen vGPUs take all memory of mbochs.
-        if setting.is_vgpu: subprocess.run([f"{options.rig}/inside/mdev-remove", setting.uuid], check=True)
-        if options.many: attempt("16 vGPUs", lambda: [many(setting, 25)])
-        if setting.daemon: setting.daemon.stop()
+
+        def measure_all(setting):
+            rates = [int(rate) for rate in (options.rates or (FLOOR_RATES if setting.mode == FLOOR else RATES)).split(",")]
+            for run, (place, rate) in itertools.product(range(options.runs), enumerate(rates)):
+                turn = (run + place) % len(viewers)
+                for viewer in viewers[turn:] + viewers[:turn]:
+                    def once():
+                        record = measure(setting, viewer, rate, run)
+                        text = f"{setting.mode}  run {run + 1}/{options.runs}  {rate} Hz  {viewer}: {record['made']} made"
+                        if viewer != "none": text += f", {record['shown']} shown, p50 {(record.get('p50') or 0) / 1e6:.2f} ms"
+                        say(text)
+                        yield record
+                    attempt(f"{viewer} at {setting.mode}, {rate} Hz, run {run + 1}", once)
+            if "vgpu" in viewers:
+                if options.attaches and setting.mode == modes[0]: attempt("attach", lambda: attach(setting, options.attaches))
+                if options.idle: attempt(f"idle at {setting.mode}", lambda: [idle(setting, options.idle)])
+
+        for mode in modes:
+            try:
+                setting = Setting(options, mode)
+            except Failed as error:
+                failures += 1
+                say(str(error))
+                keep({"kind": "failure", "what": mode, "why": str(error)})
+                continue
+            try:
+                measure_all(setting)
+            finally:
+                setting.close()
+        # Sixteen vGPUs take all memory of mbochs, so there is none besides.
+        if options.many: attempt("16 vGPUs", lambda: [many(options.many, 25)])
     return 1 if failures else 0
 
 

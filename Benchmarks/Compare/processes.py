@@ -35,15 +35,18 @@ class Child:
         with open(self.errors, "w") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=env, bufsize=0)
         self.pid = self.process.pid
-        self.rest = b""
+        self.rest, self.printed = b"", ""
 
     def line(self, start, seconds):
-        """The next line that starts so; Failed when it does not come."""
+        """The next line that starts so; Failed when it does not come, or a line that starts with "error" does."""
         end = time.monotonic() + seconds
         while True:
             while b"\n" in self.rest:
                 line, self.rest = self.rest.split(b"\n", 1)
-                if line.decode(errors="replace").startswith(start): return line.decode(errors="replace").strip()
+                text = line.decode(errors="replace").strip()
+                if text.startswith(start): return text
+                if text: self.printed = text
+                if text.startswith("error"): raise Failed(f"{self.name}: {text}")
             left = end - time.monotonic()
             if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
                 raise Failed(f"{self.name}: no '{start}' in {seconds} s; {self.last_words()}")
@@ -54,7 +57,7 @@ class Child:
     def last_words(self):
         with open(self.errors, errors="replace") as file:
             lines = [line.strip() for line in file if line.strip()]
-        return "it said: " + (lines[-1] if lines else "nothing")
+        return "it said: " + (lines[-1] if lines else self.printed or "nothing")
 
     def alive(self):
         return self.process.poll() is None

@@ -5,6 +5,7 @@
   report.py FOLDER RESULTS.md        FOLDER has raw.jsonl and machine.json
 """
 import json, os, statistics, sys
+from typing import NamedTuple
 
 NAMES = {"vgpu": "`vgpu view`", "living": "`vgpu view` with sound, clipboard and input", "bridge": "`vgpu view bridge:`", "gtk": "QEMU `-display gtk,gl=on`", "dbus": "QEMU D-Bus, listener that draws nothing",
          "spice": "SPICE with GL, remote-viewer"}
@@ -27,45 +28,61 @@ def milliseconds(records, key):
     return [r[key] / 1e6 if r.get(key) is not None else None for r in records]
 
 
+class Case(NamedTuple):
+    """What a row is about: the guest's mode, and the rate of guest and monitor."""
+    width: int
+    height: int
+    rate: int
+
+    def __str__(self):
+        return f"{self.width}x{self.height}, {self.rate} Hz"
+
+
+def case_of(r):
+    width, height = map(int, r.get("mode", "320x240").split("x"))
+    return Case(width, height, r.get("rate", 60))
+
+
 class Data:
     def __init__(self, folder):
         with open(os.path.join(folder, "machine.json")) as file: self.machine = json.load(file)
         with open(os.path.join(folder, "raw.jsonl")) as file: self.records = [json.loads(line) for line in file]
         self.runs = {}
-        for r in self.of("run"): self.runs.setdefault((r["viewer"], r["rate"]), []).append(r)
+        for r in self.of("run"): self.runs.setdefault((r["viewer"], case_of(r)), []).append(r)
         self.device = next((r.get("device", "vfio") for r in self.of("run")), "vfio")
-        self.rates = sorted({rate for _, rate in self.runs})
+        self.cases = sorted({case for _, case in self.runs})
         self.viewers = [v for v in NAMES if any(viewer == v for viewer, _ in self.runs)]
-        for (viewer, rate), records in self.runs.items():
+        for records in self.runs.values():
             for r in records: r["work"] = self.work(r)
 
     def of(self, kind):
         return [r for r in self.records if r["kind"] == kind]
 
-    def at(self, viewer, rate):
-        return self.runs.get((viewer, rate), [])
+    def at(self, viewer, case):
+        return self.runs.get((viewer, case), [])
 
     def work(self, r):
         """CPU time that showing took, in ns: the viewer's, and what QEMU used beyond the same guest shown to nobody."""
         if r["viewer"] == "none": return None
         total = r["cpu_viewer"]
         if r["beyond_none"]:
-            none = [n for n in self.at("none", r["rate"]) if n["run"] == r["run"]]
+            none = [n for n in self.at("none", case_of(r)) if n["run"] == r["run"]]
             if not none: return None
             total += r["cpu_qemu"] - none[0]["cpu_qemu"] * r["seconds"] / none[0]["seconds"]
         return total
 
-    def share(self, viewer, rate):
-        records = self.at(viewer, rate)
+    def share(self, viewer, case):
+        records = self.at(viewer, case)
         made = sum(r["made"] for r in records)
         return sum(r["shown"] for r in records) / made if made else None
 
-    def possible(self, viewer, rate):
-        records = self.at(viewer, rate)
+    def possible(self, viewer, case):
+        records = self.at(viewer, case)
+        if not records or any(r["possible"] is None for r in records): return None
         return sum(r["possible"] for r in records) / sum(r["made"] for r in records)
 
-    def per_frame(self, viewer, rate):
-        return [r["work"] / r["shown"] / 1e6 if r["work"] is not None and r["shown"] else None for r in self.at(viewer, rate)]
+    def per_frame(self, viewer, case):
+        return [r["work"] / r["shown"] / 1e6 if r["work"] is not None and r["shown"] else None for r in self.at(viewer, case)]
 
 
 def head(data):
@@ -99,10 +116,10 @@ def head(data):
 
 
 def tables(data):
-    for rate in data.rates:
-        none = data.at("none", rate)
+    for case in data.cases:
+        none = data.at("none", case)
         flips = [r["made"] / r["seconds"] for r in none]
-        yield f"## {rate} Hz: guest and monitor"
+        yield f"## {case}"
         yield ""
         if none:
             gaps = [r["flip_interval"]["p99"] / 1e6 for r in none if "flip_interval" in r]
@@ -111,7 +128,7 @@ def tables(data):
         yield "| viewer | flips/s | shown of made | possible | flip -> commit, ms: p50 | p95 | p99 | max | flip -> screen, ms: p50 | p99 | jitter, ms | CPU per shown frame, ms |"
         yield "|" + " --- |" * 12
         for viewer in data.viewers:
-            records = data.at(viewer, rate)
+            records = data.at(viewer, case)
             if not records:
                 yield f"| {NAMES[viewer]} |{' - |' * 11}"
                 continue
@@ -120,7 +137,7 @@ def tables(data):
                      f"{shown / made:.3f} ({shown} of {made})" if made else "-",
                      f"{sum(r['possible'] for r in records) / made:.3f}" if made and all(r["possible"] is not None for r in records) else "-"]
             cells += [spread(milliseconds(records, key)) for key in ("p50", "p95", "p99", "max", "screen_p50", "screen_p99")]
-            cells += [spread([r["jitter"] / 1e6 if r["jitter"] is not None else None for r in records]), spread(data.per_frame(viewer, rate))]
+            cells += [spread([r["jitter"] / 1e6 if r["jitter"] is not None else None for r in records]), spread(data.per_frame(viewer, case))]
             yield "| " + " | ".join(cells) + " |"
         yield ""
 
@@ -131,38 +148,56 @@ def verdict(reached):
 
 def idle_goals(data, row, number):
     for r in data.of("idle"):
-        yield row("idle guest: under 1 % of a processor", f"{100 * r['cpu_share']:.2f} % over {r['seconds']:.0f} s, {r['commits']} commits", r["cpu_share"] < 0.01)
+        picture = f"idle guest of {r.get('mode', '320x240')}"
+        yield row(f"{picture}: under 1 % of a processor", f"{100 * r['cpu_share']:.2f} % over {r['seconds']:.0f} s, {r['commits']} commits", r["cpu_share"] < 0.01)
         if data.device != "vfio":
-            yield row("idle guest: no wake-up of the viewer's", f"{r['wake_ups']:.2f} a second, all threads", r["wake_ups"] < 0.1)
+            yield row(f"{picture}: no wake-up of the viewer's", f"{r['wake_ups']:.2f} a second, all threads", r["wake_ups"] < 0.1)
             continue
         polls = r["queries"] / 2 / r["viewer_seconds"] if r.get("queries") and r.get("viewer_seconds") else None
         beyond = r["wake_ups"] - polls if polls is not None else None
-        yield row("idle guest: under 5 wake-ups a second beyond the poll",
+        yield row(f"{picture}: under 5 wake-ups a second beyond the poll",
                   f"{r['wake_ups']:.1f} a second, all threads; polls {number(polls, 1)} a second", None if beyond is None else beyond < 5)
 
 
 def by_display(data, row, number):
     """The goals for a guest whose frames come by QEMU's D-Bus display."""
-    for rate in data.rates:
-        ours, theirs = data.share("vgpu", rate), data.share("gtk", rate)
+    for case in data.cases:
+        ours, theirs = data.share("vgpu", case), data.share("gtk", case)
         if ours is not None and theirs is not None:
-            yield row(f"{rate} Hz: never fewer frames shown than QEMU gtk's", f"{number(ours)} of made, gtk {number(theirs)}", ours >= theirs)
-        ours, theirs = median(data.per_frame("vgpu", rate)), median(data.per_frame("gtk", rate))
+            yield row(f"{case}: never fewer frames shown than QEMU gtk's", f"{number(ours)} of made, gtk {number(theirs)}", ours >= theirs)
+        ours, theirs = median(data.per_frame("vgpu", case)), median(data.per_frame("gtk", case))
         if ours is not None and theirs:
-            yield row(f"{rate} Hz: CPU per shown frame, viewer's and QEMU's, at most 0.6 of QEMU gtk's",
+            yield row(f"{case}: CPU per shown frame, viewer's and QEMU's, at most 0.6 of QEMU gtk's",
                       f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}", ours <= 0.6 * theirs)
-        ours, theirs = median(milliseconds(data.at("vgpu", rate), "p50")), median(milliseconds(data.at("gtk", rate), "p50"))
+        ours, theirs = median(milliseconds(data.at("vgpu", case), "p50")), median(milliseconds(data.at("gtk", case), "p50"))
         if ours is not None and data.device != "virtio-vga":
             # QEMU looks at such a device every 30 ms.
-            yield row(f"{rate} Hz: flip -> commit p50, at most QEMU's own tick of 30 ms", f"{ours:.2f} ms, gtk {number(theirs, 2)} ms", ours <= 30)
+            yield row(f"{case}: flip -> commit p50, at most QEMU's own tick of 30 ms", f"{ours:.2f} ms, gtk {number(theirs, 2)} ms", ours <= 30)
         elif ours is not None and theirs is not None:
             # Such a device tells of its flips.
-            yield row(f"{rate} Hz: flip -> commit p50, at most half of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}",
+            yield row(f"{case}: flip -> commit p50, at most half of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}",
                       ours <= theirs / 2)
-        ours, theirs = ([r["cpu_qemu"] / r["seconds"] for r in data.at(viewer, rate)] for viewer in ("vgpu", "dbus"))
+        ours, theirs = ([r["cpu_qemu"] / r["seconds"] for r in data.at(viewer, case)] for viewer in ("vgpu", "dbus"))
         if ours and theirs:
             ratio = statistics.median(ours) / statistics.median(theirs)
-            yield row(f"{rate} Hz: QEMU's CPU, at most 1.1 times that with a listener that draws nothing", f"{ratio:.2f} times", ratio <= 1.1)
+            yield row(f"{case}: QEMU's CPU, at most 1.1 times that with a listener that draws nothing", f"{ratio:.2f} times", ratio <= 1.1)
+
+
+def by_size(data, row, number):
+    """The goals for a vGPU's guest of the size that most people have, against a display that copies."""
+    for case in data.cases:
+        if (case.width, case.height) != (1920, 1080) or case.rate not in (60, 120): continue
+        share, possible = data.share("vgpu", case), data.possible("vgpu", case)
+        if share is None or not possible: continue
+        least = 0.999 if case.rate == 60 else 0.99
+        yield row(f"{case}: shown of possible at least {least}", f"{share / possible:.3f} ({number(share)} to {number(possible)})", share >= least * possible)
+        if case.rate != 60: continue
+        ours, theirs = median(milliseconds(data.at("vgpu", case), "p50")), median(milliseconds(data.at("gtk", case), "p50"))
+        if ours is not None and theirs:
+            yield row(f"{case}: flip -> commit p50, at most a tenth of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}", ours <= theirs / 10)
+        ours, theirs = median(data.per_frame("vgpu", case)), median(data.per_frame("gtk", case))
+        if ours is not None and theirs:
+            yield row(f"{case}: CPU per shown frame, at most 0.1 of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}", ours <= theirs / 10)
 
 
 def goals(data):
@@ -182,33 +217,35 @@ def goals(data):
         yield from idle_goals(data, row, number)
         yield ""
         return
-    ours, theirs = data.share("vgpu", 60), data.share("gtk", 60)
-    if ours is not None:
-        yield row("60 Hz: shown of made at least 0.999, never fewer than QEMU gtk's", f"{number(ours)}, gtk {number(theirs)}",
+    for case in data.cases:
+        ours, theirs = data.share("vgpu", case), data.share("gtk", case)
+        if case.rate != 60 or ours is None: continue
+        yield row(f"{case}: shown of made at least 0.999, never fewer than QEMU gtk's", f"{number(ours)}, gtk {number(theirs)}; possible {number(data.possible('vgpu', case))}",
                   ours >= 0.999 and (theirs is None or ours >= theirs))
-    for rate in data.rates:
-        ours, theirs = data.share("vgpu", rate), data.share("gtk", rate)
-        if rate >= 120 and ours is not None and theirs:
-            yield row(f"{rate} Hz: frames shown, twice QEMU gtk's or more", f"{ours / theirs:.2f} times ({number(ours)} to {number(theirs)} of made; possible {number(data.possible('vgpu', rate))})",
+    for case in data.cases:
+        ours, theirs = data.share("vgpu", case), data.share("gtk", case)
+        if case.rate >= 120 and ours is not None and theirs:
+            yield row(f"{case}: frames shown, twice QEMU gtk's or more", f"{ours / theirs:.2f} times ({number(ours)} to {number(theirs)} of made; possible {number(data.possible('vgpu', case))})",
                       ours >= 2 * theirs)
-    for rate in data.rates:
-        ours, theirs = median(milliseconds(data.at("vgpu", rate), "p50")), median(milliseconds(data.at("gtk", rate), "p50"))
+    for case in data.cases:
+        ours, theirs = median(milliseconds(data.at("vgpu", case), "p50")), median(milliseconds(data.at("gtk", case), "p50"))
         if ours is not None and theirs is not None:
-            yield row(f"{rate} Hz: flip -> commit p50, at most half of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}",
+            yield row(f"{case}: flip -> commit p50, at most half of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}",
                       ours <= theirs / 2)
-        last, limit = median(milliseconds(data.at("vgpu", rate), "p99")), 1000 / rate + 2
+        last, limit = median(milliseconds(data.at("vgpu", case), "p99")), 1000 / case.rate + 2
         if last is not None:
-            yield row(f"{rate} Hz: flip -> commit p99, at most a refresh and 2 ms", f"{last:.2f} ms, limit {limit:.2f}", last <= limit)
-    for rate in data.rates:
-        ours, direct = median(milliseconds(data.at("bridge", rate), "p99")), median(milliseconds(data.at("vgpu", rate), "p99"))
+            yield row(f"{case}: flip -> commit p99, at most a refresh and 2 ms", f"{last:.2f} ms, limit {limit:.2f}", last <= limit)
+    for case in data.cases:
+        ours, direct = median(milliseconds(data.at("bridge", case), "p99")), median(milliseconds(data.at("vgpu", case), "p99"))
         if ours is not None and direct is not None:
-            yield row(f"{rate} Hz: flip -> commit p99 through the bridge, at most 0.5 ms later than directly",
+            yield row(f"{case}: flip -> commit p99 through the bridge, at most 0.5 ms later than directly",
                       f"{ours:.2f} to {direct:.2f} ms: {ours - direct:+.2f} ms", ours <= direct + 0.5)
-    for rate in data.rates:
-        ours, theirs = median(data.per_frame("vgpu", rate)), median(data.per_frame("gtk", rate))
+    for case in data.cases:
+        ours, theirs = median(data.per_frame("vgpu", case)), median(data.per_frame("gtk", case))
         if ours is not None and theirs:
-            yield row(f"{rate} Hz: CPU per shown frame, at most 0.6 of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}",
+            yield row(f"{case}: CPU per shown frame, at most 0.6 of QEMU gtk's", f"{ours:.2f} to {theirs:.2f} ms: {ours / theirs:.2f}",
                       ours <= 0.6 * theirs)
+    yield from by_size(data, row, number)
     yield from idle_goals(data, row, number)
     for r in data.of("many"):
         for what, key in (("polled", "poll"), ("polled, drawn and read back", "draw"), ("the same with one GL context for all", "shared")):
@@ -232,19 +269,19 @@ def goals(data):
 def notes(data):
     yield "## About these figures"
     yield ""
-    probes = {v: median([r["probe"] / 1e3 for rate in data.rates for r in data.at(v, rate) if r["probe"] is not None]) for v in data.viewers}
+    probes = {v: median([r["probe"] / 1e3 for case in data.cases for r in data.at(v, case) if r["probe"] is not None]) for v in data.viewers}
     yield "- Reading a frame number took, in the compositor or listener: " + \
           ", ".join(f"{v} {cost:.0f} us" for v, cost in probes.items() if cost is not None) + " a commit. No viewer does anything for it."
-    for rate in data.rates:
-        late = [r["late_refresh_p99"] / 1e6 for v in data.viewers for r in data.at(v, rate) if r["late_refresh_p99"] is not None]
-        if late: yield f"- At {rate} Hz the compositor's refreshes were late by {spread(late)} ms (p99 of a run)."
-    early = {v: sum(r["early"] for rate in data.rates for r in data.at(v, rate)) for v in data.viewers}
-    torn = {v: sum(r["torn"] for rate in data.rates for r in data.at(v, rate)) for v in data.viewers}
+    for case in data.cases:
+        late = [r["late_refresh_p99"] / 1e6 for v in data.viewers for r in data.at(v, case) if r["late_refresh_p99"] is not None]
+        if late: yield f"- At {case} the compositor's refreshes were late by {spread(late)} ms (p99 of a run)."
+    early = {v: sum(r["early"] for case in data.cases for r in data.at(v, case)) for v in data.viewers}
+    torn = {v: sum(r["torn"] for case in data.cases for r in data.at(v, case)) for v in data.viewers}
     told = [f"{v} {early[v]} too early, {torn[v]} torn" for v in data.viewers if early[v] or torn[v]]
     if told:
         yield "- Frames that came before the guest's flip to them, as the viewer showed a buffer that the guest was drawing into by then, and commits " \
               "whose number cannot be read: " + "; ".join(told) + ". The first count as shown and have no latency."
-    buffers = {v: sorted({r["buffer"] for rate in data.rates for r in data.at(v, rate) if r["buffer"]}) for v in data.viewers}
+    buffers = {v: sorted({r["buffer"] for case in data.cases for r in data.at(v, case) if r["buffer"]}) for v in data.viewers}
     yield "- What arrived: " + "; ".join(f"{v} {', '.join(kinds)}" for v, kinds in buffers.items() if kinds) + "."
     if data.of("attach"):
         yield "- System calls and page faults cost ten to a hundred times as much in the rig as on a host, so its attaching says little of a host's 150 ms. " \

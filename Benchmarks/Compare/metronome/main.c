@@ -71,8 +71,12 @@ static void bind_output(struct wl_client *client, void *data, uint32_t version, 
     (void)data;
     struct wl_resource *resource = wl_resource_create(client, &wl_output_interface, (int)version, id);
     wl_resource_set_implementation(resource, &output, NULL, NULL);
-    wl_output_send_geometry(resource, 0, 0, 520, 320, WL_OUTPUT_SUBPIXEL_UNKNOWN, "none", "metronome", WL_OUTPUT_TRANSFORM_NORMAL);
-    wl_output_send_mode(resource, WL_OUTPUT_MODE_CURRENT | WL_OUTPUT_MODE_PREFERRED, 1920, 1080, (int32_t)(rate * 1000 + 0.5));
+    // A window with a title bar fits beside the monitor's other things: one that does not would be scaled.
+    int32_t width = guest_width + 256 > 1920 ? (int32_t)guest_width + 256 : 1920;
+    int32_t height = guest_height + 256 > 1080 ? (int32_t)guest_height + 256 : 1080;
+    // 94 pixels an inch at any size.
+    wl_output_send_geometry(resource, 0, 0, width * 27 / 100, height * 27 / 100, WL_OUTPUT_SUBPIXEL_UNKNOWN, "none", "metronome", WL_OUTPUT_TRANSFORM_NORMAL);
+    wl_output_send_mode(resource, WL_OUTPUT_MODE_CURRENT | WL_OUTPUT_MODE_PREFERRED, width, height, (int32_t)(rate * 1000 + 0.5));
     if (version >= WL_OUTPUT_SCALE_SINCE_VERSION) wl_output_send_scale(resource, 1);
     if (version >= WL_OUTPUT_DONE_SINCE_VERSION) wl_output_send_done(resource);
 }
