@@ -43,8 +43,8 @@ final class BufferGuest {
     qemu = try Child(
       program.hasPrefix("/") ? program : "/usr/bin/\(program)",
       [
-        "-accel", "tcg,tb-size=32", "-M", "pc,memory-backend=memory", "-m", "192", "-object",
-        "memory-backend-memfd,id=memory,size=192M,share=on", "-nodefaults", "-serial", "stdio",
+        "-accel", "tcg,tb-size=32", "-M", "pc,memory-backend=memory", "-m", "128", "-object",
+        "memory-backend-memfd,id=memory,size=128M,share=on", "-nodefaults", "-serial", "stdio",
         "-display", "dbus,p2p=yes,gl=on,rendernode=\(Self.node)", "-device", "qemu-xhci",
         "-device", "usb-tablet", "-qmp", "unix:\(socket),server=on,wait=off",
       ] + TestMachine.linuxGuest(words) + device.arguments)

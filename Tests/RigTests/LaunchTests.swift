@@ -169,7 +169,7 @@ extension RigTests {
       let viewer = try Child(
         "vgpu",
         [
-          "run", "--vgpu", "mbochs-medium", "--memory", "192M", "--cpus", "1", "--machine", "pc",
+          "run", "--vgpu", "mbochs-medium", "--memory", "128M", "--cpus", "1", "--machine", "pc",
           "--resolution", "640x480", "--",
         ] + TestMachine.linuxGuest(), environment: desktop.environment)
       defer { viewer.kill() }

@@ -79,7 +79,7 @@ extension RigTests {
           "vgpu",
           [
             "run", "--vgpu", "\(vGPU.uuid)", "--qemu", qemu.0, "--machine", "pc", "--memory",
-            "192M",
+            "128M",
             "--cpus", "1", "--scale", "1:1", "--resolution",
             "\(Self.mode.width)x\(Self.mode.height)", "--",
           ] + TestMachine.linuxGuest(), environment: desktop.environment)
