@@ -13,9 +13,17 @@ import Dispatch
 func onMain<Object: AnyObject & Sendable>(
   _ data: UnsafeMutableRawPointer?, as type: Object.Type, _ body: @MainActor (Object) -> Void
 ) {
-  guard let data else { return }
+  onMain(data, as: type, otherwise: (), body)
+}
+
+/// The same for a callback that answers: `otherwise` without an object.
+func onMain<Object: AnyObject & Sendable, Answer: Sendable>(
+  _ data: UnsafeMutableRawPointer?, as type: Object.Type, otherwise: Answer,
+  _ body: @MainActor (Object) -> Answer
+) -> Answer {
+  guard let data else { return otherwise }
   let object = Unmanaged<Object>.fromOpaque(data).takeUnretainedValue()
-  MainActor.assumeIsolated { body(object) }
+  return MainActor.assumeIsolated { body(object) }
 }
 
 extension Unmanaged {

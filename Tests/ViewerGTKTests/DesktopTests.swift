@@ -17,8 +17,20 @@ private final class Desktop {
 
     var testDescription: String { rawValue }
 
-    /// A scale of the screen's that it can have: weston's are whole numbers.
-    func has(scale: Double) -> Bool { self != .weston || scale == scale.rounded() }
+    /// The scales that its screen is tried at: weston's are whole numbers.
+    var scales: [Double] { self == .weston ? [1, 2] : [1, 1.25, 1.5, 2] }
+  }
+
+  /// A compositor and its screen's scale.
+  struct Kind: CustomTestStringConvertible {
+    let compositor: Compositor
+    let scale: Double
+
+    var testDescription: String { "\(compositor) at \(scale)" }
+
+    static let all = Compositor.allCases.flatMap { compositor in
+      compositor.scales.map { Self(compositor: compositor, scale: $0) }
+    }
   }
 
   static let rig = URL(fileURLWithPath: #filePath)
@@ -153,7 +165,9 @@ struct DesktopTests {
   }
 
   /// Waits until the guest's pixels are on the screen, one for one.
-  private func expectPicture(_ desktop: Desktop, _ what: String) throws -> (x: Int, y: Int)? {
+  private func expectPicture(
+    _ desktop: Desktop, _ what: String, location: SourceLocation = #_sourceLocation
+  ) throws -> (x: Int, y: Int)? {
     var origin: (x: Int, y: Int)?
     var last: Picture?
     try? Screen.wait {
@@ -163,9 +177,21 @@ struct DesktopTests {
     }
     #expect(
       origin != nil,
-      "\(what): not one pixel of the guest for one of \(last.map { "\($0.width)x\($0.height)" } ?? "none")"
-    )
+      "\(what): not one pixel of the guest for one of \(last.map { "\($0.width)x\($0.height)" } ?? "none")",
+      sourceLocation: location)
     return origin
+  }
+
+  /// The window at its own size, whose pixels are nobody's wish.
+  private func expectWindow(
+    _ desktop: Desktop, scaling: String, _ what: String, location: SourceLocation = #_sourceLocation
+  ) throws {
+    let viewer = try desktop.view(["scaling=\(scaling)"])
+    _ = try expectPicture(desktop, what, location: location)
+    // Longer than a size has to last.
+    usleep(800_000)
+    let statistics = try statistics(viewer)
+    #expect(statistics["wish"] == nil, sourceLocation: location)
   }
 
   @Test(arguments: [1, 1.25, 1.5, 1.75, 2], ["1:1", "fit"])
@@ -174,39 +200,25 @@ struct DesktopTests {
     let desktop = try Desktop(
       .sway, (1680, 1260), scale: scale,
       ["for_window [app_id=.*] floating enable, move position 40 40"])
-    let viewer = try desktop.view(["scaling=\(scaling)"])
-    _ = try expectPicture(desktop, "\(scale) \(scaling)")
-    // Longer than a size has to last: the window's own size is nobody's wish.
-    usleep(800_000)
-    let statistics = try statistics(viewer)
-    #expect(statistics["wish"] == nil)
+    try expectWindow(desktop, scaling: scaling, "\(scale) \(scaling)")
   }
 
   /// Each compositor places the window where it likes.
-  @Test(arguments: Desktop.Compositor.allCases, [1, 1.25, 1.5, 2])
-  fileprivate func aPixelIsAPixelOn(compositor: Desktop.Compositor, scale: Double) throws {
-    guard compositor != .sway, compositor.has(scale: scale) else { return }
-    let desktop = try Desktop(compositor, (1680, 1260), scale: scale)
-    let viewer = try desktop.view(["scaling=1:1"])
-    _ = try expectPicture(desktop, "\(compositor) \(scale)")
-    usleep(800_000)
-    let statistics = try statistics(viewer)
-    #expect(statistics["wish"] == nil)
+  @Test(arguments: Desktop.Kind.all.filter { $0.compositor != .sway })
+  fileprivate func aPixelIsAPixelOn(kind: Desktop.Kind) throws {
+    let desktop = try Desktop(kind.compositor, (1680, 1260), scale: kind.scale)
+    try expectWindow(desktop, scaling: "1:1", kind.testDescription)
   }
 
   /// The guest is told the pixels that the screen has, and its own are shown as they are.
-  @Test(arguments: Desktop.Compositor.allCases, [1, 1.25, 1.5, 2])
-  fileprivate func theWholeScreenIsItsPixels(
-    compositor: Desktop.Compositor, scale: Double
-  ) throws {
-    guard compositor.has(scale: scale) else { return }
-    let desktop = try Desktop(compositor, (1680, 1260), scale: scale)
+  @Test(arguments: Desktop.Kind.all)
+  fileprivate func theWholeScreenIsItsPixels(kind: Desktop.Kind) throws {
+    let desktop = try Desktop(kind.compositor, (1680, 1260), scale: kind.scale)
     let viewer = try desktop.view(["scaling=1:1", "fullscreen"])
-    let origin = try expectPicture(desktop, "\(compositor) \(scale)")
+    let origin = try expectPicture(desktop, kind.testDescription)
     #expect(origin?.x == (1680 - 640) / 2 && origin?.y == (1260 - 480) / 2)
-    var statistics: [String: String] = [:]
     usleep(800_000)
-    statistics = try self.statistics(viewer)
+    let statistics = try statistics(viewer)
     #expect(statistics["wish"]?.hasPrefix("1680x1260@") == true, "\(statistics)")
   }
 }

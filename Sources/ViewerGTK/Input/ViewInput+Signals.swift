@@ -62,9 +62,7 @@ private func onKey(
 ) -> gboolean {
   guard let event, let key = Keycode(xkb: UInt32(event.pointee.hardware_keycode)) else { return 0 }
   let isDown = event.pointee.type == GDK_KEY_PRESS
-  var isTaken = false
-  onMain(data, as: ViewInput.self) { isTaken = $0.key(key, down: isDown) }
-  return isTaken ? 1 : 0
+  return onMain(data, as: ViewInput.self, otherwise: false) { $0.key(key, down: isDown) } ? 1 : 0
 }
 
 private func onButton(
@@ -106,9 +104,8 @@ private func onScroll(
     case GDK_SCROLL_RIGHT: (1, 0)
     default: (event.pointee.delta_x, event.pointee.delta_y)
     }
-  var isTaken = false
-  onMain(data, as: ViewInput.self) { isTaken = $0.scrolled(dx: turn.x, dy: turn.y) }
-  return isTaken ? 1 : 0
+  return onMain(data, as: ViewInput.self, otherwise: false) { $0.scrolled(dx: turn.x, dy: turn.y) }
+    ? 1 : 0
 }
 
 /// A finger on the host's touch screen. What is not taken here GTK makes a pointer of: the first finger's
@@ -120,12 +117,11 @@ private func onTouch(
   guard let touch = event?.pointee.touch else { return 0 }
   let (type, x, y) = (touch.type, touch.x, touch.y)
   let finger = UInt(bitPattern: touch.sequence)
-  var isTaken = false
-  onMain(data, as: ViewInput.self) { input in
+  let isTaken = onMain(data, as: ViewInput.self, otherwise: false) { input in
     switch type {
-    case GDK_TOUCH_BEGIN: isTaken = input.touched(by: finger, x: x, y: y)
-    case GDK_TOUCH_UPDATE: isTaken = input.touchMoved(of: finger, x: x, y: y)
-    default: isTaken = input.touchEnded(of: finger)
+    case GDK_TOUCH_BEGIN: input.touched(by: finger, x: x, y: y)
+    case GDK_TOUCH_UPDATE: input.touchMoved(of: finger, x: x, y: y)
+    default: input.touchEnded(of: finger)
     }
   }
   return isTaken ? 1 : 0

@@ -75,9 +75,7 @@ private func onListKey(
 ) -> gboolean {
   guard let event else { return 0 }
   nonisolated(unsafe) let key = event
-  var isOurs = false
-  onMain(data, as: GuestListWindow.self) { isOurs = $0.pressed(key) }
-  return isOurs ? 1 : 0
+  return onMain(data, as: GuestListWindow.self, otherwise: false) { $0.pressed(key) } ? 1 : 0
 }
 
 private func onListButton(
@@ -86,9 +84,8 @@ private func onListButton(
 ) -> gboolean {
   guard let event else { return 0 }
   nonisolated(unsafe) let press = event
-  var isOurs = false
-  onMain(data, as: GuestListWindow.self) { isOurs = $0.pressed(button: press) }
-  return isOurs ? 1 : 0
+  return onMain(data, as: GuestListWindow.self, otherwise: false) { $0.pressed(button: press) }
+    ? 1 : 0
 }
 
 private func onListWindowState(
@@ -132,18 +129,14 @@ private func sortRows(
   _ data: UnsafeMutableRawPointer?
 ) -> gint {
   let (one, other) = (UInt(bitPattern: one), UInt(bitPattern: other))
-  var order: gint = 0
-  onMain(data, as: GuestListWindow.self) { order = $0.order(one, other) }
-  return order
+  return onMain(data, as: GuestListWindow.self, otherwise: 0) { $0.order(one, other) }
 }
 
 private func filterRow(
   _ row: UnsafeMutablePointer<GtkListBoxRow>?, _ data: UnsafeMutableRawPointer?
 ) -> gboolean {
   let row = UInt(bitPattern: row)
-  var isShown = true
-  onMain(data, as: GuestListWindow.self) { isShown = $0.isShown(at: row) }
-  return isShown ? 1 : 0
+  return onMain(data, as: GuestListWindow.self, otherwise: true) { $0.isShown(at: row) } ? 1 : 0
 }
 
 /// Draws a line above each row but the first.

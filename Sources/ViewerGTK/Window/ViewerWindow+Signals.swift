@@ -24,15 +24,11 @@ private func onKeyPress(
   let (key, code, state) = (
     event.pointee.keyval, UInt32(event.pointee.hardware_keycode), event.pointee.state
   )
-  var isOurs = false
-  onMain(data, as: ViewerWindow.self) { window in
-    if key == guint(GDK_KEY_Escape), window.cancelActivity() {
-      isOurs = true
-      return
-    }
-    guard let shortcut = window.shortcut(key: key, code: code, state: state) else { return }
-    isOurs = true
+  let isOurs = onMain(data, as: ViewerWindow.self, otherwise: false) { window in
+    if key == guint(GDK_KEY_Escape), window.cancelActivity() { return true }
+    guard let shortcut = window.shortcut(key: key, code: code, state: state) else { return false }
     window.perform(shortcut)
+    return true
   }
   return isOurs ? 1 : gtk_window_propagate_key_event(vgpu_gtk_window(widget), event)
 }
