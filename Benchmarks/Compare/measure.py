@@ -23,15 +23,15 @@ MOST_BUFFERS = 4
 DEVICES = {"bochs-display": ("memory_region_ops_write", "boot"), "virtio-vga": ("virtio_gpu_cmd_res_flush", "linux")}
 
 
-def buffers_and_type(mode):
-    """How many buffers a guest of this mode flips among, and the type of vGPU that has room for them: four if one has."""
-    width, height = map(int, mode.split("x"))
+def buffers_and_type(width, height):
+    """How many buffers a guest of this mode flips among, and the type of vGPU that has room for them: four if one has. None where
+    no type has room for two."""
     # The guest begins each buffer on a page.
     size = -(-width * height * 4 // 4096) * 4096
     for buffers in range(MOST_BUFFERS, 1, -1):
         for mebibytes, most, name in TYPES:
             if buffers * size <= mebibytes << 20 and width <= most[0] and height <= most[1]: return buffers, name
-    raise Failed(f"{mode}: no vGPU of the rig has room for two buffers")
+    return None
 
 
 # What is measured when nothing is named: the sizes that people have, each at the rates of their monitors, and the smallest
@@ -48,9 +48,9 @@ class Setting:
         self.tools, self.qemu, self.guest, self.vgpu = options.tools, options.qemu, options.guest, options.vgpu
         self.is_vgpu = options.device == "vfio"
         self.linux = options.linux
-        self.mode = mode
-        self.width, self.height = map(int, mode.split("x"))
-        self.buffers, self.kind = buffers_and_type(mode)
+        self.width, self.height = mode
+        self.mode = f"{self.width}x{self.height}"
+        self.buffers, self.kind = buffers_and_type(self.width, self.height)
         os.makedirs(RUN, exist_ok=True)
         processes.folder = RUN
         os.environ.setdefault("XDG_RUNTIME_DIR", RUN)
@@ -65,13 +65,14 @@ class Setting:
         # QEMU's D-Bus and SPICE need a render node to start GL. It lies in a private folder, because beside a DRM device
         # this Mesa would choose another driver for the viewers.
         self.node = f"{RUN}/renderD128"
-        if os.path.exists(self.node): os.unlink(self.node)
         major, minor = open("/sys/class/drm/renderD128/dev").read().split(":")
         os.mknod(self.node, 0o600 | 0o020000, os.makedev(int(major), int(minor)))
         self.target, self.display = self.uuid, "none"
 
     def close(self):
-        if self.is_vgpu: subprocess.run([f"{self.options.rig}/inside/mdev-remove", self.uuid], check=True)
+        if self.is_vgpu:
+            os.unlink(self.node)
+            subprocess.run([f"{self.options.rig}/inside/mdev-remove", self.uuid], check=True)
         if self.daemon: self.daemon.stop()
 
     def start_guest(self, rate, display, extra=(), environment=None, beep=0):
@@ -455,10 +456,12 @@ def main():
     if options.device != "vfio" and "spice" in options.viewers.split(","): refuse("--viewers", "spice", "it is measured with a vGPU only")
     if options.rates and not all(rate.isdecimal() and 1 <= int(rate) <= 1000 for rate in options.rates.split(",")):
         refuse("--rates", options.rates, "give 1 to 1000, with commas between, e.g. 60,144")
-    # A device of QEMU's has no rig whose vGPUs have several sizes.
-    modes = (options.mode or (ALL_MODES if options.device == "vfio" else FLOOR)).split(",")
-    for mode in modes:
-        if not re.fullmatch(r"[1-9]\d{1,3}x[1-9]\d{1,3}", mode): refuse("--mode", options.mode, f"give e.g. 1920x1080, or several: {ALL_MODES}")
+    modes = []
+    for text in (options.mode or (ALL_MODES if options.device == "vfio" else FLOOR)).split(","):
+        match = re.fullmatch(r"([1-9]\d{1,3})x([1-9]\d{1,3})", text)
+        if not match: refuse("--mode", options.mode, f"give e.g. 1920x1080, or several: {ALL_MODES}")
+        modes.append((int(match[1]), int(match[2])))
+        if not buffers_and_type(*modes[-1]): refuse("--mode", text, "no vGPU of the rig has room for two such buffers: give a smaller one")
     failures = 0
 
     with open(options.out, "w") as out:
@@ -477,7 +480,7 @@ def main():
 
         viewers = ["none"] + [viewer for viewer in options.viewers.split(",") if viewer != "none"]
 
-        def measure_all(setting):
+        def measure_all(setting, is_first):
             rates = [int(rate) for rate in (options.rates or (FLOOR_RATES if setting.mode == FLOOR else RATES)).split(",")]
             for run, (place, rate) in itertools.product(range(options.runs), enumerate(rates)):
                 turn = (run + place) % len(viewers)
@@ -490,19 +493,13 @@ def main():
                         yield record
                     attempt(f"{viewer} at {setting.mode}, {rate} Hz, run {run + 1}", once)
             if "vgpu" in viewers:
-                if options.attaches and setting.mode == modes[0]: attempt("attach", lambda: attach(setting, options.attaches))
+                if options.attaches and is_first: attempt("attach", lambda: attach(setting, options.attaches))
                 if options.idle: attempt(f"idle at {setting.mode}", lambda: [idle(setting, options.idle)])
 
         for mode in modes:
+            setting = Setting(options, mode)
             try:
-                setting = Setting(options, mode)
-            except Failed as error:
-                failures += 1
-                say(str(error))
-                keep({"kind": "failure", "what": mode, "why": str(error)})
-                continue
-            try:
-                measure_all(setting)
+                measure_all(setting, mode == modes[0])
             finally:
                 setting.close()
         # Sixteen vGPUs take all memory of mbochs, so there is none besides.
