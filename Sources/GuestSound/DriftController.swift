@@ -3,10 +3,10 @@
 /// Finds the rate at which frames must be taken so that the number of those that wait stays the same: the
 /// guest's clock and the sound card's are never equally fast, and nobody tells how fast they are.
 ///
-/// A proportional-integral controller, critically damped. What it knows of the clocks may be off by 1.5 %: a
-/// QEMU whose audio timer has its usual 10 ms loses what passes between two of its rounds, 0.4 % to 1 %. What
-/// it adds to that, to catch up or to wait, is too small to be heard: half a percent at most, a twelfth of a
-/// semitone.
+/// A proportional-integral controller, critically damped. What it knows of the clocks may be off by 3 %: a
+/// QEMU whose audio timer has its usual 10 ms loses what passes between two of its rounds, 0.4 % to 1 % on a
+/// quiet machine and 2 % on a slow one. What it adds to that, to catch up or to wait, is too small to be heard:
+/// half a percent at most, a twelfth of a semitone.
 struct DriftController {
   /// How fast frames must be taken, as a multiple of their own frequency.
   private(set) var rate = 1.0
@@ -20,7 +20,7 @@ struct DriftController {
   var excess: Double { smoothed ?? 0 }
 
   /// The largest difference of the clocks.
-  static let limit = 0.015
+  static let limit = 0.03
   /// The largest correction beyond that.
   static let sway = 0.005
   /// The correction for each second of excess.

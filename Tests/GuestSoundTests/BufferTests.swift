@@ -62,7 +62,7 @@ import Testing
   }
 
   /// Minutes: neither does the buffer run dry, nor does what waits grow.
-  @Test(arguments: [0.988, 0.996, 0.999, 1, 1.0003, 1.004], [256, 1024])
+  @Test(arguments: [0.975, 0.988, 0.996, 0.999, 1, 1.0003, 1.004], [256, 1024])
   func driftIsCorrected(drift: Double, quantum: Int) {
     var race = Race(drift: drift, quantum: quantum)
     race.run(seconds: 100)
@@ -76,10 +76,10 @@ import Testing
 
   /// QEMU with its own period (docs/facts.md): what ran out tells how slow the guest is, and it does not run out
   /// for long.
-  @Test(arguments: [0.99, 0.996]) func aSlowGuestIsLearned(drift: Double) {
+  @Test(arguments: [0.98, 0.99, 0.996]) func aSlowGuestIsLearned(drift: Double) {
     var race = Race(drift: drift)
     race.run(seconds: 20)
-    #expect(race.buffer.gaps > 0 && race.buffer.gaps < 6, "\(race.buffer.gaps)")
+    #expect(race.buffer.gaps > 0 && race.buffer.gaps < 12, "\(race.buffer.gaps)")
     #expect(abs(race.buffer.rate - drift) < 0.003, "\(race.buffer.rate)")
     race.forget()
     race.run(seconds: 100)

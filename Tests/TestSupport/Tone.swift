@@ -37,25 +37,49 @@ public enum Tone {
   }
 
   /// The windows of 10 ms in which the signal is not the tone alone: a gap, a jump or a click among them.
-  /// The tone's frequency may differ a little, as drift correction makes it.
   ///
+  /// - Parameters:
+  ///   - tolerance: how much of the amplitude may be wrong.
+  ///   - drift: how far the tone's frequency may be off, as a part of it: drift correction moves it.
   /// - Returns: the windows' numbers.
-  public static func faults(in samples: [Float], amplitude: Double, tolerance: Double = 0.1)
-    -> [Int]
-  {
+  public static func faults(
+    in samples: [Float], amplitude: Double, tolerance: Double = 0.1, drift: Double = 0.01
+  ) -> [Int] {
     let size = 480
     return (0..<(samples.count / size)).filter { window in
       let part = samples[(window * size)..<((window + 1) * size)]
-      var (sine, cosine, power) = (0.0, 0.0, 0.0)
-      for (index, sample) in part.enumerated() {
-        let angle = 2 * .pi * frequency * Double(index) / rate
-        sine += Double(sample) * sin(angle)
-        cosine += Double(sample) * cos(angle)
-        power += Double(sample) * Double(sample)
-      }
-      let found = 2 * (sine * sine + cosine * cosine).squareRoot() / Double(size)
-      let rest = max(power / Double(size) - found * found / 2, 0).squareRoot()
-      return abs(found - amplitude) > amplitude * tolerance || rest > amplitude * tolerance
+      // How the phase moves on from one half to the other tells the frequency.
+      let half = size / 2
+      let turn = 2 * .pi * frequency * Double(half) / rate
+      let (before, after) = (fit(part.prefix(half)), fit(part.suffix(half)))
+      let moved = remainder(after.phase - before.phase - turn, 2 * .pi)
+      guard abs(moved) <= drift * turn else { return true }
+      let found = fit(part, at: frequency * (1 + moved / turn))
+      return abs(found.amplitude - amplitude) > amplitude * tolerance
+        || found.rest > amplitude * tolerance
     }
+  }
+
+  /// The sine of a frequency that fits a signal best, by least squares, and what is left of the signal without
+  /// it, as the root of the mean square.
+  private static func fit(_ part: ArraySlice<Float>, at frequency: Double = frequency)
+    -> (amplitude: Double, phase: Double, rest: Double)
+  {
+    var (ss, sc, cc, xs, xc, xx) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for (index, sample) in part.enumerated() {
+      let angle = 2 * .pi * frequency * Double(index) / rate
+      let (x, s, c) = (Double(sample), sin(angle), cos(angle))
+      ss += s * s
+      sc += s * c
+      cc += c * c
+      xs += x * s
+      xc += x * c
+      xx += x * x
+    }
+    let determinant = ss * cc - sc * sc
+    let sine = (xs * cc - xc * sc) / determinant
+    let cosine = (xc * ss - xs * sc) / determinant
+    let rest = max(xx - sine * xs - cosine * xc, 0) / Double(part.count)
+    return (hypot(sine, cosine), atan2(cosine, sine), rest.squareRoot())
   }
 }
