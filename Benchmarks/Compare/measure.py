@@ -365,7 +365,7 @@ def measure(setting, viewer, rate, run):
         # The last flip's frame must arrive.
         time.sleep(0.2)
         for child in (running.guest, running.viewer, running.bridge):
-            if child and not child.alive(): raise Failed(f"{child.name}: it ended; {child.last_words()}")
+            if child and not child.alive(): raise Failed(f"{child.name}: {child.ending()}")
     finally:
         running.stop()
     used = [b - a for a, b in zip(before, after)]

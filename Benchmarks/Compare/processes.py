@@ -51,8 +51,17 @@ class Child:
             if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
                 raise Failed(f"{self.name}: no '{start}' in {seconds} s; {self.last_words()}")
             more = os.read(self.process.stdout.fileno(), 65536)
-            if not more: raise Failed(f"{self.name}: it ended; {self.last_words()}")
+            if not more: raise Failed(f"{self.name}: {self.ending()}")
             self.rest += more
+
+    def ending(self):
+        """How it ended, and its last words. Who closed its output may live a moment longer."""
+        try:
+            code = self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            return f"it closed its output; {self.last_words()}"
+        how = f"with exit status {code}" if code >= 0 else f"by signal {-code} ({signal.strsignal(-code)})"
+        return f"it ended {how}; {self.last_words()}"
 
     def last_words(self):
         with open(self.errors, errors="replace") as file:
