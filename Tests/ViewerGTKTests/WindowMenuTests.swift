@@ -48,6 +48,17 @@ extension WindowTests {
       #expect(try window.program.finish().status == 0)
     }
 
+    /// By the keyboard it opens in the picture's upper corner, below the title bar.
+    @Test func theMenuOpensOverThePicture() throws {
+      let window = try window()
+      _ = try window.menu()
+      let bar = try #require(try window.place(of: nil, role: "toggle button"))
+      let first = try #require(try window.place(of: "Send Ctrl+Alt+Del", role: "menu item"))
+      #expect(first.y > bar.y + bar.height && first.y < bar.y + bar.height + 30, "\(bar) \(first)")
+      window.program.terminate()
+      #expect(try window.program.finish().status == 0)
+    }
+
     @Test func soundAndMicrophoneAreTurned() throws {
       let window = try window("switches=yes")
       let first = try marks(window)

@@ -51,9 +51,9 @@ final class GuestListMenu {
     event: UnsafePointer<GdkEvent>? = nil
   ) {
     let isLeft = isAtStart == (gtk_widget_get_direction(place) != GTK_TEXT_DIR_RTL)
-    gtk_menu_popup_at_widget(
-      vgpu_gtk_menu(widget), place, isLeft ? GDK_GRAVITY_SOUTH_WEST : GDK_GRAVITY_SOUTH_EAST,
-      isLeft ? GDK_GRAVITY_NORTH_WEST : GDK_GRAVITY_NORTH_EAST, event)
+    MenuPlace.open(
+      widget, at: place, corner: isLeft ? GDK_GRAVITY_SOUTH_WEST : GDK_GRAVITY_SOUTH_EAST,
+      own: isLeft ? GDK_GRAVITY_NORTH_WEST : GDK_GRAVITY_NORTH_EAST, event: event)
     gtk_menu_shell_select_first(vgpu_gtk_menu_shell(widget), 1)
   }
 

@@ -141,9 +141,10 @@ final class WindowMenu {
 
   /// Opens the menu over a widget, for use by the keyboard.
   func open(over place: UnsafeMutablePointer<GtkWidget>) {
-    gtk_menu_popup_at_widget(
-      vgpu_gtk_menu(widget), place, GDK_GRAVITY_NORTH_EAST, GDK_GRAVITY_NORTH_EAST,
-      gtk_get_current_event())
+    let event = gtk_get_current_event()
+    defer { if let event { gdk_event_free(event) } }
+    MenuPlace.open(
+      widget, at: place, corner: GDK_GRAVITY_NORTH_EAST, own: GDK_GRAVITY_NORTH_EAST, event: event)
   }
 
   private static let onShow:
