@@ -65,7 +65,7 @@ public final class QEMUDisplayClient: Sendable {
   /// listener at a time, so another program's keeps it until it ends.
   ///
   /// The display has sound when QEMU was started with `-audiodev dbus,id=ID,timer-period=5000` and
-  /// `-display dbus,p2p=yes,audiodev=ID`. With QEMU's own period, 10 ms, the guest plays up to 1 % too slowly.
+  /// `-display dbus,p2p=yes,audiodev=ID`. With QEMU's own period, 10 ms, the guest plays up to 2 % too slowly.
   public func play(on output: (any SoundOutput)?) {
     follower.exchange(
       .output, for: output.map { DisplaySound(.out($0), of: follower.guest) })

@@ -48,7 +48,7 @@ struct LinuxSoundTests {
     try await recording.untilTone()
     _ = try await recording.take(recording.count)
     let seconds = period == 5000 ? Self.seconds : max(Self.seconds / 5, 5)
-    let drift = period == 5000 ? 0.01 : 0.05
+    let drift = period == 5000 ? 0.0075 : 0.04
     var (good, faults) = (0, 0)
     // Half a second at a time.
     for _ in 0..<(Self.seconds * 5 + 120) where good < seconds * 2 {

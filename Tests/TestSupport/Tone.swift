@@ -43,14 +43,14 @@ public enum Tone {
   ///   - drift: how far the tone's frequency may be off, as a part of it: drift correction moves it.
   /// - Returns: the windows' numbers.
   public static func faults(
-    in samples: [Float], amplitude: Double, tolerance: Double = 0.1, drift: Double = 0.01
+    in samples: [Float], amplitude: Double, tolerance: Double = 0.1, drift: Double = 0.0075
   ) -> [Int] {
     let size = 480
+    let half = size / 2
+    let turn = 2 * .pi * frequency * Double(half) / rate
     return (0..<(samples.count / size)).filter { window in
       let part = samples[(window * size)..<((window + 1) * size)]
       // How the phase moves on from one half to the other tells the frequency.
-      let half = size / 2
-      let turn = 2 * .pi * frequency * Double(half) / rate
       let (before, after) = (fit(part.prefix(half)), fit(part.suffix(half)))
       let moved = remainder(after.phase - before.phase - turn, 2 * .pi)
       guard abs(moved) <= drift * turn else { return true }

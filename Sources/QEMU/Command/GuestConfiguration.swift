@@ -121,7 +121,7 @@ public struct GuestConfiguration: Hashable, Sendable {
   static let soundID = "sound0"
 
   /// How often QEMU moves sound on, in microseconds. Its usual 10 ms are as long as its buffer for D-Bus: what
-  /// passes between two rounds is lost, and the guest plays 0.4 % to 1 % too slowly.
+  /// passes between two rounds is lost, and the guest plays 0.4 % to 2 % too slowly.
   static let soundPeriod = 5000
 
   /// The agent's port, by the name that agents look for.

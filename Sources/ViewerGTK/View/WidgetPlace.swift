@@ -23,14 +23,10 @@ struct WidgetPlace: Equatable {
     guard let window = gtk_widget_get_window(widget),
       let native = gdk_window_get_toplevel(window)
     else { return nil }
-    var area = PixelRectangle(
-      x: 0, y: 0, width: max(1, Int(gtk_widget_get_allocated_width(widget))),
-      height: max(1, Int(gtk_widget_get_allocated_height(widget))))
-    if gtk_widget_get_has_window(widget) == 0 {
-      var allocation = GdkRectangle()
-      gtk_widget_get_allocation(widget, &allocation)
-      (area.x, area.y) = (Int(allocation.x), Int(allocation.y))
-    }
+    let allocation = Self.area(of: widget)
+    let area = PixelRectangle(
+      x: Int(allocation.x), y: Int(allocation.y), width: max(1, Int(allocation.width)),
+      height: max(1, Int(allocation.height)))
     let origin = (x: area.x, y: area.y)
     var corner = (x: area.x, y: area.y)
     var visible = area.intersection(Self.extent(of: window))
@@ -53,6 +49,15 @@ struct WidgetPlace: Equatable {
     isOnScreen = gdk_window_get_window_type(native) != GDK_WINDOW_OFFSCREEN
     isPlain =
       isOnScreen && !Self.isInTransition(widget) && !Self.isCovered(visible, of: window, native)
+  }
+
+  /// Where a widget is in its GDK window, which may be its own or an ancestor's.
+  @MainActor
+  static func area(of widget: UnsafeMutablePointer<GtkWidget>) -> GdkRectangle {
+    var area = GdkRectangle()
+    gtk_widget_get_allocation(widget, &area)
+    if gtk_widget_get_has_window(widget) != 0 { (area.x, area.y) = (0, 0) }
+    return area
   }
 
   private static func extent(of window: OpaquePointer) -> PixelRectangle {

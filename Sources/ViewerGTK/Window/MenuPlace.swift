@@ -16,9 +16,7 @@ enum MenuPlace {
     _ menu: UnsafeMutablePointer<GtkWidget>, at widget: UnsafeMutablePointer<GtkWidget>,
     corner: GdkGravity, own: GdkGravity, event: UnsafePointer<GdkEvent>?
   ) {
-    var area = GdkRectangle()
-    gtk_widget_get_allocation(widget, &area)
-    if gtk_widget_get_has_window(widget) != 0 { (area.x, area.y) = (0, 0) }
+    var area = WidgetPlace.area(of: widget)
     gtk_menu_popup_at_rect(
       vgpu_gtk_menu(menu), gtk_widget_get_window(widget), &area, corner, own, event)
   }
